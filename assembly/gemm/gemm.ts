@@ -1,0 +1,130 @@
+import { Panel } from './pack'
+import { tile } from './tiles.generated'
+
+export { gemmPackA, gemmPackB } from './pack'
+
+class Rows {
+  /** Rows of the tallest tile: twelve accumulators where the product is fused; mul + add needs a register more. */
+  // @ts-ignore: decorator
+  @inline static readonly tallest: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5
+
+  /**
+   * Bit r: with r rows left over, the last tall tile is given up and split with them (8 = 4 + 4, not 6 + 2), because a low tile
+   * waits for its own sums. Five rows fused spill in V8 before 13 (27 GFLOP/s for 63), so 11 = 4 + 4 + 3.
+   */
+  // @ts-ignore: decorator
+  @inline static readonly borrow: i32 = ASC_FEATURE_RELAXED_SIMD ? 0b100110 : 0b001110
+
+  /** One panel by `rows` rows by `steps` of k, in tiles from top to bottom. Pointers and strides in bytes. */
+  static run(
+    rows: i32, width: i32, a: usize, rowA: usize, stepA: usize, b: usize, stepB: usize, c: usize, rowC: usize,
+    steps: i32, first: bool, lanes: i32,
+  ): void {
+    let count = rows / Rows.tallest
+    let rest = rows - count * Rows.tallest
+    if (count > 0 && ((Rows.borrow >> rest) & 1) !== 0) {
+      count--
+      rest += Rows.tallest
+    }
+    if (count > 0) {
+      tile(Rows.tallest, width, count, a, rowA, stepA, b, stepB, c, rowC, steps, first, lanes)
+      const above = <usize>(count * Rows.tallest)
+      a += above * rowA
+      c += above * rowC
+    }
+    while (rest > 0) {
+      const height = rest === 5 || rest === 6 ? 3 : min(rest, 4)
+      tile(height, width, 1, a, rowA, stepA, b, stepB, c, rowC, steps, first, lanes)
+      a += <usize>height * rowA
+      c += <usize>height * rowC
+      rest -= height
+    }
+  }
+
+  /** Adds the bias to finished rows of a panel, while they are in the cache. */
+  static addBias(rows: i32, width: i32, c: usize, rowC: usize, bias: usize, lanes: i32): void {
+    if (width === 8) {
+      const addend = v128.load(bias)
+      for (let i = 0, p = c; i < rows; i++, p += rowC) v128.store(p, f32x4.add(v128.load(p), addend))
+      c += 16
+      bias += 16
+    }
+    if (lanes === 4) {
+      const addend = v128.load(bias)
+      for (let i = 0, p = c; i < rows; i++, p += rowC) v128.store(p, f32x4.add(v128.load(p), addend))
+    } else {
+      for (let i = 0; i < rows; i++, c += rowC) {
+        for (let j: usize = 0, bytes = <usize>lanes << 2; j < bytes; j += 4) {
+          store<f32>(c + j, load<f32>(c + j) + load<f32>(bias + j))
+        }
+      }
+    }
+  }
+}
+
+/** Steps of k between two visits of C: a panel's part (16 KiB) stays in the first-level cache, a block of A in the second. */
+const kBlock: i32 = 1024
+
+/**
+ * C[batch, M, N] = A[batch, M, K] B[batch, K, N] (+ bias[N]); C is contiguous, every stride is in elements, and a batch
+ * stride of 0 repeats a matrix.
+ *
+ * B is either packed (`rowB` 0: panels written by `gemmPackB`, whose batch stride is K * (N rounded up to 4)), or read in place:
+ * then its columns are contiguous, `rowB` is its row stride, and N a multiple of 4.
+ *
+ * A unit is `rows` rows by one panel of 8 columns of one matrix: units are batch * ceil(M / rows) * ceil(N / 8). Any `rows` and
+ * any cut give the same bits: every output starts from 0 and adds its products in the order of k, then the bias. Reads nothing
+ * beyond A, B and the bias, writes its own part of C and nothing else.
+ */
+export function gemm(
+  a: usize, rowA: i32, columnA: i32, batchA: i32, b: usize, rowB: i32, batchB: i32, c: usize, bias: usize,
+  M: i32, N: i32, K: i32, rows: i32, begin: i32, end: i32,
+): void {
+  if (begin >= end) return
+  const panels = Panel.count(N)
+  const blocks = (M + rows - 1) / rows
+  const bytesA = <usize>rowA << 2
+  const stepA = <usize>columnA << 2
+  const rowC = <usize>N << 2
+  const rest = begin / panels
+  let panel = begin - rest * panels
+  let index = rest / blocks
+  let block = rest - index * blocks
+  while (begin < end) {
+    // The part of the range that lies in one block of rows: A's block is read once a panel, from the cache.
+    const last = min(panels, panel + end - begin)
+    const i = block * rows
+    const height = min(rows, M - i)
+    const ai = a + (<usize>index * <usize>batchA << 2) + <usize>i * bytesA
+    const bi = b + (<usize>index * <usize>batchB << 2)
+    const ci = c + (<usize>index * <usize>M + <usize>i) * rowC
+    let k = 0
+    do {
+      const steps = min(K - k, kBlock)
+      for (let p = panel; p < last; p++) {
+        const j = p << 3
+        const width = Panel.width(N - j)
+        const packed = rowB === 0
+        const offset = packed ? <usize>j * <usize>K + <usize>k * <usize>width : <usize>k * <usize>rowB + <usize>j
+        Rows.run(
+          height, width, ai + <usize>k * stepA, bytesA, stepA, bi + (offset << 2), <usize>(packed ? width : rowB) << 2,
+          ci + (<usize>j << 2), rowC, steps, k === 0, min(4, N - j - width + 4),
+        )
+      }
+      k += steps
+    } while (k < K)
+    if (bias !== 0) {
+      for (let p = panel; p < last; p++) {
+        const j = p << 3
+        const width = Panel.width(N - j)
+        Rows.addBias(height, width, ci + (<usize>j << 2), rowC, bias + (<usize>j << 2), min(4, N - j - width + 4))
+      }
+    }
+    begin += last - panel
+    panel = 0
+    if (++block === blocks) {
+      block = 0
+      index++
+    }
+  }
+}

@@ -1,0 +1,67 @@
+// Reading and writing by index. Indices are int32; the first bad one is left in the status word as 1 + its place among the indices.
+
+function bad(status: usize, place: i32): void {
+  if (!atomic.load<i32>(status)) atomic.store<i32>(status, place + 1)
+}
+
+/**
+ * out[o, j, :] = x[o, indices[j], :] for x of [outer, size, inner] in elements whose `inner` is given in bytes; `begin` and `end` count
+ * rows (o, j).
+ */
+export function gather(x: usize, indices: usize, out: usize, size: i32, count: i32, innerBytes: i32, status: usize, begin: i32, end: i32): void {
+  const bytes = <usize>innerBytes
+  for (let row = begin; row < end; row++) {
+    const outer = row / count
+    const place = row - outer * count
+    const index = load<i32>(indices + ((<usize>place) << 2))
+    if (<u32>index >= <u32>size) return bad(status, place)
+    memory.copy(out + <usize>row * bytes, x + (<usize>outer * <usize>size + <usize>index) * bytes, bytes)
+  }
+}
+
+/** out[o, indices[j], :] += updates[o, j, :], float32, in the order of j; `begin` and `end` count the slices o. */
+export function scatterAdd(out: usize, indices: usize, updates: usize, size: i32, count: i32, inner: i32, status: usize, begin: i32, end: i32): void {
+  for (let outer = begin; outer < end; outer++) {
+    for (let place = 0; place < count; place++) {
+      const index = load<i32>(indices + ((<usize>place) << 2))
+      if (<u32>index >= <u32>size) return bad(status, place)
+      let q = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner) << 2)
+      let p = updates + (((<usize>outer * <usize>count + <usize>place) * <usize>inner) << 2)
+      let left = inner
+      for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, f32x4.add(v128.load(q), v128.load(p)))
+      for (; left > 0; left--, p += 4, q += 4) store<f32>(q, load<f32>(q) + load<f32>(p))
+    }
+  }
+}
+
+/** out[o, j, i] = x[o, indices[o, j, i], i], 4-byte elements; `begin` and `end` count elements of the result. */
+export function takeAlong(x: usize, indices: usize, out: usize, size: i32, count: i32, inner: i32, status: usize, begin: i32, end: i32): void {
+  for (let at = begin; at < end; at++) {
+    const index = load<i32>(indices + ((<usize>at) << 2))
+    if (<u32>index >= <u32>size) return bad(status, at)
+    const outer = at / (count * inner)
+    const from = (<usize>outer * <usize>size + <usize>index) * <usize>inner + <usize>(at % inner)
+    store<u32>(out + ((<usize>at) << 2), load<u32>(x + (from << 2)))
+  }
+}
+
+/** out[o, indices[o, j, i], i] += updates[o, j, i], float32; `begin` and `end` count the slices o. */
+export function putAlong(out: usize, indices: usize, updates: usize, size: i32, count: i32, inner: i32, status: usize, begin: i32, end: i32): void {
+  for (let at = begin * count * inner; at < end * count * inner; at++) {
+    const index = load<i32>(indices + ((<usize>at) << 2))
+    if (<u32>index >= <u32>size) return bad(status, at)
+    const outer = at / (count * inner)
+    const to = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner + <usize>(at % inner)) << 2)
+    store<f32>(to, load<f32>(to) + load<f32>(updates + ((<usize>at) << 2)))
+  }
+}
+
+/** Rows of `classes` bools, true at the index; `begin` and `end` count rows. */
+export function oneHot(indices: usize, out: usize, classes: i32, status: usize, begin: i32, end: i32): void {
+  memory.fill(out + <usize>begin * <usize>classes, 0, <usize>(end - begin) * <usize>classes)
+  for (let row = begin; row < end; row++) {
+    const index = load<i32>(indices + ((<usize>row) << 2))
+    if (<u32>index >= <u32>classes) return bad(status, row)
+    store<u8>(out + <usize>row * <usize>classes + <usize>index, 1)
+  }
+}

@@ -1,0 +1,190 @@
+// The loops of every pointwise kernel: one driver an arity, a lane function a kernel.
+//
+// A lane function is a method `f` of an unmanaged class, called through `changetype<F>(0)`, which compiles to its body. The tail of a
+// range runs the same lane function on single lanes, so the bits do not depend on where a range is cut. Operands and results are 4-byte
+// elements (float32 or int32); `begin` and `end` count elements of the result.
+
+/** out[i] = f(x[i]) */
+export function map1<F>(x: usize, out: usize, begin: i32, end: i32): void {
+  let p = x + ((<usize>begin) << 2)
+  let q = out + ((<usize>begin) << 2)
+  const last = out + ((<usize>end) << 2)
+  while (q + 16 <= last) {
+    v128.store(q, changetype<F>(0).f(v128.load(p)))
+    p += 16
+    q += 16
+  }
+  while (q < last) {
+    v128.store32_lane(q, changetype<F>(0).f(v128.load32_zero(p)), 0)
+    p += 4
+    q += 4
+  }
+}
+
+/** out[i] = f(x[i], a, b), with the two numbers the same for all. */
+export function map1With<F>(x: usize, out: usize, a: f32, b: f32, begin: i32, end: i32): void {
+  const va = f32x4.splat(a)
+  const vb = f32x4.splat(b)
+  let p = x + ((<usize>begin) << 2)
+  let q = out + ((<usize>begin) << 2)
+  const last = out + ((<usize>end) << 2)
+  while (q + 16 <= last) {
+    v128.store(q, changetype<F>(0).f(v128.load(p), va, vb))
+    p += 16
+    q += 16
+  }
+  while (q < last) {
+    v128.store32_lane(q, changetype<F>(0).f(v128.load32_zero(p), va, vb), 0)
+    p += 4
+    q += 4
+  }
+}
+
+/** How the result of a comparison is stored: masks of four lanes become four bytes of 0 or 1. */
+export class Mask {
+  @inline static bytes(mask: v128): v128 {
+    return v128.and(v128.shuffle<u8>(mask, mask, 0, 4, 8, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0), i32x4.splat(0x01010101))
+  }
+}
+
+/** out[i] = f(x[i]) as bool */
+export function test1<F>(x: usize, out: usize, begin: i32, end: i32): void {
+  let p = x + ((<usize>begin) << 2)
+  let q = out + <usize>begin
+  const last = out + <usize>end
+  while (q + 4 <= last) {
+    v128.store32_lane(q, Mask.bytes(changetype<F>(0).f(v128.load(p))), 0)
+    p += 16
+    q += 4
+  }
+  while (q < last) {
+    v128.store8_lane(q, Mask.bytes(changetype<F>(0).f(v128.load32_zero(p))), 0)
+    p += 4
+    q += 1
+  }
+}
+
+/**
+ * A broadcast, as JavaScript describes it in memory: `rank` (1 to 8), then `rank` sizes of the result, then the steps in elements of x,
+ * then those of y; the innermost axis last, its steps 0 or 1. A null layout means that both have the result's shape.
+ */
+export class Layout {
+  @inline static inner(layout: usize): i32 {
+    return load<i32>(layout + ((<usize>load<i32>(layout)) << 2))
+  }
+  @inline static innerStep(layout: usize, operand: i32): i32 {
+    const rank = load<i32>(layout)
+    return load<i32>(layout + ((<usize>((operand + 2) * rank)) << 2))
+  }
+  /** Where row `row` of an operand begins, in elements. */
+  static row(layout: usize, operand: i32, row: i32): i32 {
+    const rank = load<i32>(layout)
+    let offset = 0
+    for (let axis = rank - 2; axis >= 0; axis--) {
+      const size = load<i32>(layout + ((<usize>(1 + axis)) << 2))
+      const quotient = <i32>(<u32>row / <u32>size)
+      offset += (row - quotient * size) * load<i32>(layout + ((<usize>(1 + (operand + 1) * rank + axis)) << 2))
+      row = quotient
+    }
+    return offset
+  }
+}
+
+/** out[i] = f(x[i], y[i]), either operand broadcast. */
+export function map2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  if (!layout) {
+    const from = (<usize>begin) << 2
+    row2<F>(x + from, 1, y + from, 1, out + from, end - begin)
+    return
+  }
+  const inner = Layout.inner(layout)
+  const xStep = Layout.innerStep(layout, 0)
+  const yStep = Layout.innerStep(layout, 1)
+  for (let at = begin; at < end; ) {
+    const row = at / inner
+    const column = at - row * inner
+    const count = min(inner - column, end - at)
+    const xAt = Layout.row(layout, 0, row) + column * xStep
+    const yAt = Layout.row(layout, 1, row) + column * yStep
+    row2<F>(x + ((<usize>xAt) << 2), xStep, y + ((<usize>yAt) << 2), yStep, out + ((<usize>at) << 2), count)
+    at += count
+  }
+}
+
+function row2<F>(p: usize, xStep: i32, r: usize, yStep: i32, q: usize, count: i32): void {
+  const last = q + ((<usize>count) << 2)
+  if (xStep & yStep) {
+    while (q + 16 <= last) {
+      v128.store(q, changetype<F>(0).f(v128.load(p), v128.load(r)))
+      p += 16
+      r += 16
+      q += 16
+    }
+  } else if (xStep) {
+    const y = v128.load32_splat(r)
+    while (q + 16 <= last) {
+      v128.store(q, changetype<F>(0).f(v128.load(p), y))
+      p += 16
+      q += 16
+    }
+  } else {
+    const x = v128.load32_splat(p)
+    const rStep = (<usize>yStep) << 4
+    if (yStep) {
+      while (q + 16 <= last) {
+        v128.store(q, changetype<F>(0).f(x, v128.load(r)))
+        r += rStep
+        q += 16
+      }
+    }
+  }
+  const pStep = (<usize>xStep) << 2
+  const rStep = (<usize>yStep) << 2
+  while (q < last) {
+    v128.store32_lane(q, changetype<F>(0).f(v128.load32_zero(p), v128.load32_zero(r)), 0)
+    p += pStep
+    r += rStep
+    q += 4
+  }
+}
+
+/** out[i] = f(x[i], y[i]) as bool, either operand broadcast. */
+export function test2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  if (!layout) {
+    const from = (<usize>begin) << 2
+    testRow2<F>(x + from, 1, y + from, 1, out + <usize>begin, end - begin)
+    return
+  }
+  const inner = Layout.inner(layout)
+  const xStep = Layout.innerStep(layout, 0)
+  const yStep = Layout.innerStep(layout, 1)
+  for (let at = begin; at < end; ) {
+    const row = at / inner
+    const column = at - row * inner
+    const count = min(inner - column, end - at)
+    const xAt = Layout.row(layout, 0, row) + column * xStep
+    const yAt = Layout.row(layout, 1, row) + column * yStep
+    testRow2<F>(x + ((<usize>xAt) << 2), xStep, y + ((<usize>yAt) << 2), yStep, out + <usize>at, count)
+    at += count
+  }
+}
+
+function testRow2<F>(p: usize, xStep: i32, r: usize, yStep: i32, q: usize, count: i32): void {
+  const last = q + <usize>count
+  if (xStep & yStep) {
+    while (q + 4 <= last) {
+      v128.store32_lane(q, Mask.bytes(changetype<F>(0).f(v128.load(p), v128.load(r))), 0)
+      p += 16
+      r += 16
+      q += 4
+    }
+  }
+  const pStep = (<usize>xStep) << 2
+  const rStep = (<usize>yStep) << 2
+  while (q < last) {
+    v128.store8_lane(q, Mask.bytes(changetype<F>(0).f(v128.load32_zero(p), v128.load32_zero(r))), 0)
+    p += pStep
+    r += rStep
+    q += 1
+  }
+}

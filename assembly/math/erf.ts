@@ -1,0 +1,115 @@
+import { Exp } from './exp'
+import { Vector } from './vector'
+
+// Constants come from memory: V8 builds a splatted constant anew at every use.
+const TABLE: usize = memory.data<f32>([
+  3.93, 14.5, -14.5, -0.0, -0.5, 1.0, 0.3989422804014327,
+  9.388068974658381e-6, -0.00011886185529874638, 0.000637364573776722, -0.0016756776021793485, 0.00016950468125287443,
+  0.019147822633385658, -0.10277630388736725, -0.6366195678710938, -0.12837916612625122,
+  0.006870004814118147, 0.06800351291894913, 0.3071960210800171, 0.7358216643333435, 0.8407560586929321,
+  0.01722034253180027, 0.17047058045864105, 0.7869905829429626, 2.018315076828003, 2.813296318054199, 1.6815121173858643,
+])
+const SATURATED: usize = 0
+const HIGHEST: usize = 4
+const LOWEST: usize = 8
+const SIGN: usize = 12
+const MINUS_HALF: usize = 16
+const ONE: usize = 20
+/** 1 / sqrt(2 pi). */
+const DENSITY: usize = 24
+const U8: usize = 28
+const U7: usize = 32
+const U6: usize = 36
+const U5: usize = 40
+const U4: usize = 44
+const U3: usize = 48
+const U2: usize = 52
+const U1: usize = 56
+const U0: usize = 60
+const P4: usize = 64
+const P3: usize = 68
+const P2: usize = 72
+const P1: usize = 76
+const P0: usize = 80
+const Q5: usize = 84
+const Q4: usize = 88
+const Q3: usize = 92
+const Q2: usize = 96
+const Q1: usize = 100
+const Q0: usize = 104
+
+const BITS: usize = memory.data<u32>([0xfffff000])
+/** Leaves 12 bits of a float, so that its square is exact. */
+const TRUNCATE: usize = 0
+
+export class Erf {
+  /** erf(x) = 1 - exp(u), u = log(erfc |x|) = -|x| + |x| U(|x|), with the sign of x; |x| >= 3.93 gives one. */
+  @inline static erf(x: v128): v128 {
+    const sign = v128.load32_splat(TABLE, SIGN)
+    const a = Vector.atMost(v128.andnot(x, sign), v128.load32_splat(TABLE, SATURATED))
+    const square = f32x4.mul(a, a)
+    const fourth = f32x4.mul(square, square)
+    const u01 = Vector.fma(v128.load32_splat(TABLE, U1), a, v128.load32_splat(TABLE, U0))
+    const u23 = Vector.fma(v128.load32_splat(TABLE, U3), a, v128.load32_splat(TABLE, U2))
+    const u45 = Vector.fma(v128.load32_splat(TABLE, U5), a, v128.load32_splat(TABLE, U4))
+    const u67 = Vector.fma(v128.load32_splat(TABLE, U7), a, v128.load32_splat(TABLE, U6))
+    const u03 = Vector.fma(u23, square, u01)
+    const u48 = Vector.fma(v128.load32_splat(TABLE, U8), fourth, Vector.fma(u67, square, u45))
+    const u = Vector.fma(u48, fourth, u03)
+    const m = Exp.saturating(f32x4.sub(f32x4.mul(u, a), a))
+    return v128.or(v128.andnot(m, sign), v128.and(x, sign))
+  }
+
+  /** exp(-x^2 / 2), the square taken in two parts, since an error in it would grow with x^2. Gradual underflow. */
+  @inline static gaussian(x: v128): v128 {
+    const a = Erf.magnitude(x)
+    const minusHalf = v128.load32_splat(TABLE, MINUS_HALF)
+    const high = v128.and(a, v128.load32_splat(BITS, TRUNCATE))
+    const square = f32x4.mul(f32x4.mul(high, high), minusHalf)
+    const rest = f32x4.mul(f32x4.mul(f32x4.sub(a, high), f32x4.add(a, high)), minusHalf)
+    const rounded = Exp.round(f32x4.add(square, rest))
+    const r = f32x4.add(Exp.remainder(square, rounded), rest)
+    return Exp.scale(Exp.polynomial(r), rounded)
+  }
+
+  /** Phi(x) = (1 + erf(x / sqrt(2))) / 2, the distribution function of the standard normal. */
+  @inline static normal(x: v128): v128 {
+    return Erf.normalFrom(x, Erf.gaussian(x))
+  }
+
+  /** Phi(x) from g = exp(-x^2 / 2): Phi(-|x|) = g P(|x|) / Q(|x|), a fit with an error below 2^-27.1. */
+  @inline static normalFrom(x: v128, g: v128): v128 {
+    // By powers of x^2: fewer roundings in a row than by powers of x, and those of x^2 cancel between P and Q.
+    const a = Erf.magnitude(x)
+    const square = f32x4.mul(a, a)
+    const p01 = Vector.fma(v128.load32_splat(TABLE, P1), a, v128.load32_splat(TABLE, P0))
+    const p23 = Vector.fma(v128.load32_splat(TABLE, P3), a, v128.load32_splat(TABLE, P2))
+    const p = Vector.fma(Vector.fma(v128.load32_splat(TABLE, P4), square, p23), square, p01)
+    const q01 = Vector.fma(v128.load32_splat(TABLE, Q1), a, v128.load32_splat(TABLE, Q0))
+    const q23 = Vector.fma(v128.load32_splat(TABLE, Q3), a, v128.load32_splat(TABLE, Q2))
+    const q45 = Vector.fma(v128.load32_splat(TABLE, Q5), a, v128.load32_splat(TABLE, Q4))
+    const q = Vector.fma(Vector.fma(q45, square, q23), square, q01)
+    const tail = f32x4.div(f32x4.mul(g, p), q)
+    return Vector.select(i32x4.shr_s(x, 31), tail, f32x4.sub(v128.load32_splat(TABLE, ONE), tail))
+  }
+
+  /** x Phi(x). */
+  @inline static gelu(x: v128): v128 {
+    // Below the bound Phi is zero, and -Infinity must not meet it.
+    return f32x4.mul(Vector.atLeast(x, v128.load32_splat(TABLE, LOWEST)), Erf.normal(x))
+  }
+
+  /** The derivative of x Phi(x): Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi). */
+  @inline static geluDerivative(x: v128): v128 {
+    const highest = v128.load32_splat(TABLE, HIGHEST)
+    const bounded = Vector.atLeast(Vector.atMost(x, highest), v128.load32_splat(TABLE, LOWEST))
+    const g = Erf.gaussian(bounded)
+    const slope = f32x4.mul(bounded, v128.load32_splat(TABLE, DENSITY))
+    return Vector.fma(slope, g, Erf.normalFrom(bounded, g))
+  }
+
+  /** |x|, at most 14.5, where Phi(-|x|) is zero in float32. */
+  @inline static magnitude(x: v128): v128 {
+    return Vector.atMost(v128.andnot(x, v128.load32_splat(TABLE, SIGN)), v128.load32_splat(TABLE, HIGHEST))
+  }
+}

@@ -1,0 +1,86 @@
+// Copies between layouts: transposing, slicing, broadcasting, joining. Elements of 4 bytes, or of 1 in the kernels that end in Bytes.
+
+/**
+ * out[layout] = x[layout]: `layout` is rank (1 to 8), the sizes, the steps of x in elements, then the steps of out; x and out are the
+ * addresses of the element with all indices 0. Steps may be negative or 0. `begin` and `end` count rows: all axes but the last.
+ */
+export function copy(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  const rank = load<i32>(layout)
+  const inner = load<i32>(layout + ((<usize>rank) << 2))
+  const xStep = load<i32>(layout + ((<usize>(2 * rank)) << 2)) << 2
+  const outStep = load<i32>(layout + ((<usize>(3 * rank)) << 2)) << 2
+  for (let row = begin; row < end; row++) {
+    let p = x + ((<usize>place(layout, rank, 1, row)) << 2)
+    let q = out + ((<usize>place(layout, rank, 2, row)) << 2)
+    let left = inner
+    if (outStep == 4) {
+      if (xStep == 4) {
+        memory.copy(q, p, (<usize>inner) << 2)
+        continue
+      }
+      for (; left >= 4; left -= 4, q += 16) {
+        let four = v128.load32_zero(p)
+        four = v128.load32_lane(p + xStep, four, 1)
+        four = v128.load32_lane(p + 2 * xStep, four, 2)
+        four = v128.load32_lane(p + 3 * xStep, four, 3)
+        v128.store(q, four)
+        p += 4 * xStep
+      }
+    }
+    for (; left > 0; left--) {
+      store<u32>(q, load<u32>(p))
+      p += xStep
+      q += outStep
+    }
+  }
+}
+
+/** `copy` for elements of one byte. */
+export function copyBytes(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  const rank = load<i32>(layout)
+  const inner = load<i32>(layout + ((<usize>rank) << 2))
+  const xStep = load<i32>(layout + ((<usize>(2 * rank)) << 2))
+  const outStep = load<i32>(layout + ((<usize>(3 * rank)) << 2))
+  for (let row = begin; row < end; row++) {
+    let p = x + <usize>place(layout, rank, 1, row)
+    let q = out + <usize>place(layout, rank, 2, row)
+    for (let left = inner; left > 0; left--) {
+      store<u8>(q, load<u8>(p))
+      p += xStep
+      q += outStep
+    }
+  }
+}
+
+function place(layout: usize, rank: i32, operand: i32, row: i32): i32 {
+  let offset = 0
+  for (let axis = rank - 2; axis >= 0; axis--) {
+    const size = load<i32>(layout + ((<usize>(1 + axis)) << 2))
+    const quotient = <i32>(<u32>row / <u32>size)
+    offset += (row - quotient * size) * load<i32>(layout + ((<usize>(1 + operand * rank + axis)) << 2))
+    row = quotient
+  }
+  return offset
+}
+
+/** out[j, i] = x[i, j] for `batch` matrices of rows x columns, in tiles that stay in the cache; `begin` and `end` count batch x tiles of 16 rows. */
+export function transposeMatrices(x: usize, out: usize, rows: i32, columns: i32, begin: i32, end: i32): void {
+  const perMatrix = (rows + 15) >> 4
+  for (let unit = begin; unit < end; unit++) {
+    const matrix = unit / perMatrix
+    const top = (unit - matrix * perMatrix) << 4
+    const bottom = min(top + 16, rows)
+    const base = <usize>matrix * <usize>rows * <usize>columns
+    const p = x + (base << 2)
+    const q = out + (base << 2)
+    for (let j = 0; j < columns; j++) {
+      let from = p + ((<usize>top * <usize>columns + <usize>j) << 2)
+      let to = q + ((<usize>j * <usize>rows + <usize>top) << 2)
+      for (let i = top; i < bottom; i++) {
+        store<u32>(to, load<u32>(from))
+        from += (<usize>columns) << 2
+        to += 4
+      }
+    }
+  }
+}

@@ -1,0 +1,135 @@
+// Reductions of one axis: x is [outer, n, inner], the result [outer, inner]; `begin` and `end` count elements of the result.
+//
+// How a sum is split depends on n alone (halves down to a block, so the error grows with log n), never on the range.
+
+const BLOCK: i32 = 512
+const COLUMN_BLOCK: i32 = 64
+
+@unmanaged class Sum {
+  @inline start(): v128 { return i32x4.splat(0) }
+  @inline f(a: v128, b: v128): v128 { return f32x4.add(a, b) }
+}
+@unmanaged class Prod {
+  @inline start(): v128 { return f32x4.splat(1) }
+  @inline f(a: v128, b: v128): v128 { return f32x4.mul(a, b) }
+}
+@unmanaged class Max {
+  @inline start(): v128 { return f32x4.splat(-Infinity) }
+  @inline f(a: v128, b: v128): v128 { return f32x4.max(a, b) }
+}
+@unmanaged class Min {
+  @inline start(): v128 { return f32x4.splat(Infinity) }
+  @inline f(a: v128, b: v128): v128 { return f32x4.min(a, b) }
+}
+@unmanaged class SumI {
+  @inline start(): v128 { return i32x4.splat(0) }
+  @inline f(a: v128, b: v128): v128 { return i32x4.add(a, b) }
+}
+@unmanaged class ProdI {
+  @inline start(): v128 { return i32x4.splat(1) }
+  @inline f(a: v128, b: v128): v128 { return i32x4.mul(a, b) }
+}
+@unmanaged class MaxI {
+  @inline start(): v128 { return i32x4.splat(i32.MIN_VALUE) }
+  @inline f(a: v128, b: v128): v128 { return i32x4.max_s(a, b) }
+}
+@unmanaged class MinI {
+  @inline start(): v128 { return i32x4.splat(i32.MAX_VALUE) }
+  @inline f(a: v128, b: v128): v128 { return i32x4.min_s(a, b) }
+}
+
+/** Four partial results of n contiguous elements. */
+function partials<F>(p: usize, n: i32): v128 {
+  if (n > BLOCK) {
+    const half = (((n >> 1) + BLOCK - 1) / BLOCK) * BLOCK
+    return changetype<F>(0).f(partials<F>(p, half), partials<F>(p + ((<usize>half) << 2), n - half))
+  }
+  let a = changetype<F>(0).start()
+  let b = a
+  let c = a
+  let d = a
+  for (; n >= 16; n -= 16, p += 64) {
+    a = changetype<F>(0).f(a, v128.load(p))
+    b = changetype<F>(0).f(b, v128.load(p, 16))
+    c = changetype<F>(0).f(c, v128.load(p, 32))
+    d = changetype<F>(0).f(d, v128.load(p, 48))
+  }
+  for (; n >= 4; n -= 4, p += 16) a = changetype<F>(0).f(a, v128.load(p))
+  for (; n > 0; n--, p += 4) b = changetype<F>(0).f(b, v128.load32_lane(p, changetype<F>(0).start(), 0))
+  return changetype<F>(0).f(changetype<F>(0).f(a, b), changetype<F>(0).f(c, d))
+}
+
+function across<F>(four: v128): v128 {
+  const two = changetype<F>(0).f(four, v128.shuffle<u32>(four, four, 2, 3, 0, 1))
+  return changetype<F>(0).f(two, v128.shuffle<u32>(two, two, 1, 0, 3, 2))
+}
+
+/** n rows of four neighbouring columns (or of one, in lane 0). */
+function columns<F>(p: usize, step: usize, n: i32, four: bool): v128 {
+  if (n > COLUMN_BLOCK) {
+    const half = (((n >> 1) + COLUMN_BLOCK - 1) / COLUMN_BLOCK) * COLUMN_BLOCK
+    return changetype<F>(0).f(columns<F>(p, step, half, four), columns<F>(p + step * <usize>half, step, n - half, four))
+  }
+  let sum = changetype<F>(0).start()
+  if (four) for (; n > 0; n--, p += step) sum = changetype<F>(0).f(sum, v128.load(p))
+  else for (; n > 0; n--, p += step) sum = changetype<F>(0).f(sum, v128.load32_zero(p))
+  return sum
+}
+
+function reduce<F>(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  if (inner == 1) {
+    for (let i = begin; i < end; i++) {
+      const row = x + ((<usize>i * <usize>n) << 2)
+      v128.store32_lane(out + ((<usize>i) << 2), across<F>(partials<F>(row, n)), 0)
+    }
+    return
+  }
+  const step = (<usize>inner) << 2
+  for (let at = begin; at < end; ) {
+    const outer = at / inner
+    const column = at - outer * inner
+    const p = x + ((<usize>outer * <usize>n * <usize>inner + <usize>column) << 2)
+    const four = inner - column >= 4 && end - at >= 4
+    const sum = columns<F>(p, step, n, four)
+    if (four) {
+      v128.store(out + ((<usize>at) << 2), sum)
+      at += 4
+    } else {
+      v128.store32_lane(out + ((<usize>at) << 2), sum, 0)
+      at++
+    }
+  }
+}
+
+export function sum(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<Sum>(x, out, n, inner, begin, end) }
+export function prod(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<Prod>(x, out, n, inner, begin, end) }
+export function max(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<Max>(x, out, n, inner, begin, end) }
+export function min(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<Min>(x, out, n, inner, begin, end) }
+export function sumI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<SumI>(x, out, n, inner, begin, end) }
+export function prodI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<ProdI>(x, out, n, inner, begin, end) }
+export function maxI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<MaxI>(x, out, n, inner, begin, end) }
+export function minI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<MinI>(x, out, n, inner, begin, end) }
+
+/** The first index of the largest (sign 1) or smallest (sign -1) element; the first NaN wins. */
+function arg<T>(x: usize, out: usize, n: i32, inner: i32, smallest: bool, begin: i32, end: i32): void {
+  for (let at = begin; at < end; at++) {
+    const outer = at / inner
+    let p = x + ((<usize>outer * <usize>n * <usize>inner + <usize>(at - outer * inner)) << 2)
+    let best = load<T>(p)
+    let index = 0
+    for (let i = 1; i < n && best == best; i++) {
+      p += (<usize>inner) << 2
+      const value = load<T>(p)
+      if (smallest ? !(value >= best) : !(value <= best)) {
+        best = value
+        index = i
+      }
+    }
+    store<i32>(out + ((<usize>at) << 2), index)
+  }
+}
+
+export function argMax(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { arg<f32>(x, out, n, inner, false, begin, end) }
+export function argMin(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { arg<f32>(x, out, n, inner, true, begin, end) }
+export function argMaxI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { arg<i32>(x, out, n, inner, false, begin, end) }
+export function argMinI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { arg<i32>(x, out, n, inner, true, begin, end) }

@@ -1,0 +1,176 @@
+/**
+ * `npm run bench -- [workload...] [options]`: fluxtape against its peers and against the machine's limit, as ratios.
+ *
+ *   --contenders a,b   who takes part beside ours (ours in one runtime only: fluxtape@node26)
+ *   --threads 1,2      thread counts
+ *   --rounds n         rounds of measurement
+ *   --json FILE        writes the records, after a header
+ *   --quick            short rounds, for a look
+ *   --verify           compares losses instead of times
+ */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { startChild } from './harness/child.mjs'
+import { compilePeak } from './harness/peak.mjs'
+import { reasonOf } from './harness/reason.mjs'
+import { records } from './harness/records.mjs'
+import { contenderNames, entrants, findNodes, isInstalled } from './harness/roster.mjs'
+import { label, load, measure, quick, thorough, unload } from './harness/rounds.mjs'
+import { tables } from './harness/table.mjs'
+import { verify } from './harness/verify.mjs'
+import { selectWorkloads } from './workloads/index.mjs'
+
+/** GFLOP/s a thread below which PyTorch's products do not come from OpenBLAS. */
+const pytorchFloor = 40
+
+const report = text => {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
+}
+const list = text => text.split(',').filter(Boolean)
+
+function readOptions() {
+  const { values: options, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      contenders: { type: 'string', default: '' },
+      threads: { type: 'string', default: '1,2' },
+      rounds: { type: 'string' },
+      json: { type: 'string' },
+      quick: { type: 'boolean', default: false },
+      verify: { type: 'boolean', default: false },
+    },
+  })
+  const contenders = list(options.contenders)
+  for (const name of contenders) {
+    if (!contenderNames.includes(name.split('@')[0])) {
+      throw new RangeError(`bench: no such contender: ${name}. There are ${contenderNames.join(', ')}.`)
+    }
+  }
+  const threads = list(options.threads).map(Number)
+  const plan = options.quick ? quick : thorough
+  const rounds = Number(options.rounds ?? plan.rounds)
+  if (![rounds, ...threads].every(n => Number.isInteger(n) && n > 0)) {
+    throw new RangeError('bench: --threads and --rounds take positive integers')
+  }
+  return {
+    json: options.json,
+    isVerifying: options.verify,
+    workloads: selectWorkloads(positionals),
+    contenders,
+    threads: threads.filter(n => n <= availableParallelism()),
+    plan: { ...plan, rounds },
+  }
+}
+
+/** Starts everybody one after the other; who is missing is told, with the reason. */
+async function assemble(chosen) {
+  const children = []
+  const missing = {}
+  for (const entrant of chosen) {
+    report(`starting ${label(entrant)}`)
+    const child = await startChild(entrant)
+    const { gemm1024, missing: reason } = child.hello
+    const isTooSlow = gemm1024 < pytorchFloor * entrant.threads
+    if (reason) missing[label(entrant)] = reason
+    else if (isTooSlow) missing[label(entrant)] = `refused: ${gemm1024.toFixed(0)} GFLOP/s; install libopenblas0-pthread`
+    else children.push(child)
+    if (reason || isTooSlow) child.close()
+  }
+  return { children, missing }
+}
+
+async function preparePeak(children, missing) {
+  try {
+    const peak = await compilePeak()
+    for (const child of children) {
+      const { isOurs, threads } = child.entrant
+      if (isOurs) child.variant = (await child.ask({ peak, threads })).variant
+    }
+  } catch (error) {
+    missing.peak = reasonOf(error)
+  }
+}
+
+function header(children, missing, nodes) {
+  const versions = Object.assign({}, ...children.map(c => c.hello.versions), { node: undefined, v8: undefined })
+  for (const { runtime, version } of nodes) versions[runtime] = version
+  const ours = children.filter(c => c.entrant.isOurs)
+  const torch = children.filter(c => c.hello.gemm1024)
+  return {
+    date: new Date().toISOString(),
+    command: ['npm run bench', process.argv.slice(2).join(' ')].filter(Boolean).join(' -- '),
+    cpu: `${cpus()[0].model}, ${availableParallelism()} threads`,
+    versions,
+    variants: Object.fromEntries(ours.map(c => [c.entrant.runtime, c.variant])),
+    pytorchGemm1024: Object.fromEntries(torch.map(c => [c.entrant.threads, c.hello.gemm1024])),
+    pytorchEnvironment: torch.at(-1)?.hello.environment,
+    missing,
+  }
+}
+
+function printHeader({ cpu, date, pytorchGemm1024, pytorchEnvironment, missing, variants }) {
+  console.log(`${date}, ${cpu}`)
+  for (const [runtime, variant] of Object.entries(variants)) console.log(`ours in ${runtime}: ${variant}`)
+  for (const [threads, rate] of Object.entries(pytorchGemm1024)) {
+    console.log(`pytorch's own gemm-1024 with ${threads} thread(s): ${rate.toFixed(0)} GFLOP/s`)
+  }
+  const core = pytorchEnvironment?.OPENBLAS_CORETYPE
+  if (core) console.log(`OPENBLAS_CORETYPE=${core} is set in the environment and holds for pytorch`)
+  for (const [name, reason] of Object.entries(missing)) console.log(`missing: ${name}: ${reason}`)
+}
+
+async function bench({ workloads, plan }, children, folder) {
+  const all = []
+  const gaps = []
+  for (const workload of workloads) {
+    const outcomes = await load(children, workload, folder)
+    await measure(outcomes, workload.name, plan, report)
+    await unload(outcomes, workload.name)
+    all.push(...records(workload, outcomes))
+    for (const { child, missing } of outcomes) {
+      const absent = { workload: workload.name, contender: label(child.entrant), missing }
+      // A peer that has no function for the family says nothing about that workload.
+      if (missing && missing !== `no ${workload.family}`) gaps.push(absent)
+    }
+  }
+  return { all, gaps }
+}
+
+async function main(choice) {
+  if (!isInstalled) console.log('The peers and newer Nodes are not installed: npm --prefix bench install')
+  const nodes = findNodes()
+  const folder = await mkdtemp(join(tmpdir(), 'fluxtape-bench-'))
+  const { children, missing } = await assemble(entrants({ ...choice, nodes }))
+  try {
+    if (choice.isVerifying) {
+      const { text, agrees } = await verify(children, choice.workloads, folder)
+      report('')
+      console.log(text)
+      for (const [name, reason] of Object.entries(missing)) console.log(`missing: ${name}: ${reason}`)
+      if (!agrees) process.exitCode = 1
+      return
+    }
+    await preparePeak(children, missing)
+    const head = header(children, missing, nodes)
+    const { all, gaps } = await bench(choice, children, folder)
+    report('')
+    printHeader(head)
+    for (const gap of gaps) console.log(`missing: ${gap.contender} in ${gap.workload}: ${gap.missing}`)
+    console.log(`\n${tables(all)}`)
+    if (choice.json) await writeFile(choice.json, `${JSON.stringify([{ ...head, gaps }, ...all], null, 2)}\n`)
+  } finally {
+    for (const child of children) child.close()
+    await rm(folder, { recursive: true })
+  }
+}
+
+try {
+  await main(readOptions())
+} catch (error) {
+  const isUsers = error instanceof RangeError || error.code?.startsWith('ERR_PARSE_ARGS')
+  if (!isUsers) throw error
+  console.error(error.message)
+  process.exitCode = 2
+}

@@ -1,0 +1,84 @@
+import { ReleasedError } from '../errors.ts'
+import { add } from '../ops/pointwise.ts'
+import { type Level, type Node, outside, trackedAlias } from '../tape/level.ts'
+import { enter, free, leave, madeSince, mark } from '../tensor/scope.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/**
+ * Walks a level back from `output`, whose cotangent is `seed`, and leaves on each leaf of the level its gradient (the tape's own handle).
+ * Unless `keep`, what a node saved is freed as soon as the walk has passed it.
+ */
+export function backward(level: Level, output: Tensor, seed: Tensor, keep: boolean): void {
+  const root = level.nodeOf.get(output)
+  if (!root) return
+  outside(level, () => {
+    const start = enter()
+    try {
+      root.cotangent = taken(seed, start)
+      for (let i = level.nodes.length - 1; i >= 0; i--) {
+        const node = level.nodes[i]
+        const { cotangent } = node
+        if (cotangent) pull(node, cotangent)
+        node.cotangent = undefined
+        cotangent?.dispose()
+        if (!keep) drop(node)
+      }
+    } catch (error) {
+      forget(level)
+      throw error
+    } finally {
+      leave(start)
+    }
+  })
+}
+
+/** Frees everything that a level still saves. */
+export function releaseLevel(level: Level): void {
+  for (const node of level.nodes) drop(node)
+  forget(level)
+}
+
+/** Adds the cotangents of a node's inputs, and frees what its pullbacks made on the way. */
+function pull(node: Node, cotangent: Tensor): void {
+  const { entry, inputs, saved, options } = node
+  if (!entry) return
+  if (saved?.isStale()) {
+    throw new ReleasedError({
+      operation: entry.name,
+      problem: 'a value that the pullback needs was written in place since the forward pass',
+      wayOut: 'Call back() before update, assign or loadState, or run the forward pass again.',
+    })
+  }
+  const values = saved?.values ?? {}
+  for (let i = 0; i < inputs.length; i++) {
+    const input = inputs[i]
+    if (!input) continue
+    const start = mark()
+    const part = entry.pull(i, cotangent, values, options)
+    const before = input.cotangent
+    input.cotangent = taken(before ? add(before, part) : part, start)
+    before?.dispose()
+    free(start)
+  }
+}
+
+/** A handle for the tape: the tensor itself if it was just made, else another handle of the same value. */
+function taken(tensor: Tensor, start: number): Tensor {
+  if (madeSince(start, tensor)) {
+    tensor.kept = 'tape'
+    return tensor
+  }
+  return trackedAlias(tensor)
+}
+
+function drop(node: Node): void {
+  node.saved?.drop()
+  node.saved = undefined
+}
+
+function forget(level: Level): void {
+  for (const node of [...level.nodes, ...level.leaves]) {
+    node.cotangent?.dispose()
+    node.cotangent = undefined
+  }
+}

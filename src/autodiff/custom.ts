@@ -1,0 +1,37 @@
+import { isTensor, checkTensor, type Entry } from '../tape/operation.ts'
+import { record, unrecorded, isRecording } from '../tape/level.ts'
+import { zerosLike } from '../tensor/create.ts'
+import { share, type Tensor } from '../tensor/tensor.ts'
+
+/**
+ * A function with a gradient of one's own (Zygote's `@adjoint`): `f` computes from tensors without being recorded, `pullback` gets the
+ * cotangent of the result, the inputs and the result, and returns the cotangent of each input (one tensor, or a list; undefined: none).
+ * Written in operations, it can be differentiated again.
+ *
+ * @example
+ * const clipped = customGradient(x => x, (g, [x]) => g.clamp(-1, 1))
+ */
+export function customGradient<Inputs extends readonly Tensor[]>(
+  f: (...inputs: Inputs) => Tensor,
+  pullback: (g: Tensor, inputs: Inputs, result: Tensor) => Tensor | readonly (Tensor | undefined)[],
+): (...inputs: Inputs) => Tensor {
+  const entry: Entry = {
+    name: 'customGradient',
+    differentiable: () => true,
+    save: (result, xs) => ({ result, ...xs }),
+    pull(index, g, { result, ...xs }) {
+      const inputs = Object.values(xs) as unknown as Inputs
+      const cotangents = pullback(g, inputs, result as Tensor)
+      const own = isTensor(cotangents) ? (index === 0 ? cotangents : undefined) : cotangents[index]
+      return own ?? zerosLike(inputs[index])
+    },
+  }
+  return (...inputs) => {
+    for (const input of inputs) checkTensor('customGradient', input)
+    const result = unrecorded(() => f(...inputs))
+    checkTensor('customGradient', result)
+    const y = inputs.includes(result) ? share(result, result.shape) : result
+    if (isRecording()) record(entry, inputs, y, undefined, isTensor)
+    return y
+  }
+}

@@ -1,0 +1,272 @@
+import { ShapeError } from '../errors.ts'
+import { Params } from '../params/params.ts'
+import { mapTree, type Tree } from '../params/tree.ts'
+import { closeLevel, isRecording, type Level, openLevel, track } from '../tape/level.ts'
+import { training } from '../tape/mode.ts'
+import { checkTensor } from '../tape/operation.ts'
+import { full, onesLike } from '../tensor/create.ts'
+import { enter, free, giveBack, leave } from '../tensor/scope.ts'
+import { sameShape, show } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { tensorsIn, walk } from '../tensor/walk.ts'
+import { backward, releaseLevel } from './backward.ts'
+import { Grads } from './grads.ts'
+
+/** What a function is differentiated by: a tensor, a number (a 0-d tensor), or a model, an array, an object of tensors. */
+export type Argument = unknown
+
+/** The gradient of an argument: a tensor for a tensor or a number, the tree of a model for a model. */
+export type GradientOf<A> = A extends Tensor | number ? Tensor : Tree<Tensor>
+
+/** The gradients of all arguments; undefined where one took no part. */
+export type GradientsOf<Args extends readonly unknown[]> = { [I in keyof Args]: GradientOf<Args[I]> | undefined }
+
+/** What the function of a gradient sees: a number has become a tensor. */
+export type Seen<Args extends readonly unknown[]> = { [I in keyof Args]: Args[I] extends number ? Tensor : Args[I] }
+
+/** What `f` of a gradient may return: a scalar, or a list that begins with one. */
+export type Loss = Tensor | readonly [Tensor, ...unknown[]]
+
+/**
+ * The gradient of a scalar function.
+ *
+ * `gradient(f, ...args)` differentiates `f(...args)` by each argument: an array with a tensor for a tensor or number, the same tree for a
+ * model. `gradient(() => loss, ps)` differentiates by the parameters of a `Params`: `Grads`, read with `.get(p)`. What took no part is
+ * undefined. Gradients nest to any order.
+ *
+ * Throws ShapeError for a result that is not a scalar, TypeError for one that is no tensor or a promise. Everything made inside is freed,
+ * but for what is returned.
+ *
+ * @example
+ * gradient(x => x.mul(x), 3)[0].item()             // 6
+ * gradient(() => mse(model(x), y), params(W, b)).get(W)
+ */
+export function gradient(f: () => Loss, params: Params): Grads
+export function gradient<Args extends readonly unknown[]>(f: (...args: Seen<Args>) => Loss, ...args: Args): GradientsOf<Args>
+export function gradient(f: (...args: never[]) => Loss, ...args: unknown[]): Grads | unknown[] {
+  return differentiate('gradient', f, args, false).gradient
+}
+
+/**
+ * The value and the gradient of a scalar function at once: `{ value, gradient }`, the gradient as `gradient` gives it. If `f` returns a list
+ * `[loss, ...extras]`, the first is differentiated and the list is the value.
+ */
+export function withGradient<Value extends Loss>(f: () => Value, params: Params): { value: Value; gradient: Grads }
+export function withGradient<Value extends Loss, Args extends readonly unknown[]>(
+  f: (...args: Seen<Args>) => Value,
+  ...args: Args
+): { value: Value; gradient: GradientsOf<Args> }
+export function withGradient(f: (...args: never[]) => Loss, ...args: unknown[]): { value: unknown; gradient: Grads | unknown[] } {
+  return differentiate('withGradient', f, args, true)
+}
+
+/** Tensors that an update has used up: readable until the next outermost gradient, then freed. */
+const spent: Tensor[] = []
+
+/** Marks gradients as used up. */
+export function spend(gradients: Iterable<Tensor>): void {
+  spent.push(...gradients)
+}
+
+function freeSpent(): void {
+  if (spent.length === 0 || isRecording()) return
+  for (const tensor of spent) tensor.dispose()
+  spent.length = 0
+}
+
+/** The arguments as `f` sees them, and how their gradients are read off the level afterwards. */
+interface Subject {
+  readonly args: readonly unknown[]
+  mark(level: Level): void
+  /** Reads the gradients; `take` gives that of a tensor. */
+  collect(take: (tensor: Tensor) => Tensor | undefined): Grads | unknown[]
+}
+
+function subject(operation: string, args: readonly unknown[]): Subject {
+  const [first] = args
+  if (first instanceof Params) {
+    if (args.length > 1) throw new TypeError(`${operation}: a Params stands alone: ${args.length} arguments came. Write ${operation}(() => loss, ps).`)
+    return {
+      args: [],
+      mark: level => {
+        for (const parameter of first) mark(operation, level, parameter)
+      },
+      collect: take => {
+        const found = new Map<Tensor, Tensor>()
+        for (const parameter of first) {
+          const gradient = take(parameter)
+          if (gradient) found.set(parameter, gradient)
+        }
+        return new Grads(first, found)
+      },
+    }
+  }
+  const seen = args.map(arg => (typeof arg === 'number' ? full([], arg) : arg))
+  return {
+    args: seen,
+    mark: level => {
+      for (const arg of seen) {
+        if (arg instanceof Tensor) mark(operation, level, arg)
+        else walk(arg, (tensor, _, trainable) => trainable && mark(operation, level, tensor))
+      }
+    },
+    collect: take => {
+      const cache = new Map<Tensor, Tensor | undefined>()
+      const once = (tensor: Tensor) => {
+        if (!cache.has(tensor)) cache.set(tensor, take(tensor))
+        return cache.get(tensor)
+      }
+      return seen.map(arg => (arg instanceof Tensor ? once(arg) : mapTree(arg, once)))
+    },
+  }
+}
+
+function mark(operation: string, level: Level, tensor: Tensor): void {
+  tensor.check(operation)
+  if (tensor.dtype === 'float32' && !tensor.frozen) track(level, tensor)
+}
+
+function differentiate(operation: string, f: (...args: never[]) => unknown, args: readonly unknown[], keepValue: boolean): { value: unknown; gradient: Grads | unknown[] } {
+  freeSpent()
+  const start = enter()
+  let survivors: Iterable<Tensor> | undefined
+  try {
+    const of = subject(operation, args)
+    const { level, value } = recordOn(operation, f, of)
+    try {
+      const loss: unknown = Array.isArray(value) ? value[0] : value
+      checkScalar(operation, loss)
+      const kept = keepValue ? tensorsIn(value) : []
+      free(start, [...kept, loss, ...tensorsIn(of.args)])
+      backward(level, loss, onesLike(loss), false)
+      const gradients = of.collect(tensor => takeCotangent(level, tensor))
+      survivors = [...kept, ...tensorsIn(gradients)]
+      return { value, gradient: gradients }
+    } finally {
+      releaseLevel(level)
+    }
+  } finally {
+    leave(start, survivors)
+  }
+}
+
+/** Runs `f` on a level of its own, in training mode. A promise is refused. */
+function recordOn(operation: string, f: (...args: never[]) => unknown, of: Subject): { level: Level; value: unknown } {
+  const level = openLevel()
+  try {
+    of.mark(level)
+    const value = training(() => f(...(of.args as never[])))
+    refusePromise(operation, value)
+    return { level, value }
+  } catch (error) {
+    releaseLevel(level)
+    throw error
+  } finally {
+    closeLevel(level)
+  }
+}
+
+/** Throws TypeError for a promise: code after an `await` would run when the recording is long closed. */
+export function refusePromise(operation: string, value: unknown): void {
+  if (typeof (value as { then?: unknown } | null)?.then !== 'function') return
+  ;(value as Promise<unknown>).then(undefined, () => {})
+  throw new TypeError(`${operation}: the function returned a promise. Await the data before, and pass a function that is not async.`)
+}
+
+function checkScalar(operation: string, loss: unknown): asserts loss is Tensor {
+  checkTensor(operation, loss)
+  if (loss.size === 1 && loss.dtype === 'float32') return
+  throw new ShapeError(
+    {
+      operation,
+      problem: 'only a float32 scalar has a gradient',
+      came: `${loss.dtype} ${show(loss.shape)}`,
+      wayOut: 'Reduce it with mean() or sum(), or use pullback for a cotangent of your own.',
+    },
+    [loss.shape],
+  )
+}
+
+/** The gradient that the walk left on a leaf, handed to the scope. */
+function takeCotangent(level: Level, tensor: Tensor): Tensor | undefined {
+  const leaf = level.nodeOf.get(tensor)
+  const gradient = leaf?.cotangent
+  if (!leaf || !gradient) return undefined
+  leaf.cotangent = undefined
+  giveBack(gradient)
+  return gradient
+}
+
+/** What `pullback` returns beside the result: cotangents of the arguments from one of the result, as often as wanted. */
+export interface Back<Result> {
+  /** The gradients for a cotangent of the result's shape; without one, ones. Throws ShapeError, or ReleasedError after `dispose`. */
+  (cotangent?: Tensor): Result
+  /** Frees what the tape saved; without it the garbage collector does, late. */
+  dispose(): void
+}
+
+const forgotten = new FinalizationRegistry<Level>(releaseLevel)
+
+/**
+ * The result of `f`, of any shape, and a function that takes a cotangent of it back to the arguments (or to a `Params`).
+ *
+ * @example
+ * const [y, back] = pullback(x => x.exp(), x)
+ * const [gx] = back(onesLike(y))
+ */
+export function pullback(f: () => Tensor, params: Params): [Tensor, Back<Grads>]
+export function pullback<Args extends readonly unknown[]>(f: (...args: Seen<Args>) => Tensor, ...args: Args): [Tensor, Back<GradientsOf<Args>>]
+export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): [Tensor, Back<unknown>] {
+  freeSpent()
+  const start = enter()
+  const survivors: Tensor[] = []
+  try {
+    const of = subject('pullback', args)
+    survivors.push(...tensorsIn(of.args))
+    const { level, value } = recordOn('pullback', f, of)
+    try {
+      checkTensor('pullback', value)
+    } catch (error) {
+      releaseLevel(level)
+      throw error
+    }
+    survivors.push(value)
+    return [value, backOf(level, of, value)]
+  } finally {
+    leave(start, survivors)
+  }
+}
+
+function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
+  const { shape } = y
+  // The tape finds the output by its handle, which the user may dispose.
+  const output = level.nodeOf.get(y)
+  const handle = new Tensor(shape, y.dtype, undefined)
+  if (output) level.nodeOf.set(handle, output)
+  let disposed = false
+  const back = (cotangent?: Tensor): unknown => {
+    if (disposed) throw new TypeError('back: it has been disposed. Call pullback again.')
+    const start = enter()
+    let survivors: Iterable<Tensor> | undefined
+    try {
+      const seed = cotangent ?? full(shape, 1)
+      checkTensor('back', seed)
+      if (!sameShape(seed.shape, shape)) {
+        throw new ShapeError({ operation: 'back', problem: 'the cotangent must have the shape of the result', came: `${show(seed.shape)} for ${show(shape)}` }, [seed.shape, shape])
+      }
+      backward(level, handle, seed.cast('float32'), true)
+      const gradients = of.collect(tensor => takeCotangent(level, tensor))
+      survivors = tensorsIn(gradients)
+      return gradients
+    } finally {
+      leave(start, survivors)
+    }
+  }
+  const dispose = (): void => {
+    disposed = true
+    releaseLevel(level)
+  }
+  const result: Back<unknown> = Object.assign(back, { dispose })
+  forgotten.register(result, level)
+  return result
+}

@@ -1,0 +1,38 @@
+import type { Params } from '../params/params.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** The gradients of parameters, read by identity; in order, those that took no part left out. */
+export class Grads implements Iterable<[Tensor, Tensor]> {
+  private readonly gradientOf: Map<Tensor, Tensor>
+  /** The parameters that were asked for. */
+  readonly params: Params
+
+  /** @internal */
+  constructor(params: Params, gradientOf: Map<Tensor, Tensor>) {
+    this.params = params
+    this.gradientOf = gradientOf
+  }
+
+  /** The gradient of a parameter; undefined where it took no part in the loss. Throws RangeError for a tensor that was not asked for. */
+  get(parameter: Tensor): Tensor | undefined {
+    if (!this.params.has(parameter)) {
+      throw new RangeError('Grads: the tensor is not among the parameters that were differentiated. Pass it to params(...) before the gradient is taken.')
+    }
+    return this.gradientOf.get(parameter)
+  }
+
+  /** Did the parameter take part in the loss? */
+  has(parameter: Tensor): boolean {
+    return this.gradientOf.has(parameter)
+  }
+
+  /** How many parameters took part. */
+  get size(): number {
+    return this.gradientOf.size
+  }
+
+  /** Pairs of parameter and gradient. */
+  [Symbol.iterator](): Iterator<[Tensor, Tensor]> {
+    return this.gradientOf.entries()
+  }
+}

@@ -1,0 +1,30 @@
+import { enter, leave } from '../tensor/scope.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { tensorsIn } from '../tensor/walk.ts'
+import { refusePromise } from './gradient.ts'
+
+/**
+ * Runs `f` and frees every tensor made in it, but for those in what it returns and those given to `keep`. Throws TypeError if it returns a
+ * promise.
+ *
+ * @example
+ * const accuracy = scope(() => model(x).argMax(-1).equal(y).mean().item())
+ */
+export function scope<T>(f: () => T): T {
+  const start = enter()
+  let survivors: Iterable<Tensor> | undefined
+  try {
+    const value = f()
+    refusePromise('scope', value)
+    survivors = tensorsIn(value)
+    return value
+  } finally {
+    leave(start, survivors)
+  }
+}
+
+/** Takes a tensor out of the hands of every scope: it lives until `dispose` or the garbage collector ends it. Returns it. */
+export function keep<T extends Tensor>(tensor: T): T {
+  tensor.kept = 'user'
+  return tensor
+}

@@ -1,0 +1,96 @@
+/** What an error says, part by part: `operation: problem: came. Way out.` */
+export interface Complaint {
+  /** The function or layer that was called. */
+  readonly operation: string
+  /** What is wrong, without a full stop. */
+  readonly problem: string
+  /** The shapes, values or names that came, if they say more. */
+  readonly came?: string
+  /** What to do instead, as a sentence. */
+  readonly wayOut?: string
+}
+
+/** The text of a complaint, as every error of the library reads. */
+export function complain({ operation, problem, came, wayOut }: Complaint): string {
+  return `${operation}: ${problem}${came === undefined ? '' : `: ${came}`}.${wayOut ? ` ${wayOut}` : ''}`
+}
+
+/**
+ * What all typed errors of the library share: the operation that failed, and the path of layers in which it did.
+ *
+ * The message reads `operation: what is wrong: what came. The way out.`; inside a model a last line says where.
+ */
+export class FluxtapeError extends Error {
+  readonly operation: string
+  /** The layers around the operation, the innermost last: `['Chain[2]', 'Dense(784, 10)']`. */
+  readonly path: readonly string[] = []
+
+  constructor(complaint: Complaint) {
+    super(complain(complaint))
+    this.operation = complaint.operation
+  }
+
+  /** Adds an enclosing layer to the path and to the message. */
+  within(place: string): this {
+    const text = this.path.length === 0 ? this.message : this.message.slice(0, this.message.lastIndexOf('\nin '))
+    ;(this as { path: readonly string[] }).path = [place, ...this.path]
+    this.message = `${text}\nin ${this.path.join(': ')}`
+    return this
+  }
+}
+
+/** Shapes, ranks or axes that do not fit. `shapes` are those that came. */
+export class ShapeError extends FluxtapeError {
+  override readonly name = 'ShapeError'
+  readonly shapes: readonly (readonly number[])[]
+
+  constructor(complaint: Complaint, shapes: readonly (readonly number[])[] = []) {
+    super(complaint)
+    this.shapes = shapes
+  }
+}
+
+/** A type of elements that the operation does not take. `dtypes` are those that came. */
+export class DTypeError extends FluxtapeError {
+  override readonly name = 'DTypeError'
+  readonly dtypes: readonly string[]
+
+  constructor(complaint: Complaint, dtypes: readonly string[] = []) {
+    super(complaint)
+    this.dtypes = dtypes
+  }
+}
+
+/** A tensor whose memory was given back, or a pullback whose values were written over since. */
+export class ReleasedError extends FluxtapeError {
+  override readonly name = 'ReleasedError'
+}
+
+/** The linear memory cannot grow by what was asked; everything that exists is still usable. `bytes` were asked. */
+export class MemoryError extends FluxtapeError {
+  override readonly name = 'MemoryError'
+  readonly bytes: number
+
+  constructor(complaint: Complaint, bytes: number) {
+    super(complaint)
+    this.bytes = bytes
+  }
+}
+
+/** A file or a table of values that is not what it says it is. */
+export class FormatError extends FluxtapeError {
+  override readonly name = 'FormatError'
+}
+
+/** A loss or a gradient became NaN or infinite at `step`; the parameters are those before that step. */
+export class DivergedError extends FluxtapeError {
+  override readonly name = 'DivergedError'
+  readonly step: number
+  readonly loss: number
+
+  constructor(complaint: Complaint, step: number, loss: number) {
+    super(complaint)
+    this.step = step
+    this.loss = loss
+  }
+}

@@ -1,0 +1,8 @@
+/** True in the test build: red zones around every block of memory, checked after every operation. */
+declare const __GUARD__: boolean
+
+declare module '*.wasm' {
+  /** Compiles the inlined module, synchronously. */
+  const compile: () => WebAssembly.Module
+  export default compile
+}

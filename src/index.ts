@@ -1,0 +1,90 @@
+// The public API, and nothing else.
+import './ops/methods.ts'
+
+export { customGradient } from './autodiff/custom.ts'
+export { type Back, gradient, pullback, withGradient } from './autodiff/gradient.ts'
+export { Grads } from './autodiff/grads.ts'
+export { keep, scope } from './autodiff/scope.ts'
+export { configure } from './configure.ts'
+export { DataLoader, type LoaderOptions } from './data/loader.ts'
+export { kFolds, shuffleObs, splitObs } from './data/splits.ts'
+export { DivergedError, DTypeError, FluxtapeError, FormatError, MemoryError, ReleasedError, ShapeError } from './errors.ts'
+export { loadState, type State, state } from './io/state.ts'
+export { glorotNormal, glorotUniform, type Initializer, kaimingNormal, kaimingUniform } from './nn/initializers.ts'
+export { type Layer, layer } from './nn/layer.ts'
+export { Chain } from './nn/layers/chain.ts'
+export { type Activation, Dense } from './nn/layers/dense.ts'
+export { crossEntropy, logitBinaryCrossEntropy, logitCrossEntropy, mae, mse } from './nn/losses.ts'
+export { assign } from './ops/assign.ts'
+export { gather, oneCold, oneHot, scatterAdd, takeAlong } from './ops/indexing.ts'
+export { chunk, concat, slice, split, stack } from './ops/joining.ts'
+export { linear, matmul } from './ops/matmul.ts'
+export { broadcastTo, expandDims, flatten, permute, reshape, squeeze, sum, transpose } from './ops/movement.ts'
+export {
+  abs,
+  add,
+  cast,
+  ceil,
+  clamp,
+  cos,
+  div,
+  equal,
+  erf,
+  exp,
+  expm1,
+  floor,
+  gelu,
+  greater,
+  greaterEqual,
+  identity,
+  isFinite,
+  isNaN,
+  less,
+  lessEqual,
+  log,
+  log1p,
+  logicalAnd,
+  logicalNot,
+  logicalOr,
+  maximum,
+  minimum,
+  mul,
+  neg,
+  notEqual,
+  pow,
+  reciprocal,
+  relu,
+  round,
+  rsqrt,
+  sigmoid,
+  sign,
+  sin,
+  softplus,
+  sqrt,
+  square,
+  stopGradient,
+  sub,
+  tan,
+  tanh,
+  where,
+} from './ops/pointwise.ts'
+export { all, any, argMax, argMin, logSumExp, max, mean, min, norm, prod, std, variance } from './ops/reduce.ts'
+export { logSoftmax, softmax } from './ops/softmax.ts'
+export { OptimizerChain } from './optimizers/chain.ts'
+export { rule } from './optimizers/define.ts'
+export type { Optimizer } from './optimizers/rule.ts'
+export { Adam, AdamW, ClipNorm, Descent, Momentum } from './optimizers/rules.ts'
+export { adjust, apply, loadOptimizerState, optimizerState, setup, update } from './optimizers/update.ts'
+export { clone } from './params/clone.ts'
+export { freeze, Params, params, thaw } from './params/params.ts'
+export { arange, eye, full, linspace, ones, onesLike, tensor, zeros, zerosLike } from './tensor/create.ts'
+export type { DType } from './tensor/dtype.ts'
+export { bernoulli, manualSeed, rand, randint, randn } from './tensor/random.ts'
+export type { Axis, Shape } from './tensor/shape.ts'
+export { memory } from './tensor/storage.ts'
+export { Tensor } from './tensor/tensor.ts'
+export { accuracy } from './train/accuracy.ts'
+export { type Callback, type History, throttle } from './train/callbacks.ts'
+export { skip, stop, trainStep } from './train/step.ts'
+export { type Run, train } from './train/train.ts'
+export { variant } from './wasm/module.ts'

@@ -1,0 +1,71 @@
+import { ShapeError } from '../errors.ts'
+import { assign } from '../ops/assign.ts'
+import { sameShape, show } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { walk } from '../tensor/walk.ts'
+
+/** Tensors by path. */
+export type State = Map<string, Tensor>
+
+/**
+ * All tensors of a model by path, parameters and buffers: the tensors themselves, so later training shows in it. `clone(state(model))` is a
+ * snapshot. A tied tensor stands under each of its paths.
+ */
+export function state(model: unknown): State {
+  const found: State = new Map()
+  walk(model, (tensor, path) => found.set(path, tensor))
+  return found
+}
+
+/**
+ * Writes a state into the tensors of a model, in place: what `state` gave, or the `tensors` of a file. A missing bias counts as zero on either
+ * side. Nothing is written unless all fits: throws TypeError for paths that are missing or unknown, or tied tensors that would differ;
+ * ShapeError for other shapes.
+ */
+export function loadState(model: unknown, source: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>): void {
+  const values = source instanceof Map ? (source as ReadonlyMap<string, Tensor>) : new Map(Object.entries(source))
+  const targets = state(model)
+  const missing = [...targets.keys()].filter(path => !values.has(path))
+  const unknown = [...values.keys()].filter(path => !targets.has(path))
+  const list = (paths: string[]) => paths.slice(0, 5).join(', ') + (paths.length > 5 ? `, and ${paths.length - 5} more` : '')
+  const lost = missing.filter(path => !isBias(path))
+  const odd = unknown.filter(path => !isBias(path) || !isZero(values.get(path)))
+  if (lost.length > 0 || odd.length > 0) {
+    const parts = [...(lost.length ? [`not in the state: ${list(lost)}`] : []), ...(odd.length ? [`not in the model: ${list(odd)}`] : [])]
+    throw new TypeError(`loadState: the paths do not fit: ${parts.join('; ')}. Load it into a model of the same layers.`)
+  }
+  const writes = new Map<Tensor, Tensor>()
+  for (const [path, target] of targets) {
+    const value = values.get(path)
+    if (!value) continue
+    if (!(value instanceof Tensor)) throw new TypeError(`loadState: '${path}' is no tensor: ${typeof value}.`)
+    value.check('loadState')
+    if (!sameShape(value.shape, target.shape)) {
+      throw new ShapeError(
+        { operation: 'loadState', problem: `'${path}' has another shape`, came: `${show(value.shape)} into ${show(target.shape)}` },
+        [value.shape, target.shape],
+      )
+    }
+    const other = writes.get(target)
+    if (other && other !== value && !sameValues(other, value)) {
+      throw new TypeError(`loadState: '${path}' is tied to another parameter of the model, and the state has different values for them.`)
+    }
+    writes.set(target, value)
+  }
+  for (const [target, value] of writes) assign(target, value)
+  for (const path of missing) targets.get(path)?.startWrite()
+  for (const path of missing) targets.get(path)?.view().fill(0)
+}
+
+function isBias(path: string): boolean {
+  return path === 'bias' || path.endsWith('.bias')
+}
+
+function isZero(value: Tensor | undefined): boolean {
+  return value?.view().every(each => each === 0) ?? true
+}
+
+function sameValues(a: Tensor, b: Tensor): boolean {
+  const other = b.view()
+  return a.view().every((value, i) => Object.is(value, other[i]))
+}

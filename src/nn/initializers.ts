@@ -1,0 +1,50 @@
+import { rand, randn } from '../tensor/random.ts'
+import { type Shape, sizeOf } from '../tensor/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** Makes the first values of a parameter of the given shape. */
+export type Initializer = (shape: Shape) => Tensor
+
+export interface GainOptions {
+  /** A factor of all values. */
+  readonly gain?: number
+}
+
+/** Given a shape it makes a tensor, given options another initializer: `glorotUniform([3, 4])`, `glorotUniform({ gain: 2 })`. */
+export interface ConfigurableInitializer {
+  (shape: Shape): Tensor
+  (options: GainOptions): Initializer
+}
+
+/** How many numbers flow into and out of each unit of a weight `[out, in, ...kernel]`; a vector has fans (1, n). */
+export function fans(shape: Shape): [inputs: number, outputs: number] {
+  if (shape.length === 0) return [1, 1]
+  if (shape.length === 1) return [1, shape[0]]
+  const kernel = sizeOf(shape.slice(2))
+  return [shape[1] * kernel, shape[0] * kernel]
+}
+
+function scaled(defaultGain: number, make: (shape: Shape, gain: number, inputs: number, outputs: number) => Tensor): ConfigurableInitializer {
+  const initialize = (first: Shape | GainOptions): Tensor | Initializer => {
+    if (!isShape(first)) return shape => make(shape, first.gain ?? defaultGain, ...fans(shape))
+    return make(first, defaultGain, ...fans(first))
+  }
+  return initialize as ConfigurableInitializer
+}
+
+function isShape(value: Shape | GainOptions): value is Shape {
+  return Array.isArray(value)
+}
+
+/** U(-b, b), b = gain √(6 / (in + out)), gain 1 (Glorot & Bengio 2010, equation 16). */
+export const glorotUniform = scaled(1, (shape, gain, inputs, outputs) => uniform(shape, gain * Math.sqrt(6 / (inputs + outputs))))
+/** N(0, gain² 2 / (in + out)), gain 1 (Glorot & Bengio 2010). */
+export const glorotNormal = scaled(1, (shape, gain, inputs, outputs) => randn(shape, { std: gain * Math.sqrt(2 / (inputs + outputs)) }))
+/** U(-b, b), b = gain √(3 / in), gain √2 (He et al. 2015, equation 10). */
+export const kaimingUniform = scaled(Math.SQRT2, (shape, gain, inputs) => uniform(shape, gain * Math.sqrt(3 / inputs)))
+/** N(0, gain² / in), gain √2 (He et al. 2015). */
+export const kaimingNormal = scaled(Math.SQRT2, (shape, gain, inputs) => randn(shape, { std: gain / Math.sqrt(inputs) }))
+
+function uniform(shape: Shape, bound: number): Tensor {
+  return rand(shape, { low: -bound, high: bound })
+}

@@ -1,0 +1,77 @@
+import { FluxtapeError } from '../errors.ts'
+import { enter, inScope, leave } from '../tensor/scope.ts'
+import { TRAINABLE, tensorsIn } from '../tensor/walk.ts'
+import { CLONE } from '../params/clone.ts'
+import { LABEL } from './label.ts'
+import { draw } from './print.ts'
+
+/** A layer: a function from its inputs to its output, with its parameters, sub-layers and settings as properties. */
+export type Layer<Fields extends object, Inputs extends readonly unknown[], Output> = ((...inputs: Inputs) => Output) & Readonly<Fields>
+
+export interface LayerOptions<Fields extends object> {
+  /** The fields that are trained; the others are buffers, kept by `state` but not in `params`. All by default. */
+  readonly trainable?: readonly (keyof Fields & string)[]
+  /** How the layer prints and how errors name it, such as `Dense(784, 10)`; its name by default, null to leave it out of error paths. */
+  readonly label?: string | null
+}
+
+/** Properties that every function has or inherits, and a field would hide. */
+const RESERVED = ['apply', 'call', 'bind', 'toString', 'constructor', 'prototype', 'caller', 'arguments']
+
+/**
+ * Makes a layer of your own from its fields (tensors, layers, settings) and a function of them and of the inputs.
+ *
+ * What the outermost call of a layer makes on the way is freed when it returns. Throws TypeError for a field named like something that every
+ * function has (`apply`, `call`, `bind`).
+ *
+ * @example
+ * const Scale = n => layer('Scale', { scale: ones([n]) }, (self, x) => x.mul(self.scale))
+ */
+export function layer<Fields extends object, Inputs extends readonly unknown[], Output>(
+  name: string,
+  fields: Fields,
+  forward: (self: Readonly<Fields>, ...inputs: Inputs) => Output,
+  options: LayerOptions<Fields> = {},
+): Layer<Fields, Inputs, Output> {
+  const taken = Object.keys(fields).find(key => RESERVED.includes(key))
+  if (taken !== undefined) throw new TypeError(`layer: a field cannot be named '${taken}': every function has it. Choose another name in ${name}.`)
+  const { trainable, label = name } = options
+  const unknown = trainable?.find(key => !(key in fields))
+  if (unknown !== undefined) throw new TypeError(`layer: trainable names a field that ${name} does not have: '${unknown}'.`)
+
+  const call = (...inputs: Inputs): Output => {
+    try {
+      return forward(self, ...inputs)
+    } catch (error) {
+      if (error instanceof FluxtapeError && label !== null) error.within(label)
+      throw error
+    }
+  }
+  const outermost = (...inputs: Inputs): Output => {
+    if (inScope()) return call(...inputs)
+    const start = enter()
+    let output: Output | undefined
+    try {
+      output = call(...inputs)
+      return output
+    } finally {
+      leave(start, tensorsIn(output))
+    }
+  }
+  const self = outermost as Layer<Fields, Inputs, Output>
+  const hidden = (value: unknown) => ({ value, enumerable: false, configurable: true, writable: true })
+  Object.defineProperties(self, {
+    name: hidden(name),
+    [LABEL]: hidden(label ?? name),
+    [TRAINABLE]: hidden(trainable),
+    [CLONE]: hidden((copies: Fields) => layer(name, copies, forward, options)),
+    toString: hidden(() => draw(self)),
+    [Symbol.for('nodejs.util.inspect.custom')]: hidden(() => draw(self)),
+    [Symbol.for('Deno.customInspect')]: hidden(() => draw(self)),
+  })
+  // A function owns a read-only `name` and `length`: fields are defined, not assigned.
+  for (const [key, value] of Object.entries(fields)) {
+    Object.defineProperty(self, key, { value, enumerable: true, configurable: true, writable: true })
+  }
+  return self
+}

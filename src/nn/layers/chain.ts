@@ -1,0 +1,66 @@
+import { FluxtapeError } from '../../errors.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { CLONE } from '../../params/clone.ts'
+import { type Layer, layer } from '../layer.ts'
+
+/** A layer, or any function from what came before to what comes next. */
+// biome-ignore lint/suspicious/noExplicitAny: what flows between two links is known to them alone
+export type Link = (...inputs: any[]) => any
+
+export type ChainLayer<Links = readonly Link[]> = Layer<{ readonly layers: Links }, [x: Tensor], Tensor> & Iterable<Link> & {
+  readonly [index: number]: Link
+}
+
+export type NamedChain<Links> = ChainLayer<Links> & Readonly<Links>
+
+/**
+ * Layers and functions one after the other: `Chain(Dense(784, 64, relu), Dense(64, 10))`, or with names
+ * `Chain({ hidden: Dense(784, 64, relu), out: Dense(64, 10) })`.
+ *
+ * The layers are `model[0]` or `model.hidden`, and `model.layers` holds them all; a chain can be iterated and nested. `Chain()` is the
+ * identity.
+ */
+export function Chain(...links: Link[]): ChainLayer
+export function Chain<Links extends Readonly<Record<string, Link>>>(links: Links): NamedChain<Links>
+export function Chain(...args: [Readonly<Record<string, Link>>] | Link[]): ChainLayer<unknown> {
+  const [first] = args
+  const named = args.length === 1 && typeof first === 'object' && first !== null
+  const layers = named ? { ...(first as Readonly<Record<string, Link>>) } : (args as Link[])
+  const odd = Object.entries(layers).find(([, link]) => typeof link !== 'function')
+  if (odd) throw new TypeError(`Chain: every link is a layer or a function: ${named ? `'${odd[0]}'` : `number ${odd[0]}`} is ${typeof odd[1]}.`)
+  return chainOf(layers)
+}
+
+function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): ChainLayer<unknown> {
+  const links = Object.entries(layers)
+  const chain = layer(
+    'Chain',
+    { layers },
+    (self, ...inputs: [Tensor]) => {
+      let flow: unknown[] = inputs
+      for (const [key, link] of Object.entries(self.layers)) {
+        try {
+          flow = [link(...flow)]
+        } catch (error) {
+          if (error instanceof FluxtapeError) error.within(Array.isArray(self.layers) ? `Chain[${key}]` : `Chain.${key}`)
+          throw error
+        }
+      }
+      return flow[0] as Tensor
+    },
+    { label: null },
+  )
+  links.forEach(([key], i) => {
+    const get = () => (chain.layers as Record<string, Link>)[key]
+    for (const name of new Set([String(i), key])) {
+      if (name in chain && name !== String(i)) throw new TypeError(`Chain: a layer cannot be named '${name}': every function has it.`)
+      Object.defineProperty(chain, name, { get, enumerable: false, configurable: true })
+    }
+  })
+  Object.defineProperties(chain, {
+    length: { value: links.length, configurable: true },
+    [Symbol.iterator]: { value: () => Object.values(chain.layers)[Symbol.iterator](), enumerable: false },
+    [CLONE]: { value: (fields: { layers: Readonly<Record<string, Link>> }) => chainOf(fields.layers), enumerable: false },
+  })
+  return chain as unknown as ChainLayer<unknown>
+}

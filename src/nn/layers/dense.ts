@@ -1,0 +1,61 @@
+import { ShapeError } from '../../errors.ts'
+import { linear } from '../../ops/matmul.ts'
+import { identity } from '../../ops/pointwise.ts'
+import { logSoftmax, softmax } from '../../ops/softmax.ts'
+import { zeros } from '../../tensor/create.ts'
+import { show } from '../../tensor/shape.ts'
+import { Tensor } from '../../tensor/tensor.ts'
+import { glorotUniform, type Initializer } from '../initializers.ts'
+import { type Layer, layer } from '../layer.ts'
+
+/** A function of each element, such as `relu`. */
+export type Activation = (x: Tensor) => Tensor
+
+export interface DenseOptions {
+  /** true: a trainable vector of zeros; false: none; a tensor [out]: that one. */
+  readonly bias?: boolean | Tensor
+  /** Makes the weight; `glorotUniform` by default. */
+  readonly init?: Initializer
+}
+
+export type DenseLayer = Layer<{ weight: Tensor; bias: Tensor | undefined; activation: Activation }, [x: Tensor], Tensor>
+
+/**
+ * A fully connected layer: σ(x Wᵀ + b), from [..., inputs] to [..., outputs].
+ *
+ * `Dense(inputs, outputs, activation = identity, { bias = true, init = glorotUniform })`, or with ready tensors
+ * `Dense(weight, bias, activation)`, weight [outputs, inputs], as PyTorch's `nn.Linear` has it. Throws ShapeError for an input of another
+ * size.
+ */
+export function Dense(inputs: number, outputs: number, activation?: Activation, options?: DenseOptions): DenseLayer
+export function Dense(weight: Tensor, bias?: Tensor | boolean, activation?: Activation): DenseLayer
+export function Dense(first: number | Tensor, second?: number | Tensor | boolean, activation: Activation = identity, options: DenseOptions = {}): DenseLayer {
+  if (activation === (softmax as Activation) || activation === (logSoftmax as Activation)) {
+    throw new TypeError(`Dense: ${activation.name} is no function of single elements. Put it behind the layer: Chain(Dense(...), ${activation.name}).`)
+  }
+  if (typeof activation !== 'function') throw new TypeError(`Dense: the activation must be a function: ${String(activation)}. Options come fourth.`)
+  if (first instanceof Tensor) return fromTensors(first, (second ?? true) as Tensor | boolean, activation)
+  const outputs = second
+  if (!isCount(first) || !isCount(outputs)) {
+    throw new TypeError(`Dense: the sizes must be whole numbers from 1: ${String(first)}, ${String(outputs)}. Write Dense(inputs, outputs).`)
+  }
+  const { bias = true, init = glorotUniform } = options
+  return fromTensors(init([outputs, first]), bias, activation)
+}
+
+function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activation): DenseLayer {
+  if (weight.rank !== 2) {
+    throw new ShapeError({ operation: 'Dense', problem: 'the weight is [outputs, inputs]', came: show(weight.shape) }, [weight.shape])
+  }
+  const [outputs, inputs] = weight.shape
+  if (bias instanceof Tensor && show(bias.shape) !== show([outputs])) {
+    throw new ShapeError({ operation: 'Dense', problem: `the bias is [${outputs}]`, came: show(bias.shape) }, [weight.shape, bias.shape])
+  }
+  const fields = { weight, bias: bias === true ? zeros([outputs]) : bias === false ? undefined : bias, activation }
+  const parts = [inputs, outputs, ...(activation === identity ? [] : [activation.name]), ...(bias === false ? ['{ bias: false }'] : [])]
+  return layer('Dense', fields, (self, x: Tensor) => self.activation(linear(x, self.weight, self.bias)), { label: `Dense(${parts.join(', ')})` })
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) > 0
+}

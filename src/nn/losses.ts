@@ -1,0 +1,136 @@
+import { ShapeError } from '../errors.ts'
+import { asIndices, gather, takeAlong } from '../ops/indexing.ts'
+import { expandDims, reshape, sum } from '../ops/movement.ts'
+import { abs, add, cast, div, equal, log, logicalNot, mul, neg, softplus, square, sub, where } from '../ops/pointwise.ts'
+import { mean } from '../ops/reduce.ts'
+import { logSoftmax } from '../ops/softmax.ts'
+import { checkTensor } from '../tape/operation.ts'
+import { resolveAxis, type Shape, sameShape, show } from '../tensor/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** float32's machine epsilon: what Flux adds before a logarithm. */
+const EPSILON = 2 ** -23
+
+export interface LossOptions {
+  /** From the loss of each element or sample to the result: `mean` (default), `sum`, `identity`, or a function of your own. */
+  readonly agg?: (losses: Tensor) => Tensor
+}
+
+export interface ClassLossOptions extends LossOptions {
+  /** The axis of the classes. */
+  readonly axis?: number
+  /** A factor [classes] for each class; `mean` then divides by the sum of the factors of the targets. */
+  readonly weight?: Tensor
+  /** A class, as an integer target, that does not count. */
+  readonly ignoreIndex?: number
+}
+
+function matched(name: string, prediction: Tensor, target: Tensor): void {
+  checkTensor(name, prediction)
+  checkTensor(name, target)
+  if (sameShape(prediction.shape, target.shape) || target.rank === 0) return
+  throw new ShapeError(
+    {
+      operation: name,
+      problem: 'prediction and target differ in shape',
+      came: `${show(prediction.shape)} and ${show(target.shape)}`,
+      wayOut: 'Losses do not broadcast: reshape one of them. The prediction comes first.',
+    },
+    [prediction.shape, target.shape],
+  )
+}
+
+/** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes. */
+export function mae(prediction: Tensor, target: Tensor, { agg = mean }: LossOptions = {}): Tensor {
+  matched('mae', prediction, target)
+  return agg(abs(sub(cast(prediction, 'float32'), target)))
+}
+
+/** The mean of (ŷ - y)². Throws ShapeError for different shapes. */
+export function mse(prediction: Tensor, target: Tensor, { agg = mean }: LossOptions = {}): Tensor {
+  matched('mse', prediction, target)
+  return agg(square(sub(cast(prediction, 'float32'), target)))
+}
+
+/**
+ * -Σ y log(ŷ + ε) over the classes, of probabilities ŷ; the mean over all samples.
+ *
+ * Targets are integer classes (ŷ's shape without the class axis), or one-hot or soft (ŷ's shape). `eps` is 1.19e-7. Throws ShapeError for
+ * other shapes, RangeError for what is no class.
+ */
+export function crossEntropy(prediction: Tensor, target: Tensor, { eps = EPSILON, ...options }: ClassLossOptions & { readonly eps?: number } = {}): Tensor {
+  checkTensor('crossEntropy', prediction)
+  return ofClasses('crossEntropy', log(add(prediction, eps)), target, options)
+}
+
+/**
+ * -Σ y log softmax(ŷ) over the classes, of logits ŷ, without overflow; the mean over all samples. Targets and errors as `crossEntropy`; a
+ * class whose target is 0 adds 0 even where its logit is -Infinity.
+ */
+export function logitCrossEntropy(logits: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
+  checkTensor('logitCrossEntropy', logits)
+  return ofClasses('logitCrossEntropy', logSoftmax(logits, options.axis ?? -1), target, options)
+}
+
+/** The cross-entropy from the logarithms of the probabilities. */
+function ofClasses(name: string, logarithms: Tensor, target: Tensor, { axis = -1, agg = mean, weight, ignoreIndex }: ClassLossOptions): Tensor {
+  checkTensor(name, target)
+  const at = resolveAxis(name, axis, logarithms.shape)
+  const classes = logarithms.shape[at]
+  if (weight && show(weight.shape) !== show([classes])) {
+    throw new ShapeError({ operation: name, problem: `the weight is [${classes}]`, came: show(weight.shape) }, [weight.shape])
+  }
+  if (sameShape(logarithms.shape, target.shape)) return ofDistributions(logarithms, target, at, agg, weight)
+  const samples = logarithms.shape.filter((_, i) => i !== at)
+  if (!sameShape(samples, target.shape)) throw unfit(name, logarithms.shape, target.shape, samples)
+  const indices = asIndices(name, target)
+  const ignored = ignoreIndex === undefined ? undefined : equal(indices, ignoreIndex)
+  const counted = ignored ? where(ignored, 0, indices) : indices
+  checkClasses(name, counted, classes)
+  const losses = neg(reshape(takeAlong(logarithms, expandDims(counted, at), at), samples))
+  if (!weight && !ignored) return agg(losses)
+  let factors = weight ? gather(weight, counted) : cast(logicalNot(ignored as Tensor), 'float32')
+  if (weight && ignored) factors = mul(factors, logicalNot(ignored))
+  // An ignored sample adds nothing, even where its logarithm is infinite.
+  const weighted = mul(ignored ? where(ignored, 0, losses) : losses, factors)
+  if (agg !== mean) return agg(weighted)
+  const total = sum(factors)
+  return div(sum(weighted), where(equal(total, 0), 1, total))
+}
+
+function ofDistributions(logarithms: Tensor, target: Tensor, axis: number, agg: (losses: Tensor) => Tensor, weight: Tensor | undefined): Tensor {
+  const terms = mul(target, where(equal(target, 0), 0, logarithms))
+  const shape = logarithms.shape.map((size, i) => (i === axis ? size : 1))
+  return agg(neg(sum(weight ? mul(terms, reshape(weight, shape)) : terms, axis)))
+}
+
+function checkClasses(name: string, indices: Tensor, classes: number): void {
+  const bad = indices.view().findIndex(index => index < 0 || index >= classes)
+  if (bad >= 0) {
+    throw new RangeError(`${name}: ${indices.view()[bad]} at place ${bad} is no class: classes count from 0 to ${classes - 1}.`)
+  }
+}
+
+function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): ShapeError {
+  return new ShapeError(
+    {
+      operation: name,
+      problem: 'prediction and target do not fit',
+      came: `${show(prediction)} and ${show(target)}`,
+      wayOut: `Targets are integer classes ${show(samples)}, or one-hot or soft ${show(prediction)}. The prediction comes first.`,
+    },
+    [prediction, target],
+  )
+}
+
+/**
+ * The binary cross-entropy of logits ŷ: (1 - y) ŷ - log σ(ŷ), without overflow; the mean over all elements. `posWeight` (a number or a tensor
+ * that broadcasts) is a factor of the positive term. Throws ShapeError for different shapes.
+ */
+export function logitBinaryCrossEntropy(logits: Tensor, target: Tensor, { agg = mean, posWeight }: LossOptions & { readonly posWeight?: Tensor | number } = {}): Tensor {
+  matched('logitBinaryCrossEntropy', logits, target)
+  const y = cast(target, 'float32')
+  const positive = softplus(neg(cast(logits, 'float32')))
+  const factor = posWeight === undefined ? undefined : add(mul(y, typeof posWeight === "number" ? posWeight - 1 : sub(posWeight as Tensor, 1)), 1)
+  return agg(add(mul(sub(1, y), logits), factor ? mul(factor, positive) : positive))
+}

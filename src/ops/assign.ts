@@ -1,0 +1,23 @@
+import { ShapeError } from '../errors.ts'
+import { isRecording } from '../tape/level.ts'
+import { checkTensor } from '../tape/operation.ts'
+import { convert } from '../tensor/convert.ts'
+import { sameShape, show } from '../tensor/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/**
+ * Writes y into x, in place, converted to x's dtype, and returns x. Throws ShapeError where the shapes differ, TypeError while a gradient is
+ * being taken.
+ */
+export function assign(x: Tensor, y: Tensor): Tensor {
+  checkTensor('assign', x)
+  checkTensor('assign', y)
+  if (isRecording()) throw new TypeError('assign: a gradient is being taken, and it could not see the change. Compute a new tensor instead.')
+  if (!sameShape(x.shape, y.shape)) {
+    throw new ShapeError({ operation: 'assign', problem: 'shapes differ', came: `${show(y.shape)} into ${show(x.shape)}` }, [x.shape, y.shape])
+  }
+  if (x.storage === y.storage) return x
+  x.startWrite()
+  convert(y, x)
+  return x
+}

@@ -1,0 +1,178 @@
+// How pointwise operations are made: one line of a table each. Conversions, broadcasting and its undoing, numbers as operands and
+// recording are here, so that no entry has to think of them.
+import { DTypeError } from '../errors.ts'
+import { checkTensor, operation } from '../tape/operation.ts'
+import { type DType, promote } from '../tensor/dtype.ts'
+import { broadcastShapes, broadcastSteps, type Shape, writeLayout } from '../tensor/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { f32, i32, SCRATCH } from '../wasm/memory.ts'
+import { sumTo } from './movement.ts'
+
+type UnaryKernel = (x: number, out: number, count: number) => void
+type BinaryKernel = (x: number, y: number, out: number, layout: number, count: number) => void
+
+/** The derivative of a unary operation: from its input, from its output, or 0 everywhere. */
+interface UnaryRule {
+  readonly fromInput?: (g: Tensor, x: Tensor) => Tensor
+  readonly fromOutput?: (g: Tensor, y: Tensor) => Tensor
+  readonly constant?: (g: Tensor) => Tensor
+  /** The kernel for integers; without one they are converted to float32. */
+  readonly int?: UnaryKernel
+}
+
+/** An operation on each element. */
+export function unary(name: string, kernel: UnaryKernel, { fromInput, fromOutput, constant, int }: UnaryRule): (x: Tensor) => Tensor {
+  const run = operation<undefined, { x?: Tensor; y?: Tensor }>({
+    name,
+    types: ([dtype]) => {
+      const type = int && dtype !== 'float32' ? 'int32' : 'float32'
+      return { inputs: type, output: type }
+    },
+    shape: ([shape]) => shape,
+    forward: (y, [x]) => (int && y.dtype === 'int32' ? int : kernel)(x.pointer, y.pointer, y.size),
+    save: fromInput ? (_, [x]) => ({ x }) : fromOutput ? y => ({ y }) : undefined,
+    pullback: [
+      (g, { x, y }) => {
+        if (fromInput && x) return fromInput(g, x)
+        if (fromOutput && y) return fromOutput(g, y)
+        return constant ? constant(g) : g
+      },
+    ],
+  })
+  return named(name, (x: Tensor) => run([x], undefined))
+}
+
+/** Gives a function the name that models print and errors show. */
+function named<F>(name: string, f: F): F {
+  return Object.defineProperty(f, 'name', { value: name })
+}
+
+/** The derivatives of a binary operation by its left and its right operand; either operand may be a number. */
+interface BinaryRule {
+  readonly left: BinaryPullback | null
+  readonly right: BinaryPullback | null
+  /** Which of its values the derivatives read. */
+  readonly saves: 'operands' | 'operands and result' | 'nothing'
+  /** The kernel for integers; without one they are converted to float32. */
+  readonly int?: BinaryKernel
+}
+
+type Operand = Tensor | number
+type BinaryPullback = (g: Tensor, x: Operand, y: Operand, result: Tensor) => Tensor
+
+interface BinarySaves extends Readonly<Record<string, unknown>> {
+  readonly x?: Operand
+  readonly y?: Operand
+  readonly result?: Tensor
+  readonly xShape: Shape
+  readonly yShape: Shape
+}
+
+/** An operation on pairs of elements, broadcasting. */
+export function binary(name: string, kernel: BinaryKernel, rule: BinaryRule): (x: Operand, y: Operand) => Tensor {
+  const { left, right, saves, int } = rule
+  const nothing = (): Operand => 0
+  const run = operation<{ x?: number; y?: number }, BinarySaves>({
+    name,
+    types: (dtypes, options) => {
+      const type = int ? common(name, dtypes, options.x ?? options.y) : 'float32'
+      return { inputs: type, output: type }
+    },
+    shape: ([a, b]) => (b ? broadcastShapes(name, a, b) : a),
+    forward(y, xs, options) {
+      const [a, b, layout] = operands(name, y.shape, xs, options, y.dtype)
+      ;(int && y.dtype === 'int32' ? int : kernel)(a, b, y.pointer, layout, y.size)
+    },
+    save(result, xs, options) {
+      const [x, y] = ordered(xs, options)
+      const shapes = { xShape: xs[0].shape, yShape: xs[xs.length - 1].shape }
+      if (saves === 'nothing') return shapes
+      return saves === 'operands' ? { x, y, ...shapes } : { x, y, result, ...shapes }
+    },
+    pullback: (g, { x = nothing(), y = nothing(), result = g, xShape, yShape }, options, index) => {
+      const isLeft = index === 0 && options.x === undefined
+      const pull = isLeft ? left : right
+      return sumTo(pull ? pull(g, x, y, result) : g, isLeft ? xShape : yShape)
+    },
+  })
+  return (x, y) => {
+    if (typeof y === 'number') {
+      checkTensor(name, x)
+      return run([x], { y })
+    }
+    if (typeof x === 'number') {
+      checkTensor(name, y)
+      return run([y], { x })
+    }
+    return run([x, y], {})
+  }
+}
+
+/** A comparison of pairs of elements, broadcasting; its result is bool and has no gradient. */
+export function comparison(name: string, kernel: BinaryKernel, int: BinaryKernel): (x: Operand, y: Operand) => Tensor {
+  const run = operation<{ x?: number; y?: number; type: DType }>({
+    name,
+    types: (_, { type }) => ({ inputs: type, output: 'bool' }),
+    shape: ([a, b]) => (b ? broadcastShapes(name, a, b) : a),
+    forward(y, xs, options) {
+      const [a, b, layout] = operands(name, y.shape, xs, options, options.type)
+      ;(options.type === 'int32' ? int : kernel)(a, b, y.pointer, layout, y.size)
+    },
+  })
+  return (x, y) => {
+    const number = typeof x === 'number' ? x : typeof y === 'number' ? y : undefined
+    const tensors = [x, y].filter(each => typeof each !== 'number') as Tensor[]
+    if (tensors.length === 0) checkTensor(name, x)
+    for (const each of tensors) checkTensor(name, each)
+    const dtypes = tensors.map(each => each.dtype)
+    const whole = number === undefined || isInt32(number)
+    const type = whole ? dtypes.reduce<DType>(promote, 'int32') : 'float32'
+    return run(tensors, { x: typeof x === 'number' ? x : undefined, y: typeof y === 'number' ? y : undefined, type })
+  }
+}
+
+function ordered(xs: readonly Tensor[], options: { x?: number; y?: number }): [Operand, Operand] {
+  return [options.x ?? xs[0], options.y ?? xs[xs.length - 1]]
+}
+
+/** The addresses of two operands and the layout of their broadcast; a number is read from the scratch area with a step of 0. */
+function operands(
+  name: string,
+  shape: Shape,
+  xs: readonly Tensor[],
+  options: { x?: number; y?: number },
+  type: DType,
+): [x: number, y: number, layout: number] {
+  const [a, b] = xs
+  if (b) {
+    const left = a.pointer
+    const right = b.pointer
+    const plain = a.size === b.size && a.shape === b.shape
+    if (plain) return [left, right, 0]
+    const { layout, flat } = writeLayout(name, shape, broadcastSteps(a.shape, shape), broadcastSteps(b.shape, shape))
+    return [left, right, flat ? 0 : layout]
+  }
+  const number = options.x ?? options.y ?? 0
+  if (type === 'int32') i32[SCRATCH.number >>> 2] = number
+  else f32[SCRATCH.number >>> 2] = number
+  const pointer = a.pointer
+  const base = SCRATCH.layout >>> 2
+  i32[base] = 1
+  i32[base + 1] = a.size
+  i32[base + 2] = options.x === undefined ? 1 : 0
+  i32[base + 3] = options.x === undefined ? 0 : 1
+  return options.x === undefined ? [pointer, SCRATCH.number, SCRATCH.layout] : [SCRATCH.number, pointer, SCRATCH.layout]
+}
+
+function common(name: string, dtypes: readonly DType[], number: number | undefined): 'float32' | 'int32' {
+  const type = dtypes.reduce<DType>(promote, 'int32') as 'float32' | 'int32'
+  if (number === undefined || type === 'float32' || isInt32(number)) return type
+  throw new DTypeError(
+    { operation: name, problem: `a number takes the tensor's dtype, and is not whole`, came: `${dtypes[0]} and ${number}`, wayOut: "Write x.cast('float32') first." },
+    dtypes,
+  )
+}
+
+function isInt32(value: number): boolean {
+  return value === (value | 0)
+}

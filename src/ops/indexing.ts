@@ -1,0 +1,166 @@
+import { DTypeError, ShapeError } from '../errors.ts'
+import { checkTensor, operation, type Run } from '../tape/operation.ts'
+import { bytesOf, type DType } from '../tensor/dtype.ts'
+import { resolveAxis, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
+import { tensor } from '../tensor/create.ts'
+import { make, Tensor } from '../tensor/tensor.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
+import { i32, SCRATCH } from '../wasm/memory.ts'
+import { cast } from './pointwise.ts'
+
+/** Leaves the values as they are; indices come as int32. */
+const ofValues = ([dtype]: readonly DType[]) => ({ output: dtype })
+
+/** Runs a kernel that reports the first bad index, and throws RangeError if there was one. */
+function checked(operation: string, indices: Tensor, size: number, run: (status: number) => void): void {
+  const word = SCRATCH.status >>> 2
+  i32[word] = 0
+  run(SCRATCH.status)
+  const place = i32[word] - 1
+  if (place >= 0) {
+    throw new RangeError(`${operation}: index ${indices.view()[place]} at place ${place} is out of range: indices go from 0 to ${size - 1}.`)
+  }
+}
+
+/** Indices as int32: whole float32 numbers are taken, too. Throws DTypeError for others. */
+export function asIndices(operation: string, indices: Tensor | number | readonly number[]): Tensor {
+  const given = indices instanceof Tensor ? indices : tensor(indices, undefined, { dtype: 'float32' })
+  checkTensor(operation, given)
+  if (given.dtype === 'int32') return given
+  if (given.dtype === 'bool') {
+    throw new DTypeError({ operation, problem: 'indices cannot be bool', came: show(given.shape), wayOut: 'Use where, or cast them to int32.' }, ['bool'])
+  }
+  const whole = cast(given, 'int32')
+  if (given.dtype === 'float32') {
+    const [exact, rounded] = [given.view(), whole.view()]
+    const odd = exact.findIndex((value, i) => value !== rounded[i])
+    if (odd >= 0) throw new RangeError(`${operation}: index ${exact[odd]} at place ${odd} is not a whole number.`)
+  }
+  return whole
+}
+
+/** [elements before the axis, elements behind it] */
+function around(shape: Shape, axis: number): [number, number] {
+  return [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))]
+}
+
+const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: Tensor; from: Shape }>({
+  name: 'gather',
+  types: ofValues,
+  shape: ([x, indices], { axis }) => [...x.slice(0, axis), ...indices, ...x.slice(axis + 1)],
+  forward(y, [x, indices], { axis }) {
+    const [outer, inner] = around(x.shape, axis)
+    const size = x.shape[axis]
+    checked('gather', indices, size, status =>
+      kernels.gather(x.pointer, indices.pointer, y.pointer, size, indices.size, inner * bytesOf(x.dtype), status, outer * indices.size),
+    )
+  },
+  save: (_, [x, indices]) => ({ indices, from: x.shape }),
+  pullback: [(g, { indices, from }, { axis }) => runScatter([indices, g], { axis, shape: from }), null],
+})
+
+/** Whole slices of x along an axis (0), one for each index; the shape of the indices takes the axis' place. Throws RangeError. */
+export function gather(x: Tensor, indices: Tensor | number | readonly number[], axis = 0): Tensor {
+  checkTensor('gather', x)
+  return runGather([x, asIndices('gather', indices)], { axis: resolveAxis('gather', axis, x.shape) })
+}
+
+/** Zeros of `shape`, with slices added at the indices: the adjoint of `gather`. */
+const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number; shape: Shape }, { indices: Tensor }>({
+  name: 'scatter',
+  types: () => ({ output: 'float32' }),
+  shape: (_, { shape }) => shape,
+  forward(y, [indices, updates], { axis }) {
+    y.view().fill(0)
+    const [outer, inner] = around(y.shape, axis)
+    const size = y.shape[axis]
+    checked('scatterAdd', indices, size, status =>
+      kernels.scatterAdd(y.pointer, indices.pointer, updates.pointer, size, indices.size, inner, status, outer),
+    )
+  },
+  save: (_, [indices]) => ({ indices }),
+  pullback: [null, (g, { indices }, { axis }) => runGather([g, indices], { axis })],
+})
+
+/** x, with slices of `updates` added at the indices along an axis (0); equal indices add up. The adjoint of `gather`. float32. */
+export function scatterAdd(x: Tensor, indices: Tensor | number | readonly number[], updates: Tensor, axis = 0): Tensor {
+  checkTensor('scatterAdd', x)
+  checkTensor('scatterAdd', updates)
+  const at = resolveAxis('scatterAdd', axis, x.shape)
+  const places = asIndices('scatterAdd', indices)
+  const wanted = [...x.shape.slice(0, at), ...places.shape, ...x.shape.slice(at + 1)]
+  if (!sameShape(updates.shape, wanted)) {
+    throw new ShapeError(
+      { operation: 'scatterAdd', problem: 'the updates do not fit', came: show(updates.shape), wayOut: `They must be ${show(wanted)}.` },
+      [x.shape, places.shape, updates.shape],
+    )
+  }
+  return cast(x, 'float32').add(runScatter([places, cast(updates, 'float32')], { axis: at, shape: x.shape }))
+}
+
+const runTakeAlong: Run<{ axis: number }> = operation<{ axis: number }, { indices: Tensor; from: Shape }>({
+  name: 'takeAlong',
+  types: ofValues,
+  shape: ([, indices]) => indices,
+  forward(y, [x, indices], { axis }) {
+    const [, inner] = around(x.shape, axis)
+    const size = x.shape[axis]
+    checked('takeAlong', indices, size, status =>
+      kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.shape[axis], inner, status, y.size),
+    )
+  },
+  save: (_, [x, indices]) => ({ indices, from: x.shape }),
+  pullback: [(g, { indices, from }, { axis }) => runPutAlong([indices, g], { axis, shape: from }), null],
+})
+
+/** Zeros of `shape`, with entries added at the indices: the adjoint of `takeAlong`. */
+const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: number; shape: Shape }, { indices: Tensor }>({
+  name: 'putAlong',
+  types: () => ({ output: 'float32' }),
+  shape: (_, { shape }) => shape,
+  forward(y, [indices, updates], { axis }) {
+    y.view().fill(0)
+    const [outer, inner] = around(y.shape, axis)
+    const size = y.shape[axis]
+    checked('putAlong', indices, size, status =>
+      kernels.putAlong(y.pointer, indices.pointer, updates.pointer, size, indices.shape[axis], inner, status, outer),
+    )
+  },
+  save: (_, [indices]) => ({ indices }),
+  pullback: [null, (g, { indices }, { axis }) => runTakeAlong([g, indices], { axis })],
+})
+
+/** Entries of x along an axis, as `torch.gather`: the indices have x's rank, and its sizes on the other axes. Throws RangeError, ShapeError. */
+export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
+  checkTensor('takeAlong', x)
+  const places = asIndices('takeAlong', indices)
+  const at = resolveAxis('takeAlong', axis, x.shape)
+  if (places.rank !== x.rank || x.shape.some((size, i) => i !== at && size !== places.shape[i])) {
+    throw new ShapeError(
+      { operation: 'takeAlong', problem: `x and indices differ on another axis than ${at}`, came: `${show(x.shape)} and ${show(places.shape)}` },
+      [x.shape, places.shape],
+    )
+  }
+  const floats = bytesOf(x.dtype) === 4 ? x : cast(x, 'int32')
+  const y = runTakeAlong([floats, places], { axis: at })
+  return bytesOf(x.dtype) === 4 ? y : cast(y, x.dtype)
+}
+
+/**
+ * bool rows that are true at the index: `[...]` to `[..., classes]`. Classes count from 0; left out, there is one more than the largest.
+ * Throws RangeError for an index that is no class.
+ */
+export function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
+  const places = asIndices('oneHot', indices)
+  const count = classes ?? (places.size === 0 ? 0 : places.max().item() + 1)
+  const y = make([...places.shape, count], 'bool')
+  checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.size))
+  return y
+}
+
+/** Indices of the largest entries along an axis (-1): what `oneHot` undoes. NaN among them is a RangeError. */
+export function oneCold(y: Tensor, { axis = -1 }: { readonly axis?: number } = {}): Tensor {
+  checkTensor('oneCold', y)
+  if (y.isNaN().any().item()) throw new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).')
+  return y.argMax(axis)
+}

@@ -1,0 +1,215 @@
+import { ShapeError } from '../errors.ts'
+import { checkTensor, operation, type Run } from '../tape/operation.ts'
+import { type DType, promote } from '../tensor/dtype.ts'
+import { resolveAxis, type Shape, show, stepsOf } from '../tensor/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { copyElements, expandDims, reshape } from './movement.ts'
+
+/** For each axis where reading begins, how far it goes, and in which steps. */
+interface Range {
+  readonly starts: readonly number[]
+  readonly counts: readonly number[]
+  readonly steps: readonly number[]
+}
+
+const asIs = ([dtype]: readonly DType[]) => ({ output: dtype })
+
+/** Where a range begins in a tensor of `shape`, and its steps in elements. */
+function place(shape: Shape, { starts, steps }: Range): { at: number; steps: number[] } {
+  const own = stepsOf(shape)
+  return { at: starts.reduce((sum, start, i) => sum + start * own[i], 0), steps: own.map((step, i) => step * steps[i]) }
+}
+
+const runSlice: Run<Range> = operation<Range, { from: Shape }>({
+  name: 'slice',
+  types: asIs,
+  shape: (_, { counts }) => counts,
+  forward(y, [x], range) {
+    const { at, steps } = place(x.shape, range)
+    copyElements('slice', y.shape, x, steps, at, y, stepsOf(y.shape), 0)
+  },
+  save: (_, [x]) => ({ from: x.shape }),
+  pullback: [(g, { from }, range) => runPlace([g], { ...range, shape: from })],
+})
+
+/** The adjoint of slicing: zeros of `shape` with x at the range. */
+const runPlace: Run<Range & { shape: Shape }> = operation<Range & { shape: Shape }>({
+  name: 'place',
+  types: asIs,
+  shape: (_, { shape }) => shape,
+  forward(y, [x], range) {
+    y.view().fill(0)
+    const { at, steps } = place(y.shape, range)
+    copyElements('place', x.shape, x, stepsOf(x.shape), 0, y, steps, at)
+  },
+  pullback: [(g, _, range) => runSlice([g], range)],
+})
+
+/** One entry of a slice: an index, a range `[start, stop, step]` (each may be left out or null), or null for the whole axis. */
+export type SliceEntry = number | null | readonly (number | null | undefined)[]
+
+/**
+ * A part of x, copied, as NumPy slices: `slice(x, '1:, ::-1')`, or one entry an axis: a number (its axis goes), `[start, stop, step]`, or
+ * null; axes left out are whole. Throws RangeError for an index that is not there, ShapeError for more entries than axes.
+ *
+ * @example
+ * x.slice('0:2, -1')      // rows 0 and 1 of the last column
+ * x.slice([[0, 2], -1])   // the same
+ */
+export function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
+  checkTensor('slice', x)
+  const entries = typeof where === 'string' ? parse(where) : where
+  if (entries.length > x.rank) {
+    throw new ShapeError({ operation: 'slice', problem: `${entries.length} entries for ${x.rank} axes`, came: show(x.shape) }, [x.shape])
+  }
+  const starts: number[] = []
+  const counts: number[] = []
+  const steps: number[] = []
+  const kept: number[] = []
+  x.shape.forEach((size, axis) => {
+    const entry = entries[axis] ?? null
+    if (typeof entry === 'number') {
+      const index = entry < 0 ? entry + size : entry
+      if (!Number.isInteger(entry) || index < 0 || index >= size) {
+        throw new RangeError(`slice: index ${entry} is out of range on axis ${axis} of ${show(x.shape)}.`)
+      }
+      starts.push(index)
+      counts.push(1)
+      steps.push(1)
+      return
+    }
+    const { start, count, step } = range(entry ?? [], size)
+    starts.push(start)
+    counts.push(count)
+    steps.push(step)
+    kept.push(count)
+  })
+  const part = runSlice([x], { starts, counts, steps })
+  return kept.length === counts.length ? part : reshape(part, kept)
+}
+
+/** Start, count and step by Python's rules. */
+function range([from, to, by]: readonly (number | null | undefined)[], size: number): { start: number; count: number; step: number } {
+  const step = by ?? 1
+  if (!Number.isInteger(step) || step === 0) throw new RangeError(`slice: a step is a whole number other than 0: ${step}.`)
+  const bound = (value: number | null | undefined, otherwise: number) => {
+    if (value === null || value === undefined) return otherwise
+    if (!Number.isInteger(value)) throw new RangeError(`slice: bounds are whole numbers: ${value}.`)
+    const index = value < 0 ? value + size : value
+    return step > 0 ? Math.min(Math.max(index, 0), size) : Math.min(Math.max(index, -1), size - 1)
+  }
+  const start = bound(from, step > 0 ? 0 : size - 1)
+  const stop = bound(to, step > 0 ? size : -1)
+  const count = Math.max(0, Math.ceil((stop - start) / step))
+  return { start: count === 0 ? 0 : start, count, step }
+}
+
+function parse(text: string): SliceEntry[] {
+  return text.split(',').map(part => {
+    const bounds = part.trim().split(':')
+    const numbers = bounds.map(bound => (bound.trim() === '' ? null : Number(bound)))
+    if (bounds.length > 3 || numbers.some(Number.isNaN) || (bounds.length === 1 && numbers[0] === null)) {
+      throw new TypeError(`slice: cannot read '${part.trim()}' in '${text}'. Write an index, or start:stop:step, for each axis.`)
+    }
+    return bounds.length === 1 ? numbers[0] : numbers
+  })
+}
+
+const runConcat = operation<{ axis: number }, { sizes: readonly number[] }>({
+  name: 'concat',
+  types: dtypes => {
+    const [first] = dtypes
+    if (dtypes.every(dtype => dtype === first)) return { output: first }
+    const common = dtypes.reduce<DType>(promote, first)
+    return { inputs: common, output: common }
+  },
+  shape(shapes, { axis }) {
+    const [first] = shapes
+    for (const shape of shapes) {
+      if (shape.length === first.length && shape.every((size, i) => i === axis || size === first[i])) continue
+      throw new ShapeError(
+        { operation: 'concat', problem: `shapes differ on another axis than ${axis}`, came: shapes.map(show).join(' and ') },
+        shapes,
+      )
+    }
+    return first.map((size, i) => (i === axis ? shapes.reduce((sum, shape) => sum + shape[axis], 0) : size))
+  },
+  forward(y, xs, { axis }) {
+    const steps = stepsOf(y.shape)
+    let at = 0
+    for (const x of xs) {
+      copyElements('concat', x.shape, x, stepsOf(x.shape), 0, y, steps, at * steps[axis])
+      at += x.shape[axis]
+    }
+  },
+  save: (_, xs, { axis }) => ({ sizes: xs.map(x => x.shape[axis]) }),
+  pullback(g, { sizes }, { axis }, index) {
+    const start = sizes.slice(0, index).reduce((sum, size) => sum + size, 0)
+    return along(g, axis, start, sizes[index])
+  },
+})
+
+/** `count` neighbours along an axis, from `start` on. */
+function along(x: Tensor, axis: number, start: number, count: number): Tensor {
+  return runSlice([x], {
+    starts: x.shape.map((_, i) => (i === axis ? start : 0)),
+    counts: x.shape.map((size, i) => (i === axis ? count : size)),
+    steps: x.shape.map(() => 1),
+  })
+}
+
+/** Joins tensors along an axis (0). Other sizes must agree: ShapeError. */
+export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
+  checkList('concat', tensors)
+  return runConcat(tensors, { axis: resolveAxis('concat', axis, tensors[0].shape) })
+}
+
+/** Joins tensors of one shape along a new axis (0). */
+export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+  checkList('stack', tensors)
+  const [{ shape }] = tensors
+  const odd = tensors.find(each => show(each.shape) !== show(shape))
+  if (odd) throw new ShapeError({ operation: 'stack', problem: 'shapes differ', came: `${show(shape)} and ${show(odd.shape)}` }, [shape, odd.shape])
+  const at = resolveAxis('stack', axis, [...shape, 1])
+  return concat(
+    tensors.map(each => expandDims(each, at)),
+    at,
+  )
+}
+
+/** Cuts x along an axis (0) into `n` equal parts, or into parts of the given sizes. Throws ShapeError where they do not fit. */
+export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
+  const at = resolveAxis('split', axis, x.shape)
+  const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(x.shape[at] / parts) : parts
+  if (sizes.some(size => !Number.isInteger(size) || size < 0) || sizes.reduce((sum, size) => sum + size, 0) !== x.shape[at]) {
+    const came = typeof parts === 'number' ? `${parts} parts` : show(parts)
+    throw new ShapeError(
+      { operation: 'split', problem: `axis ${at} does not divide so`, came: `${show(x.shape)} into ${came}`, wayOut: 'chunk makes the last part shorter.' },
+      [x.shape],
+    )
+  }
+  let start = 0
+  return sizes.map(size => {
+    start += size
+    return along(x, at, start - size, size)
+  })
+}
+
+/** Cuts x along an axis (0) into at most `n` parts of equal size, the last one shorter, as `torch.chunk`. */
+export function chunk(x: Tensor, n: number, axis = 0): Tensor[] {
+  const at = resolveAxis('chunk', axis, x.shape)
+  if (!Number.isInteger(n) || n < 1) throw new RangeError(`chunk: the number of parts is a whole number from 1: ${n}.`)
+  const size = Math.max(1, Math.ceil(x.shape[at] / n))
+  const count = Math.max(1, Math.ceil(x.shape[at] / size))
+  return split(
+    x,
+    Array.from({ length: count }, (_, i) => Math.min(size, x.shape[at] - i * size)),
+    at,
+  )
+}
+
+function checkList(operation: string, tensors: readonly Tensor[]): void {
+  if (!Array.isArray(tensors)) throw new TypeError(`${operation}: takes a list of tensors: ${typeof tensors}. Write ${operation}([x, y]).`)
+  if (tensors.length === 0) throw new TypeError(`${operation}: the list of tensors is empty.`)
+  for (const each of tensors) checkTensor(operation, each)
+}

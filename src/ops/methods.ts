@@ -1,0 +1,44 @@
+// Every operation that takes a tensor first is also a method of Tensor, from the one definition.
+import { Tensor } from '../tensor/tensor.ts'
+import * as assign from './assign.ts'
+import * as indexing from './indexing.ts'
+import * as joining from './joining.ts'
+import * as matmul from './matmul.ts'
+import * as movement from './movement.ts'
+import * as pointwise from './pointwise.ts'
+import * as reduce from './reduce.ts'
+import * as softmax from './softmax.ts'
+
+type Indexing = Omit<typeof indexing, 'asIndices'>
+type Joining = Omit<typeof joining, 'concat' | 'stack'>
+type Movement = Omit<typeof movement, 'copyElements' | 'sumTo'>
+
+/** The functions of a module as methods: without their first parameter. */
+type AsMethods<Module> = {
+  [Name in keyof Module]: Module[Name] extends (first: never, ...rest: infer Rest) => infer Result ? (...rest: Rest) => Result : never
+}
+
+export interface Methods
+  extends AsMethods<typeof pointwise>,
+    AsMethods<Movement>,
+    AsMethods<Joining>,
+    AsMethods<typeof reduce>,
+    AsMethods<Indexing>,
+    AsMethods<Omit<typeof matmul, 'linear'>>,
+    AsMethods<typeof softmax>,
+    AsMethods<typeof assign> {}
+
+const withoutTensorFirst = new Set(['asIndices', 'concat', 'stack', 'copyElements', 'sumTo', 'linear'])
+
+for (const module of [assign, pointwise, movement, joining, reduce, indexing, matmul, softmax]) {
+  for (const [name, run] of Object.entries<unknown>(module)) {
+    if (withoutTensorFirst.has(name) || typeof run !== 'function') continue
+    Object.defineProperty(Tensor.prototype, name, {
+      value(this: Tensor, ...rest: unknown[]) {
+        return run(this, ...rest)
+      },
+      writable: true,
+      configurable: true,
+    })
+  }
+}

@@ -1,0 +1,176 @@
+import { ShapeError } from '../errors.ts'
+import { operation } from '../tape/operation.ts'
+import { bytesOf, type DType } from '../tensor/dtype.ts'
+import { type Axis, broadcastSteps, checkShape, resolveAxes, resolveAxis, type Shape, sameShape, show, sizeOf, stepsOf, writeLayout } from '../tensor/shape.ts'
+import { own } from '../tensor/scope.ts'
+import { share, Tensor } from '../tensor/tensor.ts'
+import { trackedAlias } from '../tape/level.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
+import { reduceAxes, reducedShape } from './reduction.ts'
+
+/** Leaves every type as it is. */
+const asIs = ([dtype]: readonly DType[]) => ({ output: dtype })
+
+/** Copies elements between two layouts over `shape`; steps and offsets in elements. */
+export function copyElements(name: string, shape: Shape, x: Tensor, xSteps: Shape, xAt: number, y: Tensor, ySteps: Shape, yAt: number): void {
+  if (sizeOf(shape) === 0) return
+  const bytes = bytesOf(x.dtype)
+  const { pointer: from } = x
+  const { layout, rows } = writeLayout(name, shape, xSteps, ySteps)
+  const copy = bytes === 4 ? kernels.copy : kernels.copyBytes
+  copy(from + xAt * bytes, y.pointer + yAt * bytes, layout, rows)
+}
+
+const runReshape = operation<{ shape: Shape }, { from: Shape }>({
+  name: 'reshape',
+  types: asIs,
+  shape: (_, { shape }) => shape,
+  view: (x, shape) => share(x, shape),
+  save: (_, [x]) => ({ from: x.shape }),
+  pullback: [(g, { from }) => reshape(g, from)],
+})
+
+/**
+ * The same elements in another shape, sharing memory; one size may be -1 and is worked out. Throws ShapeError unless the sizes multiply to
+ * x's.
+ */
+export function reshape(x: Tensor, shape: Shape): Tensor {
+  const open = shape.filter(size => size === -1).length
+  const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1)
+  const settled = open === 1 && known > 0 ? shape.map(size => (size === -1 ? x.size / known : size)) : [...shape]
+  if (sizeOf(settled) !== x.size || settled.some(size => !Number.isInteger(size) || size < 0)) {
+    throw new ShapeError(
+      {
+        operation: 'reshape',
+        problem: 'the sizes do not multiply to the number of elements',
+        came: `${show(x.shape)} to ${show(shape)}`,
+        wayOut: `They must multiply to ${x.size}; one of them may be -1.`,
+      },
+      [x.shape, shape],
+    )
+  }
+  return runReshape([x], { shape: settled })
+}
+
+/** Joins the axes from `from` (0) on into one. */
+export function flatten(x: Tensor, from = 0): Tensor {
+  const axis = x.rank === 0 ? 0 : resolveAxis('flatten', from, x.shape)
+  return reshape(x, [...x.shape.slice(0, axis), sizeOf(x.shape.slice(axis))])
+}
+
+/** Leaves out axes of size 1: those named, or all. Throws ShapeError where a named one is longer. */
+export function squeeze(x: Tensor, axis?: Axis): Tensor {
+  const axes = axis === undefined ? x.shape.flatMap((size, i) => (size === 1 ? [i] : [])) : resolveAxes('squeeze', axis, x.shape)
+  const long = axes.find(each => x.shape[each] !== 1)
+  if (long !== undefined) {
+    throw new ShapeError({ operation: 'squeeze', problem: `axis ${long} is longer than 1`, came: show(x.shape) }, [x.shape])
+  }
+  return reshape(
+    x,
+    x.shape.filter((_, i) => !axes.includes(i)),
+  )
+}
+
+/** Puts in an axis of size 1, at `axis` (0) of the result. */
+export function expandDims(x: Tensor, axis = 0): Tensor {
+  const at = resolveAxis('expandDims', axis, [...x.shape, 1])
+  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])
+}
+
+const runTranspose = operation({
+  name: 'transpose',
+  types: asIs,
+  shape: ([x]) => [...x.slice(0, -2), x[x.length - 1], x[x.length - 2]],
+  view: (x, shape) => {
+    const y = Tensor.waiting(trackedAlias(x), shape)
+    own(y)
+    return y
+  },
+  pullback: [g => transpose(g)],
+})
+
+/** Swaps the last two axes. Nothing is copied before the result is read, and nothing at all by `matmul`. Throws ShapeError below rank 2. */
+export function transpose(x: Tensor): Tensor {
+  if (x.rank < 2) {
+    throw new ShapeError({ operation: 'transpose', problem: 'needs two axes', came: show(x.shape), wayOut: 'expandDims makes a row or column.' }, [x.shape])
+  }
+  if (bytesOf(x.dtype) === 4) return runTranspose([x], undefined)
+  const axes = x.shape.map((_, i) => i)
+  return permute(x, [...axes.slice(0, -2), x.rank - 1, x.rank - 2])
+}
+
+const runPermute = operation<{ axes: readonly number[] }>({
+  name: 'permute',
+  types: asIs,
+  shape: ([x], { axes }) => axes.map(axis => x[axis]),
+  forward(y, [x], { axes }) {
+    const steps = stepsOf(x.shape)
+    copyElements(
+      'permute',
+      y.shape,
+      x,
+      axes.map(axis => steps[axis]),
+      0,
+      y,
+      stepsOf(y.shape),
+      0,
+    )
+  },
+  pullback: [
+    (g, _, { axes }) =>
+      permute(
+        g,
+        axes.map((_, i) => axes.indexOf(i)),
+      ),
+  ],
+})
+
+/** The axes in another order: axis i of the result is axis `axes[i]` of x. Throws ShapeError unless each is named once. */
+export function permute(x: Tensor, axes: readonly number[]): Tensor {
+  const order = axes.map(axis => resolveAxis('permute', axis, x.shape))
+  if (order.length !== x.rank || new Set(order).size !== x.rank) {
+    throw new ShapeError({ operation: 'permute', problem: 'every axis must be named once', came: `${show(axes)} for ${show(x.shape)}` }, [x.shape])
+  }
+  return runPermute([x], { axes: order })
+}
+
+const runSum = operation<{ axes: readonly number[]; keepDims: boolean }, { from: Shape }>({
+  name: 'sum',
+  types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
+  shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
+  forward: (y, [x], { axes }) => reduceAxes(x, y, axes, x.dtype === 'float32' ? kernels.sum : kernels.sumI),
+  save: (_, [x]) => ({ from: x.shape }),
+  pullback: [(g, { from }, { axes }) => broadcastTo(reshape(g, reducedShape(from, axes, true)), from)],
+})
+
+/** The sum along an axis, several, or all. float32, or int32 for integers and bool. Pairwise, so errors grow with log n. */
+export function sum(x: Tensor, axis?: Axis, { keepDims = false }: { readonly keepDims?: boolean } = {}): Tensor {
+  return runSum([x], { axes: resolveAxes('sum', axis, x.shape), keepDims })
+}
+
+const runBroadcastTo = operation<{ shape: Shape }, { from: Shape }>({
+  name: 'broadcastTo',
+  types: asIs,
+  shape: (_, { shape }) => shape,
+  forward: (y, [x]) => copyElements('broadcastTo', y.shape, x, broadcastSteps(x.shape, y.shape), 0, y, stepsOf(y.shape), 0),
+  save: (_, [x]) => ({ from: x.shape }),
+  pullback: [(g, { from }) => sumTo(g, from)],
+})
+
+/** Repeats x along new axes and those of size 1 until it has the given shape. Throws ShapeError where a size differs otherwise. */
+export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  checkShape('broadcastTo', shape)
+  const lead = shape.length - x.rank
+  if (lead < 0 || x.shape.some((size, i) => size !== 1 && size !== shape[lead + i])) {
+    throw new ShapeError({ operation: 'broadcastTo', problem: 'the shape does not broadcast', came: `${show(x.shape)} to ${show(shape)}` }, [x.shape, shape])
+  }
+  return sameShape(x.shape, shape) ? x : runBroadcastTo([x], { shape: [...shape] })
+}
+
+/** The adjoint of `broadcastTo`: sums over the axes along which `shape` was broadcast. */
+export function sumTo(x: Tensor, shape: Shape): Tensor {
+  if (sameShape(x.shape, shape)) return x
+  const lead = x.rank - shape.length
+  const axes = x.shape.flatMap((size, i) => (i < lead || (shape[i - lead] === 1 && size !== 1) ? [i] : []))
+  return reshape(sum(x, axes), shape)
+}

@@ -1,0 +1,206 @@
+import { operation } from '../tape/operation.ts'
+import { convert } from '../tensor/convert.ts'
+import { full, zerosLike } from '../tensor/create.ts'
+import { checkDType, type DType, promote } from '../tensor/dtype.ts'
+import { broadcastShapes } from '../tensor/shape.ts'
+import { share, Tensor } from '../tensor/tensor.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
+import { binary, comparison, unary } from './elementwise.ts'
+import { broadcastTo } from './movement.ts'
+
+const flat = { constant: (g: Tensor) => zerosLike(g) }
+
+/** -x. int32 for integers. */
+export const neg = unary('neg', kernels.neg, { constant: g => neg(g), int: kernels.negI })
+/** x². int32 for integers. */
+export const square = unary('square', kernels.square, { fromInput: (g, x) => mul(g, mul(x, 2)), int: kernels.squareI })
+/** 1 / x */
+export const reciprocal = unary('reciprocal', kernels.reciprocal, { fromOutput: (g, y) => neg(mul(g, mul(y, y))) })
+/** eˣ */
+export const exp = unary('exp', kernels.exp, { fromOutput: (g, y) => mul(g, y) })
+/** eˣ - 1, exact near 0 */
+export const expm1 = unary('expm1', kernels.expm1, { fromOutput: (g, y) => mul(g, add(y, 1)) })
+/** The natural logarithm; -Infinity at 0, NaN below. */
+export const log = unary('log', kernels.log, { fromInput: (g, x) => div(g, x) })
+/** log(1 + x), exact near 0 */
+export const log1p = unary('log1p', kernels.log1p, { fromInput: (g, x) => div(g, add(x, 1)) })
+/** √x; NaN below 0. */
+export const sqrt = unary('sqrt', kernels.sqrt, { fromOutput: (g, y) => div(g, mul(y, 2)) })
+/** 1 / √x */
+export const rsqrt = unary('rsqrt', kernels.rsqrt, { fromOutput: (g, y) => mul(g, mul(mul(mul(y, y), y), -0.5)) })
+/** |x|; derivative 0 at 0, as PyTorch. int32 for integers. */
+export const abs = unary('abs', kernels.abs, { fromInput: (g, x) => mul(g, sign(x)), int: kernels.absI })
+/** -1, 0 or 1. int32 for integers. */
+export const sign = unary('sign', kernels.sign, { ...flat, int: kernels.signI })
+/** The sine of x in radians. */
+export const sin = unary('sin', kernels.sin, { fromInput: (g, x) => mul(g, cos(x)) })
+/** The cosine of x in radians. */
+export const cos = unary('cos', kernels.cos, { fromInput: (g, x) => neg(mul(g, sin(x))) })
+/** The tangent of x in radians. */
+export const tan = unary('tan', kernels.tan, { fromOutput: (g, y) => mul(g, add(mul(y, y), 1)) })
+/** The hyperbolic tangent. */
+export const tanh = unary('tanh', kernels.tanh, { fromOutput: (g, y) => mul(g, sub(1, mul(y, y))) })
+/** The error function 2/√π ∫₀ˣ e^(-t²) dt. */
+export const erf = unary('erf', kernels.erf, { fromInput: (g, x) => mul(g, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))) })
+/** The largest whole number not above x; derivative 0. */
+export const floor = unary('floor', kernels.floor, flat)
+/** The smallest whole number not below x; derivative 0. */
+export const ceil = unary('ceil', kernels.ceil, flat)
+/** The nearest whole number, half to even; derivative 0. */
+export const round = unary('round', kernels.round, flat)
+
+/** 1 / (1 + e^(-x)), without overflow at either end. */
+export const sigmoid = unary('sigmoid', kernels.sigmoid, { fromOutput: (g, y) => mul(g, mul(y, sub(1, y))) })
+/** log(1 + eˣ), without overflow. */
+export const softplus = unary('softplus', kernels.softplus, { fromInput: (g, x) => mul(g, sigmoid(x)) })
+/** x where x > 0, else 0; keeps NaN. Derivative 0 at 0. */
+export const relu = unary('relu', kernels.relu, { fromOutput: (g, y) => gate(g, y) })
+/**
+ * x Φ(x), Φ the distribution function of the standard normal (Hendrycks & Gimpel 2016). Exact, where Flux's `gelu` is the tanh form.
+ */
+export const gelu = unary('gelu', kernels.gelu, { fromInput: (g, x) => mul(g, add(normalCdf(x), mul(x, normalPdf(x)))) })
+const runStop = operation({ name: 'stopGradient', types: ([dtype]) => ({ output: dtype }), shape: ([shape]) => shape, view: (x, shape) => share(x, shape) })
+/** The same values, but a constant for every gradient (Zygote's `ignore_derivatives`, PyTorch's `detach`). Shares memory. */
+export const stopGradient = (x: Tensor): Tensor => runStop([x], undefined)
+/** x, unchanged: the activation of a layer that has none, and an `agg` that leaves a loss unreduced. */
+export const identity = (x: Tensor): Tensor => x
+
+const normalCdf = unary('normalCdf', kernels.normalCdf, { fromInput: (g, x) => mul(g, normalPdf(x)) })
+const normalPdf = unary('normalPdf', kernels.normalPdf, { fromInput: (g, x) => neg(mul(g, mul(x, normalPdf(x)))) })
+
+type Operand = Tensor | number
+
+/** x + y. Either may be a number; shapes broadcast. */
+export const add = binary('add', kernels.add, { left: g => g, right: g => g, saves: 'nothing', int: kernels.addI })
+/** x - y. Either may be a number; shapes broadcast. */
+export const sub = binary('sub', kernels.sub, { left: g => g, right: g => neg(g), saves: 'nothing', int: kernels.subI })
+/** x y, element by element. Either may be a number; shapes broadcast. */
+export const mul = binary('mul', kernels.mul, {
+  left: (g, _, y) => mul(g, y),
+  right: (g, x) => mul(g, x),
+  saves: 'operands',
+  int: kernels.mulI,
+})
+/** x / y, always float32. Either may be a number; shapes broadcast. */
+export const div = binary('div', kernels.div, {
+  left: (g, _, y) => div(g, y),
+  right: (g, x, y) => neg(mul(g, div(div(x, y), y))),
+  saves: 'operands',
+})
+/** x to the power of y. Either may be a number; shapes broadcast. By y the derivative is 0 where x is 0. */
+export const pow = binary('pow', kernels.pow, {
+  left: (g, x, y) => (typeof y === 'number' ? mul(g, mul(pow(x, y - 1), y)) : mul(g, where(equal(y, 0), 0, mul(y, pow(x, sub(y, 1)))))),
+  right: (g, x, _, result) => mul(g, typeof x === 'number' ? mul(result, Math.log(x)) : where(equal(x, 0), 0, mul(result, log(x)))),
+  saves: 'operands and result',
+})
+/** The larger of x and y; NaN wins. Where they are equal, each gets half of the gradient, as in PyTorch. */
+export const maximum = binary('maximum', kernels.maximum, {
+  left: (g, x, y) => mul(g, preference(x, y)),
+  right: (g, x, y) => mul(g, preference(y, x)),
+  saves: 'operands',
+  int: kernels.maximumI,
+})
+/** The smaller of x and y; NaN wins. Where they are equal, each gets half of the gradient, as in PyTorch. */
+export const minimum = binary('minimum', kernels.minimum, {
+  left: (g, x, y) => mul(g, preference(y, x)),
+  right: (g, x, y) => mul(g, preference(x, y)),
+  saves: 'operands',
+  int: kernels.minimumI,
+})
+/** x where y > 0, else 0: the derivative of relu from its output. */
+export const gate = binary('gate', kernels.gate, { left: (g, _, y) => gate(g, y), right: g => zerosLike(g), saves: 'operands' })
+
+/** 1 where x is larger, a half where they are equal, else 0. */
+function preference(x: Operand, y: Operand): Tensor {
+  return mul(add(cast(greater(x, y), 'float32'), cast(greaterEqual(x, y), 'float32')), 0.5)
+}
+
+/** x == y as bool; shapes broadcast. */
+export const equal = comparison('equal', kernels.equal, kernels.equalI)
+/** x != y as bool; shapes broadcast. */
+export const notEqual = comparison('notEqual', kernels.notEqual, kernels.notEqualI)
+/** x < y as bool; shapes broadcast. */
+export const less = comparison('less', kernels.less, kernels.lessI)
+/** x <= y as bool; shapes broadcast. */
+export const lessEqual = comparison('lessEqual', kernels.lessEqual, kernels.lessEqualI)
+/** x > y as bool; shapes broadcast. */
+export const greater = (x: Operand, y: Operand): Tensor => less(y, x)
+/** x >= y as bool; shapes broadcast. */
+export const greaterEqual = (x: Operand, y: Operand): Tensor => lessEqual(y, x)
+/** Are both not 0? bool; shapes broadcast. */
+export const logicalAnd = (x: Tensor, y: Tensor): Tensor => notEqual(mul(asInt(x), asInt(y)), 0)
+/** Is either not 0? bool; shapes broadcast. */
+export const logicalOr = (x: Tensor, y: Tensor): Tensor => notEqual(add(asInt(x), asInt(y)), 0)
+/** Is x 0? bool. */
+export const logicalNot = (x: Tensor): Tensor => equal(x, 0)
+
+function asInt(x: Tensor): Tensor {
+  return cast(cast(x, 'bool'), 'int32')
+}
+
+const test = (name: string, kernel: (x: number, out: number, count: number) => void) => {
+  const run = operation({
+    name,
+    types: () => ({ inputs: 'float32', output: 'bool' }),
+    shape: ([shape]) => shape,
+    forward: (y, [x]) => kernel(x.pointer, y.pointer, y.size),
+  })
+  return (x: Tensor): Tensor => run([x], undefined)
+}
+/** Where x is NaN, as bool. */
+export const isNaN = test('isNaN', kernels.isNaN)
+/** Where x is neither NaN nor infinite, as bool. */
+export const isFinite = test('isFinite', kernels.isFinite)
+
+const runClamp = operation<{ low: number; high: number }, { x: Tensor }>({
+  name: 'clamp',
+  shape: ([shape]) => shape,
+  forward: (y, [x], { low, high }) => kernels.clamp(x.pointer, y.pointer, low, high, y.size),
+  save: (_, [x]) => ({ x }),
+  pullback: [(g, { x }, bounds) => mul(g, runClampMask([x], bounds))],
+})
+const runClampMask = operation<{ low: number; high: number }>({
+  name: 'clampMask',
+  shape: ([shape]) => shape,
+  forward: (y, [x], { low, high }) => kernels.clampMask(x.pointer, y.pointer, low, high, y.size),
+})
+
+/** x kept between `low` and `high`; keeps NaN. The derivative is 1 from bound to bound, both included. Throws RangeError for low > high. */
+export function clamp(x: Tensor, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY): Tensor {
+  if (!(low <= high)) throw new RangeError(`clamp: low must not be above high: ${low}, ${high}.`)
+  return runClamp([x], { low, high })
+}
+
+const runSelect = operation<undefined, { condition: Tensor }>({
+  name: 'where',
+  types: dtypes => ({ output: dtypes[1] }),
+  shape: ([, shape]) => shape,
+  forward: (out, [condition, x, y]) => kernels.select(condition.pointer, x.pointer, y.pointer, out.pointer, out.size),
+  save: (_, [condition]) => ({ condition }),
+  pullback: [null, (g, { condition }) => where(condition, g, 0), (g, { condition }) => where(condition, 0, g)],
+})
+
+/** x where the condition is true (not 0), y elsewhere; shapes broadcast, and x and y may be numbers. int32 if both are integers. */
+export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
+  const dtypes = [x, y].flatMap(each => (each instanceof Tensor ? [each.dtype] : []))
+  const type = dtypes.length === 0 ? 'float32' : dtypes.reduce<DType>(promote, 'int32')
+  const [a, b] = [x, y].map(each => (typeof each === 'number' ? full([], each, { dtype: type }) : cast(each, type)))
+  const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', a.shape, b.shape))
+  return runSelect([broadcastTo(cast(condition, 'bool'), shape), broadcastTo(a, shape), broadcastTo(b, shape)], undefined)
+}
+
+const runCast = operation<{ dtype: DType }>({
+  name: 'cast',
+  types: (_, { dtype }) => ({ output: dtype }),
+  shape: ([shape]) => shape,
+  forward: (y, [x]) => convert(x, y),
+})
+
+/**
+ * x in another dtype, x itself if it has it. To integers towards zero (NaN is 0, uint8 modulo 256), to bool: not zero. Throws DTypeError for
+ * an unknown dtype.
+ */
+export function cast(x: Tensor, dtype: DType): Tensor {
+  checkDType('cast', dtype)
+  return x.dtype === dtype ? x : runCast([x], { dtype })
+}

@@ -1,0 +1,160 @@
+import { ShapeError } from '../errors.ts'
+import { isTracked } from '../tape/level.ts'
+import { checkTensor, operation } from '../tape/operation.ts'
+import { ones } from '../tensor/create.ts'
+import { type Axis, resolveAxes, resolveAxis, type Shape, show, sizeOf } from '../tensor/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
+import { concat, split } from './joining.ts'
+import { permute, reshape, sum } from './movement.ts'
+import { abs, add, cast, div, equal, exp, isFinite, log, mul, pow, sqrt, square, stopGradient, sub, where } from './pointwise.ts'
+import { reduceAxes, reducedShape, type ReduceKernel } from './reduction.ts'
+
+export interface ReduceOptions {
+  /** Keep the reduced axes, with size 1. */
+  readonly keepDims?: boolean
+}
+
+/** How many elements go into each result. */
+function countOf(shape: Shape, axes: readonly number[]): number {
+  return sizeOf(axes.map(axis => shape[axis]))
+}
+
+/** The mean along an axis, several, or all; always float32. NaN of nothing. */
+export function mean(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+  checkTensor('mean', x)
+  const axes = resolveAxes('mean', axis, x.shape)
+  return div(sum(cast(x, 'float32'), axes, options), countOf(x.shape, axes))
+}
+
+/** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0). */
+export function variance(x: Tensor, axis?: Axis, { correction = 0, keepDims = false }: ReduceOptions & { readonly correction?: number } = {}): Tensor {
+  checkTensor('variance', x)
+  const axes = resolveAxes('variance', axis, x.shape)
+  const deviations = square(sub(cast(x, 'float32'), mean(x, axes, { keepDims: true })))
+  return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.shape, axes) - correction))
+}
+
+/** The square root of the variance. */
+export function std(x: Tensor, axis?: Axis, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
+  return sqrt(variance(x, axis, options))
+}
+
+/** Extremes: the gradient is shared by all elements that are equal to the extreme, as in PyTorch. */
+function extreme(name: 'max' | 'min', kernel: ReduceKernel, int: ReduceKernel) {
+  const run = operation<{ axes: readonly number[]; keepDims: boolean }, { x: Tensor; y: Tensor }>({
+    name,
+    types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
+    shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
+    forward: (y, [x], { axes }) => reduceAxes(x, y, axes, x.dtype === 'float32' ? kernel : int),
+    save: (y, [x]) => ({ x, y }),
+    pullback: [
+      (g, { x, y }, { axes }) => {
+        const kept = reducedShape(x.shape, axes, true)
+        const hit = cast(equal(x, reshape(y, kept)), 'float32')
+        return mul(hit, div(reshape(g, kept), sum(hit, axes, { keepDims: true })))
+      },
+    ],
+  })
+  return (x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor => {
+    checkTensor(name, x)
+    const axes = resolveAxes(name, axis, x.shape)
+    if (countOf(x.shape, axes) === 0) {
+      throw new ShapeError({ operation: name, problem: 'there is nothing to choose from', came: show(x.shape) }, [x.shape])
+    }
+    return run([x], { axes, keepDims })
+  }
+}
+
+/** The largest along an axis, several, or all; NaN wins, ties share the gradient. Throws ShapeError where there is nothing to choose from. */
+export const max = extreme('max', kernels.max, kernels.maxI)
+/** The smallest along an axis, several, or all; NaN wins, ties share the gradient. Throws ShapeError where there is nothing to choose from. */
+export const min = extreme('min', kernels.min, kernels.minI)
+
+const runProd = operation<{ axes: readonly number[]; keepDims: boolean }>({
+  name: 'prod',
+  types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
+  shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
+  forward: (y, [x], { axes }) => reduceAxes(x, y, axes, x.dtype === 'float32' ? kernels.prod : kernels.prodI),
+})
+
+/** The product along an axis, several, or all. The gradient is right where factors are 0, too. */
+export function prod(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
+  checkTensor('prod', x)
+  const axes = resolveAxes('prod', axis, x.shape)
+  const result = reducedShape(x.shape, axes, keepDims)
+  if (!isTracked(x)) return runProd([x], { axes, keepDims })
+  // Halves are multiplied until one factor is left: each step is a product, so that zeros need no special case at any order.
+  const others = x.shape.map((_, i) => i).filter(i => !axes.includes(i))
+  let factors = reshape(permute(x, [...axes, ...others]), [countOf(x.shape, axes), sizeOf(others.map(i => x.shape[i]))])
+  if (factors.shape[0] === 0) return ones(result)
+  while (factors.shape[0] > 1) {
+    const half = factors.shape[0] >> 1
+    const [a, b, rest] = split(factors, [half, half, factors.shape[0] - 2 * half])
+    const product = mul(a, b)
+    factors = rest.shape[0] === 0 ? product : concat([product, rest])
+  }
+  return reshape(factors, result)
+}
+
+/** The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. Derivative 0 at 0. */
+export function norm(x: Tensor, axis?: Axis, { p = 2, keepDims = false }: ReduceOptions & { readonly p?: number } = {}): Tensor {
+  checkTensor('norm', x)
+  if (!(p > 0)) throw new RangeError(`norm: p must be above 0: ${p}.`)
+  if (p === Number.POSITIVE_INFINITY) return max(abs(cast(x, 'float32')), axis, { keepDims })
+  if (p === 1) return sum(abs(cast(x, 'float32')), axis, { keepDims })
+  const axes = resolveAxes('norm', axis, x.shape)
+  const total = p === 2 ? sum(square(cast(x, 'float32')), axes, { keepDims }) : sum(pow(abs(x), p), axes, { keepDims })
+  // At 0 the root has no derivative: it is taken of 1 there, and its 1 replaced by 0.
+  const zero = equal(total, 0)
+  const safe = where(zero, 1, total)
+  return where(zero, 0, p === 2 ? sqrt(safe) : pow(safe, 1 / p))
+}
+
+/** log Σ eˣ along an axis, several, or all, without overflow; -Infinity of nothing but -Infinity. */
+export function logSumExp(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
+  checkTensor('logSumExp', x)
+  const floats = cast(x, 'float32')
+  const axes = resolveAxes('logSumExp', axis, x.shape)
+  const largest = max(floats, axes, { keepDims: true })
+  const shift = stopGradient(where(isFinite(largest), largest, 0))
+  const result = add(log(sum(exp(sub(floats, shift)), axes, { keepDims: true })), shift)
+  return keepDims ? result : reshape(result, reducedShape(x.shape, axes, false))
+}
+
+/** Places of extremes: the first of equals, as int32. */
+function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKernel) {
+  const run = operation<{ axis: number; keepDims: boolean }>({
+    name,
+    types: ([dtype]) => ({ inputs: dtype === 'float32' ? dtype : 'int32', output: 'int32' }),
+    shape: ([x], { axis, keepDims }) => reducedShape(x, [axis], keepDims),
+    forward: (y, [x], { axis }) => reduceAxes(x, y, [axis], x.dtype === 'float32' ? kernel : int),
+  })
+  return (x: Tensor, axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor => {
+    checkTensor(name, x)
+    const source = axis === undefined ? reshape(x, [x.size]) : x
+    const at = resolveAxis(name, axis ?? 0, source.shape)
+    if (source.shape[at] === 0) {
+      throw new ShapeError({ operation: name, problem: 'there is nothing to choose from', came: show(x.shape) }, [x.shape])
+    }
+    const places = run([source], { axis: at, keepDims })
+    return axis === undefined ? reshape(places, keepDims ? x.shape.map(() => 1) : []) : places
+  }
+}
+
+/** The index of the largest along an axis (all: in the flattened tensor), the first of equals, as int32; NaN wins. */
+export const argMax = place('argMax', kernels.argMax, kernels.argMaxI)
+/** The index of the smallest along an axis (all: in the flattened tensor), the first of equals, as int32; NaN wins. */
+export const argMin = place('argMin', kernels.argMin, kernels.argMinI)
+
+/** Is any element not 0? bool; false of nothing. */
+export function any(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+  checkTensor('any', x)
+  return cast(sum(cast(cast(x, 'bool'), 'int32'), axis, options), 'bool')
+}
+
+/** Are all elements not 0? bool; true of nothing. */
+export function all(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+  checkTensor('all', x)
+  return equal(sum(cast(equal(x, 0), 'int32'), axis, options), 0)
+}

@@ -1,0 +1,43 @@
+import { Storage } from '../tensor/storage.ts'
+import { type Shape, sizeOf } from '../tensor/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** A kernel over x of [outer, n, inner]. */
+export type ReduceKernel = (x: number, out: number, n: number, inner: number, count: number) => void
+
+/** The shape that is left of `shape` after a reduction. */
+export function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {
+  return keepDims ? shape.map((size, i) => (axes.includes(i) ? 1 : size)) : shape.filter((_, i) => !axes.includes(i))
+}
+
+/** Reduces neighbouring axes in one kernel call each, the last ones first. Both tensors have elements of 4 bytes. */
+export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel: ReduceKernel): void {
+  const groups = neighbours(axes)
+  if (groups.length === 0) return void y.view().set(x.view())
+  let shape = x.shape
+  let from = x.pointer
+  let scratch: Storage | undefined
+  for (let i = groups.length - 1; i >= 0; i--) {
+    const [first, last] = groups[i]
+    const outer = sizeOf(shape.slice(0, first))
+    const n = sizeOf(shape.slice(first, last + 1))
+    const inner = sizeOf(shape.slice(last + 1))
+    const target: Storage | undefined = i === 0 ? undefined : new Storage(outer * inner * 4)
+    kernel(from, target?.pointer ?? y.pointer, n, inner, outer * inner)
+    scratch?.drop()
+    scratch = target
+    if (target) from = target.pointer
+    shape = [...shape.slice(0, first), ...shape.slice(last + 1)]
+  }
+}
+
+/** The first and last of each run of axes; ascending. */
+function neighbours(axes: readonly number[]): [number, number][] {
+  const groups: [number, number][] = []
+  for (const axis of axes) {
+    const last = groups.at(-1)
+    if (last && last[1] === axis - 1) last[1] = axis
+    else groups.push([axis, axis])
+  }
+  return groups
+}

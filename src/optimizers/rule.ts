@@ -1,0 +1,199 @@
+import { keep, scope } from '../autodiff/scope.ts'
+import { zerosLike } from '../tensor/create.ts'
+import { Storage } from '../tensor/storage.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { f32, i32 } from '../wasm/memory.ts'
+
+/** A hyperparameter's value: a number, a pair such as Adam's betas, or whether something is done. */
+export type HyperValue = number | readonly number[] | boolean
+
+export type Hyper = Readonly<Record<string, HyperValue>>
+
+/** A function of the count of steps from 0, such as a learning rate that falls. */
+export type Schedule = (step: number) => number
+
+/** Hyperparameters as they are written: any number may be a schedule. */
+export type HyperInput<H> = { readonly [Name in keyof H]?: H[Name] | (H[Name] extends number ? Schedule : never) }
+
+/** A rule's state for one parameter: named tensors (momenta), and how many steps it has taken. */
+export interface Slot {
+  readonly tensors: Readonly<Record<string, Tensor>>
+  /** Steps taken with this parameter. */
+  t: number
+}
+
+/** The fused kernel of a rule: all parameters of a step in one call. */
+export interface FusedKernel<H> {
+  readonly run: (segments: number, segmentCount: number, count: number) => void
+  /** The rule's numbers, as the kernel reads them, at step `t` (from 1). */
+  numbers(hyper: H, t: number): readonly number[]
+}
+
+/** A rule of optimization: its hyperparameters, its state for a parameter, and its formula, by a kernel or in operations. */
+export interface RuleDefinition<H extends Hyper> {
+  /** Hyperparameters with their defaults, in the order in which they are passed. */
+  readonly hyper: H
+  /** Throws RangeError for values that make no sense. */
+  check?(hyper: H): void
+  /** Names of the slots, each starting at zeros of the parameter's shape. */
+  readonly slots?: readonly string[]
+  /** The formula as a fused kernel. */
+  readonly kernel?: (hyper: H) => FusedKernel<H>
+  /** The formula in operations: the step, which will be subtracted from x. `t` counts from 1. New slot values go by name into `write`. */
+  step?(hyper: H, slots: Readonly<Record<string, Tensor>>, x: Tensor, g: Tensor, t: number, write: (name: string, value: Tensor) => void): Tensor
+}
+
+/** Words and bytes of a kernel's record for one parameter; assembly/optimizer.ts says what is in it. */
+const RECORD = 64
+
+/**
+ * An optimizer: turns gradients into steps. It keeps the state of each parameter by identity, so `params(...)` may be written anew at each
+ * call; `optimizerState` reads it by path.
+ */
+export abstract class Optimizer {
+  abstract readonly name: string
+  /** How many updates it has taken; what a schedule sees. */
+  steps = 0
+
+  /** @internal The step for one parameter, not yet taken: a new tensor; undefined to leave the parameter as it is. */
+  abstract delta(x: Tensor, g: Tensor): Tensor | undefined
+  /** @internal Takes the step with all parameters. */
+  abstract take(pairs: readonly (readonly [x: Tensor, g: Tensor])[]): void
+  /** @internal The rules it consists of, with a name for each that is unique among them. */
+  abstract rules(): readonly [path: string, rule: Rule<Hyper>][]
+  abstract toString(): string
+}
+
+/** An optimizer of a single formula. */
+export class Rule<H extends Hyper> extends Optimizer {
+  readonly name: string
+  private readonly definition: RuleDefinition<H>
+  private written: HyperInput<H>
+  private slotOf = new WeakMap<Tensor, Slot>()
+
+  constructor(name: string, definition: RuleDefinition<H>, written: HyperInput<H>) {
+    super()
+    this.name = name
+    this.definition = definition
+    this.written = {}
+    this.adjust(written)
+  }
+
+  /** The hyperparameters as they are now; a schedule stands for its value at this step. */
+  get hyper(): H {
+    const { hyper } = this.definition
+    const now: Record<string, HyperValue> = {}
+    for (const name in hyper) {
+      const written = this.written[name]
+      now[name] = typeof written === 'function' ? (written as Schedule)(this.steps) : ((written as HyperValue | undefined) ?? hyper[name])
+    }
+    return now as H
+  }
+
+  has(name: string): boolean {
+    return name in this.definition.hyper
+  }
+
+  /** @internal Changes hyperparameters, whose names are known; the state stays. */
+  adjust(changes: HyperInput<H>): void {
+    const before = this.written
+    this.written = { ...before, ...changes }
+    try {
+      this.definition.check?.(this.hyper)
+    } catch (error) {
+      this.written = before
+      throw error
+    }
+  }
+
+  /** The state of a parameter, made when it is first asked for. */
+  slot(x: Tensor): Slot {
+    let slot = this.slotOf.get(x)
+    if (!slot) {
+      const tensors = (this.definition.slots ?? []).map(name => [name, keep(zerosLike(x))] as const)
+      slot = { tensors: Object.fromEntries(tensors), t: 0 }
+      this.slotOf.set(x, slot)
+    }
+    return slot
+  }
+
+  /** The state of a parameter, if there is one. */
+  existingSlot(x: Tensor): Slot | undefined {
+    return this.slotOf.get(x)
+  }
+
+  delta(x: Tensor, g: Tensor): Tensor | undefined {
+    const { kernel, step } = this.definition
+    const slot = this.slot(x)
+    if (kernel) {
+      const out = zerosLike(x)
+      this.runKernel(kernel(this.hyper), [[x, g]], out)
+      return out
+    }
+    slot.t++
+    return scope(() => step?.(this.hyper, slot.tensors, x, g, slot.t, (name, value) => write(slot.tensors[name], value)))
+  }
+
+  take(pairs: readonly (readonly [x: Tensor, g: Tensor])[]): void {
+    const { kernel } = this.definition
+    if (kernel) {
+      this.runKernel(kernel(this.hyper), pairs, undefined)
+      return
+    }
+    for (const [x, g] of pairs) subtract(x, this.delta(x, g))
+  }
+
+  rules(): readonly [string, Rule<Hyper>][] {
+    return [[this.name, this as unknown as Rule<Hyper>]]
+  }
+
+  toString(): string {
+    const parts = Object.entries(this.hyper).map(([name, value]) => `${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : value}`)
+    return `${this.name}(${parts.join(', ')})`
+  }
+
+  /** One kernel call for all pairs; the step goes to `out` (of a single pair), or is subtracted from each x. */
+  private runKernel(kernel: FusedKernel<H>, pairs: readonly (readonly [x: Tensor, g: Tensor])[], out: Tensor | undefined): void {
+    const hyper = this.hyper
+    const names = this.definition.slots ?? []
+    // Everything that can fail comes first: a step is taken with all parameters or with none.
+    const slots = pairs.map(([x]) => this.slot(x))
+    const records = new Storage(pairs.length * RECORD)
+    let total = 0
+    pairs.forEach(([x, g], i) => {
+      const slot = slots[i]
+      slot.t++
+      if (!out) x.startWrite()
+      const at = (records.pointer + i * RECORD) >>> 2
+      i32[at] = x.pointer
+      i32[at + 1] = g.pointer
+      i32[at + 2] = out ? out.pointer : 0
+      for (let k = 0; k < 3; k++) {
+        const name = names[k]
+        i32[at + 3 + k] = name === undefined ? 0 : slot.tensors[name].pointer
+      }
+      i32[at + 6] = x.size
+      i32[at + 7] = total
+      f32.set(kernel.numbers(hyper, slot.t), at + 8)
+      total += x.size
+    })
+    kernel.run(records.pointer, pairs.length, total)
+    records.drop()
+  }
+}
+
+/** Writes `value` over a slot. */
+function write(slot: Tensor, value: Tensor): void {
+  slot.startWrite()
+  slot.view().set(value.view())
+}
+
+/** x ← x - step; nothing if there is none. */
+export function subtract(x: Tensor, step: Tensor | undefined): void {
+  if (!step) return
+  x.startWrite()
+  const target = x.view()
+  const delta = step.view()
+  for (let i = 0; i < target.length; i++) target[i] -= delta[i]
+  step.dispose()
+}

@@ -1,0 +1,78 @@
+import { norm } from '../ops/reduce.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
+import { rule } from './define.ts'
+
+/** Throws RangeError unless each named value lies in its range. */
+function ranges(name: string, hyper: Readonly<Record<string, unknown>>): void {
+  for (const [key, value] of Object.entries(hyper)) {
+    const values = (Array.isArray(value) ? value : [value]) as unknown[]
+    const isRate = key === 'beta' || key === 'rho'
+    for (const each of values) {
+      if (typeof each !== 'number' || (each >= 0 && (isRate ? each < 1 : each < Number.POSITIVE_INFINITY))) continue
+      throw new RangeError(`${name}: ${key} must lie ${isRate ? 'in [0, 1)' : 'from 0 up'}: ${each}.`)
+    }
+  }
+}
+
+/** Gradient descent: Δ = ηg. `Descent(eta = 0.1)` */
+export const Descent = rule('Descent', {
+  hyper: { eta: 0.1 },
+  check: hyper => ranges('Descent', hyper),
+  kernel: () => ({ run: kernels.descent, numbers: ({ eta }) => [eta] }),
+})
+
+/** Momentum (Polyak 1964): v ← ρv + ηg, Δ = v. `Momentum(eta = 0.01, rho = 0.9)` */
+export const Momentum = rule('Momentum', {
+  hyper: { eta: 0.01, rho: 0.9 },
+  check: hyper => ranges('Momentum', hyper),
+  slots: ['v'],
+  kernel: () => ({ run: kernels.momentum, numbers: ({ eta, rho }) => [eta, rho] }),
+})
+
+type Betas = readonly [number, number]
+
+/** What the Adam kernels read: the bias corrections, from powers in double precision, then the constants of the formula. */
+function adamNumbers(eta: number, [b1, b2]: Betas, epsilon: number, t: number, decay: number): readonly number[] {
+  return [eta / (1 - b1 ** t), 1 / (1 - b2 ** t), epsilon, b1, 1 - b1, b2, 1 - b2, decay]
+}
+
+/**
+ * Adam (Kingma & Ba 2015, algorithm 1): m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², Δ = η m̂ / (√v̂ + ε) with m̂ = m / (1-β₁ᵗ),
+ * v̂ = v / (1-β₂ᵗ). `Adam(eta = 1e-3, beta = [0.9, 0.999], epsilon = 1e-8)`
+ */
+export const Adam = rule('Adam', {
+  hyper: { eta: 1e-3, beta: [0.9, 0.999] as Betas, epsilon: 1e-8 },
+  check: hyper => ranges('Adam', hyper),
+  slots: ['m', 'v'],
+  kernel: () => ({ run: kernels.adam, numbers: ({ eta, beta, epsilon }, t) => adamNumbers(eta, beta, epsilon, t, 0) }),
+})
+
+/**
+ * Adam with decoupled weight decay (Loshchilov & Hutter 2019): Δ = η(adam + λx), or with `couple: false` η adam + λx.
+ * `AdamW(eta = 1e-3, beta = [0.9, 0.999], lambda = 0, epsilon = 1e-8, couple = true)`
+ */
+export const AdamW = rule('AdamW', {
+  hyper: { eta: 1e-3, beta: [0.9, 0.999] as Betas, lambda: 0, epsilon: 1e-8, couple: true as boolean },
+  check: hyper => ranges('AdamW', hyper),
+  slots: ['m', 'v'],
+  kernel: () => ({
+    run: kernels.adamW,
+    numbers: ({ eta, beta, lambda, epsilon, couple }, t) => adamNumbers(eta, beta, epsilon, t, couple ? eta * lambda : lambda),
+  }),
+})
+
+/**
+ * Per tensor: shortens a gradient whose p-norm is above ω to ω, Δ = g min(ω / ‖g‖ₚ, 1). A norm that is not finite is a RangeError, or with
+ * `throw: false` NaN. `ClipNorm(omega = 10, p = 2, throw = true)`
+ */
+export const ClipNorm = rule('ClipNorm', {
+  hyper: { omega: 10, p: 2, throw: true as boolean },
+  check: hyper => ranges('ClipNorm', hyper),
+  step({ omega, p, throw: mayThrow }, _, __, g) {
+    const length = norm(g, undefined, { p }).item()
+    if (!Number.isFinite(length) && mayThrow) {
+      throw new RangeError(`ClipNorm: the gradient's norm is not finite: ${length}. Lower the learning rate, or pass { throw: false }.`)
+    }
+    return g.mul(length === 0 ? 1 : Number.isFinite(length) ? Math.min(omega / length, 1) : Number.NaN)
+  },
+})

@@ -1,0 +1,196 @@
+import { ShapeError } from '../errors.ts'
+import { Grads } from '../autodiff/grads.ts'
+import { spend } from '../autodiff/gradient.ts'
+import { Params } from '../params/params.ts'
+import { type Tree, zipTree } from '../params/tree.ts'
+import { isRecording } from '../tape/level.ts'
+import { sameShape, show } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { walk } from '../tensor/walk.ts'
+import { checkKind } from './define.ts'
+import { type Hyper, type HyperInput, type HyperValue, Optimizer, type Schedule } from './rule.ts'
+
+/** An optimizer set up for a model, as the explicit form of training takes it. */
+export interface OptimizerState {
+  readonly optimizer: Optimizer
+  readonly model: unknown
+}
+
+export interface UpdateOptions {
+  /** Keep the gradients readable beyond the next gradient call, instead of freeing them then. */
+  readonly keep?: boolean
+}
+
+/**
+ * Takes a step: `update(opt, x, grad)` for one tensor, `update(opt, ps, grads)` for the parameters of a `Params`, `update(state, model,
+ * gradient)` for a model with the tree that `gradient` gave. A parameter without gradient, or a frozen one, stays as it is, and so do its
+ * momenta. Throws TypeError if none has one or if the styles are mixed, ShapeError where a gradient has another shape.
+ *
+ * The gradients are used up: readable until the next outermost gradient, then freed, unless `{ keep: true }`.
+ */
+export function update(opt: Optimizer | OptimizerState, target: Tensor | Params | unknown, gradients: unknown, { keep = false }: UpdateOptions = {}): void {
+  if (isRecording()) {
+    throw new TypeError('update: a gradient is being taken, and parameters must not change meanwhile. Call update after gradient has returned.')
+  }
+  const optimizer = optimizerOf('update', opt, target, gradients)
+  const pairs = pair('update', target, gradients)
+  const wanted = pairs.filter(([x]) => !x.frozen)
+  if (wanted.length > 0) optimizer.take(wanted)
+  optimizer.steps++
+  if (!keep) spend(new Set(pairs.map(([, g]) => g)))
+}
+
+/** The step that `update` would subtract from x, as a new tensor; the optimizer's state moves on as in `update`. */
+export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
+  const optimizer = optimizerOf('apply', opt, x, gradient)
+  const [[parameter, g]] = pair('apply', x, gradient)
+  const step = optimizer.delta(parameter, g)
+  optimizer.steps++
+  return step ?? x.mul(0)
+}
+
+/** Sets an optimizer up for a model: what the explicit forms of `train` and `update` take. Throws TypeError for a model without parameters. */
+export function setup(optimizer: Optimizer, model: unknown): OptimizerState {
+  if (!(optimizer instanceof Optimizer)) throw new TypeError(`setup: the first argument is an optimizer: ${typeof optimizer} came. Write setup(Adam(), model).`)
+  const ps = new Params().add(model)
+  if (ps.size === 0) throw new TypeError('setup: the model has no trainable tensor. A closure hides its own: make the model with layer(...) or Chain(...).')
+  return { optimizer, model }
+}
+
+function optimizerOf(operation: string, opt: Optimizer | OptimizerState, target: unknown, gradients: unknown): Optimizer {
+  const explicit = !(target instanceof Tensor) && !(target instanceof Params)
+  if (opt instanceof Optimizer) {
+    if (explicit && !(gradients instanceof Grads)) {
+      throw new TypeError(`${operation}: a model is updated with a state: an optimizer came. Write const state = setup(opt, model) once, then ${operation}(state, model, gradient).`)
+    }
+    return opt
+  }
+  if (!(opt?.optimizer instanceof Optimizer)) throw new TypeError(`${operation}: the first argument is an optimizer or what setup gives: ${typeof opt} came.`)
+  return opt.optimizer
+}
+
+function pair(operation: string, target: unknown, gradients: unknown): [Tensor, Tensor][] {
+  const pairs: [Tensor, Tensor][] = []
+  if (Array.isArray(gradients) && !Array.isArray(target)) {
+    throw new TypeError(`${operation}: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.`)
+  }
+  if (target instanceof Tensor) {
+    if (!(gradients instanceof Tensor)) throw new TypeError(`${operation}: the gradient of a tensor is a tensor: ${typeof gradients} came.`)
+    pairs.push([target, gradients])
+  } else if (target instanceof Params) {
+    if (!(gradients instanceof Grads)) {
+      throw new TypeError(`${operation}: a Params goes with the Grads of gradient(() => loss, ps): ${typeof gradients} came. A model's tree goes with setup(opt, model).`)
+    }
+    for (const parameter of target) {
+      const gradient = gradients.get(parameter)
+      if (gradient) pairs.push([parameter, gradient])
+    }
+  } else {
+    if (gradients instanceof Grads) {
+      throw new TypeError(`${operation}: Grads go with the Params they were taken by: a model came. Write ${operation}(opt, ps, grads).`)
+    }
+    const seen = new Set<Tensor>()
+    zipTree<Tensor>(operation, target, gradients as Tree<Tensor>, isTensor, (parameter, gradient) => {
+      if (!seen.has(parameter)) pairs.push([parameter, gradient])
+      seen.add(parameter)
+    })
+  }
+  if (pairs.length === 0) {
+    throw new TypeError(`${operation}: no parameter has a gradient. None of them took part in the loss; are they those that the model uses?`)
+  }
+  for (const [x, g] of pairs) {
+    x.check(operation)
+    g.check(operation)
+    if (sameShape(x.shape, g.shape)) continue
+    throw new ShapeError({ operation, problem: 'a gradient has another shape than its parameter', came: `${show(g.shape)} for ${show(x.shape)}` }, [x.shape, g.shape])
+  }
+  return pairs
+}
+
+function isTensor(value: unknown): value is Tensor {
+  return value instanceof Tensor
+}
+
+/**
+ * Changes hyperparameters on the way: `adjust(opt, 1e-4)` the learning rate of every rule that has one, `adjust(opt, { beta: [0.8, 0.99] })`
+ * any by name. Momenta stay. Throws TypeError for a name that no rule has.
+ */
+export function adjust(opt: Optimizer | OptimizerState, changes: number | Schedule | Readonly<Record<string, HyperValue | Schedule>>): void {
+  const optimizer = opt instanceof Optimizer ? opt : opt.optimizer
+  const named = typeof changes === 'object' ? changes : { eta: changes }
+  const rules = optimizer.rules().map(([, rule]) => rule)
+  for (const name in named) {
+    const owners = rules.filter(rule => rule.has(name))
+    if (owners.length === 0) throw new TypeError(`adjust: no rule has a hyperparameter '${name}': ${String(optimizer)}.`)
+    for (const rule of owners) {
+      checkKind(rule.name, name, named[name], rule.hyper[name])
+      rule.adjust({ [name]: named[name] } as HyperInput<Hyper>)
+    }
+  }
+}
+
+/**
+ * What an optimizer remembers of the parameters, by path: momenta as the tensors themselves (`layers.0.weight.m`, in a chain of rules
+ * `layers.0.weight.1.Adam.m`), counts of steps as int32 scalars (`layers.0.weight.t`), and `steps`, all updates. Pass it to
+ * `saveSafetensors`, or to `loadOptimizerState` for another optimizer of the same rules.
+ */
+export function optimizerState(opt: Optimizer | OptimizerState, ps?: Params): Map<string, Tensor | number> {
+  const { optimizer, parameters } = stateTarget('optimizerState', opt, ps)
+  const found = new Map<string, Tensor | number>([['steps', optimizer.steps]])
+  eachSlot(optimizer, parameters, (path, rule, parameter) => {
+    const slot = rule.existingSlot(parameter)
+    if (!slot) return
+    found.set(`${path}.t`, slot.t)
+    for (const [name, tensor] of Object.entries(slot.tensors)) found.set(`${path}.${name}`, tensor)
+  })
+  return found
+}
+
+/** Gives an optimizer what another one remembered: the inverse of `optimizerState`, by path. Throws TypeError for paths that do not fit. */
+export function loadOptimizerState(opt: Optimizer | OptimizerState, ps: Params | undefined, state: ReadonlyMap<string, Tensor | number>): void {
+  const { optimizer, parameters } = stateTarget('loadOptimizerState', opt, ps)
+  const known = new Set(['steps'])
+  const writes: (() => void)[] = []
+  eachSlot(optimizer, parameters, (path, rule, parameter) => {
+    const t = state.get(`${path}.t`)
+    known.add(`${path}.t`)
+    if (t === undefined) return
+    const slot = rule.slot(parameter)
+    writes.push(() => {
+      slot.t = numberOf(t)
+    })
+    for (const [name, tensor] of Object.entries(slot.tensors)) {
+      const value = state.get(`${path}.${name}`)
+      known.add(`${path}.${name}`)
+      if (!(value instanceof Tensor) || !sameShape(value.shape, tensor.shape)) {
+        throw new TypeError(`loadOptimizerState: '${path}.${name}' must be a tensor ${show(tensor.shape)}.`)
+      }
+      writes.push(() => tensor.assign(value))
+    }
+  })
+  const unknown = [...state.keys()].find(key => !known.has(key))
+  if (unknown !== undefined) throw new TypeError(`loadOptimizerState: no parameter and rule belong to '${unknown}'.`)
+  for (const write of writes) write()
+  optimizer.steps = numberOf(state.get('steps') ?? 0)
+}
+
+function numberOf(value: Tensor | number): number {
+  return typeof value === 'number' ? value : value.item()
+}
+
+function stateTarget(operation: string, opt: Optimizer | OptimizerState, ps: Params | undefined): { optimizer: Optimizer; parameters: [string, Tensor][] } {
+  if (opt instanceof Optimizer) {
+    if (!ps) throw new TypeError(`${operation}: an optimizer's memory has its paths from a Params. Write ${operation}(opt, ps).`)
+    return { optimizer: opt, parameters: ps.entries() }
+  }
+  const parameters: [string, Tensor][] = []
+  walk(opt.model, (tensor, path) => parameters.push([path, tensor]))
+  return { optimizer: opt.optimizer, parameters }
+}
+
+function eachSlot(optimizer: Optimizer, parameters: readonly [string, Tensor][], visit: (path: string, rule: ReturnType<Optimizer['rules']>[number][1], parameter: Tensor) => void): void {
+  const rules = optimizer.rules()
+  for (const [path, parameter] of parameters) {
+    for (const [name, rule] of rules) visit(rules.length === 1 ? path : `${path}.${name}`, rule, parameter)
+  }
+}

@@ -1,0 +1,116 @@
+import { Tensor } from '../tensor/tensor.ts'
+import { walk } from '../tensor/walk.ts'
+
+/**
+ * An ordered set of parameters by identity: a tensor that stands in several places (tied weights) is in it once, under its first path.
+ *
+ * @example
+ * const ps = params(model)
+ * ps.size                  // how many tensors
+ * ps.paths()               // ['layers.0.weight', 'layers.0.bias', ...]
+ * for (const p of ps) ...  // in the order of the walk
+ */
+export class Params implements Iterable<Tensor> {
+  private readonly pathOf = new Map<Tensor, string>()
+
+  /** How many parameters there are. */
+  get size(): number {
+    return this.pathOf.size
+  }
+
+  /** Adds a tensor, or all trainable ones of a model; those that are in already stay where they are. Returns itself. */
+  add(source: unknown, path?: string): this {
+    walk(source, (tensor, own, trainable) => {
+      if (!trainable || tensor.dtype !== 'float32' || this.pathOf.has(tensor)) return
+      const full = [path, own].filter(Boolean).join('.')
+      this.pathOf.set(tensor, full === '' ? String(this.pathOf.size) : full)
+    })
+    return this
+  }
+
+  /** Takes a tensor, or all of a model, out; says whether anything was. */
+  delete(source: unknown): boolean {
+    let found = false
+    walk(source, tensor => {
+      if (this.pathOf.delete(tensor)) found = true
+    })
+    return found
+  }
+
+  /** Is the tensor in it? */
+  has(tensor: Tensor): boolean {
+    return this.pathOf.has(tensor)
+  }
+
+  /** The path of a parameter: `layers.0.weight`; of a loose tensor its place. Undefined for one that is not in it. */
+  path(tensor: Tensor): string | undefined {
+    return this.pathOf.get(tensor)
+  }
+
+  /** All paths, in order. */
+  paths(): string[] {
+    return [...this.pathOf.values()]
+  }
+
+  /** Path and parameter, in order. */
+  entries(): [string, Tensor][] {
+    return [...this.pathOf].map(([tensor, path]) => [path, tensor])
+  }
+
+  [Symbol.iterator](): Iterator<Tensor> {
+    return this.pathOf.keys()
+  }
+
+  toString(): string {
+    return `Params (${this.size}): ${this.entries()
+      .map(([path, tensor]) => `${path} [${tensor.shape.join(', ')}]`)
+      .join(', ')}`
+  }
+}
+
+/**
+ * The parameters of models, layers, arrays, plain objects, Maps and loose tensors: every trainable float32 tensor in them, once, in the
+ * order of their fields. Throws TypeError if there is none: a closure hides the tensors it uses, so pass the tensors themselves.
+ *
+ * @example
+ * params(model)
+ * params(W, b)
+ */
+export function params(...sources: unknown[]): Params {
+  const found = new Params()
+  sources.forEach((source, i) => {
+    found.add(source, sources.length === 1 || source instanceof Tensor ? undefined : String(i))
+  })
+  if (found.size > 0) return found
+  const closure = sources.some(source => typeof source === 'function')
+  throw new TypeError(
+    `params: no trainable tensor was found: ${sources.length === 0 ? 'nothing was passed' : sources.map(kind).join(', ')}. ${
+      closure ? 'A function hides the tensors that it closes over: pass them, as in params(W, b), or make the model with layer(...).' : 'Pass float32 tensors, or models that hold them.'
+    }`,
+  )
+}
+
+function kind(source: unknown): string {
+  if (source === null) return 'null'
+  if (Array.isArray(source)) return 'an array'
+  return typeof source === 'function' ? 'a function' : source instanceof Tensor ? `a tensor of ${source.dtype}` : typeof source
+}
+
+/** Takes parameters out of training, those of a model or single ones: no gradient is computed for them and no update changes them. */
+export function freeze(...sources: unknown[]): void {
+  for (const source of sources) setFrozen(source, true)
+}
+
+/** Undoes `freeze`. */
+export function thaw(...sources: unknown[]): void {
+  for (const source of sources) setFrozen(source, false)
+}
+
+function setFrozen(source: unknown, frozen: boolean): void {
+  if (source instanceof Params) for (const tensor of source) tensor.frozen = frozen
+  else {
+    walk(source, tensor => {
+      tensor.frozen = frozen
+    })
+  }
+}

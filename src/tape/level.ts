@@ -1,0 +1,157 @@
+import type { Tensor } from '../tensor/tensor.ts'
+import type { Entry } from './operation.ts'
+
+/** What the tape knows of one result: the operation that made it, the nodes of its inputs, and what its pullback will need. */
+export interface Node {
+  /** Undefined for a leaf: an argument of `gradient`, or a parameter. */
+  readonly entry: Entry | undefined
+  readonly inputs: readonly (Node | undefined)[]
+  readonly options: unknown
+  saved: Saved | undefined
+  /** The gradient of the result by this value, summed up as the walk goes back. */
+  cotangent: Tensor | undefined
+}
+
+/**
+ * One gradient call's record: its own map from tensor to node. Gradients nest because an operation is recorded on every level on which an
+ * input is tracked, and a pullback runs as operations of the levels around.
+ */
+export interface Level {
+  readonly nodeOf: Map<Tensor, Node>
+  /** In the order in which they were made. */
+  readonly nodes: Node[]
+  readonly leaves: Node[]
+}
+
+/** What a node keeps for its pullback, by name. The tensors among it are handles of the tape's own. */
+export class Saved {
+  readonly values: Readonly<Record<string, unknown>>
+  private readonly handles: Tensor[] = []
+  private readonly versions: number[] = []
+  private references = 0
+
+  constructor(values: Readonly<Record<string, unknown>>, handle: (tensor: Tensor) => Tensor, isTensor: (value: unknown) => value is Tensor) {
+    const kept: Record<string, unknown> = {}
+    for (const name in values) {
+      const value = values[name]
+      if (!isTensor(value)) {
+        kept[name] = value
+        continue
+      }
+      const own = handle(value)
+      kept[name] = own
+      this.handles.push(own)
+      this.versions.push(own.storage.version)
+    }
+    this.values = kept
+  }
+
+  retain(): this {
+    this.references++
+    return this
+  }
+
+  drop(): void {
+    if (--this.references === 0) for (const handle of this.handles) handle.dispose()
+  }
+
+  /** Has one of the tensors been written since it was saved? */
+  isStale(): boolean {
+    for (let i = 0; i < this.handles.length; i++) if (this.handles[i].storage.version !== this.versions[i]) return true
+    return false
+  }
+}
+
+/** The open levels, the innermost last. */
+const levels: Level[] = []
+
+export function isRecording(): boolean {
+  return levels.length > 0
+}
+
+export function openLevel(): Level {
+  const level: Level = { nodeOf: new Map(), nodes: [], leaves: [] }
+  levels.push(level)
+  return level
+}
+
+export function closeLevel(level: Level): void {
+  levels.splice(levels.indexOf(level), 1)
+}
+
+/** Runs `f` with no level open: nothing in it is recorded. */
+export function unrecorded<T>(f: () => T): T {
+  const open = levels.splice(0)
+  try {
+    return f()
+  } finally {
+    levels.push(...open)
+  }
+}
+
+/** Runs `f` with only the levels around `level` open, as the pullbacks of `level` run. */
+export function outside<T>(level: Level, f: () => T): T {
+  const at = levels.indexOf(level)
+  if (at < 0) return f()
+  const open = levels.splice(at)
+  try {
+    return f()
+  } finally {
+    levels.push(...open)
+  }
+}
+
+/** Makes a tensor a leaf of the level. */
+export function track(level: Level, tensor: Tensor): Node {
+  const known = level.nodeOf.get(tensor)
+  if (known) return known
+  const leaf: Node = { entry: undefined, inputs: [], options: undefined, saved: undefined, cotangent: undefined }
+  level.nodeOf.set(tensor, leaf)
+  level.leaves.push(leaf)
+  return leaf
+}
+
+/** Another handle of a tensor that every open level takes for the same value. */
+export function trackedAlias(tensor: Tensor): Tensor {
+  const alias = tensor.alias()
+  alias.kept = 'tape'
+  for (const level of levels) {
+    const node = level.nodeOf.get(tensor)
+    if (node) level.nodeOf.set(alias, node)
+  }
+  return alias
+}
+
+/** Is the tensor tracked on any open level? */
+export function isTracked(tensor: Tensor): boolean {
+  for (const level of levels) if (level.nodeOf.has(tensor)) return true
+  return false
+}
+
+/** Records an operation on every level on which one of its inputs is tracked. */
+export function record(
+  entry: Entry,
+  inputs: readonly Tensor[],
+  output: Tensor,
+  options: unknown,
+  isTensor: (value: unknown) => value is Tensor,
+): void {
+  const made: Node[] = []
+  for (const level of levels) {
+    let tracked = false
+    const nodes = new Array<Node | undefined>(inputs.length)
+    for (let i = 0; i < inputs.length; i++) {
+      const node = entry.differentiable(i) ? level.nodeOf.get(inputs[i]) : undefined
+      nodes[i] = node
+      if (node) tracked = true
+    }
+    if (!tracked) continue
+    const node: Node = { entry, inputs: nodes, options, saved: undefined, cotangent: undefined }
+    level.nodeOf.set(output, node)
+    level.nodes.push(node)
+    made.push(node)
+  }
+  if (made.length === 0 || !entry.save) return
+  const saved = new Saved(entry.save(output, inputs, options), trackedAlias, isTensor)
+  for (const node of made) node.saved = saved.retain()
+}

@@ -1,0 +1,115 @@
+import { DTypeError } from '../errors.ts'
+import { converted } from '../tensor/convert.ts'
+import type { DType } from '../tensor/dtype.ts'
+import type { Shape } from '../tensor/shape.ts'
+import { make, Tensor } from '../tensor/tensor.ts'
+import { checkZones } from '../wasm/guard.ts'
+import { isRecording, record } from './level.ts'
+
+type Values = Readonly<Record<string, unknown>>
+
+/**
+ * An operation, in one place: what shape it gives, how it is computed, what its pullbacks need, and the pullbacks, written in operations so
+ * that gradients nest.
+ */
+export interface Definition<Options, Saves extends Values> {
+  readonly name: string
+  /**
+   * The type that the inputs are converted to and that the result has. `float32` by default; a function decides from the inputs' types, and
+   * may leave the inputs as they are.
+   */
+  readonly types?: (dtypes: readonly DType[], options: Options) => { readonly inputs?: DType; readonly output: DType }
+  /** The shape of the result. Throws ShapeError, computes nothing. */
+  shape(shapes: readonly Shape[], options: Options): Shape
+  /** Writes the result into y. */
+  forward?(y: Tensor, xs: readonly Tensor[], options: Options): void
+  /** Instead of `forward`: makes the result itself, such as another view of the same memory. */
+  view?(x: Tensor, shape: Shape, options: Options): Tensor
+  /** What the tape keeps, by name. */
+  save?(y: Tensor, xs: readonly Tensor[], options: Options): Saves
+  /** The cotangent of each input from that of the result; null where there is none; one function where all inputs are alike. */
+  readonly pullback?: readonly (Pullback<Options, Saves> | null)[] | Pullback<Options, Saves>
+}
+
+export type Pullback<Options, Saves> = (g: Tensor, saved: Saves, options: Options, index: number) => Tensor
+
+/** A definition as the tape sees it. */
+export interface Entry {
+  readonly name: string
+  differentiable(index: number): boolean
+  readonly save: ((y: Tensor, xs: readonly Tensor[], options: unknown) => Values) | undefined
+  pull(index: number, g: Tensor, saved: Values, options: unknown): Tensor
+}
+
+/** Runs an operation on tensors. */
+export type Run<Options> = (inputs: readonly Tensor[], options: Options) => Tensor
+
+/** Every operation by name, for the tests that walk them. */
+export const operations = new Map<string, Entry>()
+
+let watcher: ((operation: string, y: Tensor) => void) | undefined
+
+/** Calls `watch` after each operation until it is called with undefined: how a diverged loss finds its origin. */
+export function watchOperations(watch: ((operation: string, y: Tensor) => void) | undefined): void {
+  watcher = watch
+}
+
+/** Makes an operation of a definition: checks and converts the inputs, allocates the result, computes it and records it. */
+export function operation<Options = undefined, Saves extends Values = Values>(definition: Definition<Options, Saves>): Run<Options> {
+  const { name, types, pullback } = definition
+  const single = typeof pullback === 'function' ? pullback : undefined
+  const list = typeof pullback === 'function' ? undefined : pullback
+  const at = (index: number) => single ?? list?.[index] ?? null
+  const entry: Entry = {
+    name,
+    differentiable: index => at(index) !== null,
+    save: definition.save as Entry['save'],
+    pull: (index, g, saved, options) => (at(index) as Pullback<unknown, Values>)(g, saved, options, index),
+  }
+  operations.set(name, entry)
+  return (inputs, options) => {
+    for (const input of inputs) checkTensor(name, input)
+    const wanted = types?.(
+      inputs.map(input => input.dtype),
+      options,
+    )
+    const inputType = types ? wanted?.inputs : 'float32'
+    const xs = inputType ? convertAll(inputs, inputType) : inputs
+    const shape = definition.shape(
+      xs.map(x => x.shape),
+      options,
+    )
+    let y: Tensor
+    if (definition.view) {
+      y = definition.view(xs[0], shape, options)
+    } else {
+      y = make(shape, wanted?.output ?? 'float32')
+      definition.forward?.(y, xs, options)
+    }
+    if (pullback && isRecording()) record(entry, xs, y, options, isTensor)
+    if (__GUARD__) checkZones(name)
+    watcher?.(name, y)
+    return y
+  }
+}
+
+export function isTensor(value: unknown): value is Tensor {
+  return value instanceof Tensor
+}
+
+/** Throws TypeError for what is no tensor, ReleasedError for one that has ended. */
+export function checkTensor(operation: string, value: unknown): asserts value is Tensor {
+  if (value instanceof Tensor) return value.check(operation)
+  const came = value instanceof Promise ? 'a promise' : value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value
+  throw new TypeError(`${operation}: a tensor is needed: ${came}. ${value instanceof Promise ? 'Await it first.' : 'Make one with tensor(...).'}`)
+}
+
+/** Throws DTypeError unless the tensor has one of the types. */
+export function checkType(operation: string, x: Tensor, allowed: readonly DType[], wayOut: string): void {
+  if (!allowed.includes(x.dtype)) throw new DTypeError({ operation, problem: `does not take ${x.dtype}`, wayOut }, [x.dtype])
+}
+
+function convertAll(inputs: readonly Tensor[], dtype: DType): readonly Tensor[] {
+  for (const input of inputs) if (input.dtype !== dtype) return inputs.map(each => (each.dtype === dtype ? each : converted(each, dtype)))
+  return inputs
+}

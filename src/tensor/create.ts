@@ -1,0 +1,183 @@
+import { DTypeError, ShapeError } from '../errors.ts'
+import { bytesOf, checkDType, type DType, type TypedArray } from './dtype.ts'
+import { checkShape, type Shape, show, sizeOf } from './shape.ts'
+import { make, Tensor } from './tensor.ts'
+
+/** Numbers or booleans, nested to any depth. */
+export type NestedInput = number | boolean | readonly NestedInput[]
+
+/** Typed arrays that a tensor can be made of; 64-bit integers must fit into 32 bits. */
+export type ArrayInput = TypedArray | Float64Array | Uint8ClampedArray | Int8Array | Int16Array | Uint16Array | Uint32Array | BigInt64Array | BigUint64Array
+
+export interface CreateOptions {
+  /** The type of the elements; by default that of the data: float32 for numbers, bool for booleans. */
+  readonly dtype?: DType
+}
+
+/**
+ * A tensor of the given numbers: a number, nested arrays, or a typed array with a shape.
+ *
+ * Typed arrays keep their type where the library has it (Int32Array: int32, Uint8Array: uint8); other numbers become float32, booleans
+ * bool. Throws ShapeError for ragged arrays and for a shape that does not hold the data, TypeError for what is no number.
+ *
+ * @example
+ * tensor([[1, 2], [3, 4]])                         // float32 [2, 2]
+ * tensor(new Float32Array(6), [2, 3])
+ * tensor([0, 2, 1], undefined, { dtype: 'int32' })
+ */
+export function tensor(data: NestedInput | ArrayInput | Tensor, shape?: Shape, options: CreateOptions = {}): Tensor {
+  if (data instanceof Tensor) throw new TypeError('tensor: the data is a tensor already. Use x.cast(dtype), x.reshape(shape) or clone(x).')
+  if (shape !== undefined) checkShape('tensor', shape)
+  if (options.dtype !== undefined) checkDType('tensor', options.dtype)
+  if (ArrayBuffer.isView(data)) return fromArray(data, shape ?? [(data as TypedArray).length], options.dtype)
+  const found = shapeOf(data)
+  const size = sizeOf(found)
+  const flat = new Array<number | boolean>(size)
+  let count = 0
+  const fill = (value: NestedInput, depth: number): void => {
+    if (typeof value === 'number' || typeof value === 'boolean') {
+      if (depth !== found.length) throw ragged(found)
+      flat[count++] = value
+    } else if (Array.isArray(value)) {
+      if (depth >= found.length || value.length !== found[depth]) throw ragged(found)
+      for (const each of value) fill(each, depth + 1)
+    } else {
+      const came = value === null ? 'null' : typeof value
+      throw new TypeError(`tensor: an element is no number: ${came}. Elements are numbers or booleans; convert the others first.`)
+    }
+  }
+  fill(data, 0)
+  const booleans = size > 0 && flat.every(value => typeof value === 'boolean')
+  const dtype = options.dtype ?? (booleans ? 'bool' : 'float32')
+  return write(Float64Array.from(flat, Number), settled(shape ?? found, size), dtype)
+}
+
+/** All elements 0. */
+export function zeros(shape: Shape, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+  return full(shape, 0, { dtype })
+}
+
+/** All elements 1. */
+export function ones(shape: Shape, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+  return full(shape, 1, { dtype })
+}
+
+/** Zeros of x's shape and dtype. */
+export function zerosLike(x: Tensor): Tensor {
+  return full(x.shape, 0, { dtype: x.dtype })
+}
+
+/** Ones of x's shape and dtype. */
+export function onesLike(x: Tensor): Tensor {
+  return full(x.shape, 1, { dtype: x.dtype })
+}
+
+/** All elements `value`; bool where it is a boolean, float32 otherwise. */
+export function full(shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor {
+  checkShape('full', shape)
+  const dtype = options.dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32')
+  checkDType('full', dtype)
+  const y = make([...shape], dtype)
+  y.view().fill(dtype === 'bool' ? Number(Boolean(value)) : Number(value))
+  return y
+}
+
+/** The numbers from `start` up to, without, `stop`: `arange(3)` is [0, 1, 2]. Throws RangeError for a step of 0. */
+export function arange(start: number, stop?: number, step = 1, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+  const [from, to] = stop === undefined ? [0, start] : [start, stop]
+  if (step === 0 || ![from, to, step].every(Number.isFinite)) {
+    throw new RangeError(`arange: start, stop and step must be finite, the step not 0: ${from}, ${to}, ${step}.`)
+  }
+  const length = Math.max(0, Math.ceil((to - from) / step))
+  return write(
+    Float64Array.from({ length }, (_, i) => from + i * step),
+    [length],
+    dtype,
+  )
+}
+
+/** `n` numbers from `start` to `stop`, both included, evenly spaced. */
+export function linspace(start: number, stop: number, n: number): Tensor {
+  if (!Number.isInteger(n) || n < 0) throw new RangeError(`linspace: n must be a whole number from 0: ${n}.`)
+  return write(
+    Float64Array.from({ length: n }, (_, i) => (n === 1 ? start : start + ((stop - start) * i) / (n - 1))),
+    [n],
+    'float32',
+  )
+}
+
+/** The n x m matrix with ones on the diagonal. */
+export function eye(n: number, m = n): Tensor {
+  const y = zeros([n, m])
+  const view = y.view()
+  for (let i = 0; i < Math.min(n, m); i++) view[i * m + i] = 1
+  return y
+}
+
+function shapeOf(data: NestedInput): number[] {
+  const shape: number[] = []
+  for (let level = data; Array.isArray(level); level = level[0]) {
+    shape.push(level.length)
+    if (level.length === 0) break
+  }
+  return shape
+}
+
+function ragged(shape: Shape): ShapeError {
+  return new ShapeError(
+    {
+      operation: 'tensor',
+      problem: 'the nested arrays are ragged',
+      came: `by the first of each level ${show(shape)}, but others differ`,
+      wayOut: 'All arrays of a level must have one length; pad the shorter ones.',
+    },
+    [shape],
+  )
+}
+
+function settled(shape: Shape, size: number): Shape {
+  if (sizeOf(shape) === size) return [...shape]
+  throw new ShapeError(
+    {
+      operation: 'tensor',
+      problem: 'the shape does not hold the data',
+      came: `${size} numbers, ${show(shape)}`,
+      wayOut: `The sizes of the shape must multiply to ${size}.`,
+    },
+    [shape],
+  )
+}
+
+function fromArray(data: ArrayInput | ArrayBufferView, shape: Shape, dtype: DType | undefined): Tensor {
+  if (data instanceof DataView) throw new TypeError('tensor: a DataView has no elements. Pass a typed array.')
+  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    const wide = [...data].find(value => value !== BigInt.asIntN(32, value))
+    if (wide !== undefined) {
+      throw new DTypeError({ operation: 'tensor', problem: 'a 64-bit integer does not fit into int32', came: String(wide) }, ['int64'])
+    }
+    return write(Float64Array.from(data, Number), settled(shape, data.length), dtype ?? 'int32')
+  }
+  const array = data as TypedArray
+  const own = data instanceof Int32Array ? 'int32' : data instanceof Uint8Array || data instanceof Uint8ClampedArray ? 'uint8' : 'float32'
+  return write(array, settled(shape, array.length), dtype ?? own)
+}
+
+function write(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
+  const y = make(shape, dtype)
+  const view = y.view()
+  if (dtype === 'bool') for (let i = 0; i < view.length; i++) view[i] = values[i] === 0 ? 0 : 1
+  else view.set(values)
+  return y
+}
+
+/** A new tensor of the given type over bytes in little-endian order. Throws ShapeError if there are too many or too few. */
+export function fromBytes(bytes: Uint8Array, shape: Shape, dtype: DType): Tensor {
+  const y = make(shape, dtype)
+  const view = y.view()
+  if (bytes.length !== y.size * bytesOf(dtype)) {
+    y.dispose()
+    throw new ShapeError({ operation: 'fromBytes', problem: 'the shape does not hold the bytes', came: `${bytes.length} bytes, ${show(shape)}` }, [shape])
+  }
+  new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes)
+  return y
+}

@@ -1,0 +1,104 @@
+import * as kernels from '../wasm/kernels.generated.ts'
+import { checkShape, type Shape } from './shape.ts'
+import { make, type Tensor } from './tensor.ts'
+
+/**
+ * A source of random numbers: a key, and how many tensors were drawn with it. Philox makes the numbers of (key, stream, element), so they do
+ * not depend on threads or on the order of elements.
+ */
+export interface Randomness {
+  readonly key: readonly [number, number]
+  stream: number
+}
+
+let current: Randomness = keyed(Math.floor(Math.random() * 2 ** 52))
+
+/** Starts the random numbers anew: after the same seed the same calls give the same tensors. `seed` is a whole number from 0 to 2^53. */
+export function manualSeed(seed: number): void {
+  current = keyed(seed)
+}
+
+/** A source of its own for a seed. Throws RangeError for what is no whole number from 0. */
+export function keyed(seed: number): Randomness {
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`manualSeed: a seed is a whole number from 0: ${seed}.`)
+  return { key: [seed >>> 0, Math.floor(seed / 2 ** 32)], stream: 0 }
+}
+
+/** A source split off the one in use, as a training run takes one at its start. */
+export function splitRandomness(): Randomness {
+  const [low, high] = drawIntegers(2)
+  return { key: [low, high], stream: 0 }
+}
+
+/** Makes `source` the one in use while `f` runs. */
+export function withRandomness<T>(source: Randomness, f: () => T): T {
+  const outer = current
+  current = source
+  try {
+    return f()
+  } finally {
+    current = outer
+  }
+}
+
+/** Random uint32 numbers for JavaScript, such as for shuffling. */
+export function drawIntegers(n: number, source: Randomness = current): Uint32Array {
+  const y = make([n], 'int32')
+  kernels.randomInteger(y.pointer, n, source.key[0], source.key[1], source.stream++, 0, 0, Math.ceil(n / 4))
+  const numbers = new Uint32Array(y.data())
+  y.dispose()
+  return numbers
+}
+
+/** The numbers 0 to n - 1 in a random order (Fisher and Yates). */
+export function permutation(n: number, source: Randomness = current): Int32Array {
+  const order = Int32Array.from({ length: n }, (_, i) => i)
+  const draws = n > 1 ? drawIntegers(n, source) : []
+  for (let i = n - 1; i > 0; i--) {
+    const j = Math.floor((draws[i] / 2 ** 32) * (i + 1))
+    const swapped = order[i]
+    order[i] = order[j]
+    order[j] = swapped
+  }
+  return order
+}
+
+type Kernel = (out: number, n: number, key0: number, key1: number, stream: number, a: number, b: number, blocks: number) => void
+
+function draw(kernel: Kernel, shape: Shape, a: number, b: number, dtype: 'float32' | 'int32' = 'float32'): Tensor {
+  const y = make([...shape], dtype)
+  const { key } = current
+  kernel(y.pointer, y.size, key[0], key[1], current.stream++, a, b, Math.ceil(y.size / 4))
+  return y
+}
+
+/** Uniform float32 numbers, from `low` (included, 0) to `high` (excluded, 1). */
+export function rand(shape: Shape, { low = 0, high = 1 }: { readonly low?: number; readonly high?: number } = {}): Tensor {
+  checkShape('rand', shape)
+  if (!(low <= high)) throw new RangeError(`rand: low must not be above high: ${low}, ${high}.`)
+  return draw(kernels.randomUniform, shape, low, high)
+}
+
+/** Normal float32 numbers of the given mean (0) and standard deviation (1). */
+export function randn(shape: Shape, { mean = 0, std = 1 }: { readonly mean?: number; readonly std?: number } = {}): Tensor {
+  checkShape('randn', shape)
+  if (!(std >= 0)) throw new RangeError(`randn: the standard deviation must not be negative: ${std}.`)
+  return draw(kernels.randomNormal, shape, mean, std)
+}
+
+/** Uniform int32 numbers from `low` (included) to `high` (excluded). Throws RangeError for an empty range. */
+export function randint(low: number, high: number, shape: Shape): Tensor {
+  checkShape('randint', shape)
+  if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31) {
+    throw new RangeError(`randint: low and high must be int32 and low below high: ${low}, ${high}.`)
+  }
+  return draw(kernels.randomInteger, shape, low, high - low, 'int32')
+}
+
+/** 1 with probability p, else 0, as float32. Throws RangeError for a p outside [0, 1]. */
+export function bernoulli(p: number, shape: Shape): Tensor {
+  checkShape('bernoulli', shape)
+  if (!(p >= 0 && p <= 1)) throw new RangeError(`bernoulli: a probability lies in [0, 1]: ${p}.`)
+  return draw((out, n, key0, key1, stream, a, _, blocks) => kernels.randomBernoulli(out, n, key0, key1, stream, a, blocks), shape, p, 0)
+}
+

@@ -1,0 +1,183 @@
+import { ReleasedError, ShapeError } from '../errors.ts'
+import type { Methods } from '../ops/methods.ts'
+import { transposeMatrices } from '../wasm/kernels.generated.ts'
+import { f32, i32, u8 } from '../wasm/memory.ts'
+import { bytesOf, type DType, type TypedArray } from './dtype.ts'
+import { inspect, nested, type Nested, print } from './print.ts'
+import { type Cell, own } from './scope.ts'
+import { type Shape, show, sizeOf } from './shape.ts'
+import { Storage } from './storage.ts'
+
+/**
+ * An array of numbers in linear memory: contiguous, row-major, of a fixed shape and dtype.
+ *
+ * Tensors never change under you; only `update`, `train`, `assign` and a normalizing layer's running statistics write in place. Every
+ * operation of the library that takes a tensor first is also a method.
+ */
+export interface Tensor extends Methods {}
+
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are installed by ops/methods.ts, one loop for all operations
+export class Tensor {
+  readonly shape: Shape
+  readonly dtype: DType
+  /** How many elements there are. */
+  readonly size: number
+  /** Has `dispose` ended this handle, or the scope in which it was made? */
+  released = false
+  /** Is it left out of gradients and updates? See `freeze`. */
+  frozen = false
+  /** @internal Who keeps it beyond the scope it was made in. */
+  kept: 'user' | 'tape' | undefined = undefined
+  /** @internal */
+  stamp = 0
+  /** @internal */
+  cell: Cell | undefined = undefined
+  private block: Storage | undefined
+  /** What this is the transposition of, while it is still to be computed. */
+  private source: Tensor | undefined = undefined
+
+  /** @internal Use `tensor`, `zeros` and their like. */
+  constructor(shape: Shape, dtype: DType, block: Storage | undefined) {
+    this.shape = shape
+    this.dtype = dtype
+    this.size = sizeOf(shape)
+    this.block = block
+  }
+
+  /** How many axes there are. */
+  get rank(): number {
+    return this.shape.length
+  }
+
+  /** @internal The memory behind it. */
+  get storage(): Storage {
+    return this.block ?? this.settle()
+  }
+
+  /** @internal The address of the first element. */
+  get pointer(): number {
+    return (this.block ?? this.settle()).pointer
+  }
+
+  /** @internal The tensor whose transposition this is, if that has not been computed. */
+  get transposed(): Tensor | undefined {
+    return this.source
+  }
+
+  /** A copy of the elements, in row-major order: a Float32Array, Int32Array or Uint8Array (bool: 0 or 1). */
+  data(): TypedArray {
+    return this.view().slice()
+  }
+
+  /** The elements where they lie, without a copy. Unsafe past the next operation: the memory may be used for something else, or move. */
+  view(): TypedArray {
+    this.check('view')
+    const { pointer, size } = this
+    if (this.dtype === 'float32') return f32.subarray(pointer >>> 2, (pointer >>> 2) + size)
+    if (this.dtype === 'int32') return i32.subarray(pointer >>> 2, (pointer >>> 2) + size)
+    return u8.subarray(pointer, pointer + size)
+  }
+
+  /** The elements as nested arrays of numbers (bool: of booleans); a scalar as one number. */
+  toArray(): Nested {
+    return nested(this.view(), this.shape, this.dtype)
+  }
+
+  /** The number of a tensor of one element (bool: 0 or 1). Throws ShapeError for any other. */
+  item(): number {
+    if (this.size !== 1) {
+      throw new ShapeError(
+        { operation: 'item', problem: 'only a tensor of one element is a number', came: show(this.shape), wayOut: 'Use data() or toArray().' },
+        [this.shape],
+      )
+    }
+    return this.view()[0]
+  }
+
+  /** Gives this handle's memory back now. Other handles of the same storage, and what a tape saved, stay. Does nothing the second time. */
+  dispose(): void {
+    if (this.released) return
+    this.released = true
+    if (this.cell) this.cell.released = true
+    this.block?.drop()
+    this.unlink()
+  }
+
+  toString(): string {
+    return print(this)
+  }
+
+  /** @internal Throws ReleasedError if the handle has ended. */
+  check(operation: string): void {
+    if (!this.released) return
+    throw new ReleasedError({
+      operation,
+      problem: 'the tensor has been released',
+      came: `${this.dtype} ${show(this.shape)}`,
+      wayOut: 'What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor).',
+    })
+  }
+
+  /** @internal Another handle of the same elements, of any shape of the same size; it belongs to nobody yet. */
+  alias(shape: Shape = this.shape): Tensor {
+    const alias = new Tensor(shape, this.dtype, this.storage.retain())
+    alias.frozen = this.frozen
+    return alias
+  }
+
+  /** @internal The transposition of the last two axes of `source`, computed when somebody reads it. It takes `source` over. */
+  static waiting(source: Tensor, shape: Shape): Tensor {
+    const tensor = new Tensor(shape, source.dtype, undefined)
+    tensor.source = source
+    ;(source.storage.waiting ??= []).push(tensor)
+    return tensor
+  }
+
+  /** @internal Makes ready to be written in place: computes what waits for the old elements, and counts the write. */
+  startWrite(): void {
+    const { storage } = this
+    if (storage.waiting) {
+      for (const tensor of [...storage.waiting]) tensor.settle()
+    }
+    storage.version++
+  }
+
+  private settle(): Storage {
+    const { source } = this
+    if (!source) throw new Error('a tensor without memory')
+    const [rows, columns] = source.shape.slice(-2)
+    const block = new Storage(this.size * bytesOf(this.dtype))
+    const batch = this.size === 0 ? 0 : this.size / (rows * columns)
+    transposeMatrices(source.pointer, block.pointer, rows, columns, batch * Math.ceil(rows / 16))
+    this.block = block
+    this.unlink()
+    return block
+  }
+
+  private unlink(): void {
+    const { source } = this
+    if (!source) return
+    this.source = undefined
+    const { waiting } = source.storage
+    waiting?.splice(waiting.indexOf(this), 1)
+    source.dispose()
+  }
+}
+
+/** A new tensor with arbitrary elements, owned by the scope. */
+export function make(shape: Shape, dtype: DType): Tensor {
+  const tensor = new Tensor(shape, dtype, new Storage(sizeOf(shape) * bytesOf(dtype)))
+  own(tensor)
+  return tensor
+}
+
+/** Another handle of the same elements, owned by the scope. */
+export function share(tensor: Tensor, shape: Shape): Tensor {
+  const alias = tensor.alias(shape)
+  own(alias)
+  return alias
+}
+
+Object.assign(Tensor.prototype, { [Symbol.for('nodejs.util.inspect.custom')]: inspect, [Symbol.for('Deno.customInspect')]: inspect })
+// Symbol.dispose is missing in some runtimes; `using` does not exist there either.
+if (Symbol.dispose) Object.assign(Tensor.prototype, { [Symbol.dispose]: Tensor.prototype.dispose })

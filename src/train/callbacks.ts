@@ -1,0 +1,75 @@
+import type { Grads } from '../autodiff/grads.ts'
+
+/** What a callback sees of a step. Batch and gradients live until it returns. */
+export interface StepContext {
+  /** Counts from 0 over the whole run. */
+  readonly step: number
+  /** Counts from 0. */
+  readonly epoch: number
+  readonly batch: unknown
+  readonly loss: number
+  /** Only in `onGradient`. */
+  readonly gradients?: Grads
+  /** The model of the explicit form. */
+  readonly model: unknown
+}
+
+/** What a callback sees of an epoch. */
+export interface EpochRecord {
+  readonly epoch: number
+  /** The mean loss of the epoch's steps. */
+  readonly loss: number
+  /** What `validation` gave; undefined without one. */
+  readonly validation: number | undefined
+  readonly seconds: number
+}
+
+/** A function, called after each step, or functions for the moments of a run; `onGradient` comes before the update. */
+export type Callback =
+  | ((context: StepContext) => unknown)
+  | {
+      readonly onGradient?: (context: StepContext) => unknown
+      readonly onStep?: (context: StepContext) => unknown
+      readonly onEpoch?: (record: EpochRecord) => unknown
+      readonly onEnd?: (history: History) => unknown
+    }
+
+export interface StepRecord {
+  readonly step: number
+  readonly epoch: number
+  readonly loss: number
+}
+
+/** A run so far: its steps and its epochs. */
+export interface History {
+  readonly steps: readonly StepRecord[]
+  readonly epochs: readonly EpochRecord[]
+}
+
+/**
+ * Calls `f` at most once in `seconds`; calls between give the latest result. `leading` (true): the first call runs at once; `trailing`
+ * (false): the last suppressed one runs when the time is up.
+ *
+ * @example
+ * train(loss, ps, data, opt, { callbacks: throttle(({ loss }) => console.log(loss), 5) })
+ */
+export function throttle<Args extends readonly unknown[], Result>(
+  f: (...args: Args) => Result,
+  seconds: number,
+  { leading = true, trailing = false }: { readonly leading?: boolean; readonly trailing?: boolean } = {},
+): (...args: Args) => Result | undefined {
+  let last = leading ? Number.NEGATIVE_INFINITY : performance.now()
+  let result: Result | undefined
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const run = (...args: Args): void => {
+    last = performance.now()
+    result = f(...args)
+  }
+  return (...args) => {
+    const wait = last + seconds * 1000 - performance.now()
+    clearTimeout(timer)
+    if (wait <= 0) run(...args)
+    else if (trailing) timer = setTimeout(run, wait, ...args)
+    return result
+  }
+}

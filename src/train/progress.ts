@@ -1,0 +1,54 @@
+import type { EpochRecord } from './callbacks.ts'
+
+/** Where a run stands. */
+export interface ProgressInfo {
+  readonly epoch: number
+  readonly epochs: number
+  /** Steps taken in this epoch, and how many there will be, if the data says so. */
+  readonly step: number
+  readonly steps: number | undefined
+  readonly loss: number
+  /** Steps a second. */
+  readonly rate: number
+  /** Seconds left; undefined while the number of steps is unknown. */
+  readonly left: number | undefined
+}
+
+interface Terminal {
+  readonly isTTY?: boolean
+  write(text: string): unknown
+}
+
+/** Draws progress on a terminal as one reused line; elsewhere one line an epoch. */
+export class ProgressLine {
+  private readonly terminal: Terminal | undefined
+  private lastDrawn = 0
+
+  constructor() {
+    const { process } = globalThis as { process?: { stdout?: Terminal } }
+    this.terminal = process?.stdout?.isTTY ? process.stdout : undefined
+  }
+
+  step(info: ProgressInfo): void {
+    const now = performance.now()
+    if (!this.terminal || now - this.lastDrawn < 100) return
+    this.lastDrawn = now
+    const of = info.steps === undefined ? '' : `/${info.steps}`
+    const left = info.left === undefined ? '' : `, ${Math.ceil(info.left)} s left`
+    this.terminal.write(`\r\x1b[Kepoch ${info.epoch + 1}/${info.epochs}  step ${info.step}${of}  loss ${four(info.loss)}  ${info.rate.toFixed(0)} steps/s${left}`)
+  }
+
+  epoch({ epoch, loss, validation, seconds }: EpochRecord): void {
+    const text = `epoch ${epoch + 1}  loss ${four(loss)}${validation === undefined ? '' : `  validation ${four(validation)}`}  ${seconds.toFixed(2)} s`
+    if (this.terminal) this.terminal.write(`\r\x1b[K${text}`)
+    else console.log(text)
+  }
+
+  end(): void {
+    this.terminal?.write('\n')
+  }
+}
+
+function four(value: number): string {
+  return Number.isFinite(value) ? value.toPrecision(4) : String(value)
+}

@@ -1,0 +1,120 @@
+import { DivergedError } from '../errors.ts'
+import { withGradient } from '../autodiff/gradient.ts'
+import type { Grads } from '../autodiff/grads.ts'
+import { scope } from '../autodiff/scope.ts'
+import type { Optimizer, } from '../optimizers/rule.ts'
+import { type OptimizerState, update } from '../optimizers/update.ts'
+import { Params } from '../params/params.ts'
+import { watchOperations } from '../tape/operation.ts'
+import { zeros } from '../tensor/create.ts'
+import { Tensor } from '../tensor/tensor.ts'
+
+/** Returned by a callback: the run ends after this step. */
+export const stop: unique symbol = Symbol('stop')
+/** Returned by a loss or an `onGradient` callback: this step makes no update. */
+export const skip: unique symbol = Symbol('skip')
+
+/** A loss of a batch, the model closed over: a scalar, a list that begins with one, or `skip`. */
+// biome-ignore lint/suspicious/noExplicitAny: what a batch is made of is known to the data alone
+export type LossFunction = (...batch: any[]) => Tensor | readonly [Tensor, ...unknown[]] | typeof skip
+
+/** What training changes, and by which rule: Params and an optimizer, or a model and what `setup` gave. */
+export interface Subject {
+  readonly params: Params
+  readonly optimizer: Optimizer
+  /** The model of the explicit form, which the loss takes first. */
+  readonly model: unknown
+  readonly isExplicit: boolean
+}
+
+/** Sorts out the two styles, and refuses their mixture. */
+export function trainingSubject(operation: string, target: unknown, opt: Optimizer | OptimizerState): Subject {
+  const isState = typeof opt === 'object' && opt !== null && 'optimizer' in opt && 'model' in opt
+  if (target instanceof Params) {
+    if (isState) throw new TypeError(`${operation}: a Params goes with an optimizer: the result of setup came. Write ${operation}(loss, ps, data, Adam()).`)
+    if (typeof opt?.take !== 'function') throw new TypeError(`${operation}: the fourth argument is an optimizer: ${typeof opt} came. Write ${operation}(loss, ps, data, Adam()).`)
+    return { params: target, optimizer: opt, model: undefined, isExplicit: false }
+  }
+  if (!isState) {
+    throw new TypeError(
+      `${operation}: a model goes with the state of an optimizer: ${typeof opt?.take === 'function' ? 'a rule' : typeof opt} came. Write ${operation}(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.`,
+    )
+  }
+  if (opt.model !== target) throw new TypeError(`${operation}: the state was set up for another model. Write setup(opt, model) with the model that is trained.`)
+  return { params: new Params().add(target), optimizer: opt.optimizer, model: target, isExplicit: true }
+}
+
+export interface StepHooks {
+  /** Called with the gradients before the update; may return `skip`. */
+  readonly onGradient?: (loss: number, gradients: Grads) => unknown
+  /** The number of the step, for errors. */
+  readonly step?: number
+  /** Find the first operation whose result is not finite. */
+  readonly trace?: boolean
+}
+
+export interface StepResult {
+  readonly loss: number
+  readonly skipped: boolean
+  /** The parameters that took part. */
+  readonly reached: ReadonlySet<Tensor>
+}
+
+/**
+ * One step of training: the loss of a batch, its gradient, one update. A batch that is an array is spread into the loss's arguments. Returns
+ * the loss.
+ *
+ * `trainStep(loss, ps, batch, opt)`, or `trainStep((model, ...batch) => loss, model, batch, setup(opt, model))`. Throws DivergedError for a
+ * loss that is not finite; the parameters then stay as they were.
+ */
+export function trainStep(loss: LossFunction, target: unknown, batch: unknown, opt: Optimizer | OptimizerState): number {
+  return takeStep(loss, trainingSubject('trainStep', target, opt), batch, { step: 0 }).loss
+}
+
+/** One step, with hooks. Frees everything that it made. */
+export function takeStep(loss: LossFunction, { params, optimizer, model, isExplicit }: Subject, batch: unknown, { onGradient, step = 0, trace = false }: StepHooks): StepResult {
+  const inputs = Array.isArray(batch) ? batch : [batch]
+  const args = isExplicit ? [model, ...inputs] : inputs
+  let skipped = false
+  let origin: string | undefined
+  if (trace) {
+    watchOperations((operation, y) => {
+      if (origin === undefined && y.dtype === 'float32' && !y.view().every(Number.isFinite)) origin = `${operation} [${y.shape.join(', ')}]`
+    })
+  }
+  try {
+    return scope(() => {
+      const { value, gradient } = withGradient(() => {
+        const result = loss(...args)
+        if (result !== skip) return result
+        skipped = true
+        return zeros([])
+      }, params)
+      const number = (Array.isArray(value) ? (value[0] as Tensor) : (value as Tensor)).item()
+      const result = { loss: number, reached: new Set([...gradient].map(([parameter]) => parameter)) }
+      if (skipped) return { ...result, loss: Number.NaN, skipped }
+      if (!Number.isFinite(number)) throw diverged(step, number, origin)
+      if (onGradient?.(number, gradient) === skip) return { ...result, skipped: true }
+      update(optimizer, params, gradient)
+      return { ...result, skipped }
+    })
+  } finally {
+    if (trace) watchOperations(undefined)
+  }
+}
+
+function diverged(step: number, loss: number, origin: string | undefined): DivergedError {
+  return new DivergedError(
+    {
+      operation: 'train',
+      problem: `the loss of step ${step} is not finite`,
+      came: origin === undefined ? String(loss) : `${loss}, first in ${origin}`,
+      wayOut:
+        origin === undefined
+          ? 'Nothing was updated. Lower the learning rate, clip the gradients, or pass trace: true to see where it comes from.'
+          : 'Nothing was updated. Lower the learning rate, or clip the gradients.',
+    },
+    step,
+    loss,
+  )
+}

@@ -1,0 +1,264 @@
+import { DivergedError } from '../errors.ts'
+import { scope } from '../autodiff/scope.ts'
+import { DataLoader } from '../data/loader.ts'
+import type { Optimizer } from '../optimizers/rule.ts'
+import type { OptimizerState } from '../optimizers/update.ts'
+import { splitRandomness, withRandomness } from '../tensor/random.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { breath, breathe } from './breathe.ts'
+import type { Callback, EpochRecord, History, StepRecord } from './callbacks.ts'
+import { type ProgressInfo, ProgressLine } from './progress.ts'
+import { type LossFunction, skip, type Subject, stop, takeStep, trainingSubject } from './step.ts'
+
+/** Batches, as often as there are epochs. */
+export type TrainingData = Iterable<unknown> | AsyncIterable<unknown>
+
+export interface TrainOptions {
+  /** How often to go through the data; 1 by default. */
+  readonly epochs?: number
+  /** A function called after each step, or `{ onGradient, onStep, onEpoch, onEnd }`, or a list of them. */
+  readonly callbacks?: Callback | readonly Callback[]
+  /** Ends the run: it rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+  /** true: a line on the terminal (piped: one an epoch); or a function that is told where the run stands. */
+  readonly progress?: boolean | ((info: ProgressInfo) => void)
+  /** After each epoch: batches whose mean loss is taken in test mode, or a function that gives a number. */
+  readonly validation?: TrainingData | (() => number | Tensor | Promise<number>)
+  /** Asked before a DivergedError ends the run: may return `skip` (go on with the next batch) or `stop`. */
+  readonly onDiverged?: (error: DivergedError) => unknown
+  /** Have a DivergedError name the first operation whose result is not finite; slow. */
+  readonly trace?: boolean
+}
+
+/** A run: a promise of its history, and at the same time its steps, to be iterated. */
+export type Run = Promise<History> & AsyncIterable<StepRecord>
+
+/**
+ * Trains: for each batch the loss, its gradient and an update of the parameters, for some epochs.
+ *
+ * Flux's implicit form `train(loss, ps, data, opt, options)` has a loss that closes over the model; the explicit form `train((model, x, y) =>
+ * loss, model, data, setup(opt, model), options)` one that takes it. `data` is any iterable or async iterable; a batch that is an array is
+ * spread into the loss's arguments.
+ *
+ * The call returns a promise of the history, and is at the same time an async iterable of steps: `for await (const { step, epoch, loss } of
+ * train(...))`; `break` ends it. It lets the event loop breathe about every 100 ms, every frame while a page is visible. A loss that is not
+ * finite rejects with DivergedError, an abort with the signal's reason; parameters and modes then are as after the last whole step.
+ *
+ * @example
+ * const { epochs } = await train(loss, params(model), loader, Adam(1e-3), { epochs: 10, progress: true })
+ */
+export function train(loss: LossFunction, target: unknown, data: TrainingData, opt: Optimizer | OptimizerState, options: TrainOptions = {}): Run {
+  const subject = trainingSubject('train', target, opt)
+  if (typeof loss !== 'function') throw new TypeError(`train: the loss comes first, and is a function: ${typeof loss} came.`)
+  check(data, options)
+  const generator = steps(loss, subject, data, options)
+  let isPulled = false
+  let settle: (history: History) => void = () => {}
+  let fail: (error: unknown) => void = () => {}
+  const promise = new Promise<History>((resolve, reject) => {
+    settle = resolve
+    fail = reject
+  })
+  // The run starts in the next microtask, unless somebody has taken an iterator by then.
+  queueMicrotask(async () => {
+    if (isPulled) return
+    try {
+      let next = await generator.next()
+      while (!next.done) next = await generator.next()
+      settle(next.value)
+    } catch (error) {
+      fail(error)
+    }
+  })
+  const iterator = (): AsyncIterator<StepRecord, History> => {
+    if (isPulled) throw new TypeError('train: a run can be iterated once. Await it for its history, or call train again.')
+    isPulled = true
+    // The one who iterates gets an error; the promise is rejected too, but nobody has to look at it.
+    promise.catch(() => {})
+    const settled = async (result: Promise<IteratorResult<StepRecord, History>>) => {
+      try {
+        const next = await result
+        if (next.done) settle(next.value)
+        return next
+      } catch (error) {
+        fail(error)
+        throw error
+      }
+    }
+    return { next: () => settled(generator.next()), return: () => settled(generator.return(undefined as never)) }
+  }
+  return Object.assign(promise, { [Symbol.asyncIterator]: iterator })
+}
+
+const OPTIONS = ['epochs', 'callbacks', 'signal', 'progress', 'validation', 'onDiverged', 'trace']
+
+function check(data: TrainingData, options: TrainOptions): void {
+  const { epochs = 1 } = options
+  const unknown = Object.keys(options).find(name => !OPTIONS.includes(name))
+  if (unknown !== undefined) throw new TypeError(`train: there is no option '${unknown}'. There are ${OPTIONS.join(', ')}.`)
+  if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`train: epochs is a whole number from 1: ${epochs}.`)
+  if (!isIterable(data) || data instanceof Tensor) {
+    throw new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].')
+  }
+  if (epochs > 1 && isOneShot(data)) {
+    throw new TypeError(`train: the data can be gone through once, and epochs is ${epochs}. Pass an iterable that starts anew, such as a DataLoader or a list, not an iterator.`)
+  }
+}
+
+function isIterable(data: unknown): data is TrainingData {
+  return typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
+}
+
+function isOneShot(data: TrainingData): boolean {
+  return 'next' in data
+}
+
+function iteratorOf(data: TrainingData): Iterator<unknown> | AsyncIterator<unknown> {
+  return Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]()
+}
+
+async function* steps(loss: LossFunction, subject: Subject, data: TrainingData, options: TrainOptions): AsyncGenerator<StepRecord, History, undefined> {
+  const { epochs = 1, signal, validation, onDiverged, trace } = options
+  const callbacks = ([] as readonly Callback[]).concat(options.callbacks ?? [])
+  const randomness = splitRandomness()
+  const history = { steps: [] as StepRecord[], epochs: [] as EpochRecord[] }
+  const report = reporter(options.progress, epochs, data)
+  const unreached = new Set<Tensor>(subject.params)
+  let step = 0
+  let lastBreath = performance.now()
+  let ends = false
+  try {
+    for (let epoch = 0; epoch < epochs && !ends; epoch++) {
+      const start = performance.now()
+      const first = step
+      let sum = 0
+      let counted = 0
+      const batches = iteratorOf(data)
+      try {
+        for (;;) {
+          signal?.throwIfAborted()
+          const pending = withRandomness(randomness, () => batches.next())
+          const { done, value: batch } = pending instanceof Promise ? await pending : pending
+          if (done) break
+          const context = { step, epoch, batch, model: subject.model }
+          const taken = withRandomness(randomness, () => attempt(loss, subject, batch, { step, trace, onDiverged }, (number, gradients) => {
+            for (const callback of callbacks) {
+              if (typeof callback === 'object' && callback.onGradient?.({ ...context, loss: number, gradients }) === skip) return skip
+            }
+            return undefined
+          }))
+          if (taken === stop) {
+            ends = true
+            break
+          }
+          const record = { step, epoch, loss: taken.loss }
+          for (const parameter of taken.reached) unreached.delete(parameter)
+          history.steps.push(record)
+          if (Number.isFinite(taken.loss)) {
+            sum += taken.loss
+            counted++
+          }
+          step++
+          report?.step(epoch, step - first, taken.loss)
+          for (const callback of callbacks) {
+            const answer = typeof callback === 'function' ? callback({ ...context, loss: taken.loss }) : callback.onStep?.({ ...context, loss: taken.loss })
+            if ((answer instanceof Promise ? await answer : answer) === stop) ends = true
+          }
+          yield record
+          if (ends) break
+          if (performance.now() - lastBreath > breath()) {
+            await breathe()
+            lastBreath = performance.now()
+          }
+        }
+      } finally {
+        const closed = batches.return?.()
+        if (closed instanceof Promise) await closed
+      }
+      if (step === first && !ends) throw new TypeError('train: the data gave no batch. Pass a list of batches, or a DataLoader with observations.')
+      if (epoch === 0 && unreached.size > 0 && counted > 0) warnOf(subject, unreached)
+      const seconds = (performance.now() - start) / 1000
+      const record = { epoch, loss: counted ? sum / counted : Number.NaN, validation: validation === undefined ? undefined : await validate(validation, loss, subject), seconds }
+      history.epochs.push(record)
+      report?.epoch(record)
+      for (const callback of callbacks) {
+        const answer = typeof callback === 'object' ? callback.onEpoch?.(record) : undefined
+        if ((answer instanceof Promise ? await answer : answer) === stop) ends = true
+      }
+    }
+  } finally {
+    report?.end()
+    for (const callback of callbacks) if (typeof callback === 'object') callback.onEnd?.(history)
+  }
+  return history
+}
+
+type OnGradient = NonNullable<Parameters<typeof takeStep>[3]['onGradient']>
+
+/** One step; what `onDiverged` answers to a loss that is not finite is obeyed. */
+function attempt(
+  loss: LossFunction,
+  subject: Subject,
+  batch: unknown,
+  { step, trace, onDiverged }: { step: number } & Pick<TrainOptions, 'trace' | 'onDiverged'>,
+  onGradient: OnGradient,
+): ReturnType<typeof takeStep> | typeof stop {
+  try {
+    return takeStep(loss, subject, batch, { step, trace, onGradient })
+  } catch (error) {
+    if (!(error instanceof DivergedError)) throw error
+    const answer = onDiverged?.(error)
+    if (answer === stop) return stop
+    if (answer === skip) return { loss: error.loss, skipped: true, reached: new Set(subject.params) }
+    throw error
+  }
+}
+
+/** The mean loss of batches in test mode, or the number that a function gives. */
+async function validate(validation: NonNullable<TrainOptions['validation']>, loss: LossFunction, subject: Subject): Promise<number> {
+  if (typeof validation === 'function') {
+    const value = await validation()
+    return typeof value === 'number' ? value : value.item()
+  }
+  let sum = 0
+  let count = 0
+  for await (const batch of validation) {
+    const inputs = Array.isArray(batch) ? batch : [batch]
+    const value = scope(() => {
+      const result = subject.isExplicit ? loss(subject.model, ...inputs) : loss(...inputs)
+      if (result === skip) return Number.NaN
+      return (result instanceof Tensor ? result : result[0]).item()
+    })
+    const [first] = inputs
+    const weight = first instanceof Tensor && first.rank > 0 ? first.shape[0] : 1
+    if (Number.isNaN(value)) continue
+    sum += value * weight
+    count += weight
+  }
+  return count === 0 ? Number.NaN : sum / count
+}
+
+function warnOf(subject: Subject, unreached: ReadonlySet<Tensor>): void {
+  const paths = [...unreached].filter(parameter => !parameter.frozen).map(parameter => subject.params.path(parameter))
+  if (paths.length > 0) console.warn(`train: parameters that took no part in the loss of the first epoch: ${paths.join(', ')}.`)
+}
+
+/** What tells the user where the run stands. */
+function reporter(progress: TrainOptions['progress'], epochs: number, data: TrainingData) {
+  if (!progress) return undefined
+  const line = typeof progress === 'function' ? undefined : new ProgressLine()
+  const steps = data instanceof DataLoader || Array.isArray(data) ? data.length : undefined
+  const start = performance.now()
+  let taken = 0
+  return {
+    step(epoch: number, step: number, loss: number): void {
+      taken++
+      const rate = taken / Math.max(1e-9, (performance.now() - start) / 1000)
+      const info = { epoch, epochs, step, steps, loss, rate, left: steps === undefined ? undefined : (epochs * steps - taken) / rate }
+      if (typeof progress === 'function') progress(info)
+      else line?.step(info)
+    },
+    epoch: (record: EpochRecord) => line?.epoch(record),
+    end: () => line?.end(),
+  }
+}

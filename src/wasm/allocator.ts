@@ -1,0 +1,124 @@
+// Blocks of linear memory. A block has one of some 200 sizes (steps of 64 bytes, later of an eighth of a power of two); a freed block
+// waits in the list of its size, so a loop in its steady state takes what its last round gave back. Before the memory would grow, free
+// neighbours are merged and cut anew. docs/memory.md has the design.
+import { guardFreed, guardTaken, mustFail, ZONE } from './guard.ts'
+import { BLOCKS, capacity, growTo } from './memory.ts'
+
+interface Span {
+  start: number
+  bytes: number
+}
+
+const zones = __GUARD__ ? 2 * ZONE : 0
+const free: number[][] = []
+let spans: Span[] = []
+/** Everything from here on was never taken. */
+let top = BLOCKS
+let freeBytes = 0
+let usedBytes = 0
+let peakBytes = 0
+
+/** How many bytes are in use, and the most that ever were. */
+export function usage(): { bytes: number; peak: number } {
+  return { bytes: usedBytes, peak: peakBytes }
+}
+
+/** The size of the block that holds `bytes`. */
+export function roomFor(bytes: number): number {
+  if (bytes <= 1024) return Math.max(64, Math.ceil(bytes / 64) * 64)
+  const step = 2 ** (28 - Math.clz32(bytes - 1)) // an eighth of the power of two below
+  return Math.ceil(bytes / step) * step
+}
+
+/** A block of at least `bytes`, aligned to 64 bytes, its contents arbitrary. Throws MemoryError. */
+export function allocate(bytes: number): number {
+  if (__GUARD__ && mustFail()) growTo(Number.POSITIVE_INFINITY)
+  const room = roomFor(bytes)
+  let pointer = free[sizeClass(room)]?.pop()
+  if (pointer === undefined) pointer = carve(room + zones)
+  else freeBytes -= room + zones
+  usedBytes += room
+  if (usedBytes > peakBytes) peakBytes = usedBytes
+  if (!__GUARD__) return pointer
+  guardTaken(pointer + ZONE, bytes, room)
+  return pointer + ZONE
+}
+
+/** Gives a block back; `bytes` as it was asked for. */
+export function release(pointer: number, bytes: number): void {
+  const room = roomFor(bytes)
+  if (__GUARD__) guardFreed(pointer, room)
+  const list = (free[sizeClass(room)] ??= [])
+  list.push(__GUARD__ ? pointer - ZONE : pointer)
+  freeBytes += room + zones
+  usedBytes -= room
+}
+
+/** One index for each size of block. */
+function sizeClass(room: number): number {
+  if (room <= 1024) return room >>> 6
+  const log = 31 - Math.clz32(room - 1)
+  return 8 * (log - 9) + room / 2 ** (log - 3)
+}
+
+/** The inverse of `sizeClass`. */
+function sizeOf(index: number): number {
+  if (index <= 16) return index << 6
+  const log = 10 + ((index - 17) >>> 3)
+  return (index - 8 * (log - 9)) * 2 ** (log - 3)
+}
+
+function carve(size: number): number {
+  const cut = fromSpan(size)
+  if (cut !== undefined) return cut
+  if (top + size > capacity()) {
+    if (freeBytes >= Math.max(size, (top - BLOCKS) / 8)) {
+      merge()
+      const merged = fromSpan(size)
+      if (merged !== undefined) return merged
+    }
+    growTo(top + size)
+  }
+  const pointer = top
+  top += size
+  return pointer
+}
+
+function fromSpan(size: number): number | undefined {
+  for (let i = 0; i < spans.length; i++) {
+    const span = spans[i]
+    if (span.bytes < size) continue
+    const pointer = span.start
+    span.start += size
+    span.bytes -= size
+    freeBytes -= size
+    if (span.bytes === 0) spans.splice(i, 1)
+    return pointer
+  }
+  return undefined
+}
+
+/** Makes spans of all that is free, neighbours in one; what touches the top goes back to it. */
+function merge(): void {
+  for (let index = 0; index < free.length; index++) {
+    const list = free[index]
+    if (!list?.length) continue
+    const bytes = sizeOf(index) + zones
+    for (const start of list) spans.push({ start, bytes })
+    list.length = 0
+  }
+  spans.sort((a, b) => a.start - b.start)
+  const merged: Span[] = []
+  for (const span of spans) {
+    const last = merged.at(-1)
+    if (last && last.start + last.bytes === span.start) last.bytes += span.bytes
+    else merged.push(span)
+  }
+  const last = merged.at(-1)
+  if (last && last.start + last.bytes === top) {
+    top = last.start
+    freeBytes -= last.bytes
+    merged.pop()
+  }
+  spans = merged
+}

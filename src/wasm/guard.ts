@@ -1,0 +1,54 @@
+// The test build's proof of memory: red zones around every block, one NaN pattern in zones and in freed or fresh blocks.
+import { i32 } from './memory.ts'
+
+/** Bytes before and after a block in the test build. */
+export const ZONE = 64
+const PATTERN = 0x7fc0dead | 0
+
+/** Exact sizes by address of the payload. */
+const live = new Map<number, number>()
+let failAfter = Number.POSITIVE_INFINITY
+
+/** Marks a block as taken: its zones and its contents get the pattern. */
+export function guardTaken(pointer: number, bytes: number, room: number): void {
+  fill(pointer - ZONE, ZONE + room + ZONE)
+  live.set(pointer, bytes)
+}
+
+/** Checks a block, then fills it, so that whoever reads it later sees NaN. */
+export function guardFreed(pointer: number, room: number): void {
+  check(pointer)
+  live.delete(pointer)
+  fill(pointer, room)
+}
+
+/** Throws if any zone was written. */
+export function checkZones(operation: string): void {
+  for (const pointer of live.keys()) check(pointer, operation)
+}
+
+/** Makes the nth allocation from now fail (0: the next one), as if memory could not grow; Infinity ends it. */
+export function failAllocation(n: number): void {
+  failAfter = n
+}
+
+/** Counts down to a failure that was asked for. */
+export function mustFail(): boolean {
+  return failAfter-- === 0
+}
+
+function fill(start: number, bytes: number): void {
+  i32.fill(PATTERN, start >>> 2, (start + bytes) >>> 2)
+}
+
+function check(pointer: number, operation = 'release'): void {
+  const bytes = live.get(pointer)
+  if (bytes === undefined) throw new Error(`${operation}: a block that is not taken: ${pointer}`)
+  for (let at = pointer - ZONE; at < pointer; at += 4) {
+    if (i32[at >>> 2] !== PATTERN) throw new Error(`${operation}: wrote ${pointer - at} bytes before a block of ${bytes} bytes`)
+  }
+  const end = pointer + Math.ceil(bytes / 4) * 4
+  for (let at = end; at < end + ZONE; at += 4) {
+    if (i32[at >>> 2] !== PATTERN) throw new Error(`${operation}: wrote ${at - end} bytes after a block of ${bytes} bytes`)
+  }
+}

@@ -1,0 +1,49 @@
+import compileBaseline from '../../build/baseline.wasm'
+import compileRelaxed from '../../build/relaxed.wasm'
+import type { Kernels } from './kernels.generated.ts'
+import { memory } from './memory.ts'
+
+/**
+ * The build of the kernels that is in use: `relaxed` multiplies and adds in one rounding where the machine can, `baseline` in two and
+ * so gives the same bits everywhere.
+ */
+export type Variant = 'relaxed' | 'baseline'
+
+let current: Variant = 'relaxed'
+const compiled: Partial<Record<Variant, WebAssembly.Module>> = {}
+
+/** The kernels of the variant in use; call them through kernels.generated.ts. */
+export let wasm: Kernels = best()
+
+/** Which variant of the kernels is in use. */
+export function variant(): Variant {
+  return current
+}
+
+/** Changes the variant. Throws where the runtime does not know the instructions. */
+export function useVariant(wanted: Variant): void {
+  wasm = instantiate(wanted)
+  current = wanted
+}
+
+/** The best variant that this runtime accepts. */
+export function useBest(): void {
+  wasm = best()
+}
+
+function best(): Kernels {
+  try {
+    const kernels = instantiate('relaxed')
+    current = 'relaxed'
+    return kernels
+  } catch {
+    const kernels = instantiate('baseline')
+    current = 'baseline'
+    return kernels
+  }
+}
+
+function instantiate(wanted: Variant): Kernels {
+  const module = (compiled[wanted] ??= wanted === 'relaxed' ? compileRelaxed() : compileBaseline())
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels
+}

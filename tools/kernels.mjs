@@ -1,0 +1,94 @@
+// Compiles assembly/ into both wasm variants and makes the typed wrappers that everything in src/ calls.
+// Made files (build/*.wasm, src/wasm/kernels.generated.ts) are not committed; nothing is done while they are fresh.
+import { createHash } from 'node:crypto'
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import asc from 'assemblyscript/asc'
+import { tilesSource } from './tiles.mjs'
+
+const wrappers = 'src/wasm/kernels.generated.ts'
+/** Instantiating a variant rewrites its static data in the shared memory, so each has a range of its own; the heap begins above. */
+const variants = {
+  baseline: { features: 'simd,threads', base: 1024, limit: 64 * 1024 },
+  relaxed: { features: 'simd,threads,relaxed-simd', base: 64 * 1024, limit: 128 * 1024 },
+}
+
+writeIfChanged('assembly/gemm/tiles.generated.ts', tilesSource())
+const fingerprint = hash(['tools/kernels.mjs', 'package-lock.json', ...sources('assembly')])
+const made = ['build/baseline.wasm', 'build/relaxed.wasm', wrappers]
+if (read('build/kernels.hash') !== fingerprint || made.some(file => read(file) === undefined)) {
+  mkdirSync('build', { recursive: true })
+  let declarations = ''
+  for (const [name, variant] of Object.entries(variants)) declarations = await compile(name, variant)
+  writeIfChanged(wrappers, wrapperSource(declarations))
+  writeFileSync('build/kernels.hash', fingerprint)
+}
+
+async function compile(name, { features, base, limit }) {
+  const files = new Map()
+  const { error, stderr } = await asc.main(
+    [
+      ...['assembly/index.ts', '--outFile', `build/${name}.wasm`, '--bindings', 'raw', '--runtime', 'stub', '-O3', '--noAssert'],
+      ...['--uncheckedBehavior', 'always', '--importMemory', '--noExportMemory', '--sharedMemory', '--zeroFilledMemory'],
+      ...['--initialMemory', '2', '--maximumMemory', '65535', '--memoryBase', String(base), '--enable', features, '--disableWarning', '235'],
+    ],
+    { writeFile: (file, contents) => void files.set(file, contents) },
+  )
+  if (error) throw new Error(`asc: ${name}: ${error.message}\n${stderr.toString()}`)
+  const binary = files.get(`build/${name}.wasm`)
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 65535, shared: true })
+  if (WebAssembly.validate(binary)) {
+    const end = new WebAssembly.Instance(new WebAssembly.Module(binary), { env: { memory } }).exports.staticEnd() >>> 0
+    if (end > limit) throw new Error(`the static data of the ${name} variant ends at ${end}, above its limit ${limit}`)
+  }
+  writeFileSync(`build/${name}.wasm`, binary)
+  return files.get(`build/${name}.d.ts`)
+}
+
+function wrapperSource(declarations) {
+  const kernels = [...declarations.matchAll(/export function (\w+)\(([^)]*)\): (\w+);/g)].map(([, name, list, result]) => {
+    const parameters = list.split(', ').filter(Boolean)
+    const ranged = parameters.at(-2)?.startsWith('begin:') && parameters.at(-1)?.startsWith('end:')
+    const own = ranged ? parameters.slice(0, -2) : parameters
+    const names = own.map(parameter => parameter.split(':')[0])
+    return {
+      type: `  ${name}(${list}): ${result}`,
+      wrapper: ranged
+        ? `export const ${name} = (${[...own, 'units: number'].join(', ')}): ${result} => wasm.${name}(${[...names, '0', 'units'].join(', ')})`
+        : `export const ${name} = (${own.join(', ')}): ${result} => wasm.${name}(${names.join(', ')})`,
+    }
+  })
+  return [
+    '// Made by tools/kernels.mjs from what assembly/index.ts exports. `units` is how many units of work there are.',
+    "import { wasm } from './module.ts'",
+    '',
+    'export interface Kernels {',
+    ...kernels.map(kernel => kernel.type),
+    '}',
+    '',
+    ...kernels.map(kernel => kernel.wrapper),
+    '',
+  ].join('\n')
+}
+
+function sources(folder) {
+  return readdirSync(folder, { recursive: true }).filter(file => file.endsWith('.ts')).sort().map(file => join(folder, file))
+}
+
+function hash(files) {
+  const digest = createHash('sha256')
+  for (const file of files) digest.update(file).update(read(file) ?? '')
+  return digest.digest('hex')
+}
+
+function read(file) {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
+function writeIfChanged(file, text) {
+  if (read(file) !== text) writeFileSync(file, text)
+}

@@ -1,0 +1,111 @@
+// Prints assembly/gemm/tiles.generated.ts: the micro-kernels of the matrix product, one function a shape.
+//
+// binaryen does not unroll and locals cannot be indexed, so each accumulator is written out. Two things decide the speed:
+// - One step of k a trip. Unrolled, binaryen (-O3) or V8 before 13 lifts the loads of several steps over the arithmetic and
+//   the accumulators spill (3x12 fused: 87 % of the peak at one step, 51 % at two, 58 % at four).
+// - Nothing after the loop but the stores. A branch, a call or even loads there make V8 before 13 store every accumulator to
+//   the stack at each step (6x8 fused in Node 22: 94 % of the peak without, 18 to 45 % with). So the bias is not added here;
+//   tiles at a ragged right edge are functions of their own, and store lane by lane, lanes beyond the edge first, onto
+//   lane 0; and tiles are called through a table, because binaryen inlines a function with one caller.
+import { writeFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+
+/** Widths of a panel in columns: 8, and 4 for a last panel of at most 4. */
+export const widths = [8, 4]
+
+/** The tallest tile: 6 rows where the product is fused, 5 otherwise (`MaxRows.value`). */
+export const maxRows = 6
+
+/** Every tile: rows, vectors of four columns, and whether the last vector is cut. */
+export const tiles = [false, true].flatMap((ragged) =>
+  widths.flatMap((width) =>
+    Array.from({ length: maxRows }, (_, i) => ({
+      rows: i + 1,
+      vectors: width / 4,
+      ragged,
+      name: `${ragged ? 'ragged' : 'tile'}${i + 1}x${width}`,
+    })),
+  ),
+)
+
+const range = (n) => Array.from({ length: n }, (_, i) => i)
+
+const parameters = [
+  '  count: i32, a: usize, rowA: usize, stepA: usize, b: usize, stepB: usize, c: usize, rowC: usize,',
+  '  steps: i32, first: bool, lanes: i32,',
+]
+const names = 'count, a, rowA, stepA, b, stepB, c, rowC, steps, first, lanes'
+
+function tileSource({ rows, vectors, ragged, name }) {
+  const R = range(rows)
+  const V = range(vectors)
+  const each = (line) => R.flatMap((r) => V.map((v) => line(r, v)))
+  const cut = (v) => ragged && v === vectors - 1
+  const load = (p, v) => (cut(v) ? `Lanes.load(${p} + ${16 * v}, at1, at2, at3)` : `v128.load(${p}, ${16 * v})`)
+  const store = (p, x, v) => (cut(v) ? `Lanes.store(${p} + ${16 * v}, ${x}, at1, at2, at3)` : `v128.store(${p}, ${x}, ${16 * v})`)
+  const pointers = R.map((r) => `      const p${r} = ${r === 0 ? 'c' : `p${r - 1} + rowC`}`)
+  return [
+    `export function ${name}(`,
+    ...parameters,
+    '): void {',
+    ...(ragged ? range(3).map((i) => `  const at${i + 1}: usize = lanes > ${i + 1} ? ${4 * (i + 1)} : 0`) : []),
+    '  for (; count > 0; count--) {',
+    ...each((r, v) => `    let c${r}${v} = f32x4.splat(0)`),
+    '    if (!first) {',
+    ...pointers,
+    ...each((r, v) => `      c${r}${v} = ${load(`p${r}`, v)}`),
+    '    }',
+    ...R.map((r) => `    let a${r} = ${r === 0 ? 'a' : `a${r - 1} + rowA`}`),
+    `    a = a${rows - 1} + rowA`,
+    '    let bk = b',
+    '    for (let k = steps; k > 0; k--) {',
+    ...V.map((v) => `      const b${v} = v128.load(bk, ${16 * v})`),
+    '      bk += stepB',
+    ...R.flatMap((r) => [
+      `      const x${r} = v128.load32_splat(a${r})`,
+      `      a${r} += stepA`,
+      ...V.map((v) => `      c${r}${v} = Arithmetic.multiplyAdd(x${r}, b${v}, c${r}${v})`),
+    ]),
+    '    }',
+    ...R.flatMap((r) => [...V.map((v) => `    ${store('c', `c${r}${v}`, v)}`), '    c += rowC']),
+    '  }',
+    '}',
+    '',
+  ].join('\n')
+}
+
+/** The tiles in one table, so that the choice is an index. */
+const tableSource = [
+  'type Tile = (',
+  ...parameters,
+  ') => void',
+  '',
+  'const table: StaticArray<Tile> = [',
+  ...tiles.map(({ name }) => `  ${name},`),
+  ']',
+  '',
+  '/** Runs `count` tiles of `rows` x `width`, one below the other; `lanes` of their last vector are columns of C. */',
+  'export function tile(',
+  '  rows: i32, width: i32,',
+  ...parameters,
+  '): void {',
+  `  const index = (lanes === 4 ? 0 : ${tiles.length / 2}) + (width === 8 ? 0 : ${maxRows}) + rows - 1`,
+  `  call_indirect<void>(load<u32>(changetype<usize>(unchecked(table[index]))), ${names})`,
+  '}',
+  '',
+].join('\n')
+
+/** The text of the generated file. */
+export function tilesSource() {
+  return [
+    '// Written by tools/tiles.mjs, which says why it looks as it does. The contract stands in gemm.ts.',
+    "import { Arithmetic, Lanes } from './lanes'",
+    '',
+    ...tiles.map(tileSource),
+    tableSource,
+  ].join('\n')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  writeFileSync(new URL('../assembly/gemm/tiles.generated.ts', import.meta.url), tilesSource())
+}

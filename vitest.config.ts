@@ -1,0 +1,27 @@
+import { wasm } from '@rollup/plugin-wasm'
+import { defineConfig } from 'vitest/config'
+
+/** The same tests run on the sources and, with FLUXTAPE_DIST set, on the built bundle. */
+const onDist = process.env.FLUXTAPE_DIST !== undefined
+const entry = (name: string) => new URL(onDist ? `./dist/${name}.js` : `./src/${name}.ts`, import.meta.url).pathname
+/** Node 20 has the relaxed instructions behind a flag that newer ones refuse. */
+const relaxedFlag = process.versions.node.startsWith('20.') ? ['--experimental-wasm-relaxed-simd'] : []
+
+const project = (variant: 'relaxed' | 'baseline') => ({
+  extends: true as const,
+  test: {
+    name: variant,
+    include: ['test/**/*.test.ts'],
+    exclude: onDist ? ['test/internal/**'] : [],
+    setupFiles: ['test/setup.ts'],
+    env: { FLUXTAPE_VARIANT: variant },
+    execArgv: ['--expose-gc', ...(variant === 'relaxed' ? relaxedFlag : [])],
+  },
+})
+
+export default defineConfig({
+  plugins: [{ ...wasm({ sync: ['build/baseline.wasm', 'build/relaxed.wasm'], targetEnv: 'auto-inline' }), enforce: 'pre' }],
+  define: { __GUARD__: String(!onDist) },
+  resolve: { alias: [{ find: /^fluxtape$/, replacement: entry(onDist ? 'fluxtape' : 'index') }, { find: /^fluxtape\/datasets$/, replacement: entry('datasets') }] },
+  test: { pool: 'forks', testTimeout: 60_000, projects: [project('relaxed'), project('baseline')] },
+})
