@@ -34,6 +34,22 @@ export function scatterAdd(out: usize, indices: usize, updates: usize, size: i32
   }
 }
 
+/** `scatterAdd` for int32. */
+export function scatterAddI(out: usize, indices: usize, updates: usize, size: i32, count: i32, inner: i32, status: usize, begin: i32, end: i32): void {
+  for (let outer = begin; outer < end; outer++) {
+    for (let place = 0; place < count; place++) {
+      const index = load<i32>(indices + ((<usize>place) << 2))
+      if (<u32>index >= <u32>size) return bad(status, place)
+      const q = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner) << 2)
+      const p = updates + (((<usize>outer * <usize>count + <usize>place) * <usize>inner) << 2)
+      for (let i = 0; i < inner; i++) {
+        const at = (<usize>i) << 2
+        store<i32>(q + at, load<i32>(q + at) + load<i32>(p + at))
+      }
+    }
+  }
+}
+
 /** out[o, j, i] = x[o, indices[o, j, i], i], 4-byte elements; `begin` and `end` count elements of the result. */
 export function takeAlong(x: usize, indices: usize, out: usize, size: i32, count: i32, inner: i32, status: usize, begin: i32, end: i32): void {
   for (let at = begin; at < end; at++) {

@@ -13,18 +13,20 @@ import { fileURLToPath } from 'node:url'
 /** Widths of a panel in columns: 8, and 4 for a last panel of at most 4. */
 export const widths = [8, 4]
 
-/** The tallest tile: 6 rows where the product is fused, 5 otherwise (`MaxRows.value`). */
-export const maxRows = 6
+/**
+ * Rows of a tile. The tallest is 6 where the product is fused (twelve accumulators, two vectors of B, one value of A) and 5
+ * where it takes a register more; 5 rows fused spill in V8 before 13 (38 % of the peak), so they are not used.
+ */
+const heights = [1, 2, 3, 4, { relaxed: 6, baseline: 5 }]
+
+const prefix = (ragged) => (ragged ? 'ragged' : 'tile')
 
 /** Every tile: rows, vectors of four columns, and whether the last vector is cut. */
 export const tiles = [false, true].flatMap((ragged) =>
   widths.flatMap((width) =>
-    Array.from({ length: maxRows }, (_, i) => ({
-      rows: i + 1,
-      vectors: width / 4,
-      ragged,
-      name: `${ragged ? 'ragged' : 'tile'}${i + 1}x${width}`,
-    })),
+    heights
+      .flatMap((height) => (typeof height === 'number' ? [height] : [height.relaxed, height.baseline]))
+      .map((rows) => ({ rows, vectors: width / 4, ragged, name: `${prefix(ragged)}${rows}x${width}` })),
   ),
 )
 
@@ -74,22 +76,34 @@ function tileSource({ rows, vectors, ragged, name }) {
   ].join('\n')
 }
 
-/** The tiles in one table, so that the choice is an index. */
+/** The tiles of the variant in one table, so that the choice is an index. */
 const tableSource = [
   'type Tile = (',
   ...parameters,
   ') => void',
   '',
   'const table: StaticArray<Tile> = [',
-  ...tiles.map(({ name }) => `  ${name},`),
+  ...[false, true].flatMap((ragged) =>
+    widths.flatMap((width) => {
+      const name = (rows) => `${prefix(ragged)}${rows}x${width}`
+      return heights.map((height) =>
+        typeof height === 'number'
+          ? `  ${name(height)},`
+          : `  ASC_FEATURE_RELAXED_SIMD ? ${name(height.relaxed)} : ${name(height.baseline)},`,
+      )
+    }),
+  ),
   ']',
+  '',
+  '/** Rows of the tallest tile. */',
+  `export const tallest: i32 = ASC_FEATURE_RELAXED_SIMD ? ${heights[4].relaxed} : ${heights[4].baseline}`,
   '',
   '/** Runs `count` tiles of `rows` x `width`, one below the other; `lanes` of their last vector are columns of C. */',
   'export function tile(',
   '  rows: i32, width: i32,',
   ...parameters,
   '): void {',
-  `  const index = (lanes === 4 ? 0 : ${tiles.length / 2}) + (width === 8 ? 0 : ${maxRows}) + rows - 1`,
+  `  const index = (lanes === 4 ? 0 : ${2 * heights.length}) + (width === 8 ? 0 : ${heights.length}) + min(rows, ${heights.length}) - 1`,
   `  call_indirect<void>(load<u32>(changetype<usize>(unchecked(table[index]))), ${names})`,
   '}',
   '',

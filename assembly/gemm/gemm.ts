@@ -1,16 +1,12 @@
 import { Panel } from './pack'
-import { tile } from './tiles.generated'
+import { tallest, tile } from './tiles.generated'
 
 export { gemmPackA, gemmPackB } from './pack'
 
 class Rows {
-  /** Rows of the tallest tile: twelve accumulators where the product is fused; mul + add needs a register more. */
-  // @ts-ignore: decorator
-  @inline static readonly tallest: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 5
-
   /**
    * Bit r: with r rows left over, the last tall tile is given up and split with them (8 = 4 + 4, not 6 + 2), because a low tile
-   * waits for its own sums. Five rows fused spill in V8 before 13 (27 GFLOP/s for 63), so 11 = 4 + 4 + 3.
+   * waits for its own sums.
    */
   // @ts-ignore: decorator
   @inline static readonly borrow: i32 = ASC_FEATURE_RELAXED_SIMD ? 0b100110 : 0b001110
@@ -20,15 +16,15 @@ class Rows {
     rows: i32, width: i32, a: usize, rowA: usize, stepA: usize, b: usize, stepB: usize, c: usize, rowC: usize,
     steps: i32, first: bool, lanes: i32,
   ): void {
-    let count = rows / Rows.tallest
-    let rest = rows - count * Rows.tallest
+    let count = rows / tallest
+    let rest = rows - count * tallest
     if (count > 0 && ((Rows.borrow >> rest) & 1) !== 0) {
       count--
-      rest += Rows.tallest
+      rest += tallest
     }
     if (count > 0) {
-      tile(Rows.tallest, width, count, a, rowA, stepA, b, stepB, c, rowC, steps, first, lanes)
-      const above = <usize>(count * Rows.tallest)
+      tile(tallest, width, count, a, rowA, stepA, b, stepB, c, rowC, steps, first, lanes)
+      const above = <usize>(count * tallest)
       a += above * rowA
       c += above * rowC
     }
@@ -62,8 +58,11 @@ class Rows {
   }
 }
 
-/** Steps of k between two visits of C: a panel's part (16 KiB) stays in the first-level cache, a block of A in the second. */
-const kBlock: i32 = 1024
+/**
+ * Steps of k between two visits of C: a panel's part (8 KiB) stays in the first-level cache, a block of A in the second. Of 128,
+ * 192, 256, 512 and 1024 the last three are equal here; 256 asks least of the cache.
+ */
+const kBlock: i32 = 256
 
 /**
  * C[batch, M, N] = A[batch, M, K] B[batch, K, N] (+ bias[N]); C is contiguous, every stride is in elements, and a batch

@@ -3,11 +3,10 @@ import { Vector } from './vector'
 
 // Constants come from memory: V8 builds a splatted constant anew at every use.
 const TABLE: usize = memory.data<f32>([
-  3.93, 14.5, -14.5, -0.0, -0.5, 1.0, 0.3989422804014327,
-  9.388068974658381e-6, -0.00011886185529874638, 0.000637364573776722, -0.0016756776021793485, 0.00016950468125287443,
-  0.019147822633385658, -0.10277630388736725, -0.6366195678710938, -0.12837916612625122,
-  0.006870004814118147, 0.06800351291894913, 0.3071960210800171, 0.7358216643333435, 0.8407560586929321,
-  0.01722034253180027, 0.17047058045864105, 0.7869905829429626, 2.018315076828003, 2.813296318054199, 1.6815121173858643,
+  3.93, 14.5, -14.5, -0.0, -0.5, 1.0, 0.3989422804014327, 9.388068974658381e-6, -0.00011886185529874638, 0.000637364573776722,
+  -0.0016756776021793485, 0.00016950468125287443, 0.019147822633385658, -0.10277630388736725, -0.6366195678710938, -0.12837916612625122,
+  0.3989470601081848, 1.1303191058686934e-5, 0.014624441973865032, 0.14985805749893188, 0.6082737445831299, 1.4492454528808594,
+  0.014837351627647877, 0.14688412845134735, 0.6635734438896179, 1.5895352363586426, 1.816338062286377,
 ])
 const SATURATED: usize = 0
 const HIGHEST: usize = 4
@@ -26,17 +25,18 @@ const U3: usize = 48
 const U2: usize = 52
 const U1: usize = 56
 const U0: usize = 60
-const P4: usize = 64
-const P3: usize = 68
-const P2: usize = 72
-const P1: usize = 76
-const P0: usize = 80
-const Q5: usize = 84
-const Q4: usize = 88
-const Q3: usize = 92
-const Q2: usize = 96
-const Q1: usize = 100
-const Q0: usize = 104
+/** Nearly 1 / sqrt(2 pi), fitted together with R and P. */
+const K: usize = 64
+const R4: usize = 68
+const R3: usize = 72
+const R2: usize = 76
+const R1: usize = 80
+const R0: usize = 84
+const P4: usize = 88
+const P3: usize = 92
+const P2: usize = 96
+const P1: usize = 100
+const P0: usize = 104
 
 const BITS: usize = memory.data<u32>([0xfffff000])
 /** Leaves 12 bits of a float, so that its square is exact. */
@@ -77,19 +77,18 @@ export class Erf {
     return Erf.normalFrom(x, Erf.gaussian(x))
   }
 
-  /** Phi(x) from g = exp(-x^2 / 2): Phi(-|x|) = g P(|x|) / Q(|x|), a fit with an error below 2^-27.1. */
+  /** Phi(x) from g = exp(-x^2 / 2): Phi(-|x|) = K g / (|x| + R(|x|) / P(|x|)), a fit with an error below 2^-25.7. */
   @inline static normalFrom(x: v128, g: v128): v128 {
-    // By powers of x^2: fewer roundings in a row than by powers of x, and those of x^2 cancel between P and Q.
+    // For large |x| the fraction counts for little, and so do its roundings; a plain P / Q loses 6 ulp.
     const a = Erf.magnitude(x)
     const square = f32x4.mul(a, a)
+    const r01 = Vector.fma(v128.load32_splat(TABLE, R1), a, v128.load32_splat(TABLE, R0))
+    const r23 = Vector.fma(v128.load32_splat(TABLE, R3), a, v128.load32_splat(TABLE, R2))
+    const r = Vector.fma(Vector.fma(v128.load32_splat(TABLE, R4), square, r23), square, r01)
     const p01 = Vector.fma(v128.load32_splat(TABLE, P1), a, v128.load32_splat(TABLE, P0))
     const p23 = Vector.fma(v128.load32_splat(TABLE, P3), a, v128.load32_splat(TABLE, P2))
     const p = Vector.fma(Vector.fma(v128.load32_splat(TABLE, P4), square, p23), square, p01)
-    const q01 = Vector.fma(v128.load32_splat(TABLE, Q1), a, v128.load32_splat(TABLE, Q0))
-    const q23 = Vector.fma(v128.load32_splat(TABLE, Q3), a, v128.load32_splat(TABLE, Q2))
-    const q45 = Vector.fma(v128.load32_splat(TABLE, Q5), a, v128.load32_splat(TABLE, Q4))
-    const q = Vector.fma(Vector.fma(q45, square, q23), square, q01)
-    const tail = f32x4.div(f32x4.mul(g, p), q)
+    const tail = f32x4.div(f32x4.mul(g, v128.load32_splat(TABLE, K)), f32x4.add(a, f32x4.div(r, p)))
     return Vector.select(i32x4.shr_s(x, 31), tail, f32x4.sub(v128.load32_splat(TABLE, ONE), tail))
   }
 

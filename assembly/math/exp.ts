@@ -2,10 +2,8 @@ import { Vector } from './vector'
 
 // Constants come from memory: V8 builds a splatted constant anew at every use.
 const TABLE: usize = memory.data<f32>([
-  89.0, -104.0, -18.0, 1.4426950408889634, 12583166.0, 12583039.0,
-  0.693145751953125, 1.428606820309417e-6, 0.6931471824645996,
-  0.0013870694674551487, 0.00836627185344696, 0.04166743531823158, 0.1666654646396637, 0.4999999701976776,
-  0.5, 1.0, 2.0, -0.0,
+  89.0, -104.0, -18.0, 1.4426950408889634, 12583166.0, 12583039.0, 0.693145751953125, 1.428606820309417e-6, 0.6931471824645996,
+  0.0013870694674551487, 0.00836627185344696, 0.04166743531823158, 0.1666654646396637, 0.4999999701976776, 0.5, 1.0, 2.0, -0.0,
 ])
 const HIGHEST: usize = 0
 const LOWEST: usize = 4
@@ -45,10 +43,7 @@ export class Exp {
 
   /** exp(x) - 1. */
   @inline static expm1(x: v128): v128 {
-    const bounded = Vector.atLeast(
-      Vector.atMost(x, v128.load32_splat(TABLE, HIGHEST)),
-      v128.load32_splat(TABLE, LOWEST_MINUS_ONE),
-    )
+    const bounded = Vector.atLeast(Vector.atMost(x, v128.load32_splat(TABLE, HIGHEST)), v128.load32_splat(TABLE, LOWEST_MINUS_ONE))
     const rounded = Exp.round(bounded)
     const m = Exp.minusOne(Exp.remainder(bounded, rounded))
     // 2^(n-1), doubled at the end, because 2^128 is no float; 128 << 23 are the bits of two.

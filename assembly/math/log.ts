@@ -3,10 +3,8 @@ import { Vector } from './vector'
 
 // Constants come from memory: V8 builds a splatted constant anew at every use.
 const TABLE: usize = memory.data<f32>([
-  0.693145751953125, 1.428606820309417e-6,
-  0.29870685935020447, 0.3997758626937866, 0.6666677594184875,
-  0.5, 1.0, 2.0, -0.0, Infinity, 1.1754943508222875e-38, 23.0,
-  0.2800678312778473, 0.2800302505493164, 0.40021437406539917, 0.666664183139801,
+  0.693145751953125, 1.428606820309417e-6, 0.29870685935020447, 0.3997758626937866, 0.6666677594184875, 0.5, 1.0, 2.0, -0.0,
+  1.1754943508222875e-38, 23.0, 0.2800678312778473, 0.2800302505493164, 0.40021437406539917, 0.666664183139801,
 ])
 /** The first 15 bits of ln 2, whose product with the exponent is exact, and the rest. */
 const LN2_HIGH: usize = 0
@@ -18,16 +16,15 @@ const HALF: usize = 20
 const ONE: usize = 24
 const TWO: usize = 28
 const SIGN: usize = 32
-const INFINITE: usize = 36
-const NORMAL: usize = 40
-const SHIFT: usize = 44
+const NORMAL: usize = 36
+const SHIFT: usize = 40
 /** Q on the wider interval of softplus. */
-const R3: usize = 48
-const R2: usize = 52
-const R1: usize = 56
-const R0: usize = 60
+const R3: usize = 44
+const R2: usize = 48
+const R1: usize = 52
+const R0: usize = 56
 
-const BITS: usize = memory.data<u32>([0x3f3504f3, 0x007fffff, 0x00800000, 0x7f000000, 0x0b800000])
+const BITS: usize = memory.data<u32>([0x3f3504f3, 0x007fffff, 0x00800000, 0x7f000000, 0x0b800000, 0x7f800000])
 /** sqrt(1/2), where the mantissa's range begins. */
 const ROOT: usize = 0
 const MANTISSA: usize = 4
@@ -36,6 +33,7 @@ const FIRST: usize = 8
 const COUNT: usize = 12
 /** What added to the bits of one makes 2^23. */
 const RAISE: usize = 16
+const INFINITE: usize = 20
 
 /** log(2^e (1 + f)) = e ln 2 + log(1 + f), sqrt(1/2) <= 1 + f < sqrt(2), and what follows from it. */
 export class Log {
@@ -50,7 +48,7 @@ export class Log {
 
   /** log(x) where some lane is zero, negative, denormal, infinite or not a number; the same bits in the other lanes. */
   static special(x: v128): v128 {
-    const infinite = v128.load32_splat(TABLE, INFINITE)
+    const infinite = v128.load32_splat(BITS, INFINITE)
     const zero = i32x4.splat(0)
     const tiny = f32x4.lt(x, v128.load32_splat(TABLE, NORMAL))
     const raise = i32x4.add(v128.load32_splat(TABLE, ONE), v128.and(tiny, v128.load32_splat(BITS, RAISE)))
@@ -63,7 +61,7 @@ export class Log {
 
   /** log(1 + x). */
   @inline static log1p(x: v128): v128 {
-    const infinite = v128.load32_splat(TABLE, INFINITE)
+    const infinite = v128.load32_splat(BITS, INFINITE)
     const one = v128.load32_splat(TABLE, ONE)
     const zero = i32x4.splat(0)
     const sum = f32x4.add(one, x)

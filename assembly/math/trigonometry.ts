@@ -2,9 +2,8 @@ import { Vector } from './vector'
 
 // Constants come from memory: V8 builds a splatted constant anew at every use.
 const TABLE: usize = memory.data<f32>([
-  -0.0, 1048576.0, 1.0, 0.5,
-  -0.00019518285989761353, 0.008332189172506332, -0.16666655242443085,
-  2.4432327336398885e-5, -0.0013887309469282627, 0.04166664555668831,
+  -0.0, 1048576.0, 1.0, 0.5, -0.00019518285989761353, 0.008332189172506332, -0.16666655242443085, 2.4432327336398885e-5,
+  -0.0013887309469282627, 0.04166664555668831,
 ])
 const SIGN: usize = 0
 const FAR: usize = 4
@@ -27,9 +26,7 @@ const QUARTER_HIGH: usize = 16
 const QUARTER_LOW: usize = 24
 
 /** The binary digits of 2 / pi behind 32 zeros. */
-const DIGITS: usize = memory.data<u32>([
-  0, 0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab,
-])
+const DIGITS: usize = memory.data<u32>([0, 0xa2f9836e, 0x4e441529, 0xfc2757d1, 0xf534ddc0, 0xdb629599, 0x3c439041, 0xfe5163ab])
 /** pi / 2 * 2^-62. */
 const FIXED_TO_ANGLE: f64 = 3.4061215800865545e-19
 
@@ -114,15 +111,15 @@ export class Trigonometry {
     const w1 = load<u32>(word, 4)
     const w2 = load<u32>(word, 8)
     const w3 = load<u32>(word, 12)
-    const high = ((<u64>w0 << 32) | w1) << shift >> 32
-    const middle = ((<u64>w1 << 32) | w2) << shift >> 32
-    const low = ((<u64>w2 << 32) | w3) << shift >> 32
+    const high = ((((<u64>w0) << 32) | w1) << shift) >> 32
+    const middle = ((((<u64>w1) << 32) | w2) << shift) >> 32
+    const low = ((((<u64>w2) << 32) | w3) << shift) >> 32
     return ((mantissa * high) << 32) + mantissa * middle + ((mantissa * low) >> 32)
   }
 
   /** The integer nearest to a fixed-point number of quarters. */
   @inline static nearest(x: u64): i32 {
-    return <i32>((x + (<u64>1 << 61)) >> 62)
+    return <i32>((x + ((<u64>1) << 61)) >> 62)
   }
 
   /** What remains of it, in radians. */

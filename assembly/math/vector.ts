@@ -20,7 +20,7 @@ export class Vector {
     return ASC_FEATURE_RELAXED_SIMD ? f64x2.relaxed_madd(a, b, c) : f64x2.add(f64x2.mul(a, b), c)
   }
 
-  /** The smaller of x and bound; a NaN in x stays. One instruction on x86, where `f32x4.min` takes eight. */
+  /** The smaller of x and bound; a NaN in x stays. One instruction on x86, where `f32x4.min` takes several. */
   @inline static atMost(x: v128, bound: v128): v128 {
     return f32x4.pmin(x, bound)
   }

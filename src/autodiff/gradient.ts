@@ -1,14 +1,14 @@
-import { ShapeError } from '../errors.ts'
+import { ReleasedError, ShapeError } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { mapTree, type Tree } from '../params/tree.ts'
 import { closeLevel, isRecording, type Level, openLevel, track } from '../tape/level.ts'
 import { training } from '../tape/mode.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { full, onesLike } from '../tensor/create.ts'
-import { enter, free, giveBack, leave } from '../tensor/scope.ts'
+import { enter, free, giveBack, leave, type Owned, own } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { tensorsIn, walk } from '../tensor/walk.ts'
+import { OWNED, ownedIn, tensorsIn, walk } from '../tensor/walk.ts'
 import { backward, releaseLevel } from './backward.ts'
 import { Grads } from './grads.ts'
 
@@ -205,7 +205,28 @@ export interface Back<Result> {
   dispose(): void
 }
 
-const forgotten = new FinalizationRegistry<Level>(releaseLevel)
+/** The tape of a pullback, as a scope owns it. */
+class Tape implements Owned {
+  released = false
+  kept: Owned['kept'] = undefined
+  stamp = 0
+  private readonly level: Level
+
+  constructor(level: Level) {
+    this.level = level
+  }
+
+  dispose(): void {
+    if (this.released) return
+    this.released = true
+    releaseLevel(this.level)
+  }
+
+  /** Nothing to do: the function that carries the tape is registered with the collector. */
+  escape(): void {}
+}
+
+const forgotten = new FinalizationRegistry<Tape>(tape => tape.dispose())
 
 /**
  * The result of `f`, of any shape, and a function that takes a cotangent of it back to the arguments (or to a `Params`).
@@ -219,7 +240,7 @@ export function pullback<Args extends readonly unknown[]>(f: (...args: Seen<Args
 export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): [Tensor, Back<unknown>] {
   freeSpent()
   const start = enter()
-  const survivors: Tensor[] = []
+  const survivors: Owned[] = []
   try {
     const of = subject('pullback', args)
     survivors.push(...tensorsIn(of.args))
@@ -230,8 +251,9 @@ export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): 
       releaseLevel(level)
       throw error
     }
-    survivors.push(value)
-    return [value, backOf(level, of, value)]
+    const back = backOf(level, of, value)
+    survivors.push(...ownedIn([value, back]))
+    return [value, back]
   } finally {
     leave(start, survivors)
   }
@@ -243,9 +265,9 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
   const output = level.nodeOf.get(y)
   const handle = new Tensor(shape, y.dtype, undefined)
   if (output) level.nodeOf.set(handle, output)
-  let disposed = false
+  const tape = new Tape(level)
   const back = (cotangent?: Tensor): unknown => {
-    if (disposed) throw new TypeError('back: it has been disposed. Call pullback again.')
+    if (tape.released) throw new ReleasedError({ operation: 'back', problem: 'its tape has been released', wayOut: 'Call pullback again, or return back from the scope.' })
     const start = enter()
     let survivors: Iterable<Tensor> | undefined
     try {
@@ -262,11 +284,9 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
       leave(start, survivors)
     }
   }
-  const dispose = (): void => {
-    disposed = true
-    releaseLevel(level)
-  }
-  const result: Back<unknown> = Object.assign(back, { dispose })
-  forgotten.register(result, level)
+  const result = Object.assign(back, { dispose: () => tape.dispose() })
+  Object.defineProperty(result, OWNED, { value: tape })
+  own(tape)
+  forgotten.register(result, tape)
   return result
 }

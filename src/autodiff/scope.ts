@@ -1,6 +1,6 @@
-import { enter, leave } from '../tensor/scope.ts'
+import { enter, leave, type Owned } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { tensorsIn } from '../tensor/walk.ts'
+import { ownedIn } from '../tensor/walk.ts'
 import { refusePromise } from './gradient.ts'
 
 /**
@@ -12,11 +12,11 @@ import { refusePromise } from './gradient.ts'
  */
 export function scope<T>(f: () => T): T {
   const start = enter()
-  let survivors: Iterable<Tensor> | undefined
+  let survivors: Iterable<Owned> | undefined
   try {
     const value = f()
     refusePromise('scope', value)
-    survivors = tensorsIn(value)
+    survivors = ownedIn(value)
     return value
   } finally {
     leave(start, survivors)

@@ -1,6 +1,6 @@
 import { FluxtapeError } from '../errors.ts'
 import { enter, inScope, leave } from '../tensor/scope.ts'
-import { TRAINABLE, tensorsIn } from '../tensor/walk.ts'
+import { TRAINABLE, ownedIn } from '../tensor/walk.ts'
 import { CLONE } from '../params/clone.ts'
 import { LABEL } from './label.ts'
 import { draw } from './print.ts'
@@ -55,7 +55,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
       output = call(...inputs)
       return output
     } finally {
-      leave(start, tensorsIn(output))
+      leave(start, ownedIn(output))
     }
   }
   const self = outermost as Layer<Fields, Inputs, Output>

@@ -1,10 +1,11 @@
 import { ShapeError } from '../errors.ts'
 import { asIndices, gather, takeAlong } from '../ops/indexing.ts'
 import { expandDims, reshape, sum } from '../ops/movement.ts'
-import { abs, add, cast, div, equal, log, logicalNot, mul, neg, softplus, square, sub, where } from '../ops/pointwise.ts'
+import { abs, add, cast, div, equal, isFinite, log, logicalAnd, logicalNot, mul, neg, softplus, square, sub, where } from '../ops/pointwise.ts'
 import { mean } from '../ops/reduce.ts'
 import { logSoftmax } from '../ops/softmax.ts'
 import { checkTensor } from '../tape/operation.ts'
+import { full } from '../tensor/create.ts'
 import { resolveAxis, type Shape, sameShape, show } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
@@ -25,8 +26,12 @@ export interface ClassLossOptions extends LossOptions {
   readonly ignoreIndex?: number
 }
 
-function matched(name: string, prediction: Tensor, target: Tensor): void {
+/** A target: of the prediction's shape, or one number for all. */
+export type Target = Tensor | number
+
+function matched(name: string, prediction: Tensor, target: Target): void {
   checkTensor(name, prediction)
+  if (typeof target === 'number') return
   checkTensor(name, target)
   if (sameShape(prediction.shape, target.shape) || target.rank === 0) return
   throw new ShapeError(
@@ -41,13 +46,13 @@ function matched(name: string, prediction: Tensor, target: Tensor): void {
 }
 
 /** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes. */
-export function mae(prediction: Tensor, target: Tensor, { agg = mean }: LossOptions = {}): Tensor {
+export function mae(prediction: Tensor, target: Target, { agg = mean }: LossOptions = {}): Tensor {
   matched('mae', prediction, target)
   return agg(abs(sub(cast(prediction, 'float32'), target)))
 }
 
 /** The mean of (ŷ - y)². Throws ShapeError for different shapes. */
-export function mse(prediction: Tensor, target: Tensor, { agg = mean }: LossOptions = {}): Tensor {
+export function mse(prediction: Tensor, target: Target, { agg = mean }: LossOptions = {}): Tensor {
   matched('mse', prediction, target)
   return agg(square(sub(cast(prediction, 'float32'), target)))
 }
@@ -99,7 +104,8 @@ function ofClasses(name: string, logarithms: Tensor, target: Tensor, { axis = -1
 }
 
 function ofDistributions(logarithms: Tensor, target: Tensor, axis: number, agg: (losses: Tensor) => Tensor, weight: Tensor | undefined): Tensor {
-  const terms = mul(target, where(equal(target, 0), 0, logarithms))
+  const nothing = logicalAnd(equal(target, 0), logicalNot(isFinite(logarithms)))
+  const terms = mul(target, where(nothing, 0, logarithms))
   const shape = logarithms.shape.map((size, i) => (i === axis ? size : 1))
   return agg(neg(sum(weight ? mul(terms, reshape(weight, shape)) : terms, axis)))
 }
@@ -127,10 +133,10 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
  * The binary cross-entropy of logits ŷ: (1 - y) ŷ - log σ(ŷ), without overflow; the mean over all elements. `posWeight` (a number or a tensor
  * that broadcasts) is a factor of the positive term. Throws ShapeError for different shapes.
  */
-export function logitBinaryCrossEntropy(logits: Tensor, target: Tensor, { agg = mean, posWeight }: LossOptions & { readonly posWeight?: Tensor | number } = {}): Tensor {
+export function logitBinaryCrossEntropy(logits: Tensor, target: Target, { agg = mean, posWeight }: LossOptions & { readonly posWeight?: Tensor | number } = {}): Tensor {
   matched('logitBinaryCrossEntropy', logits, target)
-  const y = cast(target, 'float32')
+  const y = typeof target === 'number' ? full([], target) : cast(target, 'float32')
   const positive = softplus(neg(cast(logits, 'float32')))
-  const factor = posWeight === undefined ? undefined : add(mul(y, typeof posWeight === "number" ? posWeight - 1 : sub(posWeight as Tensor, 1)), 1)
+  const factor = posWeight === undefined ? undefined : add(mul(y, typeof posWeight === 'number' ? posWeight - 1 : sub(posWeight, 1)), 1)
   return agg(add(mul(sub(1, y), logits), factor ? mul(factor, positive) : positive))
 }

@@ -1,12 +1,12 @@
 import { DTypeError, ShapeError } from '../errors.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
-import { bytesOf, type DType } from '../tensor/dtype.ts'
+import { bytesOf, type DType, promote } from '../tensor/dtype.ts'
 import { resolveAxis, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
 import { tensor } from '../tensor/create.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
-import { cast } from './pointwise.ts'
+import { add, cast } from './pointwise.ts'
 
 /** Leaves the values as they are; indices come as int32. */
 const ofValues = ([dtype]: readonly DType[]) => ({ output: dtype })
@@ -68,21 +68,21 @@ export function gather(x: Tensor, indices: Tensor | number | readonly number[], 
 /** Zeros of `shape`, with slices added at the indices: the adjoint of `gather`. */
 const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number; shape: Shape }, { indices: Tensor }>({
   name: 'scatter',
-  types: () => ({ output: 'float32' }),
+  types: dtypes => ({ output: dtypes[1] }),
   shape: (_, { shape }) => shape,
   forward(y, [indices, updates], { axis }) {
     y.view().fill(0)
     const [outer, inner] = around(y.shape, axis)
     const size = y.shape[axis]
     checked('scatterAdd', indices, size, status =>
-      kernels.scatterAdd(y.pointer, indices.pointer, updates.pointer, size, indices.size, inner, status, outer),
+      (y.dtype === 'int32' ? kernels.scatterAddI : kernels.scatterAdd)(y.pointer, indices.pointer, updates.pointer, size, indices.size, inner, status, outer),
     )
   },
   save: (_, [indices]) => ({ indices }),
   pullback: [null, (g, { indices }, { axis }) => runGather([g, indices], { axis })],
 })
 
-/** x, with slices of `updates` added at the indices along an axis (0); equal indices add up. The adjoint of `gather`. float32. */
+/** x, with slices of `updates` added at the indices along an axis (0); equal indices add up. The adjoint of `gather`. */
 export function scatterAdd(x: Tensor, indices: Tensor | number | readonly number[], updates: Tensor, axis = 0): Tensor {
   checkTensor('scatterAdd', x)
   checkTensor('scatterAdd', updates)
@@ -95,7 +95,8 @@ export function scatterAdd(x: Tensor, indices: Tensor | number | readonly number
       [x.shape, places.shape, updates.shape],
     )
   }
-  return cast(x, 'float32').add(runScatter([places, cast(updates, 'float32')], { axis: at, shape: x.shape }))
+  const type = promote(x.dtype, updates.dtype)
+  return add(cast(x, type), runScatter([places, cast(updates, type)], { axis: at, shape: x.shape }))
 }
 
 const runTakeAlong: Run<{ axis: number }> = operation<{ axis: number }, { indices: Tensor; from: Shape }>({

@@ -87,10 +87,17 @@ export const div = binary('div', kernels.div, {
   right: (g, x, y) => neg(mul(g, div(div(x, y), y))),
   saves: 'operands',
 })
-/** x to the power of y. Either may be a number; shapes broadcast. By y the derivative is 0 where x is 0. */
+/** x to the power of y. Either may be a number; shapes broadcast. By y the derivative is 0 where x is 0 and y is not negative. */
 export const pow = binary('pow', kernels.pow, {
-  left: (g, x, y) => (typeof y === 'number' ? mul(g, mul(pow(x, y - 1), y)) : mul(g, where(equal(y, 0), 0, mul(y, pow(x, sub(y, 1)))))),
-  right: (g, x, _, result) => mul(g, typeof x === 'number' ? mul(result, Math.log(x)) : where(equal(x, 0), 0, mul(result, log(x)))),
+  left: (g, x, y) => {
+    if (typeof y === 'number') return y === 0 ? zerosLike(g) : mul(g, mul(pow(x, y - 1), y))
+    return mul(g, where(equal(y, 0), 0, mul(y, pow(x, sub(y, 1)))))
+  },
+  right: (g, x, y, result) => {
+    const slope = mul(result, typeof x === 'number' ? Math.log(x) : log(x))
+    const flat = typeof x === 'number' ? equal(mul(result, 0), x) : equal(x, 0)
+    return mul(g, where(logicalAnd(flat, greaterEqual(y, 0)), 0, slope))
+  },
   saves: 'operands and result',
 })
 /** The larger of x and y; NaN wins. Where they are equal, each gets half of the gradient, as in PyTorch. */
@@ -168,7 +175,9 @@ const runClampMask = operation<{ low: number; high: number }>({
 /** x kept between `low` and `high`; keeps NaN. The derivative is 1 from bound to bound, both included. Throws RangeError for low > high. */
 export function clamp(x: Tensor, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY): Tensor {
   if (!(low <= high)) throw new RangeError(`clamp: low must not be above high: ${low}, ${high}.`)
-  return runClamp([x], { low, high })
+  if (x.dtype === 'float32') return runClamp([x], { low, high })
+  const above = low === Number.NEGATIVE_INFINITY ? cast(x, 'int32') : maximum(x, low)
+  return high === Number.POSITIVE_INFINITY ? above : minimum(above, high)
 }
 
 const runSelect = operation<undefined, { condition: Tensor }>({

@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors.ts'
 import { isTracked } from '../tape/level.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
-import { ones } from '../tensor/create.ts'
+import { full, ones } from '../tensor/create.ts'
 import { type Axis, resolveAxes, resolveAxis, type Shape, show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
@@ -35,9 +35,9 @@ export function variance(x: Tensor, axis?: Axis, { correction = 0, keepDims = fa
   return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.shape, axes) - correction))
 }
 
-/** The square root of the variance. */
+/** The square root of the variance; derivative 0 where it is 0. */
 export function std(x: Tensor, axis?: Axis, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
-  return sqrt(variance(x, axis, options))
+  return root(variance(x, axis, options))
 }
 
 /** Extremes: the gradient is shared by all elements that are equal to the extreme, as in PyTorch. */
@@ -104,10 +104,14 @@ export function norm(x: Tensor, axis?: Axis, { p = 2, keepDims = false }: Reduce
   if (p === Number.POSITIVE_INFINITY) return max(abs(cast(x, 'float32')), axis, { keepDims })
   if (p === 1) return sum(abs(cast(x, 'float32')), axis, { keepDims })
   const axes = resolveAxes('norm', axis, x.shape)
-  const total = p === 2 ? sum(square(cast(x, 'float32')), axes, { keepDims }) : sum(pow(abs(x), p), axes, { keepDims })
-  // At 0 the root has no derivative: it is taken of 1 there, and its 1 replaced by 0.
-  const zero = equal(total, 0)
-  const safe = where(zero, 1, total)
+  const powers = p === 2 ? square(cast(x, 'float32')) : pow(abs(x), p)
+  return root(sum(powers, axes, { keepDims }), p)
+}
+
+/** The pth root, with derivative 0 at 0, where it has none: there it is taken of 1, and replaced by 0. */
+function root(x: Tensor, p = 2): Tensor {
+  const zero = equal(x, 0)
+  const safe = where(zero, 1, x)
   return where(zero, 0, p === 2 ? sqrt(safe) : pow(safe, 1 / p))
 }
 
@@ -116,6 +120,7 @@ export function logSumExp(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOp
   checkTensor('logSumExp', x)
   const floats = cast(x, 'float32')
   const axes = resolveAxes('logSumExp', axis, x.shape)
+  if (countOf(x.shape, axes) === 0) return full(reducedShape(x.shape, axes, keepDims), Number.NEGATIVE_INFINITY)
   const largest = max(floats, axes, { keepDims: true })
   const shift = stopGradient(where(isFinite(largest), largest, 0))
   const result = add(log(sum(exp(sub(floats, shift)), axes, { keepDims: true })), shift)

@@ -7,10 +7,20 @@ export interface Cell {
   released: boolean
 }
 
+/** What a scope can own: a tensor, or a tape. */
+export interface Owned {
+  released: boolean
+  kept: 'user' | 'tape' | undefined
+  stamp: number
+  dispose(): void
+  /** Lives on without a scope: the garbage collector is told. */
+  escape(): void
+}
+
 const PRESSURE = 8 * 2 ** 20
 
 /** The tensors made in open scopes, the innermost scope's last. */
-const made: Tensor[] = []
+const made: Owned[] = []
 let depth = 0
 let stamp = 0
 let escapedBytes = 0
@@ -26,10 +36,10 @@ export function inScope(): boolean {
   return depth > 0
 }
 
-/** Hands a new tensor to the innermost scope, or to the garbage collector where none is open. */
-export function own(tensor: Tensor): void {
-  if (depth > 0) made.push(tensor)
-  else escape(tensor)
+/** Hands something new to the innermost scope, or to the garbage collector where none is open. */
+export function own(owned: Owned): void {
+  if (depth > 0) made.push(owned)
+  else owned.escape()
 }
 
 /** Opens a scope; the mark closes it. */
@@ -39,23 +49,23 @@ export function enter(): number {
 }
 
 /** Closes a scope: frees what was made since the mark, but for the tensors in `survivors`, which go to the scope around. */
-export function leave(mark: number, survivors?: Iterable<Tensor>): void {
+export function leave(mark: number, survivors?: Iterable<Owned>): void {
   depth--
   free(mark, survivors)
 }
 
 /** Frees what was made since the mark, but for the survivors; the scope stays open. */
-export function free(mark: number, survivors?: Iterable<Tensor>): void {
+export function free(mark: number, survivors?: Iterable<Owned>): void {
   stamp++
   if (survivors) for (const tensor of survivors) tensor.stamp = stamp
   let kept = mark
   for (let i = mark; i < made.length; i++) {
     const tensor = made[i]
     if (tensor.released || tensor.kept === 'tape') continue
-    if (tensor.kept === 'user') escape(tensor)
+    if (tensor.kept === 'user') tensor.escape()
     else if (tensor.stamp !== stamp) tensor.dispose()
     else if (depth > 0) made[kept++] = tensor
-    else escape(tensor)
+    else tensor.escape()
   }
   made.length = kept
 }
@@ -66,7 +76,7 @@ export function mark(): number {
 }
 
 /** Was the tensor made since the mark, and is it still the scope's? */
-export function madeSince(start: number, tensor: Tensor): boolean {
+export function madeSince(start: number, tensor: Owned): boolean {
   for (let i = made.length - 1; i >= start; i--) if (made[i] === tensor) return tensor.kept === undefined
   return false
 }
@@ -81,12 +91,14 @@ export function giveBack(tensor: Tensor): void {
  * Leaves a tensor to the garbage collector. Handles are too small to make it run, so throwaway buffers as big as what escaped press it:
  * without them an asynchronous loop over big tensors holds gigabytes.
  */
-function escape(tensor: Tensor): void {
+export function leaveToCollector(tensor: Tensor): Cell {
   const { storage } = tensor
-  tensor.cell = { storage, released: false }
-  finalizer.register(tensor, tensor.cell)
+  const cell = { storage, released: false }
+  finalizer.register(tensor, cell)
   escapedBytes += storage.bytes
-  if (escapedBytes < PRESSURE) return
-  new ArrayBuffer(escapedBytes)
-  escapedBytes = 0
+  if (escapedBytes >= PRESSURE) {
+    new ArrayBuffer(escapedBytes)
+    escapedBytes = 0
+  }
+  return cell
 }

@@ -4,7 +4,7 @@ import { transposeMatrices } from '../wasm/kernels.generated.ts'
 import { f32, i32, u8 } from '../wasm/memory.ts'
 import { bytesOf, type DType, type TypedArray } from './dtype.ts'
 import { inspect, nested, type Nested, print } from './print.ts'
-import { type Cell, own } from './scope.ts'
+import { type Cell, leaveToCollector, type Owned, own } from './scope.ts'
 import { type Shape, show, sizeOf } from './shape.ts'
 import { Storage } from './storage.ts'
 
@@ -17,7 +17,7 @@ import { Storage } from './storage.ts'
 export interface Tensor extends Methods {}
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are installed by ops/methods.ts, one loop for all operations
-export class Tensor {
+export class Tensor implements Owned {
   readonly shape: Shape
   readonly dtype: DType
   /** How many elements there are. */
@@ -30,8 +30,7 @@ export class Tensor {
   kept: 'user' | 'tape' | undefined = undefined
   /** @internal */
   stamp = 0
-  /** @internal */
-  cell: Cell | undefined = undefined
+  private cell: Cell | undefined = undefined
   private block: Storage | undefined
   /** What this is the transposition of, while it is still to be computed. */
   private source: Tensor | undefined = undefined
@@ -105,6 +104,11 @@ export class Tensor {
 
   toString(): string {
     return print(this)
+  }
+
+  /** @internal */
+  escape(): void {
+    this.cell ??= leaveToCollector(this)
   }
 
   /** @internal Throws ReleasedError if the handle has ended. */

@@ -13,7 +13,7 @@ function byOperation(cases: readonly Case[]): Map<string, Case[]> {
 describe.each(files)('%s as PyTorch has it', file => {
   for (const [op, cases] of byOperation(loadCases(file))) {
     it.skipIf(cases.every(each => isLacking(library, each)))(op, () => {
-      const wrong = cases.flatMap(each => runCase(library, each))
+      const wrong = cases.flatMap(each => fluxtape.scope(() => [...runCase(library, each)]))
       const shown = wrong.slice(0, 20).join('\n')
       expect(wrong.length, `${wrong.length} differences in ${cases.length} cases\n${shown}\n`).toBe(0)
     })
