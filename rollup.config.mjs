@@ -14,5 +14,9 @@ export default [
     output: { dir: 'dist', format: 'es', entryFileNames: '[name].js', chunkFileNames: 'core.js', sourcemap: false },
   },
   { input: 'src/index.ts', plugins: plugins(true), output: { file: 'dist/fluxtape.global.js', format: 'umd', name: 'fluxtape' } },
-  { input: { fluxtape: 'src/index.ts', datasets: 'src/datasets.ts' }, plugins: [dts()], output: { dir: 'dist', format: 'es', chunkFileNames: 'core.d.ts' } },
+  {
+    input: { fluxtape: 'src/index.ts', datasets: 'src/datasets.ts' },
+    plugins: [dts()],
+    output: { dir: 'dist', format: 'es', chunkFileNames: 'core.d.ts' },
+  },
 ]

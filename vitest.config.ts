@@ -22,6 +22,11 @@ const project = (variant: 'relaxed' | 'baseline') => ({
 export default defineConfig({
   plugins: [{ ...wasm({ sync: ['build/baseline.wasm', 'build/relaxed.wasm'], targetEnv: 'auto-inline' }), enforce: 'pre' }],
   define: { __GUARD__: String(!onDist) },
-  resolve: { alias: [{ find: /^fluxtape$/, replacement: entry(onDist ? 'fluxtape' : 'index') }, { find: /^fluxtape\/datasets$/, replacement: entry('datasets') }] },
+  resolve: {
+    alias: [
+      { find: /^fluxtape$/, replacement: entry(onDist ? 'fluxtape' : 'index') },
+      { find: /^fluxtape\/datasets$/, replacement: entry('datasets') },
+    ],
+  },
   test: { pool: 'forks', testTimeout: 60_000, projects: [project('relaxed'), project('baseline')] },
 })

@@ -1,23 +1,79 @@
 // Comparisons, logic and choice. Results and conditions are bool: one byte, 0 or 1.
 import { test2 } from './map'
 
-@unmanaged class Equal { @inline f(x: v128, y: v128): v128 { return f32x4.eq(x, y) } }
-@unmanaged class Less { @inline f(x: v128, y: v128): v128 { return f32x4.lt(x, y) } }
-@unmanaged class LessEqual { @inline f(x: v128, y: v128): v128 { return f32x4.le(x, y) } }
-@unmanaged class NotEqual { @inline f(x: v128, y: v128): v128 { return f32x4.ne(x, y) } }
-@unmanaged class EqualI { @inline f(x: v128, y: v128): v128 { return i32x4.eq(x, y) } }
-@unmanaged class LessI { @inline f(x: v128, y: v128): v128 { return i32x4.lt_s(x, y) } }
-@unmanaged class LessEqualI { @inline f(x: v128, y: v128): v128 { return i32x4.le_s(x, y) } }
-@unmanaged class NotEqualI { @inline f(x: v128, y: v128): v128 { return i32x4.ne(x, y) } }
+@unmanaged
+class Equal {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.eq(x, y)
+  }
+}
+@unmanaged
+class Less {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.lt(x, y)
+  }
+}
+@unmanaged
+class LessEqual {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.le(x, y)
+  }
+}
+@unmanaged
+class NotEqual {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.ne(x, y)
+  }
+}
+@unmanaged
+class EqualI {
+  @inline f(x: v128, y: v128): v128 {
+    return i32x4.eq(x, y)
+  }
+}
+@unmanaged
+class LessI {
+  @inline f(x: v128, y: v128): v128 {
+    return i32x4.lt_s(x, y)
+  }
+}
+@unmanaged
+class LessEqualI {
+  @inline f(x: v128, y: v128): v128 {
+    return i32x4.le_s(x, y)
+  }
+}
+@unmanaged
+class NotEqualI {
+  @inline f(x: v128, y: v128): v128 {
+    return i32x4.ne(x, y)
+  }
+}
 
-export function equal(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { test2<Equal>(x, y, out, layout, begin, end) }
-export function notEqual(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { test2<NotEqual>(x, y, out, layout, begin, end) }
-export function less(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { test2<Less>(x, y, out, layout, begin, end) }
-export function lessEqual(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { test2<LessEqual>(x, y, out, layout, begin, end) }
-export function equalI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { test2<EqualI>(x, y, out, layout, begin, end) }
-export function notEqualI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { test2<NotEqualI>(x, y, out, layout, begin, end) }
-export function lessI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { test2<LessI>(x, y, out, layout, begin, end) }
-export function lessEqualI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { test2<LessEqualI>(x, y, out, layout, begin, end) }
+export function equal(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  test2<Equal>(x, y, out, layout, begin, end)
+}
+export function notEqual(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  test2<NotEqual>(x, y, out, layout, begin, end)
+}
+export function less(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  test2<Less>(x, y, out, layout, begin, end)
+}
+export function lessEqual(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  test2<LessEqual>(x, y, out, layout, begin, end)
+}
+export function equalI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  test2<EqualI>(x, y, out, layout, begin, end)
+}
+export function notEqualI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  test2<NotEqualI>(x, y, out, layout, begin, end)
+}
+export function lessI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  test2<LessI>(x, y, out, layout, begin, end)
+}
+export function lessEqualI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  test2<LessEqualI>(x, y, out, layout, begin, end)
+}
 
 /** out[i] = condition[i] ? x[i] : y[i], 4-byte elements, all of the result's shape. */
 export function select(condition: usize, x: usize, y: usize, out: usize, begin: i32, end: i32): void {

@@ -8,7 +8,17 @@ function bad(status: usize, place: i32): void {
  * out[o, j, :] = x[o, indices[j], :] for x of [outer, size, inner] in elements whose `inner` is given in bytes; `begin` and `end` count
  * rows (o, j).
  */
-export function gather(x: usize, indices: usize, out: usize, size: i32, count: i32, innerBytes: i32, status: usize, begin: i32, end: i32): void {
+export function gather(
+  x: usize,
+  indices: usize,
+  out: usize,
+  size: i32,
+  count: i32,
+  innerBytes: i32,
+  status: usize,
+  begin: i32,
+  end: i32,
+): void {
   const bytes = <usize>innerBytes
   for (let row = begin; row < end; row++) {
     const outer = row / count
@@ -20,7 +30,17 @@ export function gather(x: usize, indices: usize, out: usize, size: i32, count: i
 }
 
 /** out[o, indices[j], :] += updates[o, j, :], float32, in the order of j; `begin` and `end` count the slices o. */
-export function scatterAdd(out: usize, indices: usize, updates: usize, size: i32, count: i32, inner: i32, status: usize, begin: i32, end: i32): void {
+export function scatterAdd(
+  out: usize,
+  indices: usize,
+  updates: usize,
+  size: i32,
+  count: i32,
+  inner: i32,
+  status: usize,
+  begin: i32,
+  end: i32,
+): void {
   for (let outer = begin; outer < end; outer++) {
     for (let place = 0; place < count; place++) {
       const index = load<i32>(indices + ((<usize>place) << 2))
@@ -35,7 +55,17 @@ export function scatterAdd(out: usize, indices: usize, updates: usize, size: i32
 }
 
 /** `scatterAdd` for int32. */
-export function scatterAddI(out: usize, indices: usize, updates: usize, size: i32, count: i32, inner: i32, status: usize, begin: i32, end: i32): void {
+export function scatterAddI(
+  out: usize,
+  indices: usize,
+  updates: usize,
+  size: i32,
+  count: i32,
+  inner: i32,
+  status: usize,
+  begin: i32,
+  end: i32,
+): void {
   for (let outer = begin; outer < end; outer++) {
     for (let place = 0; place < count; place++) {
       const index = load<i32>(indices + ((<usize>place) << 2))
@@ -51,7 +81,17 @@ export function scatterAddI(out: usize, indices: usize, updates: usize, size: i3
 }
 
 /** out[o, j, i] = x[o, indices[o, j, i], i], 4-byte elements; `begin` and `end` count elements of the result. */
-export function takeAlong(x: usize, indices: usize, out: usize, size: i32, count: i32, inner: i32, status: usize, begin: i32, end: i32): void {
+export function takeAlong(
+  x: usize,
+  indices: usize,
+  out: usize,
+  size: i32,
+  count: i32,
+  inner: i32,
+  status: usize,
+  begin: i32,
+  end: i32,
+): void {
   for (let at = begin; at < end; at++) {
     const index = load<i32>(indices + ((<usize>at) << 2))
     if (<u32>index >= <u32>size) return bad(status, at)
@@ -62,7 +102,17 @@ export function takeAlong(x: usize, indices: usize, out: usize, size: i32, count
 }
 
 /** out[o, indices[o, j, i], i] += updates[o, j, i], float32; `begin` and `end` count the slices o. */
-export function putAlong(out: usize, indices: usize, updates: usize, size: i32, count: i32, inner: i32, status: usize, begin: i32, end: i32): void {
+export function putAlong(
+  out: usize,
+  indices: usize,
+  updates: usize,
+  size: i32,
+  count: i32,
+  inner: i32,
+  status: usize,
+  begin: i32,
+  end: i32,
+): void {
   for (let at = begin * count * inner; at < end * count * inner; at++) {
     const index = load<i32>(indices + ((<usize>at) << 2))
     if (<u32>index >= <u32>size) return bad(status, at)

@@ -7,26 +7,45 @@ import { Vector } from './math/vector'
 
 const RECORD: usize = 64
 
-@unmanaged class Descent {
-  @inline slots(): i32 { return 0 }
-  @inline first(x: v128, g: v128, a: v128, h: usize): v128 { return a }
-  @inline second(x: v128, g: v128, b: v128, h: usize): v128 { return b }
+@unmanaged
+class Descent {
+  @inline slots(): i32 {
+    return 0
+  }
+  @inline first(x: v128, g: v128, a: v128, h: usize): v128 {
+    return a
+  }
+  @inline second(x: v128, g: v128, b: v128, h: usize): v128 {
+    return b
+  }
   /** h: eta. */
-  @inline step(x: v128, g: v128, a: v128, b: v128, h: usize): v128 { return f32x4.mul(v128.load32_splat(h), g) }
+  @inline step(x: v128, g: v128, a: v128, b: v128, h: usize): v128 {
+    return f32x4.mul(v128.load32_splat(h), g)
+  }
 }
 
-@unmanaged class Momentum {
-  @inline slots(): i32 { return 1 }
+@unmanaged
+class Momentum {
+  @inline slots(): i32 {
+    return 1
+  }
   /** v <- rho v + eta g; h: eta, rho. */
   @inline first(x: v128, g: v128, v: v128, h: usize): v128 {
     return Vector.fma(v128.load32_splat(h, 4), v, f32x4.mul(v128.load32_splat(h), g))
   }
-  @inline second(x: v128, g: v128, b: v128, h: usize): v128 { return b }
-  @inline step(x: v128, g: v128, v: v128, b: v128, h: usize): v128 { return v }
+  @inline second(x: v128, g: v128, b: v128, h: usize): v128 {
+    return b
+  }
+  @inline step(x: v128, g: v128, v: v128, b: v128, h: usize): v128 {
+    return v
+  }
 }
 
-@unmanaged class Adam {
-  @inline slots(): i32 { return 2 }
+@unmanaged
+class Adam {
+  @inline slots(): i32 {
+    return 2
+  }
   /** m <- beta1 m + (1 - beta1) g; h: eta / (1 - beta1^t), 1 / (1 - beta2^t), epsilon, beta1, 1 - beta1, beta2, 1 - beta2, decay. */
   @inline first(x: v128, g: v128, m: v128, h: usize): v128 {
     return Vector.fma(v128.load32_splat(h, 12), m, f32x4.mul(v128.load32_splat(h, 16), g))
@@ -41,10 +60,17 @@ const RECORD: usize = 64
   }
 }
 
-@unmanaged class AdamW {
-  @inline slots(): i32 { return 2 }
-  @inline first(x: v128, g: v128, m: v128, h: usize): v128 { return changetype<Adam>(0).first(x, g, m, h) }
-  @inline second(x: v128, g: v128, v: v128, h: usize): v128 { return changetype<Adam>(0).second(x, g, v, h) }
+@unmanaged
+class AdamW {
+  @inline slots(): i32 {
+    return 2
+  }
+  @inline first(x: v128, g: v128, m: v128, h: usize): v128 {
+    return changetype<Adam>(0).first(x, g, m, h)
+  }
+  @inline second(x: v128, g: v128, v: v128, h: usize): v128 {
+    return changetype<Adam>(0).second(x, g, v, h)
+  }
   @inline step(x: v128, g: v128, m: v128, v: v128, h: usize): v128 {
     return Vector.fma(v128.load32_splat(h, 28), x, changetype<Adam>(0).step(x, g, m, v, h))
   }
@@ -104,7 +130,15 @@ function segment<R>(record: usize, from: usize, to: usize): void {
   }
 }
 
-export function descent(segments: usize, count: i32, begin: i32, end: i32): void { apply<Descent>(segments, count, begin, end) }
-export function momentum(segments: usize, count: i32, begin: i32, end: i32): void { apply<Momentum>(segments, count, begin, end) }
-export function adam(segments: usize, count: i32, begin: i32, end: i32): void { apply<Adam>(segments, count, begin, end) }
-export function adamW(segments: usize, count: i32, begin: i32, end: i32): void { apply<AdamW>(segments, count, begin, end) }
+export function descent(segments: usize, count: i32, begin: i32, end: i32): void {
+  apply<Descent>(segments, count, begin, end)
+}
+export function momentum(segments: usize, count: i32, begin: i32, end: i32): void {
+  apply<Momentum>(segments, count, begin, end)
+}
+export function adam(segments: usize, count: i32, begin: i32, end: i32): void {
+  apply<Adam>(segments, count, begin, end)
+}
+export function adamW(segments: usize, count: i32, begin: i32, end: i32): void {
+  apply<AdamW>(segments, count, begin, end)
+}

@@ -11,20 +11,69 @@ const CONSTANTS: usize = memory.data<f32>([1.0, 0.3989422804014327])
 const ONE: usize = 0
 const INVERSE_ROOT_TWO_PI: usize = 4
 
-@unmanaged class Neg { @inline f(x: v128): v128 { return f32x4.neg(x) } }
-@unmanaged class Abs { @inline f(x: v128): v128 { return f32x4.abs(x) } }
-@unmanaged class Square { @inline f(x: v128): v128 { return f32x4.mul(x, x) } }
-@unmanaged class Reciprocal { @inline f(x: v128): v128 { return f32x4.div(v128.load32_splat(CONSTANTS, ONE), x) } }
-@unmanaged class Sqrt { @inline f(x: v128): v128 { return f32x4.sqrt(x) } }
-@unmanaged class Rsqrt { @inline f(x: v128): v128 { return f32x4.div(v128.load32_splat(CONSTANTS, ONE), f32x4.sqrt(x)) } }
-@unmanaged class Floor { @inline f(x: v128): v128 { return f32x4.floor(x) } }
-@unmanaged class Ceil { @inline f(x: v128): v128 { return f32x4.ceil(x) } }
-@unmanaged class Round { @inline f(x: v128): v128 { return f32x4.nearest(x) } }
-@unmanaged class Relu {
-  // x < 0 ? 0 : x, which keeps NaN and -0 (unlike max).
-  @inline f(x: v128): v128 { return v128.andnot(x, f32x4.lt(x, i32x4.splat(0))) }
+@unmanaged
+class Neg {
+  @inline f(x: v128): v128 {
+    return f32x4.neg(x)
+  }
 }
-@unmanaged class Sign {
+@unmanaged
+class Abs {
+  @inline f(x: v128): v128 {
+    return f32x4.abs(x)
+  }
+}
+@unmanaged
+class Square {
+  @inline f(x: v128): v128 {
+    return f32x4.mul(x, x)
+  }
+}
+@unmanaged
+class Reciprocal {
+  @inline f(x: v128): v128 {
+    return f32x4.div(v128.load32_splat(CONSTANTS, ONE), x)
+  }
+}
+@unmanaged
+class Sqrt {
+  @inline f(x: v128): v128 {
+    return f32x4.sqrt(x)
+  }
+}
+@unmanaged
+class Rsqrt {
+  @inline f(x: v128): v128 {
+    return f32x4.div(v128.load32_splat(CONSTANTS, ONE), f32x4.sqrt(x))
+  }
+}
+@unmanaged
+class Floor {
+  @inline f(x: v128): v128 {
+    return f32x4.floor(x)
+  }
+}
+@unmanaged
+class Ceil {
+  @inline f(x: v128): v128 {
+    return f32x4.ceil(x)
+  }
+}
+@unmanaged
+class Round {
+  @inline f(x: v128): v128 {
+    return f32x4.nearest(x)
+  }
+}
+@unmanaged
+class Relu {
+  // x < 0 ? 0 : x, which keeps NaN and -0 (unlike max).
+  @inline f(x: v128): v128 {
+    return v128.andnot(x, f32x4.lt(x, i32x4.splat(0)))
+  }
+}
+@unmanaged
+class Sign {
   @inline f(x: v128): v128 {
     const zero = i32x4.splat(0)
     const one = v128.load32_splat(CONSTANTS, ONE)
@@ -32,63 +81,191 @@ const INVERSE_ROOT_TWO_PI: usize = 4
     return v128.bitselect(sign, x, f32x4.eq(x, x))
   }
 }
-@unmanaged class ExpLane { @inline f(x: v128): v128 { return Exp.exp(x) } }
-@unmanaged class Expm1 { @inline f(x: v128): v128 { return Exp.expm1(x) } }
-@unmanaged class Sigmoid { @inline f(x: v128): v128 { return Exp.sigmoid(x) } }
-@unmanaged class LogLane { @inline f(x: v128): v128 { return Log.log(x) } }
-@unmanaged class Softplus { @inline f(x: v128): v128 { return Log.softplus(x) } }
-@unmanaged class Log1p { @inline f(x: v128): v128 { return Log.log1p(x) } }
-@unmanaged class Sin { @inline f(x: v128): v128 { return Trigonometry.sin(x) } }
-@unmanaged class Cos { @inline f(x: v128): v128 { return Trigonometry.cos(x) } }
-@unmanaged class Tan { @inline f(x: v128): v128 { return f32x4.div(Trigonometry.sin(x), Trigonometry.cos(x)) } }
-@unmanaged class Tanh { @inline f(x: v128): v128 { return Hyperbolic.tanh(x) } }
-@unmanaged class ErfLane { @inline f(x: v128): v128 { return Erf.erf(x) } }
-@unmanaged class NormalCdf { @inline f(x: v128): v128 { return Erf.normal(x) } }
-@unmanaged class NormalPdf {
-  @inline f(x: v128): v128 { return f32x4.mul(Erf.gaussian(x), v128.load32_splat(CONSTANTS, INVERSE_ROOT_TWO_PI)) }
+@unmanaged
+class ExpLane {
+  @inline f(x: v128): v128 {
+    return Exp.exp(x)
+  }
 }
-@unmanaged class Gelu { @inline f(x: v128): v128 { return Erf.gelu(x) } }
-@unmanaged class Clamp {
-  @inline f(x: v128, low: v128, high: v128): v128 { return f32x4.min(f32x4.max(x, low), high) }
+@unmanaged
+class Expm1 {
+  @inline f(x: v128): v128 {
+    return Exp.expm1(x)
+  }
 }
-@unmanaged class ClampMask {
+@unmanaged
+class Sigmoid {
+  @inline f(x: v128): v128 {
+    return Exp.sigmoid(x)
+  }
+}
+@unmanaged
+class LogLane {
+  @inline f(x: v128): v128 {
+    return Log.log(x)
+  }
+}
+@unmanaged
+class Softplus {
+  @inline f(x: v128): v128 {
+    return Log.softplus(x)
+  }
+}
+@unmanaged
+class Log1p {
+  @inline f(x: v128): v128 {
+    return Log.log1p(x)
+  }
+}
+@unmanaged
+class Sin {
+  @inline f(x: v128): v128 {
+    return Trigonometry.sin(x)
+  }
+}
+@unmanaged
+class Cos {
+  @inline f(x: v128): v128 {
+    return Trigonometry.cos(x)
+  }
+}
+@unmanaged
+class Tan {
+  @inline f(x: v128): v128 {
+    return f32x4.div(Trigonometry.sin(x), Trigonometry.cos(x))
+  }
+}
+@unmanaged
+class Tanh {
+  @inline f(x: v128): v128 {
+    return Hyperbolic.tanh(x)
+  }
+}
+@unmanaged
+class ErfLane {
+  @inline f(x: v128): v128 {
+    return Erf.erf(x)
+  }
+}
+@unmanaged
+class NormalCdf {
+  @inline f(x: v128): v128 {
+    return Erf.normal(x)
+  }
+}
+@unmanaged
+class NormalPdf {
+  @inline f(x: v128): v128 {
+    return f32x4.mul(Erf.gaussian(x), v128.load32_splat(CONSTANTS, INVERSE_ROOT_TWO_PI))
+  }
+}
+@unmanaged
+class Gelu {
+  @inline f(x: v128): v128 {
+    return Erf.gelu(x)
+  }
+}
+@unmanaged
+class Clamp {
+  @inline f(x: v128, low: v128, high: v128): v128 {
+    return f32x4.min(f32x4.max(x, low), high)
+  }
+}
+@unmanaged
+class ClampMask {
   @inline f(x: v128, low: v128, high: v128): v128 {
     return v128.and(v128.and(f32x4.ge(x, low), f32x4.le(x, high)), v128.load32_splat(CONSTANTS, ONE))
   }
 }
-@unmanaged class IsNaN { @inline f(x: v128): v128 { return f32x4.ne(x, x) } }
-@unmanaged class IsFinite {
+@unmanaged
+class IsNaN {
+  @inline f(x: v128): v128 {
+    return f32x4.ne(x, x)
+  }
+}
+@unmanaged
+class IsFinite {
   @inline f(x: v128): v128 {
     const difference = f32x4.sub(x, x)
     return f32x4.eq(difference, difference)
   }
 }
 
-export function neg(x: usize, out: usize, begin: i32, end: i32): void { map1<Neg>(x, out, begin, end) }
-export function abs(x: usize, out: usize, begin: i32, end: i32): void { map1<Abs>(x, out, begin, end) }
-export function square(x: usize, out: usize, begin: i32, end: i32): void { map1<Square>(x, out, begin, end) }
-export function reciprocal(x: usize, out: usize, begin: i32, end: i32): void { map1<Reciprocal>(x, out, begin, end) }
-export function sqrt(x: usize, out: usize, begin: i32, end: i32): void { map1<Sqrt>(x, out, begin, end) }
-export function rsqrt(x: usize, out: usize, begin: i32, end: i32): void { map1<Rsqrt>(x, out, begin, end) }
-export function floor(x: usize, out: usize, begin: i32, end: i32): void { map1<Floor>(x, out, begin, end) }
-export function ceil(x: usize, out: usize, begin: i32, end: i32): void { map1<Ceil>(x, out, begin, end) }
-export function round(x: usize, out: usize, begin: i32, end: i32): void { map1<Round>(x, out, begin, end) }
-export function sign(x: usize, out: usize, begin: i32, end: i32): void { map1<Sign>(x, out, begin, end) }
-export function relu(x: usize, out: usize, begin: i32, end: i32): void { map1<Relu>(x, out, begin, end) }
-export function exp(x: usize, out: usize, begin: i32, end: i32): void { map1<ExpLane>(x, out, begin, end) }
-export function expm1(x: usize, out: usize, begin: i32, end: i32): void { map1<Expm1>(x, out, begin, end) }
-export function sigmoid(x: usize, out: usize, begin: i32, end: i32): void { map1<Sigmoid>(x, out, begin, end) }
-export function log(x: usize, out: usize, begin: i32, end: i32): void { map1<LogLane>(x, out, begin, end) }
-export function softplus(x: usize, out: usize, begin: i32, end: i32): void { map1<Softplus>(x, out, begin, end) }
-export function log1p(x: usize, out: usize, begin: i32, end: i32): void { map1<Log1p>(x, out, begin, end) }
-export function sin(x: usize, out: usize, begin: i32, end: i32): void { map1<Sin>(x, out, begin, end) }
-export function cos(x: usize, out: usize, begin: i32, end: i32): void { map1<Cos>(x, out, begin, end) }
-export function tan(x: usize, out: usize, begin: i32, end: i32): void { map1<Tan>(x, out, begin, end) }
-export function tanh(x: usize, out: usize, begin: i32, end: i32): void { map1<Tanh>(x, out, begin, end) }
-export function erf(x: usize, out: usize, begin: i32, end: i32): void { map1<ErfLane>(x, out, begin, end) }
-export function normalCdf(x: usize, out: usize, begin: i32, end: i32): void { map1<NormalCdf>(x, out, begin, end) }
-export function normalPdf(x: usize, out: usize, begin: i32, end: i32): void { map1<NormalPdf>(x, out, begin, end) }
-export function gelu(x: usize, out: usize, begin: i32, end: i32): void { map1<Gelu>(x, out, begin, end) }
+export function neg(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Neg>(x, out, begin, end)
+}
+export function abs(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Abs>(x, out, begin, end)
+}
+export function square(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Square>(x, out, begin, end)
+}
+export function reciprocal(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Reciprocal>(x, out, begin, end)
+}
+export function sqrt(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Sqrt>(x, out, begin, end)
+}
+export function rsqrt(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Rsqrt>(x, out, begin, end)
+}
+export function floor(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Floor>(x, out, begin, end)
+}
+export function ceil(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Ceil>(x, out, begin, end)
+}
+export function round(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Round>(x, out, begin, end)
+}
+export function sign(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Sign>(x, out, begin, end)
+}
+export function relu(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Relu>(x, out, begin, end)
+}
+export function exp(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<ExpLane>(x, out, begin, end)
+}
+export function expm1(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Expm1>(x, out, begin, end)
+}
+export function sigmoid(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Sigmoid>(x, out, begin, end)
+}
+export function log(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<LogLane>(x, out, begin, end)
+}
+export function softplus(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Softplus>(x, out, begin, end)
+}
+export function log1p(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Log1p>(x, out, begin, end)
+}
+export function sin(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Sin>(x, out, begin, end)
+}
+export function cos(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Cos>(x, out, begin, end)
+}
+export function tan(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Tan>(x, out, begin, end)
+}
+export function tanh(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Tanh>(x, out, begin, end)
+}
+export function erf(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<ErfLane>(x, out, begin, end)
+}
+export function normalCdf(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<NormalCdf>(x, out, begin, end)
+}
+export function normalPdf(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<NormalPdf>(x, out, begin, end)
+}
+export function gelu(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<Gelu>(x, out, begin, end)
+}
 export function clamp(x: usize, out: usize, low: f32, high: f32, begin: i32, end: i32): void {
   map1With<Clamp>(x, out, low, high, begin, end)
 }
@@ -96,49 +273,168 @@ export function clamp(x: usize, out: usize, low: f32, high: f32, begin: i32, end
 export function clampMask(x: usize, out: usize, low: f32, high: f32, begin: i32, end: i32): void {
   map1With<ClampMask>(x, out, low, high, begin, end)
 }
-export function isNaN(x: usize, out: usize, begin: i32, end: i32): void { test1<IsNaN>(x, out, begin, end) }
-export function isFinite(x: usize, out: usize, begin: i32, end: i32): void { test1<IsFinite>(x, out, begin, end) }
+export function isNaN(x: usize, out: usize, begin: i32, end: i32): void {
+  test1<IsNaN>(x, out, begin, end)
+}
+export function isFinite(x: usize, out: usize, begin: i32, end: i32): void {
+  test1<IsFinite>(x, out, begin, end)
+}
 
-@unmanaged class Add { @inline f(x: v128, y: v128): v128 { return f32x4.add(x, y) } }
-@unmanaged class Sub { @inline f(x: v128, y: v128): v128 { return f32x4.sub(x, y) } }
-@unmanaged class Mul { @inline f(x: v128, y: v128): v128 { return f32x4.mul(x, y) } }
-@unmanaged class Div { @inline f(x: v128, y: v128): v128 { return f32x4.div(x, y) } }
-@unmanaged class Pow { @inline f(x: v128, y: v128): v128 { return Power.pow(x, y) } }
-@unmanaged class Maximum { @inline f(x: v128, y: v128): v128 { return f32x4.max(x, y) } }
-@unmanaged class Minimum { @inline f(x: v128, y: v128): v128 { return f32x4.min(x, y) } }
+@unmanaged
+class Add {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.add(x, y)
+  }
+}
+@unmanaged
+class Sub {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.sub(x, y)
+  }
+}
+@unmanaged
+class Mul {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, y)
+  }
+}
+@unmanaged
+class Div {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.div(x, y)
+  }
+}
+@unmanaged
+class Pow {
+  @inline f(x: v128, y: v128): v128 {
+    return Power.pow(x, y)
+  }
+}
+@unmanaged
+class Maximum {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.max(x, y)
+  }
+}
+@unmanaged
+class Minimum {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.min(x, y)
+  }
+}
 /** x where y > 0, else 0: the gradient of relu from its output. */
-@unmanaged class Gate { @inline f(x: v128, y: v128): v128 { return v128.and(x, f32x4.gt(y, i32x4.splat(0))) } }
+@unmanaged
+class Gate {
+  @inline f(x: v128, y: v128): v128 {
+    return v128.and(x, f32x4.gt(y, i32x4.splat(0)))
+  }
+}
 
-export function add(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<Add>(x, y, out, layout, begin, end) }
-export function sub(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<Sub>(x, y, out, layout, begin, end) }
-export function mul(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<Mul>(x, y, out, layout, begin, end) }
-export function div(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<Div>(x, y, out, layout, begin, end) }
-export function pow(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<Pow>(x, y, out, layout, begin, end) }
-export function maximum(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<Maximum>(x, y, out, layout, begin, end) }
-export function minimum(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<Minimum>(x, y, out, layout, begin, end) }
-export function gate(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<Gate>(x, y, out, layout, begin, end) }
+export function add(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<Add>(x, y, out, layout, begin, end)
+}
+export function sub(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<Sub>(x, y, out, layout, begin, end)
+}
+export function mul(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<Mul>(x, y, out, layout, begin, end)
+}
+export function div(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<Div>(x, y, out, layout, begin, end)
+}
+export function pow(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<Pow>(x, y, out, layout, begin, end)
+}
+export function maximum(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<Maximum>(x, y, out, layout, begin, end)
+}
+export function minimum(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<Minimum>(x, y, out, layout, begin, end)
+}
+export function gate(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<Gate>(x, y, out, layout, begin, end)
+}
 
-@unmanaged class NegI { @inline f(x: v128): v128 { return i32x4.neg(x) } }
-@unmanaged class AbsI { @inline f(x: v128): v128 { return i32x4.abs(x) } }
-@unmanaged class SquareI { @inline f(x: v128): v128 { return i32x4.mul(x, x) } }
-@unmanaged class SignI {
+@unmanaged
+class NegI {
+  @inline f(x: v128): v128 {
+    return i32x4.neg(x)
+  }
+}
+@unmanaged
+class AbsI {
+  @inline f(x: v128): v128 {
+    return i32x4.abs(x)
+  }
+}
+@unmanaged
+class SquareI {
+  @inline f(x: v128): v128 {
+    return i32x4.mul(x, x)
+  }
+}
+@unmanaged
+class SignI {
   @inline f(x: v128): v128 {
     const zero = i32x4.splat(0)
     return i32x4.sub(i32x4.lt_s(x, zero), i32x4.gt_s(x, zero))
   }
 }
-@unmanaged class AddI { @inline f(x: v128, y: v128): v128 { return i32x4.add(x, y) } }
-@unmanaged class SubI { @inline f(x: v128, y: v128): v128 { return i32x4.sub(x, y) } }
-@unmanaged class MulI { @inline f(x: v128, y: v128): v128 { return i32x4.mul(x, y) } }
-@unmanaged class MaximumI { @inline f(x: v128, y: v128): v128 { return i32x4.max_s(x, y) } }
-@unmanaged class MinimumI { @inline f(x: v128, y: v128): v128 { return i32x4.min_s(x, y) } }
+@unmanaged
+class AddI {
+  @inline f(x: v128, y: v128): v128 {
+    return i32x4.add(x, y)
+  }
+}
+@unmanaged
+class SubI {
+  @inline f(x: v128, y: v128): v128 {
+    return i32x4.sub(x, y)
+  }
+}
+@unmanaged
+class MulI {
+  @inline f(x: v128, y: v128): v128 {
+    return i32x4.mul(x, y)
+  }
+}
+@unmanaged
+class MaximumI {
+  @inline f(x: v128, y: v128): v128 {
+    return i32x4.max_s(x, y)
+  }
+}
+@unmanaged
+class MinimumI {
+  @inline f(x: v128, y: v128): v128 {
+    return i32x4.min_s(x, y)
+  }
+}
 
-export function negI(x: usize, out: usize, begin: i32, end: i32): void { map1<NegI>(x, out, begin, end) }
-export function absI(x: usize, out: usize, begin: i32, end: i32): void { map1<AbsI>(x, out, begin, end) }
-export function squareI(x: usize, out: usize, begin: i32, end: i32): void { map1<SquareI>(x, out, begin, end) }
-export function signI(x: usize, out: usize, begin: i32, end: i32): void { map1<SignI>(x, out, begin, end) }
-export function addI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<AddI>(x, y, out, layout, begin, end) }
-export function subI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<SubI>(x, y, out, layout, begin, end) }
-export function mulI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<MulI>(x, y, out, layout, begin, end) }
-export function maximumI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<MaximumI>(x, y, out, layout, begin, end) }
-export function minimumI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void { map2<MinimumI>(x, y, out, layout, begin, end) }
+export function negI(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<NegI>(x, out, begin, end)
+}
+export function absI(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<AbsI>(x, out, begin, end)
+}
+export function squareI(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<SquareI>(x, out, begin, end)
+}
+export function signI(x: usize, out: usize, begin: i32, end: i32): void {
+  map1<SignI>(x, out, begin, end)
+}
+export function addI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<AddI>(x, y, out, layout, begin, end)
+}
+export function subI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<SubI>(x, y, out, layout, begin, end)
+}
+export function mulI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<MulI>(x, y, out, layout, begin, end)
+}
+export function maximumI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<MaximumI>(x, y, out, layout, begin, end)
+}
+export function minimumI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<MinimumI>(x, y, out, layout, begin, end)
+}

@@ -5,37 +5,77 @@
 const BLOCK: i32 = 512
 const COLUMN_BLOCK: i32 = 64
 
-@unmanaged class Sum {
-  @inline start(): v128 { return i32x4.splat(0) }
-  @inline f(a: v128, b: v128): v128 { return f32x4.add(a, b) }
+@unmanaged
+class Sum {
+  @inline start(): v128 {
+    return i32x4.splat(0)
+  }
+  @inline f(a: v128, b: v128): v128 {
+    return f32x4.add(a, b)
+  }
 }
-@unmanaged class Prod {
-  @inline start(): v128 { return f32x4.splat(1) }
-  @inline f(a: v128, b: v128): v128 { return f32x4.mul(a, b) }
+@unmanaged
+class Prod {
+  @inline start(): v128 {
+    return f32x4.splat(1)
+  }
+  @inline f(a: v128, b: v128): v128 {
+    return f32x4.mul(a, b)
+  }
 }
-@unmanaged class Max {
-  @inline start(): v128 { return f32x4.splat(-Infinity) }
-  @inline f(a: v128, b: v128): v128 { return f32x4.max(a, b) }
+@unmanaged
+class Max {
+  @inline start(): v128 {
+    return f32x4.splat(-Infinity)
+  }
+  @inline f(a: v128, b: v128): v128 {
+    return f32x4.max(a, b)
+  }
 }
-@unmanaged class Min {
-  @inline start(): v128 { return f32x4.splat(Infinity) }
-  @inline f(a: v128, b: v128): v128 { return f32x4.min(a, b) }
+@unmanaged
+class Min {
+  @inline start(): v128 {
+    return f32x4.splat(Infinity)
+  }
+  @inline f(a: v128, b: v128): v128 {
+    return f32x4.min(a, b)
+  }
 }
-@unmanaged class SumI {
-  @inline start(): v128 { return i32x4.splat(0) }
-  @inline f(a: v128, b: v128): v128 { return i32x4.add(a, b) }
+@unmanaged
+class SumI {
+  @inline start(): v128 {
+    return i32x4.splat(0)
+  }
+  @inline f(a: v128, b: v128): v128 {
+    return i32x4.add(a, b)
+  }
 }
-@unmanaged class ProdI {
-  @inline start(): v128 { return i32x4.splat(1) }
-  @inline f(a: v128, b: v128): v128 { return i32x4.mul(a, b) }
+@unmanaged
+class ProdI {
+  @inline start(): v128 {
+    return i32x4.splat(1)
+  }
+  @inline f(a: v128, b: v128): v128 {
+    return i32x4.mul(a, b)
+  }
 }
-@unmanaged class MaxI {
-  @inline start(): v128 { return i32x4.splat(i32.MIN_VALUE) }
-  @inline f(a: v128, b: v128): v128 { return i32x4.max_s(a, b) }
+@unmanaged
+class MaxI {
+  @inline start(): v128 {
+    return i32x4.splat(i32.MIN_VALUE)
+  }
+  @inline f(a: v128, b: v128): v128 {
+    return i32x4.max_s(a, b)
+  }
 }
-@unmanaged class MinI {
-  @inline start(): v128 { return i32x4.splat(i32.MAX_VALUE) }
-  @inline f(a: v128, b: v128): v128 { return i32x4.min_s(a, b) }
+@unmanaged
+class MinI {
+  @inline start(): v128 {
+    return i32x4.splat(i32.MAX_VALUE)
+  }
+  @inline f(a: v128, b: v128): v128 {
+    return i32x4.min_s(a, b)
+  }
 }
 
 /** Four partial results of n contiguous elements. */
@@ -101,14 +141,30 @@ function reduce<F>(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i3
   }
 }
 
-export function sum(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<Sum>(x, out, n, inner, begin, end) }
-export function prod(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<Prod>(x, out, n, inner, begin, end) }
-export function max(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<Max>(x, out, n, inner, begin, end) }
-export function min(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<Min>(x, out, n, inner, begin, end) }
-export function sumI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<SumI>(x, out, n, inner, begin, end) }
-export function prodI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<ProdI>(x, out, n, inner, begin, end) }
-export function maxI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<MaxI>(x, out, n, inner, begin, end) }
-export function minI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { reduce<MinI>(x, out, n, inner, begin, end) }
+export function sum(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  reduce<Sum>(x, out, n, inner, begin, end)
+}
+export function prod(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  reduce<Prod>(x, out, n, inner, begin, end)
+}
+export function max(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  reduce<Max>(x, out, n, inner, begin, end)
+}
+export function min(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  reduce<Min>(x, out, n, inner, begin, end)
+}
+export function sumI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  reduce<SumI>(x, out, n, inner, begin, end)
+}
+export function prodI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  reduce<ProdI>(x, out, n, inner, begin, end)
+}
+export function maxI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  reduce<MaxI>(x, out, n, inner, begin, end)
+}
+export function minI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  reduce<MinI>(x, out, n, inner, begin, end)
+}
 
 /** The first index of the largest (sign 1) or smallest (sign -1) element; the first NaN wins. */
 function arg<T>(x: usize, out: usize, n: i32, inner: i32, smallest: bool, begin: i32, end: i32): void {
@@ -129,7 +185,15 @@ function arg<T>(x: usize, out: usize, n: i32, inner: i32, smallest: bool, begin:
   }
 }
 
-export function argMax(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { arg<f32>(x, out, n, inner, false, begin, end) }
-export function argMin(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { arg<f32>(x, out, n, inner, true, begin, end) }
-export function argMaxI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { arg<i32>(x, out, n, inner, false, begin, end) }
-export function argMinI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void { arg<i32>(x, out, n, inner, true, begin, end) }
+export function argMax(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  arg<f32>(x, out, n, inner, false, begin, end)
+}
+export function argMin(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  arg<f32>(x, out, n, inner, true, begin, end)
+}
+export function argMaxI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  arg<i32>(x, out, n, inner, false, begin, end)
+}
+export function argMinI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
+  arg<i32>(x, out, n, inner, true, begin, end)
+}

@@ -30,7 +30,18 @@ async function compile(name, { features, base, limit }) {
     [
       ...['assembly/index.ts', '--outFile', `build/${name}.wasm`, '--bindings', 'raw', '--runtime', 'stub', '-O3', '--noAssert'],
       ...['--uncheckedBehavior', 'always', '--importMemory', '--noExportMemory', '--sharedMemory', '--zeroFilledMemory'],
-      ...['--initialMemory', '2', '--maximumMemory', '65535', '--memoryBase', String(base), '--enable', features, '--disableWarning', '235'],
+      ...[
+        '--initialMemory',
+        '2',
+        '--maximumMemory',
+        '65535',
+        '--memoryBase',
+        String(base),
+        '--enable',
+        features,
+        '--disableWarning',
+        '235',
+      ],
     ],
     { writeFile: (file, contents) => void files.set(file, contents) },
   )
@@ -72,7 +83,10 @@ function wrapperSource(declarations) {
 }
 
 function sources(folder) {
-  return readdirSync(folder, { recursive: true }).filter(file => file.endsWith('.ts')).sort().map(file => join(folder, file))
+  return readdirSync(folder, { recursive: true })
+    .filter(file => file.endsWith('.ts'))
+    .sort()
+    .map(file => join(folder, file))
 }
 
 function hash(files) {

@@ -19,18 +19,18 @@ export const widths = [8, 4]
  */
 const heights = [1, 2, 3, 4, { relaxed: 6, baseline: 5 }]
 
-const prefix = (ragged) => (ragged ? 'ragged' : 'tile')
+const prefix = ragged => (ragged ? 'ragged' : 'tile')
 
 /** Every tile: rows, vectors of four columns, and whether the last vector is cut. */
-export const tiles = [false, true].flatMap((ragged) =>
-  widths.flatMap((width) =>
+export const tiles = [false, true].flatMap(ragged =>
+  widths.flatMap(width =>
     heights
-      .flatMap((height) => (typeof height === 'number' ? [height] : [height.relaxed, height.baseline]))
-      .map((rows) => ({ rows, vectors: width / 4, ragged, name: `${prefix(ragged)}${rows}x${width}` })),
+      .flatMap(height => (typeof height === 'number' ? [height] : [height.relaxed, height.baseline]))
+      .map(rows => ({ rows, vectors: width / 4, ragged, name: `${prefix(ragged)}${rows}x${width}` })),
   ),
 )
 
-const range = (n) => Array.from({ length: n }, (_, i) => i)
+const range = n => Array.from({ length: n }, (_, i) => i)
 
 const parameters = [
   '  count: i32, a: usize, rowA: usize, stepA: usize, b: usize, stepB: usize, c: usize, rowC: usize,',
@@ -41,35 +41,35 @@ const names = 'count, a, rowA, stepA, b, stepB, c, rowC, steps, first, lanes'
 function tileSource({ rows, vectors, ragged, name }) {
   const R = range(rows)
   const V = range(vectors)
-  const each = (line) => R.flatMap((r) => V.map((v) => line(r, v)))
-  const cut = (v) => ragged && v === vectors - 1
+  const each = line => R.flatMap(r => V.map(v => line(r, v)))
+  const cut = v => ragged && v === vectors - 1
   const load = (p, v) => (cut(v) ? `Lanes.load(${p} + ${16 * v}, at1, at2, at3)` : `v128.load(${p}, ${16 * v})`)
   const store = (p, x, v) => (cut(v) ? `Lanes.store(${p} + ${16 * v}, ${x}, at1, at2, at3)` : `v128.store(${p}, ${x}, ${16 * v})`)
-  const pointers = R.map((r) => `      const p${r} = ${r === 0 ? 'c' : `p${r - 1} + rowC`}`)
+  const pointers = R.map(r => `      const p${r} = ${r === 0 ? 'c' : `p${r - 1} + rowC`}`)
   return [
     `export function ${name}(`,
     ...parameters,
     '): void {',
-    ...(ragged ? range(3).map((i) => `  const at${i + 1}: usize = lanes > ${i + 1} ? ${4 * (i + 1)} : 0`) : []),
+    ...(ragged ? range(3).map(i => `  const at${i + 1}: usize = lanes > ${i + 1} ? ${4 * (i + 1)} : 0`) : []),
     '  for (; count > 0; count--) {',
     ...each((r, v) => `    let c${r}${v} = f32x4.splat(0)`),
     '    if (!first) {',
     ...pointers,
     ...each((r, v) => `      c${r}${v} = ${load(`p${r}`, v)}`),
     '    }',
-    ...R.map((r) => `    let a${r} = ${r === 0 ? 'a' : `a${r - 1} + rowA`}`),
+    ...R.map(r => `    let a${r} = ${r === 0 ? 'a' : `a${r - 1} + rowA`}`),
     `    a = a${rows - 1} + rowA`,
     '    let bk = b',
     '    for (let k = steps; k > 0; k--) {',
-    ...V.map((v) => `      const b${v} = v128.load(bk, ${16 * v})`),
+    ...V.map(v => `      const b${v} = v128.load(bk, ${16 * v})`),
     '      bk += stepB',
-    ...R.flatMap((r) => [
+    ...R.flatMap(r => [
       `      const x${r} = v128.load32_splat(a${r})`,
       `      a${r} += stepA`,
-      ...V.map((v) => `      c${r}${v} = Arithmetic.multiplyAdd(x${r}, b${v}, c${r}${v})`),
+      ...V.map(v => `      c${r}${v} = Arithmetic.multiplyAdd(x${r}, b${v}, c${r}${v})`),
     ]),
     '    }',
-    ...R.flatMap((r) => [...V.map((v) => `    ${store('c', `c${r}${v}`, v)}`), '    c += rowC']),
+    ...R.flatMap(r => [...V.map(v => `    ${store('c', `c${r}${v}`, v)}`), '    c += rowC']),
     '  }',
     '}',
     '',
@@ -83,10 +83,10 @@ const tableSource = [
   ') => void',
   '',
   'const table: StaticArray<Tile> = [',
-  ...[false, true].flatMap((ragged) =>
-    widths.flatMap((width) => {
-      const name = (rows) => `${prefix(ragged)}${rows}x${width}`
-      return heights.map((height) =>
+  ...[false, true].flatMap(ragged =>
+    widths.flatMap(width => {
+      const name = rows => `${prefix(ragged)}${rows}x${width}`
+      return heights.map(height =>
         typeof height === 'number'
           ? `  ${name(height)},`
           : `  ASC_FEATURE_RELAXED_SIMD ? ${name(height.relaxed)} : ${name(height.baseline)},`,

@@ -13,8 +13,18 @@ class Rows {
 
   /** One panel by `rows` rows by `steps` of k, in tiles from top to bottom. Pointers and strides in bytes. */
   static run(
-    rows: i32, width: i32, a: usize, rowA: usize, stepA: usize, b: usize, stepB: usize, c: usize, rowC: usize,
-    steps: i32, first: bool, lanes: i32,
+    rows: i32,
+    width: i32,
+    a: usize,
+    rowA: usize,
+    stepA: usize,
+    b: usize,
+    stepB: usize,
+    c: usize,
+    rowC: usize,
+    steps: i32,
+    first: bool,
+    lanes: i32,
   ): void {
     let count = rows / tallest
     let rest = rows - count * tallest
@@ -50,7 +60,7 @@ class Rows {
       for (let i = 0, p = c; i < rows; i++, p += rowC) v128.store(p, f32x4.add(v128.load(p), addend))
     } else {
       for (let i = 0; i < rows; i++, c += rowC) {
-        for (let j: usize = 0, bytes = <usize>lanes << 2; j < bytes; j += 4) {
+        for (let j: usize = 0, bytes = (<usize>lanes) << 2; j < bytes; j += 4) {
           store<f32>(c + j, load<f32>(c + j) + load<f32>(bias + j))
         }
       }
@@ -76,15 +86,28 @@ const kBlock: i32 = 256
  * beyond A, B and the bias, writes its own part of C and nothing else.
  */
 export function gemm(
-  a: usize, rowA: i32, columnA: i32, batchA: i32, b: usize, rowB: i32, batchB: i32, c: usize, bias: usize,
-  M: i32, N: i32, K: i32, rows: i32, begin: i32, end: i32,
+  a: usize,
+  rowA: i32,
+  columnA: i32,
+  batchA: i32,
+  b: usize,
+  rowB: i32,
+  batchB: i32,
+  c: usize,
+  bias: usize,
+  M: i32,
+  N: i32,
+  K: i32,
+  rows: i32,
+  begin: i32,
+  end: i32,
 ): void {
   if (begin >= end) return
   const panels = Panel.count(N)
   const blocks = (M + rows - 1) / rows
-  const bytesA = <usize>rowA << 2
-  const stepA = <usize>columnA << 2
-  const rowC = <usize>N << 2
+  const bytesA = (<usize>rowA) << 2
+  const stepA = (<usize>columnA) << 2
+  const rowC = (<usize>N) << 2
   const rest = begin / panels
   let panel = begin - rest * panels
   let index = rest / blocks
@@ -94,8 +117,8 @@ export function gemm(
     const last = min(panels, panel + end - begin)
     const i = block * rows
     const height = min(rows, M - i)
-    const ai = a + (<usize>index * <usize>batchA << 2) + <usize>i * bytesA
-    const bi = b + (<usize>index * <usize>batchB << 2)
+    const ai = a + ((<usize>index * <usize>batchA) << 2) + <usize>i * bytesA
+    const bi = b + ((<usize>index * <usize>batchB) << 2)
     const ci = c + (<usize>index * <usize>M + <usize>i) * rowC
     let k = 0
     do {
@@ -106,8 +129,18 @@ export function gemm(
         const packed = rowB === 0
         const offset = packed ? <usize>j * <usize>K + <usize>k * <usize>width : <usize>k * <usize>rowB + <usize>j
         Rows.run(
-          height, width, ai + <usize>k * stepA, bytesA, stepA, bi + (offset << 2), <usize>(packed ? width : rowB) << 2,
-          ci + (<usize>j << 2), rowC, steps, k === 0, min(4, N - j - width + 4),
+          height,
+          width,
+          ai + <usize>k * stepA,
+          bytesA,
+          stepA,
+          bi + (offset << 2),
+          (<usize>(packed ? width : rowB)) << 2,
+          ci + ((<usize>j) << 2),
+          rowC,
+          steps,
+          k === 0,
+          min(4, N - j - width + 4),
         )
       }
       k += steps
@@ -116,7 +149,7 @@ export function gemm(
       for (let p = panel; p < last; p++) {
         const j = p << 3
         const width = Panel.width(N - j)
-        Rows.addBias(height, width, ci + (<usize>j << 2), rowC, bias + (<usize>j << 2), min(4, N - j - width + 4))
+        Rows.addBias(height, width, ci + ((<usize>j) << 2), rowC, bias + ((<usize>j) << 2), min(4, N - j - width + 4))
       }
     }
     begin += last - panel

@@ -102,18 +102,26 @@ class Pack {
  * Strides are in elements; writes K * (N rounded up to 4) floats a matrix at `out`.
  */
 export function gemmPackB(
-  b: usize, rowStride: i32, columnStride: i32, batchStride: i32, N: i32, K: i32, out: usize, begin: i32, end: i32,
+  b: usize,
+  rowStride: i32,
+  columnStride: i32,
+  batchStride: i32,
+  N: i32,
+  K: i32,
+  out: usize,
+  begin: i32,
+  end: i32,
 ): void {
   const panels = Panel.count(N)
-  const row = <usize>rowStride << 2
-  const column = <usize>columnStride << 2
+  const row = (<usize>rowStride) << 2
+  const column = (<usize>columnStride) << 2
   const matrix = (<usize>K * <usize>((N + 3) & ~3)) << 2
   while (begin < end) {
     const index = begin / panels
     const first = begin - index * panels
     const last = min(panels, first + end - begin)
     begin += last - first
-    const from = b + (<usize>index * <usize>batchStride << 2)
+    const from = b + ((<usize>index * <usize>batchStride) << 2)
     const to = out + <usize>index * matrix
     if (columnStride === 1) {
       // Eight rows at a time over all panels: a row's cache line serves the next panel too.
@@ -123,7 +131,11 @@ export function gemmPackB(
           const j = p << 3
           const width = Panel.width(N - j)
           Pack.copy(
-            from + <usize>k * row + (<usize>j << 2), row, min(N - j, width), width, rows,
+            from + <usize>k * row + ((<usize>j) << 2),
+            row,
+            min(N - j, width),
+            width,
+            rows,
             to + ((<usize>j * <usize>K + <usize>k * <usize>width) << 2),
           )
         }
@@ -136,7 +148,7 @@ export function gemmPackB(
           const columns = N - j - q
           const source = from + <usize>(j + q) * column
           const target = to + ((<usize>j * <usize>K + <usize>q) << 2)
-          const step = <usize>width << 2
+          const step = (<usize>width) << 2
           if (rowStride === 1) {
             Pack.transpose4(source, column, columns, K, target, step)
           } else {
@@ -155,11 +167,19 @@ export function gemmPackB(
  * matrix M * outStride. A unit is 16 rows of one matrix: units are batch * ceil(M / 16).
  */
 export function gemmPackA(
-  a: usize, columnStride: i32, batchStride: i32, M: i32, K: i32, out: usize, outStride: i32, begin: i32, end: i32,
+  a: usize,
+  columnStride: i32,
+  batchStride: i32,
+  M: i32,
+  K: i32,
+  out: usize,
+  outStride: i32,
+  begin: i32,
+  end: i32,
 ): void {
   const blocks = (M + 15) >> 4
-  const column = <usize>columnStride << 2
-  const step = <usize>outStride << 2
+  const column = (<usize>columnStride) << 2
+  const step = (<usize>outStride) << 2
   for (; begin < end; begin++) {
     const index = begin / blocks
     const i = (begin - index * blocks) << 4
@@ -168,11 +188,11 @@ export function gemmPackA(
     const to = out + (<usize>index * <usize>M + <usize>i) * step
     let k = 0
     for (; k + 4 <= K; k += 4) {
-      Pack.transpose4(from + <usize>k * column, column, 4, rows, to + (<usize>k << 2), step)
+      Pack.transpose4(from + <usize>k * column, column, 4, rows, to + ((<usize>k) << 2), step)
     }
     for (; k < K; k++) {
       for (let r = 0; r < rows; r++) {
-        store<f32>(to + <usize>r * step + (<usize>k << 2), load<f32>(from + <usize>k * column + (<usize>r << 2)))
+        store<f32>(to + <usize>r * step + ((<usize>k) << 2), load<f32>(from + <usize>k * column + ((<usize>r) << 2)))
       }
     }
   }

@@ -43,7 +43,10 @@ const BITS: usize = memory.data<u32>([0xfffff000])
 const TRUNCATE: usize = 0
 
 export class Erf {
-  /** erf(x) = 1 - exp(u), u = log(erfc |x|) = -|x| + |x| U(|x|), with the sign of x; |x| >= 3.93 gives one. */
+  /**
+   * erf(x) = 1 - exp(u), u = log(erfc |x|) = -|x| + |x| U(|x|), with the sign of x; |x| >= 3.93 gives one.
+   * Error at most 2.2 ulp, relaxed 2.1.
+   */
   @inline static erf(x: v128): v128 {
     const sign = v128.load32_splat(TABLE, SIGN)
     const a = Vector.atMost(v128.andnot(x, sign), v128.load32_splat(TABLE, SATURATED))
@@ -60,7 +63,10 @@ export class Erf {
     return v128.or(v128.andnot(m, sign), v128.and(x, sign))
   }
 
-  /** exp(-x^2 / 2), the square taken in two parts, since an error in it would grow with x^2. Gradual underflow. */
+  /**
+   * exp(-x^2 / 2), the square taken in two parts, since an error in it would grow with x^2. Gradual underflow.
+   * Error at most 1.3 ulp in both variants.
+   */
   @inline static gaussian(x: v128): v128 {
     const a = Erf.magnitude(x)
     const minusHalf = v128.load32_splat(TABLE, MINUS_HALF)
@@ -72,7 +78,10 @@ export class Erf {
     return Exp.scale(Exp.polynomial(r), rounded)
   }
 
-  /** Phi(x) = (1 + erf(x / sqrt(2))) / 2, the distribution function of the standard normal. */
+  /**
+   * Phi(x) = (1 + erf(x / sqrt(2))) / 2, the distribution function of the standard normal.
+   * Error at most 4.5 ulp in both variants, down to x = -12.9, where denormals begin.
+   */
   @inline static normal(x: v128): v128 {
     return Erf.normalFrom(x, Erf.gaussian(x))
   }
@@ -92,13 +101,16 @@ export class Erf {
     return Vector.select(i32x4.shr_s(x, 31), tail, f32x4.sub(v128.load32_splat(TABLE, ONE), tail))
   }
 
-  /** x Phi(x). */
+  /** x Phi(x). Error at most 5.2 ulp in both variants for x >= -12.9. */
   @inline static gelu(x: v128): v128 {
     // Below the bound Phi is zero, and -Infinity must not meet it.
     return f32x4.mul(Vector.atLeast(x, v128.load32_splat(TABLE, LOWEST)), Erf.normal(x))
   }
 
-  /** The derivative of x Phi(x): Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi). */
+  /**
+   * The derivative of x Phi(x): Phi(x) + x exp(-x^2 / 2) / sqrt(2 pi).
+   * Error at most 1.8e-7 in absolute terms in both variants; it has a zero at -0.75.
+   */
   @inline static geluDerivative(x: v128): v128 {
     const highest = v128.load32_splat(TABLE, HIGHEST)
     const bounded = Vector.atLeast(Vector.atMost(x, highest), v128.load32_splat(TABLE, LOWEST))

@@ -29,7 +29,7 @@ const SIGN: usize = 68
 
 /** exp(x) = 2^n exp(r), n = round(x / ln 2), |r| <= ln(2) / 2, and what follows from it. */
 export class Exp {
-  /** exp(x). Gradual underflow, overflow to infinity. */
+  /** exp(x). Gradual underflow, overflow to infinity. Error at most 1.1 ulp in both variants. */
   @inline static exp(x: v128): v128 {
     return Exp.notHigh(Vector.atMost(x, v128.load32_splat(TABLE, HIGHEST)))
   }
@@ -41,7 +41,7 @@ export class Exp {
     return Exp.scale(Exp.polynomial(Exp.remainder(bounded, rounded)), rounded)
   }
 
-  /** exp(x) - 1. */
+  /** exp(x) - 1. Error at most 1.7 ulp, relaxed 1.6. */
   @inline static expm1(x: v128): v128 {
     const bounded = Vector.atLeast(Vector.atMost(x, v128.load32_splat(TABLE, HIGHEST)), v128.load32_splat(TABLE, LOWEST_MINUS_ONE))
     const rounded = Exp.round(bounded)
@@ -55,7 +55,10 @@ export class Exp {
     return v128.or(y, v128.and(x, v128.load32_splat(TABLE, SIGN)))
   }
 
-  /** 1 / (1 + exp(-x)), as exp(x) / (1 + exp(x)) for negative x: accurate in the far tail, gradual underflow. */
+  /**
+   * 1 / (1 + exp(-x)), as exp(x) / (1 + exp(x)) for negative x: accurate in the far tail, gradual underflow.
+   * Error at most 2.4 ulp in both variants.
+   */
   @inline static sigmoid(x: v128): v128 {
     const one = v128.load32_splat(TABLE, ONE)
     const e = Exp.notHigh(v128.or(x, v128.load32_splat(TABLE, SIGN)))

@@ -1,4 +1,8 @@
-/** Arithmetic on f32x4 and f64x2 that the functions of this directory share. */
+/**
+ * Arithmetic on f32x4 and f64x2 that the functions of this directory share. The errors they state were measured against
+ * float64 over 10^8 floats of all exponents (pow: 2 * 10^7 pairs), with the baseline and with fused multiply-add.
+ * Underflow is gradual, odd functions keep the sign of zero, and a lane never depends on its neighbours.
+ */
 export class Vector {
   /** a * b + c, with one rounding where the variant has fused multiply-add, with two in the baseline. */
   @inline static fma(a: v128, b: v128, c: v128): v128 {

@@ -33,14 +33,14 @@ function mlp({ Adam, Chain, Dense, identity, logitCrossEntropy, params, relu, te
     step: () => {
       last = trainStep(loss, ps, batches[count++ % 2], optimizer)
     },
-    value: () => (typeof last === 'number' ? last : last.item()),
+    value: () => last,
   }
 }
 
 function gemm({ matmul, scope, tensor }, { transposeA, transposeB }, data) {
   const a = tensor(data.a.data, data.a.shape)
   const b = tensor(data.b.data, data.b.shape)
-  const product = () => matmul(a, b, { transposeA, transposeB })
+  const product = () => matmul(a, b, { transposeLeft: transposeA, transposeRight: transposeB })
   return {
     step: () => {
       scope(() => {

@@ -1,5 +1,5 @@
-import { isTensor, checkTensor, type Entry } from '../tape/operation.ts'
-import { record, unrecorded, isRecording } from '../tape/level.ts'
+import { isRecording, record, unrecorded } from '../tape/level.ts'
+import { checkTensor, type Entry, isTensor } from '../tape/operation.ts'
 import { zerosLike } from '../tensor/create.ts'
 import { share, type Tensor } from '../tensor/tensor.ts'
 

@@ -85,7 +85,8 @@ interface Subject {
 function subject(operation: string, args: readonly unknown[]): Subject {
   const [first] = args
   if (first instanceof Params) {
-    if (args.length > 1) throw new TypeError(`${operation}: a Params stands alone: ${args.length} arguments came. Write ${operation}(() => loss, ps).`)
+    if (args.length > 1)
+      throw new TypeError(`${operation}: a Params stands alone: ${args.length} arguments came. Write ${operation}(() => loss, ps).`)
     return {
       args: [],
       mark: level => {
@@ -126,7 +127,12 @@ function mark(operation: string, level: Level, tensor: Tensor): void {
   if (tensor.dtype === 'float32' && !tensor.frozen) track(level, tensor)
 }
 
-function differentiate(operation: string, f: (...args: never[]) => unknown, args: readonly unknown[], keepValue: boolean): { value: unknown; gradient: Grads | unknown[] } {
+function differentiate(
+  operation: string,
+  f: (...args: never[]) => unknown,
+  args: readonly unknown[],
+  keepValue: boolean,
+): { value: unknown; gradient: Grads | unknown[] } {
   freeSpent()
   const start = enter()
   let survivors: Iterable<Tensor> | undefined
@@ -236,7 +242,10 @@ const forgotten = new FinalizationRegistry<Tape>(tape => tape.dispose())
  * const [gx] = back(onesLike(y))
  */
 export function pullback(f: () => Tensor, params: Params): [Tensor, Back<Grads>]
-export function pullback<Args extends readonly unknown[]>(f: (...args: Seen<Args>) => Tensor, ...args: Args): [Tensor, Back<GradientsOf<Args>>]
+export function pullback<Args extends readonly unknown[]>(
+  f: (...args: Seen<Args>) => Tensor,
+  ...args: Args
+): [Tensor, Back<GradientsOf<Args>>]
 export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): [Tensor, Back<unknown>] {
   freeSpent()
   const start = enter()
@@ -267,14 +276,22 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
   if (output) level.nodeOf.set(handle, output)
   const tape = new Tape(level)
   const back = (cotangent?: Tensor): unknown => {
-    if (tape.released) throw new ReleasedError({ operation: 'back', problem: 'its tape has been released', wayOut: 'Call pullback again, or return back from the scope.' })
+    if (tape.released)
+      throw new ReleasedError({
+        operation: 'back',
+        problem: 'its tape has been released',
+        wayOut: 'Call pullback again, or return back from the scope.',
+      })
     const start = enter()
     let survivors: Iterable<Tensor> | undefined
     try {
       const seed = cotangent ?? full(shape, 1)
       checkTensor('back', seed)
       if (!sameShape(seed.shape, shape)) {
-        throw new ShapeError({ operation: 'back', problem: 'the cotangent must have the shape of the result', came: `${show(seed.shape)} for ${show(shape)}` }, [seed.shape, shape])
+        throw new ShapeError(
+          { operation: 'back', problem: 'the cotangent must have the shape of the result', came: `${show(seed.shape)} for ${show(shape)}` },
+          [seed.shape, shape],
+        )
       }
       backward(level, handle, seed.cast('float32'), true)
       const gradients = of.collect(tensor => takeCotangent(level, tensor))

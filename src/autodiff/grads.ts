@@ -16,7 +16,9 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
   /** The gradient of a parameter; undefined where it took no part in the loss. Throws RangeError for a tensor that was not asked for. */
   get(parameter: Tensor): Tensor | undefined {
     if (!this.params.has(parameter)) {
-      throw new RangeError('Grads: the tensor is not among the parameters that were differentiated. Pass it to params(...) before the gradient is taken.')
+      throw new RangeError(
+        'Grads: the tensor is not among the parameters that were differentiated. Pass it to params(...) before the gradient is taken.',
+      )
     }
     return this.gradientOf.get(parameter)
   }

@@ -1,8 +1,8 @@
 import { ShapeError } from '../errors.ts'
 import { gather } from '../ops/indexing.ts'
+import { tensor } from '../tensor/create.ts'
 import { keyed, permutation, type Randomness } from '../tensor/random.ts'
 import { show } from '../tensor/shape.ts'
-import { tensor } from '../tensor/create.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
 
@@ -37,12 +37,18 @@ export function countObservations(operation: string, data: Data): number {
   if (Array.isArray(data) && !isColumns(data)) return data.length
   const tensors = data instanceof Tensor ? [data] : (Object.values(data) as Tensor[])
   for (const each of tensors) {
-    if (!(each instanceof Tensor)) throw new TypeError(`${operation}: data is a tensor, or a list or record of tensors: a record with ${typeof each} came.`)
+    if (!(each instanceof Tensor))
+      throw new TypeError(`${operation}: data is a tensor, or a list or record of tensors: a record with ${typeof each} came.`)
     each.check(operation)
     if (each.rank === 0) throw new ShapeError({ operation, problem: 'a scalar has no observations', came: show(each.shape) }, [each.shape])
     if (each.shape[0] === tensors[0].shape[0]) continue
     throw new ShapeError(
-      { operation, problem: 'the tensors hold different numbers of observations', came: tensors.map(one => show(one.shape)).join(' and '), wayOut: 'Axis 0 counts observations.' },
+      {
+        operation,
+        problem: 'the tensors hold different numbers of observations',
+        came: tensors.map(one => show(one.shape)).join(' and '),
+        wayOut: 'Axis 0 counts observations.',
+      },
       tensors.map(one => one.shape),
     )
   }
@@ -84,7 +90,8 @@ export class DataLoader<D extends Data, B = BatchOf<D>> implements Iterable<B> {
 
   constructor(data: D, options: LoaderOptions<D, B> = {}) {
     const { batchSize = 1, partial = true, seed } = options
-    if (!Number.isInteger(batchSize) || batchSize < 1) throw new RangeError(`DataLoader: a batch size is a whole number from 1: ${batchSize}.`)
+    if (!Number.isInteger(batchSize) || batchSize < 1)
+      throw new RangeError(`DataLoader: a batch size is a whole number from 1: ${batchSize}.`)
     for (const name in options) {
       if (!['batchSize', 'shuffle', 'partial', 'seed', 'collate'].includes(name)) {
         throw new TypeError(`DataLoader: there is no option '${name}'. There are batchSize, shuffle, partial, seed and collate.`)

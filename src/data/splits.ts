@@ -44,7 +44,11 @@ export function splitObs<D extends Data>(data: D, { at, shuffle = false, seed, s
 }
 
 /** k pairs `[train, validation]`: each observation is in one validation part. Throws RangeError unless 2 <= k <= n. */
-export function kFolds<D extends Data>(data: D, k = 5, { shuffle = false, seed }: { readonly shuffle?: boolean; readonly seed?: number } = {}): [train: BatchOf<D>, validation: BatchOf<D>][] {
+export function kFolds<D extends Data>(
+  data: D,
+  k = 5,
+  { shuffle = false, seed }: { readonly shuffle?: boolean; readonly seed?: number } = {},
+): [train: BatchOf<D>, validation: BatchOf<D>][] {
   const n = countObservations('kFolds', data)
   if (!Number.isInteger(k) || k < 2 || k > n) throw new RangeError(`kFolds: k lies between 2 and the number of observations: ${k} of ${n}.`)
   const order = shuffle ? permutation(n, seed === undefined ? undefined : keyed(seed)) : Int32Array.from({ length: n }, (_, i) => i)

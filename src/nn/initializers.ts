@@ -24,7 +24,10 @@ export function fans(shape: Shape): [inputs: number, outputs: number] {
   return [shape[1] * kernel, shape[0] * kernel]
 }
 
-function scaled(defaultGain: number, make: (shape: Shape, gain: number, inputs: number, outputs: number) => Tensor): ConfigurableInitializer {
+function scaled(
+  defaultGain: number,
+  make: (shape: Shape, gain: number, inputs: number, outputs: number) => Tensor,
+): ConfigurableInitializer {
   const initialize = (first: Shape | GainOptions): Tensor | Initializer => {
     if (!isShape(first)) return shape => make(shape, first.gain ?? defaultGain, ...fans(shape))
     return make(first, defaultGain, ...fans(first))

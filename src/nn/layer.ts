@@ -1,7 +1,7 @@
 import { FluxtapeError } from '../errors.ts'
-import { enter, inScope, leave } from '../tensor/scope.ts'
-import { TRAINABLE, ownedIn } from '../tensor/walk.ts'
 import { CLONE } from '../params/clone.ts'
+import { enter, inScope, leave } from '../tensor/scope.ts'
+import { ownedIn, TRAINABLE } from '../tensor/walk.ts'
 import { LABEL } from './label.ts'
 import { draw } from './print.ts'
 
@@ -34,7 +34,8 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
   options: LayerOptions<Fields> = {},
 ): Layer<Fields, Inputs, Output> {
   const taken = Object.keys(fields).find(key => RESERVED.includes(key))
-  if (taken !== undefined) throw new TypeError(`layer: a field cannot be named '${taken}': every function has it. Choose another name in ${name}.`)
+  if (taken !== undefined)
+    throw new TypeError(`layer: a field cannot be named '${taken}': every function has it. Choose another name in ${name}.`)
   const { trainable, label = name } = options
   const unknown = trainable?.find(key => !(key in fields))
   if (unknown !== undefined) throw new TypeError(`layer: trainable names a field that ${name} does not have: '${unknown}'.`)

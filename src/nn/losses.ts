@@ -1,7 +1,23 @@
 import { ShapeError } from '../errors.ts'
 import { asIndices, gather, takeAlong } from '../ops/indexing.ts'
 import { expandDims, reshape, sum } from '../ops/movement.ts'
-import { abs, add, cast, div, equal, isFinite, log, logicalAnd, logicalNot, mul, neg, softplus, square, sub, where } from '../ops/pointwise.ts'
+import {
+  abs,
+  add,
+  cast,
+  div,
+  equal,
+  isFinite,
+  log,
+  logicalAnd,
+  logicalNot,
+  mul,
+  neg,
+  softplus,
+  square,
+  sub,
+  where,
+} from '../ops/pointwise.ts'
 import { mean } from '../ops/reduce.ts'
 import { logSoftmax } from '../ops/softmax.ts'
 import { checkTensor } from '../tape/operation.ts'
@@ -63,7 +79,11 @@ export function mse(prediction: Tensor, target: Target, { agg = mean }: LossOpti
  * Targets are integer classes (ŷ's shape without the class axis), or one-hot or soft (ŷ's shape). `eps` is 1.19e-7. Throws ShapeError for
  * other shapes, RangeError for what is no class.
  */
-export function crossEntropy(prediction: Tensor, target: Tensor, { eps = EPSILON, ...options }: ClassLossOptions & { readonly eps?: number } = {}): Tensor {
+export function crossEntropy(
+  prediction: Tensor,
+  target: Tensor,
+  { eps = EPSILON, ...options }: ClassLossOptions & { readonly eps?: number } = {},
+): Tensor {
   checkTensor('crossEntropy', prediction)
   return ofClasses('crossEntropy', log(add(prediction, eps)), target, options)
 }
@@ -78,7 +98,12 @@ export function logitCrossEntropy(logits: Tensor, target: Tensor, options: Class
 }
 
 /** The cross-entropy from the logarithms of the probabilities. */
-function ofClasses(name: string, logarithms: Tensor, target: Tensor, { axis = -1, agg = mean, weight, ignoreIndex }: ClassLossOptions): Tensor {
+function ofClasses(
+  name: string,
+  logarithms: Tensor,
+  target: Tensor,
+  { axis = -1, agg = mean, weight, ignoreIndex }: ClassLossOptions,
+): Tensor {
   checkTensor(name, target)
   const at = resolveAxis(name, axis, logarithms.shape)
   const classes = logarithms.shape[at]
@@ -103,7 +128,13 @@ function ofClasses(name: string, logarithms: Tensor, target: Tensor, { axis = -1
   return div(sum(weighted), where(equal(total, 0), 1, total))
 }
 
-function ofDistributions(logarithms: Tensor, target: Tensor, axis: number, agg: (losses: Tensor) => Tensor, weight: Tensor | undefined): Tensor {
+function ofDistributions(
+  logarithms: Tensor,
+  target: Tensor,
+  axis: number,
+  agg: (losses: Tensor) => Tensor,
+  weight: Tensor | undefined,
+): Tensor {
   const nothing = logicalAnd(equal(target, 0), logicalNot(isFinite(logarithms)))
   const terms = mul(target, where(nothing, 0, logarithms))
   const shape = logarithms.shape.map((size, i) => (i === axis ? size : 1))
@@ -133,7 +164,11 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
  * The binary cross-entropy of logits ŷ: (1 - y) ŷ - log σ(ŷ), without overflow; the mean over all elements. `posWeight` (a number or a tensor
  * that broadcasts) is a factor of the positive term. Throws ShapeError for different shapes.
  */
-export function logitBinaryCrossEntropy(logits: Tensor, target: Target, { agg = mean, posWeight }: LossOptions & { readonly posWeight?: Tensor | number } = {}): Tensor {
+export function logitBinaryCrossEntropy(
+  logits: Tensor,
+  target: Target,
+  { agg = mean, posWeight }: LossOptions & { readonly posWeight?: Tensor | number } = {},
+): Tensor {
   matched('logitBinaryCrossEntropy', logits, target)
   const y = typeof target === 'number' ? full([], target) : cast(target, 'float32')
   const positive = softplus(neg(cast(logits, 'float32')))

@@ -12,9 +12,13 @@ import type { Tensor } from '../tensor/tensor.ts'
 export function assign(x: Tensor, y: Tensor): Tensor {
   checkTensor('assign', x)
   checkTensor('assign', y)
-  if (isRecording()) throw new TypeError('assign: a gradient is being taken, and it could not see the change. Compute a new tensor instead.')
+  if (isRecording())
+    throw new TypeError('assign: a gradient is being taken, and it could not see the change. Compute a new tensor instead.')
   if (!sameShape(x.shape, y.shape)) {
-    throw new ShapeError({ operation: 'assign', problem: 'shapes differ', came: `${show(y.shape)} into ${show(x.shape)}` }, [x.shape, y.shape])
+    throw new ShapeError({ operation: 'assign', problem: 'shapes differ', came: `${show(y.shape)} into ${show(x.shape)}` }, [
+      x.shape,
+      y.shape,
+    ])
   }
   if (x.storage === y.storage) return x
   x.startWrite()

@@ -168,7 +168,12 @@ function common(name: string, dtypes: readonly DType[], number: number | undefin
   const type = dtypes.reduce<DType>(promote, 'int32') as 'float32' | 'int32'
   if (number === undefined || type === 'float32' || isInt32(number)) return type
   throw new DTypeError(
-    { operation: name, problem: `a number takes the tensor's dtype, and is not whole`, came: `${dtypes[0]} and ${number}`, wayOut: "Write x.cast('float32') first." },
+    {
+      operation: name,
+      problem: `a number takes the tensor's dtype, and is not whole`,
+      came: `${dtypes[0]} and ${number}`,
+      wayOut: "Write x.cast('float32') first.",
+    },
     dtypes,
   )
 }

@@ -1,8 +1,8 @@
 import { DTypeError, ShapeError } from '../errors.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
+import { tensor } from '../tensor/create.ts'
 import { bytesOf, type DType, promote } from '../tensor/dtype.ts'
 import { resolveAxis, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
-import { tensor } from '../tensor/create.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
@@ -18,7 +18,9 @@ function checked(operation: string, indices: Tensor, size: number, run: (status:
   run(SCRATCH.status)
   const place = i32[word] - 1
   if (place >= 0) {
-    throw new RangeError(`${operation}: index ${indices.view()[place]} at place ${place} is out of range: indices go from 0 to ${size - 1}.`)
+    throw new RangeError(
+      `${operation}: index ${indices.view()[place]} at place ${place} is out of range: indices go from 0 to ${size - 1}.`,
+    )
   }
 }
 
@@ -28,7 +30,10 @@ export function asIndices(operation: string, indices: Tensor | number | readonly
   checkTensor(operation, given)
   if (given.dtype === 'int32') return given
   if (given.dtype === 'bool') {
-    throw new DTypeError({ operation, problem: 'indices cannot be bool', came: show(given.shape), wayOut: 'Use where, or cast them to int32.' }, ['bool'])
+    throw new DTypeError(
+      { operation, problem: 'indices cannot be bool', came: show(given.shape), wayOut: 'Use where, or cast them to int32.' },
+      ['bool'],
+    )
   }
   const whole = cast(given, 'int32')
   if (given.dtype === 'float32') {
@@ -75,7 +80,16 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
     const [outer, inner] = around(y.shape, axis)
     const size = y.shape[axis]
     checked('scatterAdd', indices, size, status =>
-      (y.dtype === 'int32' ? kernels.scatterAddI : kernels.scatterAdd)(y.pointer, indices.pointer, updates.pointer, size, indices.size, inner, status, outer),
+      (y.dtype === 'int32' ? kernels.scatterAddI : kernels.scatterAdd)(
+        y.pointer,
+        indices.pointer,
+        updates.pointer,
+        size,
+        indices.size,
+        inner,
+        status,
+        outer,
+      ),
     )
   },
   save: (_, [indices]) => ({ indices }),
@@ -138,7 +152,11 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   const at = resolveAxis('takeAlong', axis, x.shape)
   if (places.rank !== x.rank || x.shape.some((size, i) => i !== at && size !== places.shape[i])) {
     throw new ShapeError(
-      { operation: 'takeAlong', problem: `x and indices differ on another axis than ${at}`, came: `${show(x.shape)} and ${show(places.shape)}` },
+      {
+        operation: 'takeAlong',
+        problem: `x and indices differ on another axis than ${at}`,
+        came: `${show(x.shape)} and ${show(places.shape)}`,
+      },
       [x.shape, places.shape],
     )
   }

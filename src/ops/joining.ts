@@ -169,7 +169,11 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   checkList('stack', tensors)
   const [{ shape }] = tensors
   const odd = tensors.find(each => show(each.shape) !== show(shape))
-  if (odd) throw new ShapeError({ operation: 'stack', problem: 'shapes differ', came: `${show(shape)} and ${show(odd.shape)}` }, [shape, odd.shape])
+  if (odd)
+    throw new ShapeError({ operation: 'stack', problem: 'shapes differ', came: `${show(shape)} and ${show(odd.shape)}` }, [
+      shape,
+      odd.shape,
+    ])
   const at = resolveAxis('stack', axis, [...shape, 1])
   return concat(
     tensors.map(each => expandDims(each, at)),
@@ -184,7 +188,12 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
   if (sizes.some(size => !Number.isInteger(size) || size < 0) || sizes.reduce((sum, size) => sum + size, 0) !== x.shape[at]) {
     const came = typeof parts === 'number' ? `${parts} parts` : show(parts)
     throw new ShapeError(
-      { operation: 'split', problem: `axis ${at} does not divide so`, came: `${show(x.shape)} into ${came}`, wayOut: 'chunk makes the last part shorter.' },
+      {
+        operation: 'split',
+        problem: `axis ${at} does not divide so`,
+        came: `${show(x.shape)} into ${came}`,
+        wayOut: 'chunk makes the last part shorter.',
+      },
       [x.shape],
     )
   }

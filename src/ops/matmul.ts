@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
-import { Storage } from '../tensor/storage.ts'
 import { broadcastShapes, type Shape, show, sizeOf } from '../tensor/shape.ts'
+import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type MatrixStrides, planGemm } from '../wasm/gemm-plan.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
@@ -78,10 +78,8 @@ const runMatmul = operation<Flags, { a: Tensor; b: Tensor }>({
   },
   save: (_, [a, b]) => ({ a, b }),
   pullback: [
-    (g, { a, b }, { left, right }) =>
-      sumTo(left ? product(b, g, right, true) : product(g, b, false, !right), a.shape),
-    (g, { a, b }, { left, right }) =>
-      sumTo(right ? product(g, a, true, left) : product(a, g, !left, false), b.shape),
+    (g, { a, b }, { left, right }) => sumTo(left ? product(b, g, right, true) : product(g, b, false, !right), a.shape),
+    (g, { a, b }, { left, right }) => sumTo(right ? product(g, a, true, left) : product(a, g, !left, false), b.shape),
   ],
 })
 
@@ -116,10 +114,10 @@ export function matmul(a: Tensor, b: Tensor, { transposeLeft = false, transposeR
   checkTensor('matmul', a)
   checkTensor('matmul', b)
   if (a.rank === 0 || b.rank === 0) {
-    throw new ShapeError({ operation: 'matmul', problem: 'a scalar is no matrix', came: `${show(a.shape)} x ${show(b.shape)}`, wayOut: 'Use mul.' }, [
-      a.shape,
-      b.shape,
-    ])
+    throw new ShapeError(
+      { operation: 'matmul', problem: 'a scalar is no matrix', came: `${show(a.shape)} x ${show(b.shape)}`, wayOut: 'Use mul.' },
+      [a.shape, b.shape],
+    )
   }
   if (a.rank > 1 && b.rank > 1) return product(a, b, transposeLeft, transposeRight)
   const row = a.rank === 1 ? reshape(a, [1, a.size]) : a
@@ -169,8 +167,8 @@ function inequal(a: Shape, b: Shape, left: boolean, right: boolean): ShapeError 
       : a.length > 1 && b.length > 1 && a[a.length - 1] === b[b.length - 1] && !left && !right
         ? 'Transpose the right operand to contract the last axes.'
         : 'The last axis of the left operand must be as long as the last but one of the right.'
-  return new ShapeError(
-    { operation: 'matmul', problem: 'inner dimensions differ', came: `${text(a, left)} x ${text(b, right)}`, wayOut },
-    [a, b],
-  )
+  return new ShapeError({ operation: 'matmul', problem: 'inner dimensions differ', came: `${text(a, left)} x ${text(b, right)}`, wayOut }, [
+    a,
+    b,
+  ])
 }

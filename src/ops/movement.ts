@@ -1,10 +1,22 @@
 import { ShapeError } from '../errors.ts'
+import { trackedAlias } from '../tape/level.ts'
 import { operation } from '../tape/operation.ts'
 import { bytesOf, type DType } from '../tensor/dtype.ts'
-import { type Axis, broadcastSteps, checkShape, resolveAxes, resolveAxis, type Shape, sameShape, show, sizeOf, stepsOf, writeLayout } from '../tensor/shape.ts'
 import { own } from '../tensor/scope.ts'
+import {
+  type Axis,
+  broadcastSteps,
+  checkShape,
+  resolveAxes,
+  resolveAxis,
+  type Shape,
+  sameShape,
+  show,
+  sizeOf,
+  stepsOf,
+  writeLayout,
+} from '../tensor/shape.ts'
 import { share, Tensor } from '../tensor/tensor.ts'
-import { trackedAlias } from '../tape/level.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { reduceAxes, reducedShape } from './reduction.ts'
 
@@ -12,7 +24,16 @@ import { reduceAxes, reducedShape } from './reduction.ts'
 const asIs = ([dtype]: readonly DType[]) => ({ output: dtype })
 
 /** Copies elements between two layouts over `shape`; steps and offsets in elements. */
-export function copyElements(name: string, shape: Shape, x: Tensor, xSteps: Shape, xAt: number, y: Tensor, ySteps: Shape, yAt: number): void {
+export function copyElements(
+  name: string,
+  shape: Shape,
+  x: Tensor,
+  xSteps: Shape,
+  xAt: number,
+  y: Tensor,
+  ySteps: Shape,
+  yAt: number,
+): void {
   if (sizeOf(shape) === 0) return
   const bytes = bytesOf(x.dtype)
   const { pointer: from } = x
@@ -92,7 +113,10 @@ const runTranspose = operation({
 /** Swaps the last two axes. Nothing is copied before the result is read, and nothing at all by `matmul`. Throws ShapeError below rank 2. */
 export function transpose(x: Tensor): Tensor {
   if (x.rank < 2) {
-    throw new ShapeError({ operation: 'transpose', problem: 'needs two axes', came: show(x.shape), wayOut: 'expandDims makes a row or column.' }, [x.shape])
+    throw new ShapeError(
+      { operation: 'transpose', problem: 'needs two axes', came: show(x.shape), wayOut: 'expandDims makes a row or column.' },
+      [x.shape],
+    )
   }
   if (bytesOf(x.dtype) === 4) return runTranspose([x], undefined)
   const axes = x.shape.map((_, i) => i)
@@ -129,7 +153,9 @@ const runPermute = operation<{ axes: readonly number[] }>({
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   const order = axes.map(axis => resolveAxis('permute', axis, x.shape))
   if (order.length !== x.rank || new Set(order).size !== x.rank) {
-    throw new ShapeError({ operation: 'permute', problem: 'every axis must be named once', came: `${show(axes)} for ${show(x.shape)}` }, [x.shape])
+    throw new ShapeError({ operation: 'permute', problem: 'every axis must be named once', came: `${show(axes)} for ${show(x.shape)}` }, [
+      x.shape,
+    ])
   }
   return runPermute([x], { axes: order })
 }
@@ -162,7 +188,10 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   checkShape('broadcastTo', shape)
   const lead = shape.length - x.rank
   if (lead < 0 || x.shape.some((size, i) => size !== 1 && size !== shape[lead + i])) {
-    throw new ShapeError({ operation: 'broadcastTo', problem: 'the shape does not broadcast', came: `${show(x.shape)} to ${show(shape)}` }, [x.shape, shape])
+    throw new ShapeError(
+      { operation: 'broadcastTo', problem: 'the shape does not broadcast', came: `${show(x.shape)} to ${show(shape)}` },
+      [x.shape, shape],
+    )
   }
   return sameShape(x.shape, shape) ? x : runBroadcastTo([x], { shape: [...shape] })
 }

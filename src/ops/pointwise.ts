@@ -59,7 +59,12 @@ export const relu = unary('relu', kernels.relu, { fromOutput: (g, y) => gate(g, 
  * x Φ(x), Φ the distribution function of the standard normal (Hendrycks & Gimpel 2016). Exact, where Flux's `gelu` is the tanh form.
  */
 export const gelu = unary('gelu', kernels.gelu, { fromInput: (g, x) => mul(g, add(normalCdf(x), mul(x, normalPdf(x)))) })
-const runStop = operation({ name: 'stopGradient', types: ([dtype]) => ({ output: dtype }), shape: ([shape]) => shape, view: (x, shape) => share(x, shape) })
+const runStop = operation({
+  name: 'stopGradient',
+  types: ([dtype]) => ({ output: dtype }),
+  shape: ([shape]) => shape,
+  view: (x, shape) => share(x, shape),
+})
 /** The same values, but a constant for every gradient (Zygote's `ignore_derivatives`, PyTorch's `detach`). Shares memory. */
 export const stopGradient = (x: Tensor): Tensor => runStop([x], undefined)
 /** x, unchanged: the activation of a layer that has none, and an `agg` that leaves a loss unreduced. */

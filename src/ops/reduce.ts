@@ -8,7 +8,7 @@ import * as kernels from '../wasm/kernels.generated.ts'
 import { concat, split } from './joining.ts'
 import { permute, reshape, sum } from './movement.ts'
 import { abs, add, cast, div, equal, exp, isFinite, log, mul, pow, sqrt, square, stopGradient, sub, where } from './pointwise.ts'
-import { reduceAxes, reducedShape, type ReduceKernel } from './reduction.ts'
+import { type ReduceKernel, reduceAxes, reducedShape } from './reduction.ts'
 
 export interface ReduceOptions {
   /** Keep the reduced axes, with size 1. */
@@ -28,7 +28,11 @@ export function mean(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tenso
 }
 
 /** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0). */
-export function variance(x: Tensor, axis?: Axis, { correction = 0, keepDims = false }: ReduceOptions & { readonly correction?: number } = {}): Tensor {
+export function variance(
+  x: Tensor,
+  axis?: Axis,
+  { correction = 0, keepDims = false }: ReduceOptions & { readonly correction?: number } = {},
+): Tensor {
   checkTensor('variance', x)
   const axes = resolveAxes('variance', axis, x.shape)
   const deviations = square(sub(cast(x, 'float32'), mean(x, axes, { keepDims: true })))

@@ -1,5 +1,5 @@
-import { Storage } from '../tensor/storage.ts'
 import { type Shape, sizeOf } from '../tensor/shape.ts'
+import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** A kernel over x of [outer, n, inner]. */

@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { Optimizer, type Hyper, type Rule, subtract } from './rule.ts'
+import { type Hyper, Optimizer, type Rule, subtract } from './rule.ts'
 
 /** Several optimizers, each of which turns the step of the one before into its own; all see the old parameter. */
 class Composition extends Optimizer {

@@ -46,6 +46,11 @@ export function checkKind(rule: string, name: string, value: unknown, sample: un
         ? Array.isArray(value) && value.length === sample.length && value.every(each => typeof each === 'number')
         : typeof value === typeof sample
   if (fits) return
-  const kind = typeof sample === 'number' ? 'a number or a schedule' : Array.isArray(sample) ? `a list of ${sample.length} numbers` : `a ${typeof sample}`
+  const kind =
+    typeof sample === 'number'
+      ? 'a number or a schedule'
+      : Array.isArray(sample)
+        ? `a list of ${sample.length} numbers`
+        : `a ${typeof sample}`
   throw new TypeError(`${rule}: ${name} must be ${kind}: ${String(value)}.`)
 }

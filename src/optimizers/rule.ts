@@ -40,7 +40,14 @@ export interface RuleDefinition<H extends Hyper> {
   /** The formula as a fused kernel. */
   readonly kernel?: (hyper: H) => FusedKernel<H>
   /** The formula in operations: the step, which will be subtracted from x. `t` counts from 1. New slot values go by name into `write`. */
-  step?(hyper: H, slots: Readonly<Record<string, Tensor>>, x: Tensor, g: Tensor, t: number, write: (name: string, value: Tensor) => void): Tensor
+  step?(
+    hyper: H,
+    slots: Readonly<Record<string, Tensor>>,
+    x: Tensor,
+    g: Tensor,
+    t: number,
+    write: (name: string, value: Tensor) => void,
+  ): Tensor
 }
 
 /** Words and bytes of a kernel's record for one parameter; assembly/optimizer.ts says what is in it. */

@@ -1,6 +1,6 @@
-import { ShapeError } from '../errors.ts'
-import { Grads } from '../autodiff/grads.ts'
 import { spend } from '../autodiff/gradient.ts'
+import { Grads } from '../autodiff/grads.ts'
+import { ShapeError } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { type Tree, zipTree } from '../params/tree.ts'
 import { isRecording } from '../tape/level.ts'
@@ -28,9 +28,16 @@ export interface UpdateOptions {
  *
  * The gradients are used up: readable until the next outermost gradient, then freed, unless `{ keep: true }`.
  */
-export function update(opt: Optimizer | OptimizerState, target: Tensor | Params | unknown, gradients: unknown, { keep = false }: UpdateOptions = {}): void {
+export function update(
+  opt: Optimizer | OptimizerState,
+  target: Tensor | Params | unknown,
+  gradients: unknown,
+  { keep = false }: UpdateOptions = {},
+): void {
   if (isRecording()) {
-    throw new TypeError('update: a gradient is being taken, and parameters must not change meanwhile. Call update after gradient has returned.')
+    throw new TypeError(
+      'update: a gradient is being taken, and parameters must not change meanwhile. Call update after gradient has returned.',
+    )
   }
   const optimizer = optimizerOf('update', opt, target, gradients)
   const pairs = pair('update', target, gradients)
@@ -51,9 +58,11 @@ export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
 
 /** Sets an optimizer up for a model: what the explicit forms of `train` and `update` take. Throws TypeError for a model without parameters. */
 export function setup(optimizer: Optimizer, model: unknown): OptimizerState {
-  if (!(optimizer instanceof Optimizer)) throw new TypeError(`setup: the first argument is an optimizer: ${typeof optimizer} came. Write setup(Adam(), model).`)
+  if (!(optimizer instanceof Optimizer))
+    throw new TypeError(`setup: the first argument is an optimizer: ${typeof optimizer} came. Write setup(Adam(), model).`)
   const ps = new Params().add(model)
-  if (ps.size === 0) throw new TypeError('setup: the model has no trainable tensor. A closure hides its own: make the model with layer(...) or Chain(...).')
+  if (ps.size === 0)
+    throw new TypeError('setup: the model has no trainable tensor. A closure hides its own: make the model with layer(...) or Chain(...).')
   return { optimizer, model }
 }
 
@@ -61,25 +70,32 @@ function optimizerOf(operation: string, opt: Optimizer | OptimizerState, target:
   const explicit = !(target instanceof Tensor) && !(target instanceof Params)
   if (opt instanceof Optimizer) {
     if (explicit && !(gradients instanceof Grads)) {
-      throw new TypeError(`${operation}: a model is updated with a state: an optimizer came. Write const state = setup(opt, model) once, then ${operation}(state, model, gradient).`)
+      throw new TypeError(
+        `${operation}: a model is updated with a state: an optimizer came. Write const state = setup(opt, model) once, then ${operation}(state, model, gradient).`,
+      )
     }
     return opt
   }
-  if (!(opt?.optimizer instanceof Optimizer)) throw new TypeError(`${operation}: the first argument is an optimizer or what setup gives: ${typeof opt} came.`)
+  if (!(opt?.optimizer instanceof Optimizer))
+    throw new TypeError(`${operation}: the first argument is an optimizer or what setup gives: ${typeof opt} came.`)
   return opt.optimizer
 }
 
 function pair(operation: string, target: unknown, gradients: unknown): [Tensor, Tensor][] {
   const pairs: [Tensor, Tensor][] = []
   if (Array.isArray(gradients) && !Array.isArray(target)) {
-    throw new TypeError(`${operation}: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.`)
+    throw new TypeError(
+      `${operation}: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.`,
+    )
   }
   if (target instanceof Tensor) {
     if (!(gradients instanceof Tensor)) throw new TypeError(`${operation}: the gradient of a tensor is a tensor: ${typeof gradients} came.`)
     pairs.push([target, gradients])
   } else if (target instanceof Params) {
     if (!(gradients instanceof Grads)) {
-      throw new TypeError(`${operation}: a Params goes with the Grads of gradient(() => loss, ps): ${typeof gradients} came. A model's tree goes with setup(opt, model).`)
+      throw new TypeError(
+        `${operation}: a Params goes with the Grads of gradient(() => loss, ps): ${typeof gradients} came. A model's tree goes with setup(opt, model).`,
+      )
     }
     for (const parameter of target) {
       const gradient = gradients.get(parameter)
@@ -96,13 +112,18 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
     })
   }
   if (pairs.length === 0) {
-    throw new TypeError(`${operation}: no parameter has a gradient. None of them took part in the loss; are they those that the model uses?`)
+    throw new TypeError(
+      `${operation}: no parameter has a gradient. None of them took part in the loss; are they those that the model uses?`,
+    )
   }
   for (const [x, g] of pairs) {
     x.check(operation)
     g.check(operation)
     if (sameShape(x.shape, g.shape)) continue
-    throw new ShapeError({ operation, problem: 'a gradient has another shape than its parameter', came: `${show(g.shape)} for ${show(x.shape)}` }, [x.shape, g.shape])
+    throw new ShapeError(
+      { operation, problem: 'a gradient has another shape than its parameter', came: `${show(g.shape)} for ${show(x.shape)}` },
+      [x.shape, g.shape],
+    )
   }
   return pairs
 }
@@ -115,7 +136,10 @@ function isTensor(value: unknown): value is Tensor {
  * Changes hyperparameters on the way: `adjust(opt, 1e-4)` the learning rate of every rule that has one, `adjust(opt, { beta: [0.8, 0.99] })`
  * any by name. Momenta stay. Throws TypeError for a name that no rule has.
  */
-export function adjust(opt: Optimizer | OptimizerState, changes: number | Schedule | Readonly<Record<string, HyperValue | Schedule>>): void {
+export function adjust(
+  opt: Optimizer | OptimizerState,
+  changes: number | Schedule | Readonly<Record<string, HyperValue | Schedule>>,
+): void {
   const optimizer = opt instanceof Optimizer ? opt : opt.optimizer
   const named = typeof changes === 'object' ? changes : { eta: changes }
   const rules = optimizer.rules().map(([, rule]) => rule)
@@ -147,7 +171,11 @@ export function optimizerState(opt: Optimizer | OptimizerState, ps?: Params): Ma
 }
 
 /** Gives an optimizer what another one remembered: the inverse of `optimizerState`, by path. Throws TypeError for paths that do not fit. */
-export function loadOptimizerState(opt: Optimizer | OptimizerState, ps: Params | undefined, state: ReadonlyMap<string, Tensor | number>): void {
+export function loadOptimizerState(
+  opt: Optimizer | OptimizerState,
+  ps: Params | undefined,
+  state: ReadonlyMap<string, Tensor | number>,
+): void {
   const { optimizer, parameters } = stateTarget('loadOptimizerState', opt, ps)
   const known = new Set(['steps'])
   const writes: (() => void)[] = []
@@ -178,7 +206,11 @@ function numberOf(value: Tensor | number): number {
   return typeof value === 'number' ? value : value.item()
 }
 
-function stateTarget(operation: string, opt: Optimizer | OptimizerState, ps: Params | undefined): { optimizer: Optimizer; parameters: [string, Tensor][] } {
+function stateTarget(
+  operation: string,
+  opt: Optimizer | OptimizerState,
+  ps: Params | undefined,
+): { optimizer: Optimizer; parameters: [string, Tensor][] } {
   if (opt instanceof Optimizer) {
     if (!ps) throw new TypeError(`${operation}: an optimizer's memory has its paths from a Params. Write ${operation}(opt, ps).`)
     return { optimizer: opt, parameters: ps.entries() }
@@ -188,7 +220,11 @@ function stateTarget(operation: string, opt: Optimizer | OptimizerState, ps: Par
   return { optimizer: opt.optimizer, parameters }
 }
 
-function eachSlot(optimizer: Optimizer, parameters: readonly [string, Tensor][], visit: (path: string, rule: ReturnType<Optimizer['rules']>[number][1], parameter: Tensor) => void): void {
+function eachSlot(
+  optimizer: Optimizer,
+  parameters: readonly [string, Tensor][],
+  visit: (path: string, rule: ReturnType<Optimizer['rules']>[number][1], parameter: Tensor) => void,
+): void {
   const rules = optimizer.rules()
   for (const [path, parameter] of parameters) {
     for (const [name, rule] of rules) visit(rules.length === 1 ? path : `${path}.${name}`, rule, parameter)

@@ -85,7 +85,9 @@ export function params(...sources: unknown[]): Params {
   const closure = sources.some(source => typeof source === 'function')
   throw new TypeError(
     `params: no trainable tensor was found: ${sources.length === 0 ? 'nothing was passed' : sources.map(kind).join(', ')}. ${
-      closure ? 'A function hides the tensors that it closes over: pass them, as in params(W, b), or make the model with layer(...).' : 'Pass float32 tensors, or models that hold them.'
+      closure
+        ? 'A function hides the tensors that it closes over: pass them, as in params(W, b), or make the model with layer(...).'
+        : 'Pass float32 tensors, or models that hold them.'
     }`,
   )
 }

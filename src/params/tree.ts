@@ -26,7 +26,13 @@ export function mapTree<T>(model: unknown, f: (tensor: Tensor) => T | undefined)
 }
 
 /** Calls `f` with each tensor of the model and what stands in its place in the tree. Throws TypeError where the tree has another form. */
-export function zipTree<T>(operation: string, model: unknown, tree: Tree<T>, isLeaf: (value: unknown) => value is T, f: (tensor: Tensor, leaf: T) => void): void {
+export function zipTree<T>(
+  operation: string,
+  model: unknown,
+  tree: Tree<T>,
+  isLeaf: (value: unknown) => value is T,
+  f: (tensor: Tensor, leaf: T) => void,
+): void {
   const open = new Set<unknown>()
   const visit = (value: unknown, part: unknown, path: string): void => {
     if (part === undefined || part === null) return

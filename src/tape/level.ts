@@ -30,7 +30,11 @@ export class Saved {
   private readonly versions: number[] = []
   private references = 0
 
-  constructor(values: Readonly<Record<string, unknown>>, handle: (tensor: Tensor) => Tensor, isTensor: (value: unknown) => value is Tensor) {
+  constructor(
+    values: Readonly<Record<string, unknown>>,
+    handle: (tensor: Tensor) => Tensor,
+    isTensor: (value: unknown) => value is Tensor,
+  ) {
     const kept: Record<string, unknown> = {}
     for (const name in values) {
       const value = values[name]

@@ -101,7 +101,9 @@ export function isTensor(value: unknown): value is Tensor {
 export function checkTensor(operation: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return value.check(operation)
   const came = value instanceof Promise ? 'a promise' : value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value
-  throw new TypeError(`${operation}: a tensor is needed: ${came}. ${value instanceof Promise ? 'Await it first.' : 'Make one with tensor(...).'}`)
+  throw new TypeError(
+    `${operation}: a tensor is needed: ${came}. ${value instanceof Promise ? 'Await it first.' : 'Make one with tensor(...).'}`,
+  )
 }
 
 /** Throws DTypeError unless the tensor has one of the types. */

@@ -7,7 +7,16 @@ import { make, Tensor } from './tensor.ts'
 export type NestedInput = number | boolean | readonly NestedInput[]
 
 /** Typed arrays that a tensor can be made of; 64-bit integers must fit into 32 bits. */
-export type ArrayInput = TypedArray | Float64Array | Uint8ClampedArray | Int8Array | Int16Array | Uint16Array | Uint32Array | BigInt64Array | BigUint64Array
+export type ArrayInput =
+  | TypedArray
+  | Float64Array
+  | Uint8ClampedArray
+  | Int8Array
+  | Int16Array
+  | Uint16Array
+  | Uint32Array
+  | BigInt64Array
+  | BigUint64Array
 
 export interface CreateOptions {
   /** The type of the elements; by default that of the data: float32 for numbers, bool for booleans. */
@@ -176,7 +185,10 @@ export function fromBytes(bytes: Uint8Array, shape: Shape, dtype: DType): Tensor
   const view = y.view()
   if (bytes.length !== y.size * bytesOf(dtype)) {
     y.dispose()
-    throw new ShapeError({ operation: 'fromBytes', problem: 'the shape does not hold the bytes', came: `${bytes.length} bytes, ${show(shape)}` }, [shape])
+    throw new ShapeError(
+      { operation: 'fromBytes', problem: 'the shape does not hold the bytes', came: `${bytes.length} bytes, ${show(shape)}` },
+      [shape],
+    )
   }
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes)
   return y

@@ -14,10 +14,9 @@ export function bytesOf(dtype: DType): 4 | 1 {
 /** Throws DTypeError unless `dtype` is one that the library computes with. */
 export function checkDType(operation: string, dtype: unknown): asserts dtype is DType {
   if (dtype === 'float32' || dtype === 'int32' || dtype === 'uint8' || dtype === 'bool') return
-  throw new DTypeError(
-    { operation, problem: 'unknown dtype', came: String(dtype), wayOut: "Use 'float32', 'int32', 'uint8' or 'bool'." },
-    [String(dtype)],
-  )
+  throw new DTypeError({ operation, problem: 'unknown dtype', came: String(dtype), wayOut: "Use 'float32', 'int32', 'uint8' or 'bool'." }, [
+    String(dtype),
+  ])
 }
 
 /** What arithmetic on two types is computed in: float32 wins, and small integers are int32. */

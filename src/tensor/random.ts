@@ -101,4 +101,3 @@ export function bernoulli(p: number, shape: Shape): Tensor {
   if (!(p >= 0 && p <= 1)) throw new RangeError(`bernoulli: a probability lies in [0, 1]: ${p}.`)
   return draw((out, n, key0, key1, stream, a, _, blocks) => kernels.randomBernoulli(out, n, key0, key1, stream, a, blocks), shape, p, 0)
 }
-

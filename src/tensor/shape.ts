@@ -106,7 +106,12 @@ export function stepsOf(shape: Shape): number[] {
  * Writes the layout of a loop over `shape` to the scratch area: its axes, merged where both operands allow it, with the steps of each.
  * Returns its address and the number of rows (all axes but the last). Throws ShapeError for more than 8 axes that do not merge.
  */
-export function writeLayout(operation: string, shape: Shape, xSteps: Shape, ySteps: Shape): { layout: number; rows: number; flat: boolean } {
+export function writeLayout(
+  operation: string,
+  shape: Shape,
+  xSteps: Shape,
+  ySteps: Shape,
+): { layout: number; rows: number; flat: boolean } {
   let rank = 0
   for (let i = 0; i < shape.length; i++) {
     if (shape[i] === 1) continue

@@ -3,7 +3,7 @@ import type { Methods } from '../ops/methods.ts'
 import { transposeMatrices } from '../wasm/kernels.generated.ts'
 import { f32, i32, u8 } from '../wasm/memory.ts'
 import { bytesOf, type DType, type TypedArray } from './dtype.ts'
-import { inspect, nested, type Nested, print } from './print.ts'
+import { inspect, type Nested, nested, print } from './print.ts'
 import { type Cell, leaveToCollector, type Owned, own } from './scope.ts'
 import { type Shape, show, sizeOf } from './shape.ts'
 import { Storage } from './storage.ts'
@@ -86,7 +86,12 @@ export class Tensor implements Owned {
   item(): number {
     if (this.size !== 1) {
       throw new ShapeError(
-        { operation: 'item', problem: 'only a tensor of one element is a number', came: show(this.shape), wayOut: 'Use data() or toArray().' },
+        {
+          operation: 'item',
+          problem: 'only a tensor of one element is a number',
+          came: show(this.shape),
+          wayOut: 'Use data() or toArray().',
+        },
         [this.shape],
       )
     }

@@ -1,6 +1,6 @@
-import { ShapeError } from '../errors.ts'
 import { scope } from '../autodiff/scope.ts'
 import { DataLoader } from '../data/loader.ts'
+import { ShapeError } from '../errors.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 

@@ -35,7 +35,9 @@ export class ProgressLine {
     this.lastDrawn = now
     const of = info.steps === undefined ? '' : `/${info.steps}`
     const left = info.left === undefined ? '' : `, ${Math.ceil(info.left)} s left`
-    this.terminal.write(`\r\x1b[Kepoch ${info.epoch + 1}/${info.epochs}  step ${info.step}${of}  loss ${four(info.loss)}  ${info.rate.toFixed(0)} steps/s${left}`)
+    this.terminal.write(
+      `\r\x1b[Kepoch ${info.epoch + 1}/${info.epochs}  step ${info.step}${of}  loss ${four(info.loss)}  ${info.rate.toFixed(0)} steps/s${left}`,
+    )
   }
 
   epoch({ epoch, loss, validation, seconds }: EpochRecord): void {

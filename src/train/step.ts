@@ -1,13 +1,13 @@
-import { DivergedError } from '../errors.ts'
 import { withGradient } from '../autodiff/gradient.ts'
 import type { Grads } from '../autodiff/grads.ts'
 import { scope } from '../autodiff/scope.ts'
-import type { Optimizer, } from '../optimizers/rule.ts'
+import { DivergedError } from '../errors.ts'
+import type { Optimizer } from '../optimizers/rule.ts'
 import { type OptimizerState, update } from '../optimizers/update.ts'
 import { Params } from '../params/params.ts'
 import { watchOperations } from '../tape/operation.ts'
 import { zeros } from '../tensor/create.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 
 /** Returned by a callback: the run ends after this step. */
 export const stop: unique symbol = Symbol('stop')
@@ -31,8 +31,14 @@ export interface Subject {
 export function trainingSubject(operation: string, target: unknown, opt: Optimizer | OptimizerState): Subject {
   const isState = typeof opt === 'object' && opt !== null && 'optimizer' in opt && 'model' in opt
   if (target instanceof Params) {
-    if (isState) throw new TypeError(`${operation}: a Params goes with an optimizer: the result of setup came. Write ${operation}(loss, ps, data, Adam()).`)
-    if (typeof opt?.take !== 'function') throw new TypeError(`${operation}: the fourth argument is an optimizer: ${typeof opt} came. Write ${operation}(loss, ps, data, Adam()).`)
+    if (isState)
+      throw new TypeError(
+        `${operation}: a Params goes with an optimizer: the result of setup came. Write ${operation}(loss, ps, data, Adam()).`,
+      )
+    if (typeof opt?.take !== 'function')
+      throw new TypeError(
+        `${operation}: the fourth argument is an optimizer: ${typeof opt} came. Write ${operation}(loss, ps, data, Adam()).`,
+      )
     return { params: target, optimizer: opt, model: undefined, isExplicit: false }
   }
   if (!isState) {
@@ -40,7 +46,8 @@ export function trainingSubject(operation: string, target: unknown, opt: Optimiz
       `${operation}: a model goes with the state of an optimizer: ${typeof opt?.take === 'function' ? 'a rule' : typeof opt} came. Write ${operation}(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.`,
     )
   }
-  if (opt.model !== target) throw new TypeError(`${operation}: the state was set up for another model. Write setup(opt, model) with the model that is trained.`)
+  if (opt.model !== target)
+    throw new TypeError(`${operation}: the state was set up for another model. Write setup(opt, model) with the model that is trained.`)
   return { params: new Params().add(target), optimizer: opt.optimizer, model: target, isExplicit: true }
 }
 
@@ -72,7 +79,12 @@ export function trainStep(loss: LossFunction, target: unknown, batch: unknown, o
 }
 
 /** One step, with hooks. Frees everything that it made. */
-export function takeStep(loss: LossFunction, { params, optimizer, model, isExplicit }: Subject, batch: unknown, { onGradient, step = 0, trace = false }: StepHooks): StepResult {
+export function takeStep(
+  loss: LossFunction,
+  { params, optimizer, model, isExplicit }: Subject,
+  batch: unknown,
+  { onGradient, step = 0, trace = false }: StepHooks,
+): StepResult {
   const inputs = Array.isArray(batch) ? batch : [batch]
   const args = isExplicit ? [model, ...inputs] : inputs
   let skipped = false

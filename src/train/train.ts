@@ -1,6 +1,6 @@
-import { DivergedError } from '../errors.ts'
 import { scope } from '../autodiff/scope.ts'
 import { DataLoader } from '../data/loader.ts'
+import { DivergedError } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { OptimizerState } from '../optimizers/update.ts'
 import { splitRandomness, withRandomness } from '../tensor/random.ts'
@@ -8,7 +8,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import { breath, breathe } from './breathe.ts'
 import type { Callback, EpochRecord, History, StepRecord } from './callbacks.ts'
 import { type ProgressInfo, ProgressLine } from './progress.ts'
-import { type LossFunction, skip, type Subject, stop, takeStep, trainingSubject } from './step.ts'
+import { type LossFunction, type Subject, skip, stop, takeStep, trainingSubject } from './step.ts'
 
 /** Batches, as often as there are epochs. */
 export type TrainingData = Iterable<unknown> | AsyncIterable<unknown>
@@ -47,7 +47,13 @@ export type Run = Promise<History> & AsyncIterable<StepRecord>
  * @example
  * const { epochs } = await train(loss, params(model), loader, Adam(1e-3), { epochs: 10, progress: true })
  */
-export function train(loss: LossFunction, target: unknown, data: TrainingData, opt: Optimizer | OptimizerState, options: TrainOptions = {}): Run {
+export function train(
+  loss: LossFunction,
+  target: unknown,
+  data: TrainingData,
+  opt: Optimizer | OptimizerState,
+  options: TrainOptions = {},
+): Run {
   const subject = trainingSubject('train', target, opt)
   if (typeof loss !== 'function') throw new TypeError(`train: the loss comes first, and is a function: ${typeof loss} came.`)
   check(data, options)
@@ -101,7 +107,9 @@ function check(data: TrainingData, options: TrainOptions): void {
     throw new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].')
   }
   if (epochs > 1 && isOneShot(data)) {
-    throw new TypeError(`train: the data can be gone through once, and epochs is ${epochs}. Pass an iterable that starts anew, such as a DataLoader or a list, not an iterator.`)
+    throw new TypeError(
+      `train: the data can be gone through once, and epochs is ${epochs}. Pass an iterable that starts anew, such as a DataLoader or a list, not an iterator.`,
+    )
   }
 }
 
@@ -117,7 +125,12 @@ function iteratorOf(data: TrainingData): Iterator<unknown> | AsyncIterator<unkno
   return Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]()
 }
 
-async function* steps(loss: LossFunction, subject: Subject, data: TrainingData, options: TrainOptions): AsyncGenerator<StepRecord, History, undefined> {
+async function* steps(
+  loss: LossFunction,
+  subject: Subject,
+  data: TrainingData,
+  options: TrainOptions,
+): AsyncGenerator<StepRecord, History, undefined> {
   const { epochs = 1, signal, validation, onDiverged, trace } = options
   const callbacks = ([] as readonly Callback[]).concat(options.callbacks ?? [])
   const randomness = splitRandomness()
@@ -141,12 +154,14 @@ async function* steps(loss: LossFunction, subject: Subject, data: TrainingData, 
           const { done, value: batch } = pending instanceof Promise ? await pending : pending
           if (done) break
           const context = { step, epoch, batch, model: subject.model }
-          const taken = withRandomness(randomness, () => attempt(loss, subject, batch, { step, trace, onDiverged }, (number, gradients) => {
-            for (const callback of callbacks) {
-              if (typeof callback === 'object' && callback.onGradient?.({ ...context, loss: number, gradients }) === skip) return skip
-            }
-            return undefined
-          }))
+          const taken = withRandomness(randomness, () =>
+            attempt(loss, subject, batch, { step, trace, onDiverged }, (number, gradients) => {
+              for (const callback of callbacks) {
+                if (typeof callback === 'object' && callback.onGradient?.({ ...context, loss: number, gradients }) === skip) return skip
+              }
+              return undefined
+            }),
+          )
           if (taken === stop) {
             ends = true
             break
@@ -161,7 +176,10 @@ async function* steps(loss: LossFunction, subject: Subject, data: TrainingData, 
           step++
           report?.step(epoch, step - first, taken.loss)
           for (const callback of callbacks) {
-            const answer = typeof callback === 'function' ? callback({ ...context, loss: taken.loss }) : callback.onStep?.({ ...context, loss: taken.loss })
+            const answer =
+              typeof callback === 'function'
+                ? callback({ ...context, loss: taken.loss })
+                : callback.onStep?.({ ...context, loss: taken.loss })
             if ((answer instanceof Promise ? await answer : answer) === stop) ends = true
           }
           yield record
@@ -175,10 +193,16 @@ async function* steps(loss: LossFunction, subject: Subject, data: TrainingData, 
         const closed = batches.return?.()
         if (closed instanceof Promise) await closed
       }
-      if (step === first && !ends) throw new TypeError('train: the data gave no batch. Pass a list of batches, or a DataLoader with observations.')
+      if (step === first && !ends)
+        throw new TypeError('train: the data gave no batch. Pass a list of batches, or a DataLoader with observations.')
       if (epoch === 0 && unreached.size > 0 && counted > 0) warnOf(subject, unreached)
       const seconds = (performance.now() - start) / 1000
-      const record = { epoch, loss: counted ? sum / counted : Number.NaN, validation: validation === undefined ? undefined : await validate(validation, loss, subject), seconds }
+      const record = {
+        epoch,
+        loss: counted ? sum / counted : Number.NaN,
+        validation: validation === undefined ? undefined : await validate(validation, loss, subject),
+        seconds,
+      }
       history.epochs.push(record)
       report?.epoch(record)
       for (const callback of callbacks) {

@@ -95,7 +95,7 @@ def elementary():
     yield Row('round', torch.round, unary_inputs(edges=HALVES), note='half to even', **exact)
     yield Row('sqrt', torch.sqrt, [*unary_inputs(0, 5, edges=(4, 9, 2, 2e-38)), *positive_integers()], ulp=ROUNDED, gradient_ulp=2)
     yield Row('rsqrt', torch.rsqrt, [*unary_inputs(0.1, 5), *positive_integers()], ulp=2)
-    yield Row('exp', torch.exp, [*unary_inputs(-5, 5, edges=(*whole, 88.5, -87, -104, 89)), *positive_integers()], ulp=4)
+    yield Row('exp', torch.exp, [*unary_inputs(-5, 5, edges=(*whole, 88.5, -87, -104)), *positive_integers()], ulp=4)
     yield Row('log', torch.log, [*unary_inputs(0.01, 5, edges=(1, 1.0000001, 0.9999999, 2, 0.5, 2e-38)), *positive_integers()], ulp=4)
     yield Row('log1p', torch.log1p, [*unary_inputs(-0.9, 5, edges=(1e-7, -1e-7, 1e-4, -0.5)), *positive_integers()], ulp=4)
     yield Row('expm1', torch.expm1, [*unary_inputs(-3, 3, edges=(1e-7, -1e-7, 1e-4, -20, 88)), *positive_integers()], ulp=4,

@@ -1,15 +1,16 @@
 import { FluxtapeError } from '../../errors.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
 import { CLONE } from '../../params/clone.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import { type Layer, layer } from '../layer.ts'
 
 /** A layer, or any function from what came before to what comes next. */
 // biome-ignore lint/suspicious/noExplicitAny: what flows between two links is known to them alone
 export type Link = (...inputs: any[]) => any
 
-export type ChainLayer<Links = readonly Link[]> = Layer<{ readonly layers: Links }, [x: Tensor], Tensor> & Iterable<Link> & {
-  readonly [index: number]: Link
-}
+export type ChainLayer<Links = readonly Link[]> = Layer<{ readonly layers: Links }, [x: Tensor], Tensor> &
+  Iterable<Link> & {
+    readonly [index: number]: Link
+  }
 
 export type NamedChain<Links> = ChainLayer<Links> & Readonly<Links>
 
@@ -27,7 +28,8 @@ export function Chain(...args: [Readonly<Record<string, Link>>] | Link[]): Chain
   const named = args.length === 1 && typeof first === 'object' && first !== null
   const layers = named ? { ...(first as Readonly<Record<string, Link>>) } : (args as Link[])
   const odd = Object.entries(layers).find(([, link]) => typeof link !== 'function')
-  if (odd) throw new TypeError(`Chain: every link is a layer or a function: ${named ? `'${odd[0]}'` : `number ${odd[0]}`} is ${typeof odd[1]}.`)
+  if (odd)
+    throw new TypeError(`Chain: every link is a layer or a function: ${named ? `'${odd[0]}'` : `number ${odd[0]}`} is ${typeof odd[1]}.`)
   return chainOf(layers)
 }
 

@@ -29,15 +29,25 @@ export type DenseLayer = Layer<{ weight: Tensor; bias: Tensor | undefined; activ
  */
 export function Dense(inputs: number, outputs: number, activation?: Activation, options?: DenseOptions): DenseLayer
 export function Dense(weight: Tensor, bias?: Tensor | boolean, activation?: Activation): DenseLayer
-export function Dense(first: number | Tensor, second?: number | Tensor | boolean, activation: Activation = identity, options: DenseOptions = {}): DenseLayer {
+export function Dense(
+  first: number | Tensor,
+  second?: number | Tensor | boolean,
+  activation: Activation = identity,
+  options: DenseOptions = {},
+): DenseLayer {
   if (activation === (softmax as Activation) || activation === (logSoftmax as Activation)) {
-    throw new TypeError(`Dense: ${activation.name} is no function of single elements. Put it behind the layer: Chain(Dense(...), ${activation.name}).`)
+    throw new TypeError(
+      `Dense: ${activation.name} is no function of single elements. Put it behind the layer: Chain(Dense(...), ${activation.name}).`,
+    )
   }
-  if (typeof activation !== 'function') throw new TypeError(`Dense: the activation must be a function: ${String(activation)}. Options come fourth.`)
+  if (typeof activation !== 'function')
+    throw new TypeError(`Dense: the activation must be a function: ${String(activation)}. Options come fourth.`)
   if (first instanceof Tensor) return fromTensors(first, (second ?? true) as Tensor | boolean, activation)
   const outputs = second
   if (!isCount(first) || !isCount(outputs)) {
-    throw new TypeError(`Dense: the sizes must be whole numbers from 1: ${String(first)}, ${String(outputs)}. Write Dense(inputs, outputs).`)
+    throw new TypeError(
+      `Dense: the sizes must be whole numbers from 1: ${String(first)}, ${String(outputs)}. Write Dense(inputs, outputs).`,
+    )
   }
   const { bias = true, init = glorotUniform } = options
   return fromTensors(init([outputs, first]), bias, activation)
@@ -53,7 +63,9 @@ function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activat
   }
   const fields = { weight, bias: bias === true ? zeros([outputs]) : bias === false ? undefined : bias, activation }
   const parts = [inputs, outputs, ...(activation === identity ? [] : [activation.name]), ...(bias === false ? ['{ bias: false }'] : [])]
-  return layer('Dense', fields, (self, x: Tensor) => self.activation(linear(x, self.weight, self.bias)), { label: `Dense(${parts.join(', ')})` })
+  return layer('Dense', fields, (self, x: Tensor) => self.activation(linear(x, self.weight, self.bias)), {
+    label: `Dense(${parts.join(', ')})`,
+  })
 }
 
 function isCount(value: unknown): value is number {
