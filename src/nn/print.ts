@@ -35,7 +35,7 @@ function linesOf(value: unknown, indent: string, name: string): Line[] {
     const last = own.length - 1
     return own.map((line, i) => (i === last ? { text: `${line.text},`, note: line.note } : line))
   })
-  return [{ text: `${prefix}${label}(`, note: '' }, ...lines, { text: `${indent})`, note: '' }]
+  return [{ text: `${prefix}${label}(`, note: ownNote(value as object, inner) }, ...lines, { text: `${indent})`, note: '' }]
 }
 
 /** The layers inside a layer, with names where they have one. */
@@ -47,6 +47,18 @@ function children(value: object): [string, unknown][] {
     else if (isRecord(each) && Object.values(each).some(isLayer)) found.push(...Object.entries(each))
   }
   return found
+}
+
+/** What a container holds besides its layers. */
+function ownNote(container: object, inner: readonly [string, unknown][]): string {
+  const all = count(container)
+  const inside = count(inner.map(([, each]) => each))
+  if (all.tensors === inside.tensors) return ''
+  return `${parametersOf(all.parameters - inside.parameters, all.buffers - inside.buffers)} of its own`
+}
+
+function parametersOf(parameters: number, buffers: number): string {
+  return `${digits(parameters)} parameter${parameters === 1 ? '' : 's'}${buffers ? `, plus ${digits(buffers)}` : ''}`
 }
 
 function isRecord(value: unknown): value is object {
@@ -70,8 +82,7 @@ function count(model: unknown): { tensors: number; parameters: number; buffers: 
 function noteOf(layer: object): string {
   const { tensors, parameters, buffers } = count(layer)
   if (tensors === 0) return ''
-  const plus = buffers ? `, plus ${digits(buffers)}` : ''
-  return `${digits(parameters)} parameter${parameters === 1 ? '' : 's'}${plus}${warnings(layer)}`
+  return `${parametersOf(parameters, buffers)}${warnings(layer)}`
 }
 
 function warnings(layer: object): string {

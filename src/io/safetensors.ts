@@ -1,0 +1,329 @@
+import { FormatError } from '../errors.ts'
+import { fromBytes } from '../tensor/create.ts'
+import type { DType } from '../tensor/dtype.ts'
+import { type Shape, show } from '../tensor/shape.ts'
+import { make, Tensor } from '../tensor/tensor.ts'
+import { bytesOfFile } from './bytes.ts'
+import { hasHalfPair, JsonReader, quote } from './json.ts'
+import { state } from './state.ts'
+
+/** What a safetensors file holds. */
+export interface SafetensorsFile {
+  /** The tensors by name, in the order of the header: what `loadState` takes. */
+  readonly tensors: Map<string, Tensor>
+  /** Texts by name; empty where the file has none. */
+  readonly metadata: Map<string, string>
+}
+
+export interface SafetensorsOptions {
+  /** Texts that are stored with the tensors, by name. */
+  readonly metadata?: ReadonlyMap<string, string> | Readonly<Record<string, string>>
+}
+
+/** A type of elements in a file: its size, what it becomes, and how one is read where that is not a copy: as a number, or as a float32's bits. */
+interface StoredType {
+  readonly bytes: number
+  readonly dtype: DType
+  readonly read?: (source: DataView, at: number) => number
+  readonly bits?: true
+}
+
+interface Entry {
+  readonly name: string
+  readonly type: string
+  readonly shape: Shape
+  readonly begin: number
+  readonly end: number
+}
+
+const METADATA = '__metadata__'
+/** The reference implementation refuses longer headers. */
+const LONGEST_HEADER = 100_000_000
+const MOST_ELEMENTS = 2 ** 30 - 1
+const DAMAGED = 'The file is damaged, or its writer made a mistake.'
+const CUT = 'The file is damaged or was cut off: read or fetch it again.'
+
+const types: ReadonlyMap<string, StoredType> = new Map<string, StoredType>([
+  ['F32', { bytes: 4, dtype: 'float32' }],
+  ['I32', { bytes: 4, dtype: 'int32' }],
+  ['U8', { bytes: 1, dtype: 'uint8' }],
+  ['BOOL', { bytes: 1, dtype: 'bool' }],
+  ['F64', { bytes: 8, dtype: 'float32', read: (source, at) => source.getFloat64(at, true) }],
+  ['F16', { bytes: 2, dtype: 'float32', bits: true, read: (source, at) => fromHalf(source.getUint16(at, true)) }],
+  ['BF16', { bytes: 2, dtype: 'float32', bits: true, read: (source, at) => source.getUint16(at, true) << 16 }],
+  ['I64', { bytes: 8, dtype: 'int32', read: (source, at) => Number(source.getBigInt64(at, true)) }],
+  ['U32', { bytes: 4, dtype: 'int32', read: (source, at) => source.getUint32(at, true) }],
+  ['I16', { bytes: 2, dtype: 'int32', read: (source, at) => source.getInt16(at, true) }],
+  ['U16', { bytes: 2, dtype: 'int32', read: (source, at) => source.getUint16(at, true) }],
+  ['I8', { bytes: 1, dtype: 'int32', read: (source, at) => source.getInt8(at) }],
+])
+
+/** In the order in which a file has them, as the reference implementation aligns it. */
+const saved: Readonly<Record<DType, string>> = { float32: 'F32', int32: 'I32', uint8: 'U8', bool: 'BOOL' }
+const order = Object.keys(saved)
+
+/**
+ * The bytes of a safetensors file of a model (its `state`, parameters and buffers by path), or of a Map or plain object of tensors by name, such
+ * as `state` and `optimizerState` give; there whole numbers are stored as int32 scalars. The same tensors give the same bytes, in any order.
+ *
+ * float32 is stored as F32, int32 as I32, uint8 as U8 and bool as BOOL, bit for bit. Throws TypeError where there is no tensor, for metadata that
+ * are no texts and for names that a file cannot have, RangeError for a number that does not fit into int32, ReleasedError for a released tensor.
+ *
+ * @example
+ * const bytes = saveSafetensors(model, { metadata: { epochs: '20' } })
+ * loadState(model, loadSafetensors(bytes).tensors)
+ */
+export function saveSafetensors(source: unknown, options: SafetensorsOptions = {}): Uint8Array<ArrayBuffer> {
+  for (const name in options) {
+    if (name !== 'metadata') throw new TypeError(`saveSafetensors: there is no option '${name}'. There is metadata.`)
+  }
+  const items = itemsOf(source).sort((a, b) => order.indexOf(a.dtype) - order.indexOf(b.dtype) || (a.name < b.name ? -1 : 1))
+  const fields = metadataFields(options.metadata)
+  let length = 0
+  for (const { name, dtype, shape, bytes } of items) {
+    const end = length + bytes.length
+    fields.push(`${JSON.stringify(name)}:{"dtype":"${saved[dtype]}","shape":[${shape.join(',')}],"data_offsets":[${length},${end}]}`)
+    length = end
+  }
+  const text = new TextEncoder().encode(`{${fields.join(',')}}`)
+  const header = Math.ceil(text.length / 8) * 8
+  const file = new Uint8Array(8 + header + length)
+  new DataView(file.buffer).setBigUint64(0, BigInt(header), true)
+  file.fill(32, 8, 8 + header)
+  file.set(text, 8)
+  let at = 8 + header
+  for (const { bytes } of items) {
+    file.set(bytes, at)
+    at += bytes.length
+  }
+  return file
+}
+
+interface Item {
+  readonly name: string
+  readonly dtype: DType
+  readonly shape: Shape
+  readonly bytes: Uint8Array
+}
+
+function itemsOf(source: unknown): Item[] {
+  return named(source).map(([name, value]) => {
+    if (name === METADATA) throw new TypeError(`saveSafetensors: '${METADATA}' is no name for a tensor. Pass texts as { metadata }.`)
+    if (hasHalfPair(name)) throw new TypeError(`saveSafetensors: a name has half a surrogate pair: ${quote(name)}.`)
+    if (value instanceof Tensor) {
+      value.check('saveSafetensors')
+      const view = value.view()
+      return { name, dtype: value.dtype, shape: value.shape, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) }
+    }
+    if (value !== (value | 0)) {
+      throw new RangeError(
+        `saveSafetensors: ${quote(name)} is no whole number of 32 bits: ${value}. Numbers are saved as int32; make it a tensor.`,
+      )
+    }
+    return { name, dtype: 'int32', shape: [], bytes: new Uint8Array(Int32Array.of(value).buffer) }
+  })
+}
+
+function named(source: unknown): [string, Tensor | number][] {
+  const entries: [unknown, unknown][] = source instanceof Map ? [...source] : isPlain(source) ? Object.entries(source) : []
+  const flat = entries.every(([name, value]) => typeof name === 'string' && (value instanceof Tensor || typeof value === 'number'))
+  if (flat && (entries.length > 0 || source instanceof Map)) return entries as [string, Tensor | number][]
+  const tensors = [...state(source)]
+  if (tensors.length > 0) return tensors
+  throw new TypeError('saveSafetensors: there is no tensor in it. Pass a model, or what state(model) or optimizerState(opt, ps) gives.')
+}
+
+function isPlain(value: unknown): value is object {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === Object.prototype || prototype === null
+}
+
+function metadataFields(metadata: SafetensorsOptions['metadata']): string[] {
+  if (metadata === undefined) return []
+  const texts = [...(metadata instanceof Map ? metadata : new Map<unknown, unknown>(Object.entries(metadata)))].map(([key, value]) => {
+    if (typeof key !== 'string' || typeof value !== 'string') {
+      throw new TypeError(
+        `saveSafetensors: metadata are texts by name: ${String(key)} is a ${typeof value}. Write it as text, or JSON.stringify it.`,
+      )
+    }
+    if (hasHalfPair(key + value)) throw new TypeError(`saveSafetensors: metadata have half a surrogate pair: ${quote(key)}.`)
+    return `${JSON.stringify(key)}:${JSON.stringify(value)}`
+  })
+  return [`"${METADATA}":{${texts.join(',')}}`]
+}
+
+/**
+ * The tensors and metadata of a safetensors file, given as its bytes.
+ *
+ * F32, I32, U8 and BOOL are read bit for bit; F64, F16 and BF16 become float32; I64, U32, I16, U16 and I8 become int32. The file is taken for
+ * hostile: its header is checked whole before memory is taken. Throws FormatError for whatever is wrong with it and for integers that do not fit
+ * into int32, TypeError for what is no bytes, MemoryError where the tensors find no room; nothing is kept then.
+ *
+ * @example
+ * const { tensors, metadata } = loadSafetensors(new Uint8Array(await file.arrayBuffer()))
+ * loadState(model, tensors)
+ */
+export function loadSafetensors(bytes: Uint8Array | ArrayBufferLike): SafetensorsFile {
+  const file = bytesOfFile('loadSafetensors', bytes)
+  const start = 8 + headerLength(file)
+  const data = file.subarray(start)
+  const { entries, metadata } = readHeader(file.subarray(8, start))
+  checkRanges(entries, data.length)
+  const tensors = new Map<string, Tensor>()
+  try {
+    for (const entry of entries) tensors.set(entry.name, read(entry, data.subarray(entry.begin, entry.end)))
+  } catch (error) {
+    for (const tensor of tensors.values()) tensor.dispose()
+    throw error
+  }
+  return { tensors, metadata }
+}
+
+function headerLength(file: Uint8Array): number {
+  if (file.length < 8) throw wrong('the file is too short', `${file.length} bytes, where the length of the header alone takes 8`, CUT)
+  const length = new DataView(file.buffer, file.byteOffset).getBigUint64(0, true)
+  if (length > LONGEST_HEADER) {
+    throw wrong(
+      'the header is too long',
+      `${length} bytes, at most ${LONGEST_HEADER} are allowed`,
+      'The file is damaged, or no safetensors file.',
+    )
+  }
+  if (length > file.length - 8) throw wrong('the header is longer than the file', `${length} bytes, ${file.length - 8} are left`, CUT)
+  return Number(length)
+}
+
+function readHeader(bytes: Uint8Array): { entries: Entry[]; metadata: Map<string, string> } {
+  const json = new JsonReader(decoded(bytes), 'loadSafetensors', 'the header')
+  if (bytes[0] !== 0x7b) throw json.wrong('the header does not begin with {', 0)
+  const entries: Entry[] = []
+  const metadata = new Map<string, string>()
+  json.object(name => {
+    if (name !== METADATA) {
+      entries.push(readEntry(json, name))
+      return
+    }
+    if (json.next() !== 'object') throw json.wrong('the metadata are no object')
+    json.object(key => {
+      if (json.next() !== 'text') throw json.wrong(`the metadata ${quote(key)} are no text`)
+      metadata.set(key, json.string())
+    })
+  })
+  json.end()
+  return { entries, metadata }
+}
+
+function decoded(bytes: Uint8Array): string {
+  try {
+    // A copy, because browsers refuse to decode shared memory; a byte order mark stays, and is refused as a first character.
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(new Uint8Array(bytes))
+  } catch {
+    throw wrong('the header is not UTF-8', `${bytes.length} bytes`, DAMAGED)
+  }
+}
+
+function readEntry(json: JsonReader, name: string): Entry {
+  const its = (what: string) => `the ${what} of ${quote(name)}`
+  const numbers = (what: string, most: number): number[] => {
+    if (json.next() !== 'array') throw json.wrong(`${its(what)} is no list`)
+    const list: number[] = []
+    json.array(() => {
+      if (list.length === most) throw json.wrong(`${its(what)} has more than ${most} numbers`)
+      list.push(json.integer(`a number in ${its(what)}`))
+    })
+    return list
+  }
+  let type: string | undefined
+  let shape: Shape | undefined
+  let range: number[] | undefined
+  if (json.next() !== 'object') throw json.wrong(`the entry of ${quote(name)} is no object`)
+  json.object(key => {
+    if (key === 'dtype') {
+      if (json.next() !== 'text') throw json.wrong(`${its('dtype')} is no text`)
+      type = json.string()
+    } else if (key === 'shape') shape = numbers('shape', 64)
+    else if (key === 'data_offsets') range = numbers('data_offsets', 2)
+    else json.skip()
+  })
+  if (type === undefined || shape === undefined || range === undefined) {
+    const missing = type === undefined ? 'dtype' : shape === undefined ? 'shape' : 'data_offsets'
+    throw json.wrong(`${its(missing)} is missing`)
+  }
+  if (range.length !== 2) throw json.wrong(`${its('data_offsets')} has ${range.length} numbers instead of 2`)
+  return { name, type, shape, begin: range[0], end: range[1] }
+}
+
+/** Do the entries lie one after the other, from the first byte of the data to the last, each as long as its type and shape say? */
+function checkRanges(entries: readonly Entry[], length: number): void {
+  for (const { name, type, shape, begin, end } of entries) {
+    const stored = types.get(type)
+    if (!stored) {
+      throw wrong(`the dtype of ${quote(name)} is not known`, quote(type), `Known are ${[...types.keys()].join(', ')}.`)
+    }
+    const size = shape.reduce((product, each) => product * each, 1)
+    // Zeros are left out here: a tensor without elements must not smuggle in an axis that no index reaches.
+    if (shape.reduce((product, each) => product * (each || 1), 1) > MOST_ELEMENTS) {
+      throw wrong(`the shape of ${quote(name)} has more elements than the linear memory can hold`, show(shape), DAMAGED)
+    }
+    if (begin > end || end > length) {
+      throw wrong(`the data of ${quote(name)} lie outside of the file`, `bytes ${begin} to ${end} of ${length}`, CUT)
+    }
+    if (end - begin !== size * stored.bytes) {
+      const came = `${type} ${show(shape)} takes ${size * stored.bytes} bytes, data_offsets has ${end - begin}`
+      throw wrong(`the shape and the data of ${quote(name)} do not fit`, came, DAMAGED)
+    }
+  }
+  let reached = 0
+  for (const { name, begin, end } of [...entries].sort((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin !== reached) {
+      const problem =
+        begin < reached ? `the data of ${quote(name)} overlap those before` : `there is a hole before the data of ${quote(name)}`
+      throw wrong(problem, `they begin at byte ${begin}, those before end at ${reached}`, DAMAGED)
+    }
+    reached = end
+  }
+  if (reached !== length)
+    throw wrong('the file does not end where its tensors end', `${reached} bytes of data are used, there are ${length}`, DAMAGED)
+}
+
+function read({ name, type, shape }: Entry, bytes: Uint8Array): Tensor {
+  const stored = types.get(type)
+  if (!stored) throw new Error(`loadSafetensors: ${type} was not checked`)
+  const misfit = (problem: string, value: number, i: number, wayOut: string) =>
+    wrong(`${problem} in ${quote(name)}`, `${value}, element ${i}`, wayOut)
+  if (!stored.read) {
+    const odd = type === 'BOOL' ? bytes.findIndex(each => each > 1) : -1
+    if (odd >= 0) throw misfit('a bool is neither 0 nor 1', bytes[odd], odd, DAMAGED)
+    return fromBytes(bytes, shape, stored.dtype)
+  }
+  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const tensor = make(shape, stored.dtype)
+  const view = tensor.view()
+  const target = stored.bits ? new Int32Array(view.buffer, view.byteOffset, view.length) : view
+  for (let i = 0; i < target.length; i++) {
+    const value = stored.read(source, i * stored.bytes)
+    if (stored.dtype === 'int32' && value !== (value | 0)) {
+      tensor.dispose()
+      throw misfit('a whole number does not fit into int32', value, i, 'Write the file with smaller numbers, or with F64.')
+    }
+    target[i] = value
+  }
+  return tensor
+}
+
+/** The bits of the float32 for those of an IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction. */
+function fromHalf(bits: number): number {
+  const sign = (bits & 0x8000) << 16
+  const exponent = (bits >> 10) & 31
+  const fraction = bits & 1023
+  if (exponent === 31) return sign | 0x7f800000 | (fraction << 13)
+  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13)
+  if (fraction === 0) return sign
+  const shift = Math.clz32(fraction) - 21
+  return sign | ((113 - shift) << 23) | (((fraction << shift) & 1023) << 13)
+}
+
+function wrong(problem: string, came: string, wayOut: string): FormatError {
+  return new FormatError({ operation: 'loadSafetensors', problem, came, wayOut })
+}
