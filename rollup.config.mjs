@@ -1,8 +1,10 @@
 import { wasm } from '@rollup/plugin-wasm'
 import dts from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
+import { source } from './tools/source-plugin.mjs'
 
 const plugins = minify => [
+  source(),
   wasm({ sync: ['build/baseline.wasm', 'build/relaxed.wasm'], targetEnv: 'auto-inline' }),
   esbuild({ target: 'es2022', define: { __GUARD__: 'false' }, minify }),
 ]

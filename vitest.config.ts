@@ -1,5 +1,6 @@
 import { wasm } from '@rollup/plugin-wasm'
 import { defineConfig } from 'vitest/config'
+import { source } from './tools/source-plugin.mjs'
 
 /** The same tests run on the sources and, with FLUXTAPE_DIST set, on the built bundle. */
 const onDist = process.env.FLUXTAPE_DIST !== undefined
@@ -20,7 +21,7 @@ const project = (variant: 'relaxed' | 'baseline') => ({
 })
 
 export default defineConfig({
-  plugins: [{ ...wasm({ sync: ['build/baseline.wasm', 'build/relaxed.wasm'], targetEnv: 'auto-inline' }), enforce: 'pre' }],
+  plugins: [source(), { ...wasm({ sync: ['build/baseline.wasm', 'build/relaxed.wasm'], targetEnv: 'auto-inline' }), enforce: 'pre' }],
   define: { __GUARD__: String(!onDist) },
   resolve: {
     alias: [

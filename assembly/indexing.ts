@@ -1,4 +1,5 @@
 // Reading and writing by index. Indices are int32; the first bad one is left in the status word as 1 + its place among the indices.
+// @cost 0.5: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 
 function bad(status: usize, place: i32): void {
   if (!atomic.load<i32>(status)) atomic.store<i32>(status, place + 1)
@@ -6,7 +7,8 @@ function bad(status: usize, place: i32): void {
 
 /**
  * out[o, j, :] = x[o, indices[j], :] for x of [outer, size, inner] in elements whose `inner` is given in bytes; `begin` and `end` count
- * rows (o, j).
+ * rows (o, j), of innerBytes each.
+ * @cost 0.05
  */
 export function gather(
   x: usize,
@@ -29,7 +31,7 @@ export function gather(
   }
 }
 
-/** out[o, indices[j], :] += updates[o, j, :], float32, in the order of j; `begin` and `end` count the slices o. */
+/** out[o, indices[j], :] += updates[o, j, :], float32, in the order of j; `begin` and `end` count the slices o. @inplace */
 export function scatterAdd(
   out: usize,
   indices: usize,
@@ -54,7 +56,7 @@ export function scatterAdd(
   }
 }
 
-/** `scatterAdd` for int32. */
+/** `scatterAdd` for int32. @inplace */
 export function scatterAddI(
   out: usize,
   indices: usize,
@@ -101,7 +103,7 @@ export function takeAlong(
   }
 }
 
-/** out[o, indices[o, j, i], i] += updates[o, j, i], float32; `begin` and `end` count the slices o. */
+/** out[o, indices[o, j, i], i] += updates[o, j, i], float32; `begin` and `end` count the slices o. @inplace */
 export function putAlong(
   out: usize,
   indices: usize,

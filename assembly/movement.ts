@@ -1,4 +1,5 @@
 // Copies between layouts: transposing, slicing, broadcasting, joining. Elements of 4 bytes, or of 1 in the kernels that end in Bytes.
+// @cost 0.3: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 
 /**
  * out[layout] = x[layout]: `layout` is rank (1 to 8), the sizes, the steps of x in elements, then the steps of out; x and out are the

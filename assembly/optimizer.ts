@@ -3,6 +3,8 @@
 // `segments` points to a record of 16 words for each parameter: the addresses of x, of its gradient g, of the result, and of three slots;
 // the number of elements, and how many elements the records before it hold; then eight float32 numbers of the rule. The step goes to the
 // result; where that is null, it is subtracted from x. `begin` and `end` count elements over all segments.
+// @inplace: a chunk cannot be done over.
+// @cost 0.6: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { Vector } from './math/vector'
 
 const RECORD: usize = 64

@@ -1,4 +1,5 @@
 // Pointwise kernels. `x`, `y`, `out` are addresses of float32 (names ending in I: int32) elements, `layout` a broadcast (see map.ts).
+// @cost 0.15: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { map1, map1With, map2, test1 } from './map'
 import { Erf } from './math/erf'
 import { Exp } from './math/exp'
@@ -224,45 +225,59 @@ export function sign(x: usize, out: usize, begin: i32, end: i32): void {
 export function relu(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Relu>(x, out, begin, end)
 }
+/** @cost 0.6 */
 export function exp(x: usize, out: usize, begin: i32, end: i32): void {
   map1<ExpLane>(x, out, begin, end)
 }
+/** @cost 0.7 */
 export function expm1(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Expm1>(x, out, begin, end)
 }
+/** @cost 0.7 */
 export function sigmoid(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Sigmoid>(x, out, begin, end)
 }
+/** @cost 0.6 */
 export function log(x: usize, out: usize, begin: i32, end: i32): void {
   map1<LogLane>(x, out, begin, end)
 }
+/** @cost 1.2 */
 export function softplus(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Softplus>(x, out, begin, end)
 }
+/** @cost 1 */
 export function log1p(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Log1p>(x, out, begin, end)
 }
+/** @cost 1 */
 export function sin(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Sin>(x, out, begin, end)
 }
+/** @cost 1 */
 export function cos(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Cos>(x, out, begin, end)
 }
+/** @cost 2 */
 export function tan(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Tan>(x, out, begin, end)
 }
+/** @cost 0.6 */
 export function tanh(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Tanh>(x, out, begin, end)
 }
+/** @cost 0.9 */
 export function erf(x: usize, out: usize, begin: i32, end: i32): void {
   map1<ErfLane>(x, out, begin, end)
 }
+/** @cost 1.4 */
 export function normalCdf(x: usize, out: usize, begin: i32, end: i32): void {
   map1<NormalCdf>(x, out, begin, end)
 }
+/** @cost 0.8 */
 export function normalPdf(x: usize, out: usize, begin: i32, end: i32): void {
   map1<NormalPdf>(x, out, begin, end)
 }
+/** @cost 1.5 */
 export function gelu(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Gelu>(x, out, begin, end)
 }
@@ -342,6 +357,7 @@ export function mul(x: usize, y: usize, out: usize, layout: usize, begin: i32, e
 export function div(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<Div>(x, y, out, layout, begin, end)
 }
+/** @cost 3.5 */
 export function pow(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<Pow>(x, y, out, layout, begin, end)
 }

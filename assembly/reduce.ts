@@ -1,6 +1,7 @@
 // Reductions of one axis: x is [outer, n, inner], the result [outer, inner]; `begin` and `end` count elements of the result.
 //
 // How a sum is split depends on n alone (halves down to a block, so the error grows with log n), never on the range.
+// @cost 0.12: nanoseconds an element that is read on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 
 const BLOCK: i32 = 512
 const COLUMN_BLOCK: i32 = 64

@@ -1,5 +1,6 @@
 import { isRecording } from './tape/level.ts'
 import { useBest, useVariant, type Variant, variant } from './wasm/module.ts'
+import { setThreads, type ThreadInfo, threadInfo, withoutThreads } from './wasm/pool.ts'
 
 export interface Configuration {
   /** Use the kernels whose bits are the same in every runtime; false: the fastest that this runtime has. */
@@ -7,12 +8,29 @@ export interface Configuration {
 }
 
 /**
- * Chooses the kernels. `deterministic: true` takes the baseline variant, whose results have the same bits in every runtime; false the best one.
- * Returns the variant in use. Throws TypeError while a gradient is being taken.
+ * Chooses the kernels. `deterministic: true` takes the baseline variant, whose results have the same bits in every runtime and at every thread
+ * count; false the best one. Returns the variant in use. Throws TypeError while a gradient is being taken.
  */
 export async function configure({ deterministic = false }: Configuration): Promise<Variant> {
-  if (isRecording()) throw new TypeError('configure: a gradient is being taken. Call it before or after.')
-  if (deterministic) useVariant('baseline')
-  else useBest()
+  refuseRecording('configure')
+  await withoutThreads(() => (deterministic ? useVariant('baseline') : useBest()))
   return variant()
+}
+
+/**
+ * `threads()` says how many threads compute, the calling one included, and why: `{ count, reason }`. `await threads(n)` sets how many and
+ * waits until they are up; 1 ends all workers. Without it the first big job starts as many as the machine has cores. Results have the same bits
+ * for every n. Throws RangeError for what is no whole number from 1, TypeError while a gradient is being taken.
+ */
+export function threads(): ThreadInfo
+export function threads(count: number): Promise<ThreadInfo>
+export function threads(count?: number): ThreadInfo | Promise<ThreadInfo> {
+  if (count === undefined) return threadInfo()
+  if (!Number.isInteger(count) || count < 1) throw new RangeError(`threads: a number of threads is a whole number from 1: ${count}.`)
+  refuseRecording('threads')
+  return setThreads(count)
+}
+
+function refuseRecording(operation: string): void {
+  if (isRecording()) throw new TypeError(`${operation}: a gradient is being taken. Call it before or after.`)
 }

@@ -77,6 +77,11 @@ export class MemoryError extends FluxtapeError {
   }
 }
 
+/** A thread failed in the middle of a computation that cannot be done over. */
+export class WorkerError extends FluxtapeError {
+  override readonly name = 'WorkerError'
+}
+
 /** A file or a table of values that is not what it says it is. */
 export class FormatError extends FluxtapeError {
   override readonly name = 'FormatError'

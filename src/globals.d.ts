@@ -6,3 +6,9 @@ declare module '*.wasm' {
   const compile: () => WebAssembly.Module
   export default compile
 }
+
+declare module '*?source' {
+  /** The file, bundled and minified. */
+  const text: string
+  export default text
+}

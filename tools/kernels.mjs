@@ -1,9 +1,10 @@
-// Compiles assembly/ into both wasm variants and makes the typed wrappers that everything in src/ calls.
+// Compiles assembly/ into both wasm variants and makes, with abi.mjs, the typed wrappers that everything in src/ calls.
 // Made files (build/*.wasm, src/wasm/kernels.generated.ts) are not committed; nothing is done while they are fresh.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import asc from 'assemblyscript/asc'
+import { inPlaceSource, kernelsOf, runSource, wrapperSource } from './abi.mjs'
 import { tilesSource } from './tiles.mjs'
 
 const wrappers = 'src/wasm/kernels.generated.ts'
@@ -14,13 +15,15 @@ const variants = {
 }
 
 writeIfChanged('assembly/gemm/tiles.generated.ts', tilesSource())
-const fingerprint = hash(['tools/kernels.mjs', 'package-lock.json', ...sources('assembly')])
+const kernels = kernelsOf('assembly/kernels.ts')
+writeIfChanged('src/wasm/inplace.generated.ts', inPlaceSource(kernels))
+writeIfChanged('assembly/run.generated.ts', runSource(kernels))
+const fingerprint = hash(['tools/kernels.mjs', 'tools/abi.mjs', 'package-lock.json', ...sources('assembly')])
 const made = ['build/baseline.wasm', 'build/relaxed.wasm', wrappers]
 if (read('build/kernels.hash') !== fingerprint || made.some(file => read(file) === undefined)) {
   mkdirSync('build', { recursive: true })
-  let declarations = ''
-  for (const [name, variant] of Object.entries(variants)) declarations = await compile(name, variant)
-  writeIfChanged(wrappers, wrapperSource(declarations))
+  for (const [name, variant] of Object.entries(variants)) await compile(name, variant)
+  writeIfChanged(wrappers, wrapperSource(kernels, kernelsOf('assembly/index.ts')))
   writeFileSync('build/kernels.hash', fingerprint)
 }
 
@@ -28,7 +31,7 @@ async function compile(name, { features, base, limit }) {
   const files = new Map()
   const { error, stderr } = await asc.main(
     [
-      ...['assembly/index.ts', '--outFile', `build/${name}.wasm`, '--bindings', 'raw', '--runtime', 'stub', '-O3', '--noAssert'],
+      ...['assembly/index.ts', '--outFile', `build/${name}.wasm`, '--runtime', 'stub', '-O3', '--noAssert'],
       ...['--uncheckedBehavior', 'always', '--importMemory', '--noExportMemory', '--sharedMemory', '--zeroFilledMemory'],
       ...[
         '--initialMemory',
@@ -53,33 +56,6 @@ async function compile(name, { features, base, limit }) {
     if (end > limit) throw new Error(`the static data of the ${name} variant ends at ${end}, above its limit ${limit}`)
   }
   writeFileSync(`build/${name}.wasm`, binary)
-  return files.get(`build/${name}.d.ts`)
-}
-
-function wrapperSource(declarations) {
-  const kernels = [...declarations.matchAll(/export function (\w+)\(([^)]*)\): (\w+);/g)].map(([, name, list, result]) => {
-    const parameters = list.split(', ').filter(Boolean)
-    const ranged = parameters.at(-2)?.startsWith('begin:') && parameters.at(-1)?.startsWith('end:')
-    const own = ranged ? parameters.slice(0, -2) : parameters
-    const names = own.map(parameter => parameter.split(':')[0])
-    return {
-      type: `  ${name}(${list}): ${result}`,
-      wrapper: ranged
-        ? `export const ${name} = (${[...own, 'units: number'].join(', ')}): ${result} => wasm.${name}(${[...names, '0', 'units'].join(', ')})`
-        : `export const ${name} = (${own.join(', ')}): ${result} => wasm.${name}(${names.join(', ')})`,
-    }
-  })
-  return [
-    '// Made by tools/kernels.mjs from what assembly/index.ts exports. `units` is how many units of work there are.',
-    "import { wasm } from './module.ts'",
-    '',
-    'export interface Kernels {',
-    ...kernels.map(kernel => kernel.type),
-    '}',
-    '',
-    ...kernels.map(kernel => kernel.wrapper),
-    '',
-  ].join('\n')
 }
 
 function sources(folder) {

@@ -84,6 +84,8 @@ const kBlock: i32 = 256
  * A unit is `rows` rows by one panel of 8 columns of one matrix: units are batch * ceil(M / rows) * ceil(N / 8). Any `rows` and
  * any cut give the same bits: every output starts from 0 and adds its products in the order of k, then the bias. Reads nothing
  * beyond A, B and the bias, writes its own part of C and nothing else.
+ *
+ * @cost 0.035 a multiplication
  */
 export function gemm(
   a: usize,

@@ -114,7 +114,9 @@ async function unzipped(file: Uint8Array): Promise<Uint8Array> {
   } catch (error) {
     reader.cancel().catch(() => {})
     if (error instanceof FormatError) throw error
-    throw wrong('the file cannot be unzipped', error instanceof Error ? error.message : String(error), CUT)
+    const failure = wrong('the file cannot be unzipped', `${file.length} bytes that begin as gzip does`, CUT)
+    failure.cause = error // what it says differs from runtime to runtime
+    throw failure
   }
 }
 

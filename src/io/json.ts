@@ -97,9 +97,8 @@ export class JsonReader {
 
   /** The error for a problem at the place where the reader stands, or at another one. */
   wrong(problem: string, at = this.at): FormatError {
-    const rest = this.text.slice(at, at + 24)
-    const found =
-      at >= this.text.length ? 'its end' : `where it reads ${JSON.stringify(rest).slice(1, -1)}${at + 24 < this.text.length ? '...' : ''}`
+    const more = at + 24 < this.text.length ? '...' : ''
+    const found = at >= this.text.length ? 'its end' : `where it reads ${printable(this.text.slice(at, at + 24))}${more}`
     return new FormatError({
       operation: this.operation,
       problem,
@@ -144,8 +143,11 @@ export class JsonReader {
 
 /** A name from a file as an error shows it: in quotes, control characters escaped, not longer than 60 characters. */
 export function quote(name: string): string {
-  const shown = JSON.stringify(name).slice(1, -1).replaceAll('\\"', '"')
-  return `'${shown.length > 60 ? `${shown.slice(0, 60)}...` : shown}'`
+  return `'${printable(name.slice(0, 60))}${name.length > 60 ? '...' : ''}'`
+}
+
+function printable(text: string): string {
+  return JSON.stringify(text).slice(1, -1).replaceAll('\\"', '"').replaceAll('\\\\', '\\')
 }
 
 /** Has the text half a surrogate pair, which UTF-8 has no bytes for? */

@@ -9,11 +9,18 @@ export type State = Map<string, Tensor>
 
 /**
  * All tensors of a model by path, parameters and buffers: the tensors themselves, so later training shows in it. `clone(state(model))` is a
- * snapshot. A tied tensor stands under each of its paths.
+ * snapshot. A tied tensor stands under each of its paths. Throws TypeError
+ * where two tensors have one path.
  */
 export function state(model: unknown): State {
   const found: State = new Map()
-  walk(model, (tensor, path) => found.set(path, tensor))
+  walk(model, (tensor, path) => {
+    const other = found.get(path)
+    if (other && other !== tensor) {
+      throw new TypeError(`state: two tensors have the path '${path}', so one would be lost. Rename a field that has a dot in its name.`)
+    }
+    found.set(path, tensor)
+  })
   return found
 }
 
@@ -61,8 +68,8 @@ function isBias(path: string): boolean {
   return path === 'bias' || path.endsWith('.bias')
 }
 
-function isZero(value: Tensor | undefined): boolean {
-  return value?.view().every(each => each === 0) ?? true
+function isZero(value: unknown): boolean {
+  return value instanceof Tensor && value.view().every(each => each === 0)
 }
 
 function sameValues(a: Tensor, b: Tensor): boolean {

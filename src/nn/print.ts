@@ -88,7 +88,7 @@ function noteOf(layer: object): string {
 function warnings(layer: object): string {
   const found = { NaN: false, Inf: false, nonzero: false }
   walk(layer, tensor => {
-    if (tensor.released || tensor.dtype !== 'float32') return
+    if (tensor.released) return
     for (const value of tensor.view()) {
       if (value !== 0) found.nonzero = true
       if (Number.isNaN(value)) found.NaN = true

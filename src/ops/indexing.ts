@@ -26,7 +26,7 @@ function checked(operation: string, indices: Tensor, size: number, run: (status:
 
 /** Indices as int32: whole float32 numbers are taken, too. Throws DTypeError for others. */
 export function asIndices(operation: string, indices: Tensor | number | readonly number[]): Tensor {
-  const given = indices instanceof Tensor ? indices : tensor(indices, undefined, { dtype: 'float32' })
+  const given = indices instanceof Tensor ? indices : ofNumbers(operation, indices)
   checkTensor(operation, given)
   if (given.dtype === 'int32') return given
   if (given.dtype === 'bool') {
@@ -44,6 +44,16 @@ export function asIndices(operation: string, indices: Tensor | number | readonly
   return whole
 }
 
+/** Not by way of float32, which rounds numbers from 2^24 up. */
+function ofNumbers(operation: string, indices: number | readonly number[]): Tensor {
+  const given = tensor(indices, undefined, { dtype: 'int32' })
+  const exact = [indices].flat(Number.POSITIVE_INFINITY)
+  const rounded = given.view()
+  const odd = exact.findIndex((value, i) => value !== rounded[i])
+  if (odd >= 0) throw new RangeError(`${operation}: index ${exact[odd]} at place ${odd} is not a whole number.`)
+  return given
+}
+
 /** [elements before the axis, elements behind it] */
 function around(shape: Shape, axis: number): [number, number] {
   return [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))]
@@ -57,7 +67,17 @@ const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: 
     const [outer, inner] = around(x.shape, axis)
     const size = x.shape[axis]
     checked('gather', indices, size, status =>
-      kernels.gather(x.pointer, indices.pointer, y.pointer, size, indices.size, inner * bytesOf(x.dtype), status, outer * indices.size),
+      kernels.gather(
+        x.pointer,
+        indices.pointer,
+        y.pointer,
+        size,
+        indices.size,
+        inner * bytesOf(x.dtype),
+        status,
+        outer * indices.size,
+        inner * bytesOf(x.dtype),
+      ),
     )
   },
   save: (_, [x, indices]) => ({ indices, from: x.shape }),
@@ -89,6 +109,7 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
         inner,
         status,
         outer,
+        indices.size * inner,
       ),
     )
   },
@@ -138,7 +159,17 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
     const [outer, inner] = around(y.shape, axis)
     const size = y.shape[axis]
     checked('putAlong', indices, size, status =>
-      kernels.putAlong(y.pointer, indices.pointer, updates.pointer, size, indices.shape[axis], inner, status, outer),
+      kernels.putAlong(
+        y.pointer,
+        indices.pointer,
+        updates.pointer,
+        size,
+        indices.shape[axis],
+        inner,
+        status,
+        outer,
+        indices.size / Math.max(1, outer),
+      ),
     )
   },
   save: (_, [indices]) => ({ indices }),
@@ -173,7 +204,7 @@ export function oneHot(indices: Tensor | readonly number[], classes?: number): T
   const places = asIndices('oneHot', indices)
   const count = classes ?? (places.size === 0 ? 0 : places.max().item() + 1)
   const y = make([...places.shape, count], 'bool')
-  checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.size))
+  checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.size, count / 8))
   return y
 }
 

@@ -32,7 +32,7 @@ function multiply(y: Tensor, a: Operand, b: Operand, bias: number, batch: number
   let { pointer: pointerA, row: rowA, column: columnA, batch: batchA } = a
   let { pointer: pointerB, row: rowB, batch: batchB } = b
   if (scratch && plan.packUnitsA > 0) {
-    kernels.gemmPackA(pointerA, columnA, batchA, M, K, scratch.pointer, plan.packRowA, plan.packUnitsA)
+    kernels.gemmPackA(pointerA, columnA, batchA, M, K, scratch.pointer, plan.packRowA, plan.packUnitsA, 16 * K)
     pointerA = scratch.pointer
     rowA = plan.packRowA
     columnA = 1
@@ -40,12 +40,12 @@ function multiply(y: Tensor, a: Operand, b: Operand, bias: number, batch: number
   }
   if (scratch && plan.packUnitsB > 0) {
     const packed = scratch.pointer + 4 * plan.scratchA
-    kernels.gemmPackB(pointerB, rowB, b.column, batchB, N, K, packed, plan.packUnitsB)
+    kernels.gemmPackB(pointerB, rowB, b.column, batchB, N, K, packed, plan.packUnitsB, 8 * K)
     pointerB = packed
     rowB = 0
     batchB = batchB === 0 ? 0 : plan.packBatchB
   }
-  kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, batchB, y.pointer, bias, M, N, K, plan.rows, plan.units)
+  kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, batchB, y.pointer, bias, M, N, K, plan.rows, plan.units, 8 * plan.rows * K)
   scratch?.drop()
 }
 

@@ -39,7 +39,7 @@ export function copyElements(
   const { pointer: from } = x
   const { layout, rows } = writeLayout(name, shape, xSteps, ySteps)
   const copy = bytes === 4 ? kernels.copy : kernels.copyBytes
-  copy(from + xAt * bytes, y.pointer + yAt * bytes, layout, rows)
+  copy(from + xAt * bytes, y.pointer + yAt * bytes, layout, rows, sizeOf(shape) / rows)
 }
 
 const runReshape = operation<{ shape: Shape }, { from: Shape }>({

@@ -94,14 +94,16 @@ export const div = binary('div', kernels.div, {
 })
 /** x to the power of y. Either may be a number; shapes broadcast. By y the derivative is 0 where x is 0 and y is not negative. */
 export const pow = binary('pow', kernels.pow, {
+  // Where the formula has no value, another operand stands in inside it, not a `where` around it: a derivative of that would be 0 · ∞.
   left: (g, x, y) => {
     if (typeof y === 'number') return y === 0 ? zerosLike(g) : mul(g, mul(pow(x, y - 1), y))
-    return mul(g, where(equal(y, 0), 0, mul(y, pow(x, sub(y, 1)))))
+    const bothZero = logicalAnd(equal(y, 0), equal(x, 0))
+    return mul(g, mul(y, pow(x, where(bothZero, 1, sub(y, 1)))))
   },
   right: (g, x, y, result) => {
-    const slope = mul(result, typeof x === 'number' ? Math.log(x) : log(x))
-    const flat = typeof x === 'number' ? equal(mul(result, 0), x) : equal(x, 0)
-    return mul(g, where(logicalAnd(flat, greaterEqual(y, 0)), 0, slope))
+    if (typeof x === 'number' && x !== 0) return mul(g, mul(result, Math.log(x)))
+    const flat = typeof x === 'number' ? greaterEqual(y, 0) : logicalAnd(equal(x, 0), greaterEqual(y, 0))
+    return mul(g, mul(result, log(where(flat, 1, x))))
   },
   saves: 'operands and result',
 })

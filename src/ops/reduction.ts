@@ -3,7 +3,7 @@ import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** A kernel over x of [outer, n, inner]. */
-export type ReduceKernel = (x: number, out: number, n: number, inner: number, count: number) => void
+export type ReduceKernel = (x: number, out: number, n: number, inner: number, units: number, work: number) => void
 
 /** The shape that is left of `shape` after a reduction. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {
@@ -23,7 +23,7 @@ export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel
     const n = sizeOf(shape.slice(first, last + 1))
     const inner = sizeOf(shape.slice(last + 1))
     const target: Storage | undefined = i === 0 ? undefined : new Storage(outer * inner * 4)
-    kernel(from, target?.pointer ?? y.pointer, n, inner, outer * inner)
+    kernel(from, target?.pointer ?? y.pointer, n, inner, outer * inner, n)
     scratch?.drop()
     scratch = target
     if (target) from = target.pointer

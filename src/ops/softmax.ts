@@ -7,9 +7,9 @@ import { exp, mul, sub } from './pointwise.ts'
 
 const keepDims = { keepDims: true }
 
-function rows(shape: Shape): [n: number, rows: number] {
+function rows(shape: Shape): [n: number, rows: number, work: number] {
   const n = shape[shape.length - 1]
-  return [n, shape.reduce((product, size) => product * size, 1) / (n || 1)]
+  return [n, shape.reduce((product, size) => product * size, 1) / (n || 1), n]
 }
 
 const runSoftmax = operation<undefined, { y: Tensor }>({

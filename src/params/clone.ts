@@ -12,22 +12,34 @@ export function clone<T>(model: T): T {
   const copies = new Map<unknown, unknown>()
   const copy = (value: unknown): unknown => {
     if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return value
-    if (copies.has(value)) return copies.get(value)
-    const made = copyOne(value)
+    return copies.has(value) ? copies.get(value) : copyOne(value)
+  }
+  // A copy is noted before it is filled, so that a cycle comes back to it.
+  const note = <C>(value: object, made: C): C => {
     copies.set(value, made)
     return made
   }
-  const fieldsOf = (value: object) => Object.fromEntries(Object.entries(value).map(([key, each]) => [key, copy(each)]))
+  const fill = (made: object, value: object) => {
+    for (const [key, each] of Object.entries(value)) (made as Record<string, unknown>)[key] = copy(each)
+    return made
+  }
   const copyOne = (value: object): unknown => {
-    if (value instanceof Tensor) return copyTensor(value)
-    if (ArrayBuffer.isView(value)) return (value as Uint8Array).slice()
-    if (Array.isArray(value)) return value.map(copy)
-    if (value instanceof Map) return new Map([...value].map(([key, each]) => [key, copy(each)]))
-    if (value instanceof Set) return new Set([...value].map(copy))
+    if (value instanceof Tensor) return note(value, copyTensor(value))
+    if (ArrayBuffer.isView(value)) return note(value, (value as Uint8Array).slice())
+    if (Array.isArray(value)) return fill(note(value, new Array(value.length)), value)
+    if (value instanceof Map) {
+      const made = note(value, new Map())
+      for (const [key, each] of value) made.set(key, copy(each))
+      return made
+    }
+    if (value instanceof Set) {
+      const made = note(value, new Set())
+      for (const each of value) made.add(copy(each))
+      return made
+    }
     const again = (value as { [CLONE]?: (fields: object) => unknown })[CLONE]
-    if (typeof again === 'function') return again(fieldsOf(value))
-    if (typeof value === 'function') return value
-    return Object.assign(Object.create(Object.getPrototypeOf(value)), fieldsOf(value))
+    if (typeof again === 'function') return note(value, again(fill({}, value)))
+    return typeof value === 'function' ? value : fill(note(value, Object.create(Object.getPrototypeOf(value))), value)
   }
   return copy(model) as T
 }

@@ -12,29 +12,45 @@ import { walk } from '../tensor/walk.ts'
  */
 export class Params implements Iterable<Tensor> {
   private readonly pathOf = new Map<Tensor, string>()
+  private readonly taken = new Set<string>()
 
   /** How many parameters there are. */
   get size(): number {
     return this.pathOf.size
   }
 
-  /** Adds a tensor, or all trainable ones of a model; those that are in already stay where they are. Returns itself. */
+  /**
+   * Adds a tensor, all trainable ones of a model, or another Params; those that are in already stay where they are. A path that is taken gets a
+   * number in front. Returns itself.
+   */
   add(source: unknown, path?: string): this {
-    walk(source, (tensor, own, trainable) => {
-      if (!trainable || tensor.dtype !== 'float32' || this.pathOf.has(tensor)) return
-      const full = [path, own].filter(Boolean).join('.')
-      this.pathOf.set(tensor, full === '' ? String(this.pathOf.size) : full)
-    })
+    const put = (tensor: Tensor, own: string): void => {
+      if (this.pathOf.has(tensor)) return
+      const free = this.free([path, own].filter(Boolean).join('.'))
+      this.pathOf.set(tensor, free)
+      this.taken.add(free)
+    }
+    if (source instanceof Params) for (const [own, tensor] of source.entries()) put(tensor, own)
+    else walk(source, (tensor, own, trainable) => trainable && tensor.dtype === 'float32' && put(tensor, own))
     return this
   }
 
-  /** Takes a tensor, or all of a model, out; says whether anything was. */
+  private free(path: string): string {
+    let free = path || String(this.pathOf.size)
+    for (let i = 1; this.taken.has(free); i++) free = path ? `${i}.${path}` : String(this.pathOf.size + i)
+    return free
+  }
+
+  /** Takes a tensor, or all of a model or of another Params, out; says whether anything was in. */
   delete(source: unknown): boolean {
-    let found = false
-    walk(source, tensor => {
-      if (this.pathOf.delete(tensor)) found = true
-    })
-    return found
+    const before = this.pathOf.size
+    const take = (tensor: Tensor): void => {
+      this.taken.delete(this.pathOf.get(tensor) ?? '')
+      this.pathOf.delete(tensor)
+    }
+    if (source instanceof Params) [...source].forEach(take)
+    else walk(source, take)
+    return this.pathOf.size < before
   }
 
   /** Is the tensor in it? */

@@ -63,12 +63,12 @@ export function tensor(data: NestedInput | ArrayInput | Tensor, shape?: Shape, o
 
 /** All elements 0. */
 export function zeros(shape: Shape, { dtype = 'float32' }: CreateOptions = {}): Tensor {
-  return full(shape, 0, { dtype })
+  return filled('zeros', shape, 0, dtype)
 }
 
 /** All elements 1. */
 export function ones(shape: Shape, { dtype = 'float32' }: CreateOptions = {}): Tensor {
-  return full(shape, 1, { dtype })
+  return filled('ones', shape, 1, dtype)
 }
 
 /** Zeros of x's shape and dtype. */
@@ -83,9 +83,12 @@ export function onesLike(x: Tensor): Tensor {
 
 /** All elements `value`; bool where it is a boolean, float32 otherwise. */
 export function full(shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor {
-  checkShape('full', shape)
-  const dtype = options.dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32')
-  checkDType('full', dtype)
+  return filled('full', shape, value, options.dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32'))
+}
+
+function filled(operation: string, shape: Shape, value: number | boolean, dtype: DType): Tensor {
+  checkShape(operation, shape)
+  checkDType(operation, dtype)
   const y = make([...shape], dtype)
   y.view().fill(dtype === 'bool' ? Number(Boolean(value)) : Number(value))
   return y
@@ -117,7 +120,7 @@ export function linspace(start: number, stop: number, n: number): Tensor {
 
 /** The n x m matrix with ones on the diagonal. */
 export function eye(n: number, m = n): Tensor {
-  const y = zeros([n, m])
+  const y = filled('eye', [n, m], 0, 'float32')
   const view = y.view()
   for (let i = 0; i < Math.min(n, m); i++) view[i * m + i] = 1
   return y
@@ -181,15 +184,12 @@ function write(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
 
 /** A new tensor of the given type over bytes in little-endian order. Throws ShapeError if there are too many or too few. */
 export function fromBytes(bytes: Uint8Array, shape: Shape, dtype: DType): Tensor {
+  if (bytes.length !== sizeOf(shape) * bytesOf(dtype)) {
+    const came = `${bytes.length} bytes, ${show(shape)}`
+    throw new ShapeError({ operation: 'fromBytes', problem: 'the shape does not hold the bytes', came }, [shape])
+  }
   const y = make(shape, dtype)
   const view = y.view()
-  if (bytes.length !== y.size * bytesOf(dtype)) {
-    y.dispose()
-    throw new ShapeError(
-      { operation: 'fromBytes', problem: 'the shape does not hold the bytes', came: `${bytes.length} bytes, ${show(shape)}` },
-      [shape],
-    )
-  }
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes)
   return y
 }

@@ -157,7 +157,7 @@ export class Tensor implements Owned {
     const [rows, columns] = source.shape.slice(-2)
     const block = new Storage(this.size * bytesOf(this.dtype))
     const batch = this.size === 0 ? 0 : this.size / (rows * columns)
-    transposeMatrices(source.pointer, block.pointer, rows, columns, batch * Math.ceil(rows / 16))
+    transposeMatrices(source.pointer, block.pointer, rows, columns, batch * Math.ceil(rows / 16), 16 * columns)
     this.block = block
     this.unlink()
     return block

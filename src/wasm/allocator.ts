@@ -14,6 +14,7 @@ const free: number[][] = []
 let spans: Span[] = []
 /** Everything from here on was never taken. */
 let top = BLOCKS
+let limbo: [pointer: number, bytes: number][] | undefined
 let freeBytes = 0
 let usedBytes = 0
 let peakBytes = 0
@@ -47,11 +48,26 @@ export function allocate(bytes: number): number {
 /** Gives a block back; `bytes` as it was asked for. */
 export function release(pointer: number, bytes: number): void {
   const room = roomFor(bytes)
+  if (limbo) {
+    limbo.push([pointer, bytes])
+    return
+  }
   if (__GUARD__) guardFreed(pointer, room)
   const list = (free[sizeClass(room)] ??= [])
   list.push(__GUARD__ ? pointer - ZONE : pointer)
   freeBytes += room + zones
   usedBytes -= room
+}
+
+/** While a lost thread may still write, what is released must not be used again: it waits until `endQuarantine`. */
+export function beginQuarantine(): void {
+  limbo ??= []
+}
+
+export function endQuarantine(): void {
+  const waiting = limbo ?? []
+  limbo = undefined
+  for (const [pointer, bytes] of waiting) release(pointer, bytes)
 }
 
 /** One index for each size of block. */

@@ -7,12 +7,19 @@ export const HEAP_BASE = 128 * 1024
 
 /**
  * Small areas that JavaScript fills for one kernel call and a kernel reads: the layout of a broadcast or copy, a number that stands for
- * an operand, the status word of an indexing kernel.
+ * an operand, the status word of an indexing kernel, the arguments of a forked kernel, and the control block of the threads.
  */
-export const SCRATCH = { layout: HEAP_BASE, layoutEnd: HEAP_BASE + 256, number: HEAP_BASE + 256, status: HEAP_BASE + 320 } as const
+export const SCRATCH = {
+  layout: HEAP_BASE,
+  number: HEAP_BASE + 256,
+  status: HEAP_BASE + 320,
+  descriptor: HEAP_BASE + 384,
+  control: HEAP_BASE + 1024,
+  controlEnd: HEAP_BASE + 16 * 1024,
+} as const
 
 /** Where the allocator's blocks begin. */
-export const BLOCKS = HEAP_BASE + 4096
+export const BLOCKS = SCRATCH.controlEnd
 
 /** The one linear memory; shared, so that worker threads can compute in it. */
 export const memory = reserve()

@@ -20,6 +20,11 @@ export function variant(): Variant {
   return current
 }
 
+/** The compiled module of the variant in use, for the workers. */
+export function compiledModule(): WebAssembly.Module {
+  return compile(current)
+}
+
 /** Changes the variant. Throws where the runtime does not know the instructions. */
 export function useVariant(wanted: Variant): void {
   wasm = instantiate(wanted)
@@ -43,7 +48,10 @@ function best(): Kernels {
   }
 }
 
+function compile(wanted: Variant): WebAssembly.Module {
+  return (compiled[wanted] ??= wanted === 'relaxed' ? compileRelaxed() : compileBaseline())
+}
+
 function instantiate(wanted: Variant): Kernels {
-  const module = (compiled[wanted] ??= wanted === 'relaxed' ? compileRelaxed() : compileBaseline())
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels
+  return new WebAssembly.Instance(compile(wanted), { env: { memory } }).exports as unknown as Kernels
 }

@@ -28,7 +28,11 @@ function settled(estimate: (step: number) => number, step: number): [number, num
   return [(4 * c - b) / 3, (4 * b - a) / 3]
 }
 
-function each(xs: readonly Float64[], estimate: (input: number, element: number, step: number) => number, how: typeof FIRST): Float64Array[] {
+function each(
+  xs: readonly Float64[],
+  estimate: (input: number, element: number, step: number) => number,
+  how: typeof FIRST,
+): Float64Array[] {
   return xs.map(({ data }, input) =>
     data.map((_, element) => {
       const [value, other] = settled(step => estimate(input, element, step), how.step)

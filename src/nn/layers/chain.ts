@@ -1,6 +1,6 @@
 import { FluxtapeError } from '../../errors.ts'
 import { CLONE } from '../../params/clone.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { Tensor } from '../../tensor/tensor.ts'
 import { type Layer, layer } from '../layer.ts'
 
 /** A layer, or any function from what came before to what comes next. */
@@ -25,7 +25,7 @@ export function Chain(...links: Link[]): ChainLayer
 export function Chain<Links extends Readonly<Record<string, Link>>>(links: Links): NamedChain<Links>
 export function Chain(...args: [Readonly<Record<string, Link>>] | Link[]): ChainLayer<unknown> {
   const [first] = args
-  const named = args.length === 1 && typeof first === 'object' && first !== null
+  const named = args.length === 1 && typeof first === 'object' && first !== null && !(first instanceof Tensor)
   const layers = named ? { ...(first as Readonly<Record<string, Link>>) } : (args as Link[])
   const odd = Object.entries(layers).find(([, link]) => typeof link !== 'function')
   if (odd)

@@ -1,0 +1,79 @@
+// Fork and join over shared memory. One job at a time: its units are cut into chunks, which the calling thread and the workers claim until
+// none is left.
+//
+// The control block (src/wasm/pool.ts owns it) has one cache line for each of:
+//   0    i64  ticket: the job's number in the high half, the chunks nobody has claimed in the low one
+//   64   i32  chunks that are done
+//   128  i32  kernel, descriptor, units, units a chunk, chunks
+//   192  i32  workers that sleep
+//   256  i32  workers that have come up
+//   384  u8   a byte a chunk: 1 claimed, 2 done
+// A claim takes one off the ticket by compare-and-swap, so it can only succeed for the job that is on; that job's fields stay until the chunk
+// is done, because the caller waits for it. A worker that wakes late finds no chunk, and touches nothing.
+import { run } from './run.generated'
+
+const DONE: usize = 64
+const KERNEL: usize = 128
+const DESCRIPTOR: usize = 132
+const UNITS: usize = 136
+const SIZE: usize = 140
+const CHUNKS: usize = 144
+const ASLEEP: usize = 192
+const READY: usize = 256
+const STATES: usize = 384
+
+/** Claims and runs chunks until none is left. */
+function work(control: usize): void {
+  for (;;) {
+    const ticket = atomic.load<i64>(control)
+    const left = <i32>ticket
+    if (left === 0) return
+    if (atomic.cmpxchg<i64>(control, ticket, ticket - 1) !== ticket) continue
+    const chunk = load<i32>(control, CHUNKS) - left
+    const size = load<i32>(control, SIZE)
+    const begin = chunk * size
+    atomic.store<u8>(control + <usize>chunk, 1, STATES)
+    run(load<i32>(control, KERNEL), <usize>load<i32>(control, DESCRIPTOR), begin, min(begin + size, load<i32>(control, UNITS)))
+    atomic.store<u8>(control + <usize>chunk, 2, STATES)
+    atomic.add<i32>(control, 1, DONE)
+  }
+}
+
+/** Publishes a job, works at it, and waits for the chunks of others for `polls` looks: 1 if all is done, 0 if not yet. */
+export function fork(control: usize, kernel: i32, descriptor: usize, units: i32, size: i32, chunks: i32, polls: i32): i32 {
+  store<i32>(control, kernel, KERNEL)
+  store<i32>(control, <i32>descriptor, DESCRIPTOR)
+  store<i32>(control, units, UNITS)
+  store<i32>(control, size, SIZE)
+  store<i32>(control, chunks, CHUNKS)
+  memory.fill(control + STATES, 0, chunks)
+  atomic.store<i32>(control, 0, DONE)
+  const job = (atomic.load<i64>(control) >>> 32) + 1
+  atomic.store<i64>(control, (job << 32) | <i64>chunks)
+  if (atomic.load<i32>(control, ASLEEP) > 0) atomic.notify(control, chunks - 1)
+  work(control)
+  return join(control, polls)
+}
+
+/** Waits on for the chunks of others: 1 if all is done, 0 if not yet. */
+export function join(control: usize, polls: i32): i32 {
+  const chunks = load<i32>(control, CHUNKS)
+  for (; polls > 0; polls--) if (atomic.load<i32>(control, DONE) === chunks) return 1
+  return 0
+}
+
+/** A worker's life: looks for work, sleeps when it has seen none for `polls` looks. Does not return. */
+export function serve(control: usize, polls: i32): void {
+  atomic.add<i32>(control, 1, READY)
+  for (;;) {
+    let left = polls
+    while (left > 0 && atomic.load<i32>(control) === 0) left--
+    if (left > 0) {
+      work(control)
+      continue
+    }
+    atomic.add<i32>(control, 1, ASLEEP)
+    atomic.wait<i32>(control, 0, -1)
+    atomic.sub<i32>(control, 1, ASLEEP)
+  }
+}

@@ -1,0 +1,34 @@
+// What a worker thread runs; bundled into the library as a string. It computes until it is terminated.
+
+/** What the pool sends to a new worker. */
+export interface WorkerStart {
+  readonly module: WebAssembly.Module
+  readonly memory: WebAssembly.Memory
+  /** The address of the control block. */
+  readonly control: number
+  /** The address of the word that counts failed workers. */
+  readonly fault: number
+  readonly polls: number
+}
+
+interface Port {
+  once(event: 'message', listener: (start: WorkerStart) => void): void
+}
+
+function serve({ module, memory, control, fault, polls }: WorkerStart): void {
+  try {
+    const { exports } = new WebAssembly.Instance(module, { env: { memory } })
+    ;(exports.serve as (control: number, polls: number) => void)(control, polls)
+  } catch (error) {
+    // A thread that spins sees no event: the caller looks at this word.
+    Atomics.add(new Int32Array(memory.buffer), fault >>> 2, 1)
+    throw error
+  }
+}
+
+const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => { parentPort?: Port } } }
+const port = process?.getBuiltinModule?.('node:worker_threads')?.parentPort
+if (port) port.once('message', serve)
+else {
+  globalThis.onmessage = (event: MessageEvent) => serve(event.data as WorkerStart)
+}

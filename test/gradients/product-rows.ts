@@ -1,0 +1,91 @@
+/** Gradient rows of matrix products: every transposition, batches, vectors, and the layer's x Wᵀ + b. */
+import * as flux from 'fluxtape'
+import type { Row } from './check.ts'
+import { type Float64, matmul, reshape, transpose, zip } from './float64.ts'
+
+type Shape = readonly number[]
+
+const transpositions = [
+  [false, false],
+  [false, true],
+  [true, false],
+  [true, true],
+] as const
+
+const swapped = (shape: Shape, swap: boolean): Shape => (swap ? [...shape.slice(0, -2), ...shape.slice(-2).reverse()] : shape)
+const turned = (x: Float64, turn: boolean): Float64 => (turn ? transpose(x) : x)
+
+/** Both ways to say transposed: an option, and the operation that waits. */
+const products = (a: Shape, b: Shape): readonly Row[] =>
+  transpositions.flatMap(([left, right]): readonly Row[] => {
+    const row = {
+      op: 'matmul',
+      shapes: [swapped(a, left), swapped(b, right)],
+      domain: [-1.5, 1.7],
+      reference: ([x, y]: readonly Float64[]) => matmul(turned(x, left), turned(y, right)),
+      ulp: 4,
+      cancels: true,
+    } as const
+    const name = `[${a}] x [${b}]${left ? ', left transposed' : ''}${right ? ', right transposed' : ''}`
+    return [
+      { ...row, name: `${name}, by option`, run: (x, y) => flux.matmul(x, y, { transposeLeft: left, transposeRight: right }) },
+      ...(left || right
+        ? [{ ...row, name, run: (x: flux.Tensor, y: flux.Tensor) => flux.matmul(left ? x.transpose() : x, right ? y.transpose() : y) }]
+        : []),
+    ]
+  })
+
+const vectors = (name: string, a: Shape, b: Shape, asA: Shape, asB: Shape, result: Shape): Row => ({
+  op: 'matmul',
+  name,
+  shapes: [a, b],
+  domain: [-1.5, 1.7],
+  run: (x, y) => flux.matmul(x, y),
+  reference: ([x, y]) => reshape(matmul(reshape(x, asA), reshape(y, asB)), result),
+  ulp: 4,
+  cancels: true,
+})
+
+const linear = (x: Shape, weight: Shape, bias: boolean): Row => {
+  const rows = x.slice(0, -1).reduce((n, size) => n * size, 1)
+  const result = [...x.slice(0, -1), weight[0]]
+  return {
+    op: 'linear',
+    name: `x [${x}], weight [${weight}]${bias ? ', bias' : ''}`,
+    shapes: [x, weight, ...(bias ? [[weight[0]]] : [])],
+    domain: [-1.5, 1.7],
+    run: (input, w, b) => flux.linear(input, w, b),
+    reference: ([input, w, b]) => {
+      const y = reshape(matmul(reshape(input, [rows, weight[1]]), transpose(w)), result)
+      return b ? zip(y, b, (value, addend) => value + addend) : y
+    },
+    ulp: 4,
+    cancels: true,
+  }
+}
+
+export const productRows: readonly Row[] = [
+  ...products([3, 2], [2, 4]),
+  ...products([2, 3, 2], [2, 2, 2]),
+  ...products([2, 3, 2], [2, 3]),
+  ...products([2, 3], [2, 3, 2]),
+  ...products([2, 1, 2, 2], [3, 2, 2]),
+  vectors('a row and a matrix', [3], [3, 2], [1, 3], [3, 2], [2]),
+  vectors('a matrix and a column', [2, 3], [3], [2, 3], [3, 1], [2]),
+  vectors('two vectors', [4], [4], [1, 4], [4, 1], []),
+  vectors('a batch and a column', [2, 2, 3], [3], [2, 2, 3], [3, 1], [2, 2]),
+  {
+    op: 'matmul',
+    name: 'of a matrix and its own transposition',
+    shapes: [[3, 2]],
+    domain: [-1.5, 1.7],
+    run: x => flux.matmul(x, x.transpose()),
+    reference: ([x]) => matmul(x, transpose(x)),
+    ulp: 4,
+    cancels: true,
+  },
+  linear([3, 2], [4, 2], true),
+  linear([3, 2], [4, 2], false),
+  linear([2, 2, 3], [2, 3], true),
+  linear([3], [2, 3], true),
+]

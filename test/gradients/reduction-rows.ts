@@ -1,0 +1,84 @@
+/** Gradient rows of reductions and of what normalizes along an axis. */
+
+import type { Axis, Tensor } from 'fluxtape'
+import * as flux from 'fluxtape'
+import type { Interval, Row } from './check.ts'
+import { along, average, logSoftmax, logTotal, product, reduce, softmax, spread, total } from './float64.ts'
+
+type Reduction = 'sum' | 'mean' | 'prod' | 'max' | 'min' | 'norm' | 'logSumExp' | 'variance' | 'std'
+type List = (values: readonly number[]) => number
+
+/** [the shape of x, the axis as given, the axes it means, keepDims] */
+const ways: readonly (readonly [readonly number[], Axis, readonly number[], boolean])[] = [
+  [[7], undefined, [0], false],
+  [[3, 4], 0, [0], false],
+  [[3, 4], -1, [1], true],
+  [[2, 3, 2], [0, 2], [0, 2], false],
+  [[2, 3, 2], 1, [1], true],
+  [[3, 1], 1, [1], false],
+]
+
+const reduction = (op: Reduction, domain: Interval, f: List, { ulp = 4, from = ways, ...options }: ReductionOptions = {}): readonly Row[] =>
+  from.map(([shape, axis, axes, keepDims]) => ({
+    op,
+    name: `of [${shape}] over ${axis === undefined ? 'all' : `[${axis}]`}${keepDims ? ', kept' : ''}${describe(options)}`,
+    shapes: [shape],
+    domain,
+    run: x => flux[op](x, axis, { keepDims, ...options }),
+    reference: ([x]) => reduce(x, axes, f, keepDims),
+    ulp,
+    cancels: true,
+  }))
+
+interface ReductionOptions {
+  readonly ulp?: number
+  readonly from?: typeof ways
+  readonly p?: number
+  readonly correction?: number
+}
+
+function describe(options: ReductionOptions): string {
+  return Object.entries(options)
+    .map(([name, value]) => `, ${name} ${value}`)
+    .join('')
+}
+
+const several = ways.filter(([shape, , axes]) => axes.some(axis => shape[axis] > 1))
+const pNorm = (p: number) => (values: readonly number[]) => total(values.map(value => Math.abs(value) ** p)) ** (1 / p)
+
+export const reductionRows: readonly Row[] = [
+  ...reduction('sum', [-2, 2], total),
+  ...reduction('mean', [-2, 2], average),
+  ...reduction('prod', [-1.5, 1.7], product),
+  ...reduction('max', [-2, 2], values => Math.max(...values), { ulp: 0 }),
+  ...reduction('min', [-2, 2], values => Math.min(...values), { ulp: 0 }),
+  ...reduction('logSumExp', [-3, 3], logTotal),
+  ...reduction('variance', [-2, 3], values => spread(values)),
+  ...reduction('variance', [-2, 3], values => spread(values, 1), { correction: 1, from: several }),
+  ...reduction('std', [-2, 3], values => Math.sqrt(spread(values)), { from: several }),
+  ...reduction('std', [-2, 3], values => Math.sqrt(spread(values, 1)), { correction: 1, from: several }),
+  ...reduction('norm', [-2, 2.3], pNorm(2)),
+  ...reduction('norm', [-2, 2.3], pNorm(1), { p: 1 }),
+  ...reduction('norm', [-2, 2.3], pNorm(3), { p: 3 }),
+  ...reduction('norm', [-2, 2.3], values => Math.max(...values.map(Math.abs)), { p: Number.POSITIVE_INFINITY, ulp: 0 }),
+]
+
+const normalized = (op: 'softmax' | 'logSoftmax', f: (values: readonly number[]) => readonly number[]): readonly Row[] =>
+  [
+    { shape: [5], axis: undefined, at: 0 },
+    { shape: [2, 5], axis: -1, at: 1 },
+    { shape: [3, 4], axis: 0, at: 0 },
+    { shape: [2, 3, 2], axis: 1, at: 1 },
+    { shape: [3, 1], axis: 1, at: 1 },
+  ].map(({ shape, axis, at }) => ({
+    op,
+    name: `of [${shape}] along ${axis ?? 'the last axis'}`,
+    shapes: [shape],
+    domain: [-3, 3],
+    run: (x: Tensor) => flux[op](x, axis),
+    reference: ([x]) => along(x, at, f),
+    ulp: 4,
+    cancels: true,
+  }))
+
+export const normalizedRows: readonly Row[] = [...normalized('softmax', softmax), ...normalized('logSoftmax', logSoftmax)]

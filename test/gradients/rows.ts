@@ -1,0 +1,9 @@
+import type { Row } from './check.ts'
+import { lossRows } from './loss-rows.ts'
+import { movementRows } from './movement-rows.ts'
+import { pointwiseRows } from './pointwise-rows.ts'
+import { productRows } from './product-rows.ts'
+import { normalizedRows, reductionRows } from './reduction-rows.ts'
+
+/** Every differentiable operation and loss. */
+export const rows: readonly Row[] = [...pointwiseRows, ...reductionRows, ...normalizedRows, ...movementRows, ...productRows, ...lossRows]

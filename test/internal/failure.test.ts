@@ -1,0 +1,164 @@
+import {
+  Adam,
+  AdamW,
+  arange,
+  Chain,
+  ClipNorm,
+  Dense,
+  Descent,
+  type Grads,
+  gradient,
+  logitCrossEntropy,
+  Momentum,
+  manualSeed,
+  memory,
+  type Optimizer,
+  OptimizerChain,
+  type Params,
+  params,
+  pullback,
+  relu,
+  rule,
+  scope,
+  type Tensor,
+  tanh,
+  tensor,
+  trainStep,
+  update,
+  withGradient,
+} from 'fluxtape'
+import { describe, expect, test } from 'vitest'
+import { failingEverywhere, trainingState } from './failing.ts'
+
+/** A rule in operations, with a slot. */
+const Averaged = rule('Averaged', {
+  hyper: { eta: 0.1 },
+  slots: ['average'],
+  step({ eta }, { average }, _, g, __, write) {
+    const next = average.mul(0.9).add(g.mul(0.1))
+    write('average', next)
+    return next.mul(eta)
+  },
+})
+
+const optimizers: Record<string, () => Optimizer> = {
+  'a kernel without slots': () => Descent(0.1),
+  'a kernel with one slot': () => Momentum(0.1),
+  Adam: () => Adam(0.01),
+  'a rule in operations': () => Averaged(0.1),
+  'ClipNorm alone': () => ClipNorm(0.01),
+  'ClipNorm, then Adam': () => OptimizerChain(ClipNorm(0.01), Adam(0.01)),
+  'Adam, then ClipNorm': () => OptimizerChain(Adam(0.01), ClipNorm(0.001)),
+  'rules of all kinds': () => OptimizerChain(Averaged(1), Momentum(0.1), ClipNorm(0.01), AdamW(0.01)),
+}
+
+interface Task {
+  readonly ps: Params
+  readonly optimizer: Optimizer
+  readonly loss: () => Tensor
+}
+
+function task(optimizer: Optimizer): Task {
+  manualSeed(7)
+  const model = Chain(Dense(5, 7, relu), Dense(7, 6, tanh), Dense(6, 3))
+  const x = arange(0, 20).reshape([4, 5]).sin()
+  const y = tensor(new Int32Array([0, 2, 1, 2]))
+  return { ps: params(model), optimizer, loss: () => logitCrossEntropy(model(x), y) }
+}
+
+const byTrainStep = ({ ps, optimizer, loss }: Task) => trainStep(loss, ps, [], optimizer)
+
+/** The gradients that an update has used are freed by the next gradient; this one is as good as any. */
+const freeSpent = () => {
+  const [g] = gradient(x => x, 1)
+  g?.dispose()
+}
+
+const STEPS = 3
+
+describe.each(Object.entries(optimizers))('memory that fails at every allocation of a step: %s', (_, optimizer) => {
+  test('trainStep changes nothing, loses nothing, and the next step gives the bits of a run that never failed', () => {
+    const smooth = task(optimizer())
+    const failing = task(optimizer())
+    for (let step = 0; step < STEPS; step++) {
+      const wanted = byTrainStep(smooth)
+      const before = trainingState(failing.ps, failing.optimizer)
+      const { bytes, tensors } = memory()
+      const { failures, value } = failingEverywhere(
+        () => byTrainStep(failing),
+        n => {
+          expect(trainingState(failing.ps, failing.optimizer), `state after failure ${n} of step ${step}`).toEqual(before)
+          expect(memory(), `memory after failure ${n} of step ${step}`).toMatchObject({ bytes, tensors })
+        },
+      )
+      expect(failures).toBeGreaterThan(30)
+      expect(value).toBe(wanted)
+      expect(trainingState(failing.ps, failing.optimizer)).toEqual(trainingState(smooth.ps, smooth.optimizer))
+    }
+  })
+
+  test('gradient and update change nothing, lose nothing, and go on with the bits of a run that never failed', () => {
+    const smooth = task(optimizer())
+    const failing = task(optimizer())
+    for (let step = 0; step < STEPS; step++) {
+      byTrainStep(smooth)
+      freeSpent()
+      const before = trainingState(failing.ps, failing.optimizer)
+      const { bytes, tensors } = memory()
+      const { value: gradients, failures } = failingEverywhere<Grads>(
+        () => gradient(failing.loss, failing.ps),
+        n => expect(memory(), `memory after failure ${n} of gradient ${step}`).toMatchObject({ bytes, tensors }),
+      )
+      expect(failures).toBeGreaterThan(30)
+      const between = memory()
+      failingEverywhere(
+        () => update(failing.optimizer, failing.ps, gradients),
+        n => {
+          expect(trainingState(failing.ps, failing.optimizer), `state after failure ${n} of update ${step}`).toEqual(before)
+          expect(memory(), `memory after failure ${n} of update ${step}`).toMatchObject({ bytes: between.bytes, tensors: between.tensors })
+        },
+      )
+      expect(trainingState(failing.ps, failing.optimizer)).toEqual(trainingState(smooth.ps, smooth.optimizer))
+    }
+  })
+})
+
+describe('memory that fails elsewhere', () => {
+  /** Ways of differentiating that keep something in the end. */
+  const cases: Record<string, () => unknown> = {
+    'a transposition that is read in the loss': () => {
+      const w = arange(0, 6).reshape([2, 3])
+      return gradient(x => x.transpose().mul(x.transpose().exp()).sum(), w)
+    },
+    'a gradient in a gradient': () => gradient(x => gradient(y => y.mul(y).mul(x).sum(), x)[0]?.sum() ?? x.sum(), tensor([1, 2, 3])),
+    'withGradient with extras': () =>
+      withGradient(
+        x => {
+          const y = x.exp()
+          return [y.sum(), y, { y }]
+        },
+        tensor([1, 2, 3]),
+      ),
+    'pullback, and back twice': () => {
+      const [y, back] = pullback((x: Tensor) => x.exp().matmul(x.transpose()), arange(0, 6).reshape([2, 3]))
+      const results = [y, back(), back(y)]
+      back.dispose()
+      return results
+    },
+    'a reduction of axes that are no neighbours': () => arange(0, 120).reshape([2, 3, 4, 5]).sum([0, 2]),
+    'a product that packs its operands': () =>
+      arange(0, 4000)
+        .reshape([40, 100])
+        .matmul(arange(0, 4000).reshape([100, 40])),
+  }
+
+  test.each(Object.entries(cases))('inside a scope: %s', (_, f) => {
+    const { bytes, tensors } = memory()
+    const { failures } = failingEverywhere(
+      () => scope(() => void f()),
+      n => expect(memory(), `after failure ${n}`).toMatchObject({ bytes, tensors }),
+    )
+    expect(failures).toBeGreaterThan(1)
+    expect(memory()).toMatchObject({ bytes, tensors })
+  })
+})

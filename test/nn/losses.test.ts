@@ -1,0 +1,237 @@
+import {
+  crossEntropy,
+  DTypeError,
+  full,
+  gradient,
+  identity,
+  logitBinaryCrossEntropy,
+  logitCrossEntropy,
+  mae,
+  mean,
+  mse,
+  oneHot,
+  ones,
+  ReleasedError,
+  randn,
+  ShapeError,
+  softmax,
+  sum,
+  type Tensor,
+  tensor,
+  zeros,
+} from 'fluxtape'
+import { describe, expect, it } from 'vitest'
+
+const int32 = (values: number[]) => tensor(values, undefined, { dtype: 'int32' })
+const close = (actual: Tensor, expected: Tensor | number[], digits = 5) => {
+  const [a, b] = [actual.data(), expected instanceof Array ? expected : expected.data()]
+  expect(a).toHaveLength(b.length)
+  for (let i = 0; i < a.length; i++) expect(a[i]).toBeCloseTo(b[i], digits)
+}
+
+describe('agg', () => {
+  const [p, t] = [
+    tensor([
+      [1, 2],
+      [3, 5],
+    ]),
+    tensor([
+      [1, 0],
+      [0, 1],
+    ]),
+  ]
+
+  it('is the mean, the sum, none, or a function of your own', () => {
+    expect(mse(p, t).toArray()).toBe((0 + 4 + 9 + 16) / 4)
+    expect(mse(p, t, { agg: mean }).item()).toBe(7.25)
+    expect(mse(p, t, { agg: sum }).item()).toBe(29)
+    expect(mse(p, t, { agg: identity }).toArray()).toEqual([
+      [0, 4],
+      [9, 16],
+    ])
+    expect(mae(p, t, { agg: losses => losses.max() }).item()).toBe(4)
+    expect(mae(p, t, { agg: losses => losses.sum(0) }).toArray()).toEqual([3, 6])
+  })
+
+  it('of a loss of classes sees one loss a sample', () => {
+    const logits = randn([3, 4])
+    const seen: (readonly number[])[] = []
+    const agg = (losses: Tensor) => {
+      seen.push(losses.shape)
+      return losses.sum()
+    }
+    const whole = logitCrossEntropy(logits, int32([0, 1, 3]), { agg })
+    close(whole, logitCrossEntropy(logits, int32([0, 1, 3]), { agg: identity }).sum())
+    crossEntropy(softmax(logits), int32([0, 1, 3]), { agg })
+    expect(seen).toEqual([[3], [3]])
+  })
+
+  it('of the binary loss sees one an element', () => {
+    expect(logitBinaryCrossEntropy(zeros([2, 3]), ones([2, 3]), { agg: identity }).shape).toEqual([2, 3])
+  })
+})
+
+describe('a target', () => {
+  it('may be a number, or a tensor of one', () => {
+    const p = tensor([[1, 3]])
+    expect(mse(p, 1).item()).toBe(2)
+    expect(mse(p, tensor(1)).item()).toBe(2)
+    expect(mae(p, 2).item()).toBe(1)
+    close(logitBinaryCrossEntropy(zeros([2]), 1), [Math.log(2)])
+    close(logitBinaryCrossEntropy(zeros([2]), tensor(0)), [Math.log(2)])
+  })
+
+  it('may be of integers, and lets the gradient through to the prediction', () => {
+    const [grad] = gradient(p => mse(p, int32([1, 2])), tensor([2, 4]))
+    expect(grad?.toArray()).toEqual([1, 2])
+  })
+
+  it.each([
+    ['mse', () => mse(ones([2, 3]), ones([3]))],
+    ['mae', () => mae(ones([2, 3]), ones([3]))],
+    ['logitBinaryCrossEntropy', () => logitBinaryCrossEntropy(ones([2, 3]), ones([3]))],
+  ])('of %s does not broadcast', (name, f) => {
+    expect(f).toThrow(ShapeError)
+    expect(f).toThrow(
+      `${name}: prediction and target differ in shape: [2, 3] and [3]. Losses do not broadcast: reshape one of them. The prediction comes first.`,
+    )
+  })
+
+  it.each([
+    ['crossEntropy', () => crossEntropy(ones([4, 3]), zeros([4, 1]))],
+    ['logitCrossEntropy', () => logitCrossEntropy(ones([4, 3]), zeros([4, 1]))],
+  ])('of %s that fits in no way is an error that shows both ways', (name, f) => {
+    expect(f).toThrow(ShapeError)
+    expect(f).toThrow(
+      `${name}: prediction and target do not fit: [4, 3] and [4, 1]. Targets are integer classes [4], or one-hot or soft [4, 3]. The prediction comes first.`,
+    )
+  })
+
+  it('that was released is named', () => {
+    const t = ones([2])
+    t.dispose()
+    expect(() => mse(ones([2]), t)).toThrow(ReleasedError)
+    expect(() => logitCrossEntropy(ones([2, 2]), t)).toThrow(ReleasedError)
+  })
+
+  it('that is no tensor is a TypeError', () => {
+    expect(() => mse(ones([2]), [1, 2] as never)).toThrow(TypeError)
+    expect(() => logitCrossEntropy(ones([2, 2]), [0, 1] as never)).toThrow(TypeError)
+  })
+})
+
+describe('classes', () => {
+  const logits = tensor([
+    [1, 2, 3],
+    [0, -1, 4],
+    [2, 2, 2],
+  ])
+  const expected = logitCrossEntropy(logits, oneHot(int32([2, 0, 1]), 3)).item()
+
+  it.each([
+    ['int32', int32([2, 0, 1])],
+    ['uint8', tensor(new Uint8Array([2, 0, 1]))],
+    ['whole float32', tensor([2, 0, 1])],
+    ['one-hot float32', oneHot(int32([2, 0, 1]), 3).cast('float32')],
+    ['one-hot bool', oneHot(int32([2, 0, 1]), 3).cast('bool')],
+    ['one-hot int32', oneHot(int32([2, 0, 1]), 3).cast('int32')],
+  ])('may be %s', (_, target) => {
+    expect(logitCrossEntropy(logits, target).item()).toBeCloseTo(expected, 6)
+    expect(crossEntropy(softmax(logits), target).item()).toBeCloseTo(expected, 5)
+  })
+
+  it.each([
+    ['beyond the last', int32([0, 3, 1]), RangeError, 'logitCrossEntropy: 3 at place 1 is no class: classes count from 0 to 2.'],
+    ['below 0', int32([0, 1, -1]), RangeError, 'logitCrossEntropy: -1 at place 2 is no class: classes count from 0 to 2.'],
+    ['not whole', tensor([0, 0.5, 1]), RangeError, 'logitCrossEntropy: index 0.5 at place 1 is not a whole number.'],
+  ])('%s are errors', (_, target, kind, message) => {
+    expect(() => logitCrossEntropy(logits, target)).toThrow(new kind(message))
+  })
+
+  it('as bool are refused', () => {
+    expect(() => logitCrossEntropy(logits, tensor([true, false, true]))).toThrow(DTypeError)
+  })
+
+  it('of a single sample of rank 1 are a scalar', () => {
+    const y = logitCrossEntropy(tensor([0, 0]), tensor(1, undefined, { dtype: 'int32' }))
+    close(y, [Math.log(2)])
+  })
+
+  it('of an error leave the library working', () => {
+    expect(() => gradient(l => logitCrossEntropy(l, int32([9, 9, 9])), logits)).toThrow(RangeError)
+    expect(gradient(l => logitCrossEntropy(l, int32([0, 1, 2])), logits)[0]?.shape).toEqual([3, 3])
+  })
+})
+
+describe('axis', () => {
+  it('says where the classes lie: 1 for [n, c, h]', () => {
+    const logits = randn([2, 3, 4])
+    const classes = int32([0, 1, 2, 0, 1, 2, 0, 1]).reshape([2, 4])
+    const last = logitCrossEntropy(logits.permute([0, 2, 1]), classes, { agg: identity })
+    const first = logitCrossEntropy(logits, classes, { axis: 1, agg: identity })
+    expect(first.shape).toEqual([2, 4])
+    close(first, last)
+    const soft = softmax(randn([2, 3, 4]), 1)
+    close(logitCrossEntropy(logits, soft, { axis: 1 }), logitCrossEntropy(logits.permute([0, 2, 1]), soft.permute([0, 2, 1])))
+    close(crossEntropy(softmax(logits, 1), classes, { axis: -2 }), first.mean(), 4)
+  })
+
+  it('that is not there is an error', () => {
+    expect(() => logitCrossEntropy(ones([2, 3]), int32([0, 1]), { axis: 2 })).toThrow(ShapeError)
+  })
+})
+
+describe('weight and ignoreIndex', () => {
+  const logits = randn([4, 3])
+  const classes = int32([0, 2, 1, 2])
+  const each = () => logitCrossEntropy(logits, classes, { agg: identity }).data()
+  const weight = tensor([1, 2, 4])
+
+  it('weigh the classes; the mean divides by the weights of the targets', () => {
+    const [a, b, c, d] = each()
+    close(logitCrossEntropy(logits, classes, { weight }), [(a + 4 * b + 2 * c + 4 * d) / 11])
+    close(logitCrossEntropy(logits, classes, { weight, agg: sum }), [a + 4 * b + 2 * c + 4 * d])
+    close(logitCrossEntropy(logits, classes, { weight, agg: identity }), [a, 4 * b, 2 * c, 4 * d])
+  })
+
+  it('leave samples out of sum, count and gradient', () => {
+    const [a, , c] = each()
+    close(logitCrossEntropy(logits, classes, { ignoreIndex: 2 }), [(a + c) / 2])
+    close(logitCrossEntropy(logits, classes, { ignoreIndex: 2, agg: identity }), [a, 0, c, 0])
+    const [grad] = gradient(l => logitCrossEntropy(l, classes, { ignoreIndex: 2 }), logits)
+    const rows = grad?.toArray() as number[][]
+    expect(rows[1]).toEqual([0, 0, 0])
+    expect(rows[3]).toEqual([0, 0, 0])
+    expect(rows[0].some(value => value !== 0)).toBe(true)
+  })
+
+  it('work together, and an ignored class may lie outside the classes', () => {
+    const [a, b, , d] = each()
+    const padded = int32([0, 2, -100, 2])
+    close(logitCrossEntropy(logits, padded, { weight, ignoreIndex: -100 }), [(a + 4 * b + 4 * d) / 9])
+    expect(() => logitCrossEntropy(logits, padded)).toThrow(RangeError)
+  })
+
+  it.each([{}, { weight }])('give 0 and no gradient where all are ignored: %j', options => {
+    const all = int32([1, 1, 1, 1])
+    expect(logitCrossEntropy(logits, all, { ...options, ignoreIndex: 1 }).item()).toBe(0)
+    const [grad] = gradient(l => logitCrossEntropy(l, all, { ...options, ignoreIndex: 1 }), logits)
+    expect(grad?.data().every(value => value === 0)).toBe(true)
+  })
+
+  it('ignore a sample even where its logits are not finite', () => {
+    const broken = tensor([
+      [Number.NEGATIVE_INFINITY, 0],
+      [0, 0],
+    ])
+    close(logitCrossEntropy(broken, int32([0, 1]), { ignoreIndex: 0 }), [Math.log(2)])
+  })
+
+  it('of another size is an error', () => {
+    expect(() => logitCrossEntropy(logits, classes, { weight: ones([4]) })).toThrow('logitCrossEntropy: the weight is [3]: [4].')
+  })
+
+  it('there is no ignored class unless one is given', () => {
+    close(logitCrossEntropy(full([2, 2], 0), int32([0, 1])), [Math.log(2)])
+  })
+})
