@@ -77,3 +77,40 @@ function shifted(x: v128, largest: v128, log: v128, infinite: bool): v128 {
   if (infinite) difference = v128.bitselect(i32x4.splat(0), difference, f32x4.eq(x, largest))
   return f32x4.sub(difference, log)
 }
+
+/**
+ * losses[row] = log Σ e^x - x[class], for int32 classes; the first that is no class is left in the status word as 1 + its place. `begin` and
+ * `end` count rows.
+ */
+export function crossEntropy(x: usize, classes: usize, losses: usize, n: i32, status: usize, begin: i32, end: i32): void {
+  for (let row = begin; row < end; row++) {
+    const target = load<i32>(classes + ((<usize>row) << 2))
+    if (<u32>target >= <u32>n) {
+      if (!atomic.load<i32>(status)) atomic.store<i32>(status, row + 1)
+      return
+    }
+    const p = x + ((<usize>row * <usize>n) << 2)
+    const largest = rowMax(p, n)
+    const infinite = f32x4.extract_lane(largest, 0) == Infinity
+    const log = Log.log(exponentials(p, 0, n, largest, infinite))
+    const own = shifted(v128.load32_splat(p + ((<usize>target) << 2)), largest, log, infinite)
+    v128.store32_lane(losses + ((<usize>row) << 2), f32x4.neg(own), 0)
+  }
+}
+
+/** out[row] = g[row] (softmax(x[row]) - 1 at the class): the gradient of `crossEntropy`. `begin` and `end` count rows. */
+export function crossEntropyGradient(x: usize, classes: usize, g: usize, out: usize, n: i32, begin: i32, end: i32): void {
+  for (let row = begin; row < end; row++) {
+    const p = x + ((<usize>row * <usize>n) << 2)
+    let q = out + ((<usize>row * <usize>n) << 2)
+    const at = q + ((<usize>load<i32>(classes + ((<usize>row) << 2))) << 2)
+    const largest = rowMax(p, n)
+    const sum = exponentials(p, q, n, largest, f32x4.extract_lane(largest, 0) == Infinity)
+    const slope = load<f32>(g + ((<usize>row) << 2))
+    const scale = f32x4.div(f32x4.splat(slope), sum)
+    let left = n
+    for (; left >= 4; left -= 4, q += 16) v128.store(q, f32x4.mul(v128.load(q), scale))
+    for (; left > 0; left--, q += 4) v128.store32_lane(q, f32x4.mul(v128.load32_zero(q), scale), 0)
+    store<f32>(at, load<f32>(at) - slope)
+  }
+}

@@ -19,7 +19,19 @@ const upward = rooms.slice(0, -1).map(([name, path], i) => ({
 }))
 
 /** Within ops: each family may use those before it. */
-const families = ['reduction', 'movement', 'elementwise', 'pointwise', 'joining', 'reduce', 'indexing', 'matmul', 'softmax', 'methods']
+const families = [
+  'fusion',
+  'reduction',
+  'movement',
+  'elementwise',
+  'pointwise',
+  'joining',
+  'reduce',
+  'indexing',
+  'matmul',
+  'softmax',
+  'methods',
+]
 const withinOps = families.slice(0, -1).map((family, i) => ({
   name: `ops/${family} imports no family above it`,
   severity: 'error',

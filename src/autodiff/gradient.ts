@@ -4,7 +4,7 @@ import { mapTree, type Tree } from '../params/tree.ts'
 import { closeLevel, isRecording, type Level, openLevel, track } from '../tape/level.ts'
 import { training } from '../tape/mode.ts'
 import { checkTensor } from '../tape/operation.ts'
-import { full, onesLike } from '../tensor/create.ts'
+import { full, onesLike, zeros } from '../tensor/create.ts'
 import { enter, free, giveBack, leave, type Owned, own } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -18,8 +18,8 @@ export type Argument = unknown
 /** The gradient of an argument: a tensor for a tensor or a number, the tree of a model for a model. */
 export type GradientOf<A> = A extends Tensor | number ? Tensor : Tree<Tensor>
 
-/** The gradients of all arguments; undefined where one took no part. */
-export type GradientsOf<Args extends readonly unknown[]> = { [I in keyof Args]: GradientOf<Args[I]> | undefined }
+/** The gradients of all arguments. */
+export type GradientsOf<Args extends readonly unknown[]> = { [I in keyof Args]: GradientOf<Args[I]> }
 
 /** What the function of a gradient sees: a number has become a tensor. */
 export type Seen<Args extends readonly unknown[]> = { [I in keyof Args]: Args[I] extends number ? Tensor : Args[I] }
@@ -31,8 +31,8 @@ export type Loss = Tensor | readonly [Tensor, ...unknown[]]
  * The gradient of a scalar function.
  *
  * `gradient(f, ...args)` differentiates `f(...args)` by each argument: an array with a tensor for a tensor or number, the same tree for a
- * model. `gradient(() => loss, ps)` differentiates by the parameters of a `Params`: `Grads`, read with `.get(p)`. What took no part is
- * undefined. Gradients nest to any order.
+ * model. `gradient(() => loss, ps)` differentiates by the parameters of a `Params`: `Grads`, read with `.get(p)`. A tensor argument that took no
+ * part has a gradient of zeros; in a tree and in `Grads` there is undefined. Gradients nest to any order.
  *
  * Throws ShapeError for a result that is not a scalar, TypeError for one that is no tensor or a promise. Everything made inside is freed,
  * but for what is returned.
@@ -117,7 +117,7 @@ function subject(operation: string, args: readonly unknown[]): Subject {
         if (!cache.has(tensor)) cache.set(tensor, take(tensor))
         return cache.get(tensor)
       }
-      return seen.map(arg => (arg instanceof Tensor ? once(arg) : mapTree(arg, once)))
+      return seen.map(arg => (arg instanceof Tensor ? (once(arg) ?? zeros(arg.shape)) : mapTree(arg, once)))
     },
   }
 }
@@ -143,10 +143,10 @@ function differentiate(
       const loss: unknown = Array.isArray(value) ? value[0] : value
       checkScalar(operation, loss)
       const kept = keepValue ? tensorsIn(value) : []
-      free(start, [...kept, loss, ...tensorsIn(of.args)])
+      free(start, of.args.length === 0 ? [...kept, loss] : [...kept, loss, ...tensorsIn(of.args)])
       backward(level, loss, onesLike(loss), false)
       const gradients = of.collect(tensor => takeCotangent(level, tensor))
-      survivors = [...kept, ...tensorsIn(gradients)]
+      survivors = [...kept, ...gradientsIn(gradients)]
       return { value, gradient: gradients }
     } finally {
       releaseLevel(level)
@@ -154,6 +154,11 @@ function differentiate(
   } finally {
     leave(start, survivors)
   }
+}
+
+/** The gradients themselves, without what else a result refers to. */
+function gradientsIn(result: Grads | unknown[]): Iterable<Tensor> {
+  return result instanceof Grads ? result.tensors() : tensorsIn(result)
 }
 
 /** Runs `f` on a level of its own, in training mode. A promise is refused. */
@@ -295,7 +300,7 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
       }
       backward(level, handle, seed.cast('float32'), true)
       const gradients = of.collect(tensor => takeCotangent(level, tensor))
-      survivors = tensorsIn(gradients)
+      survivors = gradientsIn(gradients)
       return gradients
     } finally {
       leave(start, survivors)

@@ -33,6 +33,11 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
     return this.gradientOf.size
   }
 
+  /** @internal The gradients, in order. */
+  tensors(): Iterable<Tensor> {
+    return this.gradientOf.values()
+  }
+
   /** Pairs of parameter and gradient. */
   [Symbol.iterator](): Iterator<[Tensor, Tensor]> {
     return this.gradientOf.entries()

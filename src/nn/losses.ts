@@ -1,5 +1,6 @@
 import { ShapeError } from '../errors.ts'
-import { asIndices, gather, takeAlong } from '../ops/indexing.ts'
+import { fusion } from '../ops/fusion.ts'
+import { asIndices, badIndex, gather, takeAlong } from '../ops/indexing.ts'
 import { expandDims, reshape, sum } from '../ops/movement.ts'
 import {
   abs,
@@ -19,11 +20,11 @@ import {
   where,
 } from '../ops/pointwise.ts'
 import { mean } from '../ops/reduce.ts'
-import { logSoftmax } from '../ops/softmax.ts'
+import { logSoftmax, softmaxCrossEntropy } from '../ops/softmax.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { full } from '../tensor/create.ts'
 import { resolveAxis, type Shape, sameShape, show } from '../tensor/shape.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
 
 /** float32's machine epsilon: what Flux adds before a logarithm. */
 const EPSILON = 2 ** -23
@@ -94,7 +95,12 @@ export function crossEntropy(
  */
 export function logitCrossEntropy(logits: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
   checkTensor('logitCrossEntropy', logits)
-  return ofClasses('logitCrossEntropy', logSoftmax(logits, options.axis ?? -1), target, options)
+  const { axis = -1, agg = mean, weight, ignoreIndex } = options
+  const isPlain = weight === undefined && ignoreIndex === undefined && (axis === -1 || axis === logits.rank - 1)
+  if (fusion.crossEntropy && isPlain && target instanceof Tensor && sameShape(target.shape, logits.shape.slice(0, -1)) && logits.rank > 0) {
+    return agg(softmaxCrossEntropy(logits, asIndices('logitCrossEntropy', target)))
+  }
+  return ofClasses('logitCrossEntropy', logSoftmax(logits, axis), target, options)
 }
 
 /** The cross-entropy from the logarithms of the probabilities. */
@@ -143,9 +149,7 @@ function ofDistributions(
 
 function checkClasses(name: string, indices: Tensor, classes: number): void {
   const bad = indices.view().findIndex(index => index < 0 || index >= classes)
-  if (bad >= 0) {
-    throw new RangeError(`${name}: ${indices.view()[bad]} at place ${bad} is no class: classes count from 0 to ${classes - 1}.`)
-  }
+  if (bad >= 0) throw badIndex(name, indices.view()[bad], bad, classes, 'class')
 }
 
 function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): ShapeError {

@@ -11,17 +11,26 @@ import { add, cast } from './pointwise.ts'
 /** Leaves the values as they are; indices come as int32. */
 const ofValues = ([dtype]: readonly DType[]) => ({ output: dtype })
 
-/** Runs a kernel that reports the first bad index, and throws RangeError if there was one. */
-function checked(operation: string, indices: Tensor, size: number, run: (status: number) => void): void {
+/** Runs a kernel that reports the first bad index, and throws RangeError if there was one. `kind` is what the indices stand for. */
+export function checked(
+  operation: string,
+  indices: Tensor,
+  size: number,
+  run: (status: number) => void,
+  kind: 'index' | 'class' = 'index',
+): void {
   const word = SCRATCH.status >>> 2
   i32[word] = 0
   run(SCRATCH.status)
   const place = i32[word] - 1
-  if (place >= 0) {
-    throw new RangeError(
-      `${operation}: index ${indices.view()[place]} at place ${place} is out of range: indices go from 0 to ${size - 1}.`,
-    )
-  }
+  if (place >= 0) throw badIndex(operation, indices.view()[place], place, size, kind)
+}
+
+/** The error for an index that is not there. */
+export function badIndex(operation: string, index: number, place: number, size: number, kind: 'index' | 'class'): RangeError {
+  const range = `from 0 to ${size - 1}`
+  if (kind === 'class') return new RangeError(`${operation}: ${index} at place ${place} is no class: classes count ${range}.`)
+  return new RangeError(`${operation}: index ${index} at place ${place} is out of range: indices go ${range}.`)
 }
 
 /** Indices as int32: whole float32 numbers are taken, too. Throws DTypeError for others. */

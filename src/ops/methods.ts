@@ -9,7 +9,7 @@ import * as pointwise from './pointwise.ts'
 import * as reduce from './reduce.ts'
 import * as softmax from './softmax.ts'
 
-type Indexing = Omit<typeof indexing, 'asIndices'>
+type Indexing = Omit<typeof indexing, 'asIndices' | 'badIndex' | 'checked'>
 type Joining = Omit<typeof joining, 'concat' | 'stack'>
 type Movement = Omit<typeof movement, 'copyElements' | 'sumTo'>
 
@@ -25,10 +25,20 @@ export interface Methods
     AsMethods<typeof reduce>,
     AsMethods<Indexing>,
     AsMethods<Omit<typeof matmul, 'linear'>>,
-    AsMethods<typeof softmax>,
+    AsMethods<Omit<typeof softmax, 'softmaxCrossEntropy'>>,
     AsMethods<typeof assign> {}
 
-const withoutTensorFirst = new Set(['asIndices', 'concat', 'stack', 'copyElements', 'sumTo', 'linear'])
+const withoutTensorFirst = new Set([
+  'asIndices',
+  'badIndex',
+  'checked',
+  'softmaxCrossEntropy',
+  'concat',
+  'stack',
+  'copyElements',
+  'sumTo',
+  'linear',
+])
 
 for (const module of [assign, pointwise, movement, joining, reduce, indexing, matmul, softmax]) {
   for (const [name, run] of Object.entries<unknown>(module)) {

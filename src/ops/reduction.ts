@@ -17,17 +17,24 @@ export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel
   let shape = x.shape
   let from = x.pointer
   let scratch: Storage | undefined
-  for (let i = groups.length - 1; i >= 0; i--) {
-    const [first, last] = groups[i]
-    const outer = sizeOf(shape.slice(0, first))
-    const n = sizeOf(shape.slice(first, last + 1))
-    const inner = sizeOf(shape.slice(last + 1))
-    const target: Storage | undefined = i === 0 ? undefined : new Storage(outer * inner * 4)
-    kernel(from, target?.pointer ?? y.pointer, n, inner, outer * inner, n)
+  let target: Storage | undefined
+  try {
+    for (let i = groups.length - 1; i >= 0; i--) {
+      const [first, last] = groups[i]
+      const outer = sizeOf(shape.slice(0, first))
+      const n = sizeOf(shape.slice(first, last + 1))
+      const inner = sizeOf(shape.slice(last + 1))
+      target = i === 0 ? undefined : new Storage(outer * inner * 4)
+      kernel(from, target?.pointer ?? y.pointer, n, inner, outer * inner, n)
+      scratch?.drop()
+      scratch = target
+      target = undefined
+      if (scratch) from = scratch.pointer
+      shape = [...shape.slice(0, first), ...shape.slice(last + 1)]
+    }
+  } finally {
     scratch?.drop()
-    scratch = target
-    if (target) from = target.pointer
-    shape = [...shape.slice(0, first), ...shape.slice(last + 1)]
+    target?.drop()
   }
 }
 

@@ -1,9 +1,10 @@
-import { checkTensor, operation } from '../tape/operation.ts'
+import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { resolveAxis, type Shape } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { permute, sum } from './movement.ts'
-import { exp, mul, sub } from './pointwise.ts'
+import { checked, oneHot } from './indexing.ts'
+import { expandDims, permute, sum } from './movement.ts'
+import { cast, exp, mul, sub } from './pointwise.ts'
 
 const keepDims = { keepDims: true }
 
@@ -45,4 +46,39 @@ export function softmax(x: Tensor, axis = -1): Tensor {
 /** log(eˣ / Σ eˣ) along an axis (-1), without overflow. */
 export function logSoftmax(x: Tensor, axis = -1): Tensor {
   return along('logSoftmax', runLogSoftmax, x, axis)
+}
+
+const runCrossEntropy = operation<undefined, { x: Tensor; classes: Tensor }>({
+  name: 'softmaxCrossEntropy',
+  types: () => ({ output: 'float32' }),
+  shape: ([x]) => x.slice(0, -1),
+  forward(y, [x, classes]) {
+    const [n, count, work] = rows(x.shape)
+    const run = (status: number) => kernels.crossEntropy(x.pointer, classes.pointer, y.pointer, n, status, count, work)
+    checked('logitCrossEntropy', classes, n, run, 'class')
+  },
+  save: (_, [x, classes]) => ({ x, classes }),
+  pullback: [(g, { x, classes }) => runCrossEntropyGradient([g, x, classes], undefined), null],
+})
+
+const runCrossEntropyGradient: Run<undefined> = operation<undefined, { g: Tensor; x: Tensor; classes: Tensor }>({
+  name: 'softmaxCrossEntropyGradient',
+  types: () => ({ output: 'float32' }),
+  shape: ([, x]) => x,
+  forward: (y, [g, x, classes]) => kernels.crossEntropyGradient(x.pointer, classes.pointer, g.pointer, y.pointer, ...rows(x.shape)),
+  save: (_, [g, x, classes]) => ({ g, x, classes }),
+  pullback: [
+    (h, { x, classes }) => sum(mul(h, sub(softmax(x), oneHot(classes, x.shape[x.rank - 1]))), -1),
+    (h, { g, x }) => {
+      const y = softmax(x)
+      const weighted = mul(mul(h, expandDims(g, -1)), y)
+      return sub(weighted, mul(y, sum(weighted, -1, keepDims)))
+    },
+    null,
+  ],
+})
+
+/** @internal log Σ eˣ - x[class] for each row of the last axis, classes int32: the fused form of logSoftmax and takeAlong. */
+export function softmaxCrossEntropy(x: Tensor, classes: Tensor): Tensor {
+  return runCrossEntropy([cast(x, 'float32'), classes], undefined)
 }

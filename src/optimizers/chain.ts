@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Hyper, Optimizer, type Rule, subtract } from './rule.ts'
+import { type Hyper, Optimizer, type Rule, takeSteps } from './rule.ts'
 
 /** Several optimizers, each of which turns the step of the one before into its own; all see the old parameter. */
 class Composition extends Optimizer {
@@ -24,9 +24,7 @@ class Composition extends Optimizer {
   }
 
   take(pairs: readonly (readonly [x: Tensor, g: Tensor])[]): void {
-    // All steps are computed before any is taken, so that an error in one leaves the parameters as they were.
-    const steps = pairs.map(([x, g]) => this.delta(x, g))
-    steps.forEach((step, i) => subtract(pairs[i][0], step))
+    takeSteps(this, pairs)
   }
 
   rules(): readonly [string, Rule<Hyper>][] {

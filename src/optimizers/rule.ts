@@ -1,4 +1,5 @@
 import { keep, scope } from '../autodiff/scope.ts'
+import { copyTensor } from '../params/clone.ts'
 import { zerosLike } from '../tensor/create.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -117,7 +118,8 @@ export class Rule<H extends Hyper> extends Optimizer {
   slot(x: Tensor): Slot {
     let slot = this.slotOf.get(x)
     if (!slot) {
-      const tensors = (this.definition.slots ?? []).map(name => [name, keep(zerosLike(x))] as const)
+      const tensors = (this.definition.slots ?? []).map(name => [name, zerosLike(x)] as const)
+      for (const [, tensor] of tensors) keep(tensor)
       slot = { tensors: Object.fromEntries(tensors), t: 0 }
       this.slotOf.set(x, slot)
     }
@@ -127,6 +129,23 @@ export class Rule<H extends Hyper> extends Optimizer {
   /** The state of a parameter, if there is one. */
   existingSlot(x: Tensor): Slot | undefined {
     return this.slotOf.get(x)
+  }
+
+  /** @internal Remembers the state of a parameter, that of its slots by a copy if they may be written: the result puts it back. */
+  remember(x: Tensor, mayWrite: boolean): () => void {
+    const slot = this.slotOf.get(x)
+    if (!slot) return () => this.forget(x)
+    const { t } = slot
+    const copies = mayWrite ? Object.values(slot.tensors).map(tensor => [tensor, copyTensor(tensor)] as const) : []
+    return () => {
+      slot.t = t
+      for (const [tensor, copy] of copies) write(tensor, copy)
+    }
+  }
+
+  private forget(x: Tensor): void {
+    for (const tensor of Object.values(this.slotOf.get(x)?.tensors ?? {})) tensor.dispose()
+    this.slotOf.delete(x)
   }
 
   delta(x: Tensor, g: Tensor): Tensor | undefined {
@@ -143,11 +162,11 @@ export class Rule<H extends Hyper> extends Optimizer {
 
   take(pairs: readonly (readonly [x: Tensor, g: Tensor])[]): void {
     const { kernel } = this.definition
-    if (kernel) {
-      this.runKernel(kernel(this.hyper), pairs, undefined)
-      return
-    }
-    for (const [x, g] of pairs) subtract(x, this.delta(x, g))
+    if (!kernel) return takeSteps(this, pairs)
+    // All that can fail comes before the kernel writes, so that at most new slots have to be undone.
+    const run = () => this.runKernel(kernel(this.hyper), pairs, undefined)
+    if (pairs.every(([x]) => this.slotOf.has(x))) run()
+    else allOrNothing(this, pairs, false, run)
   }
 
   rules(): readonly [string, Rule<Hyper>][] {
@@ -163,7 +182,7 @@ export class Rule<H extends Hyper> extends Optimizer {
   private runKernel(kernel: FusedKernel<H>, pairs: readonly (readonly [x: Tensor, g: Tensor])[], out: Tensor | undefined): void {
     const hyper = this.hyper
     const names = this.definition.slots ?? []
-    // Everything that can fail comes first: a step is taken with all parameters or with none.
+    for (const [x] of pairs) x.settleWaiting()
     const slots = pairs.map(([x]) => this.slot(x))
     const records = new Storage(pairs.length * RECORD)
     let total = 0
@@ -195,8 +214,35 @@ function write(slot: Tensor, value: Tensor): void {
   slot.view().set(value.view())
 }
 
+/** Takes the steps that an optimizer computes in operations: all of them first, then they are taken. */
+export function takeSteps(optimizer: Optimizer, pairs: readonly (readonly [x: Tensor, g: Tensor])[]): void {
+  allOrNothing(optimizer, pairs, true, () => {
+    const steps = pairs.map(([x, g]) => optimizer.delta(x, g))
+    steps.forEach((step, i) => subtract(pairs[i][0], step))
+  })
+}
+
+/** Runs a step in a scope of its own; if it fails, the optimizer's state is put back, and no parameter may have been written yet. */
+export function allOrNothing<T>(
+  optimizer: Optimizer,
+  pairs: readonly (readonly [x: Tensor, g: Tensor])[],
+  writesSlots: boolean,
+  step: () => T,
+): T {
+  return scope(() => {
+    for (const [x] of pairs) x.settleWaiting()
+    const undo = optimizer.rules().flatMap(([, rule]) => pairs.map(([x]) => rule.remember(x, writesSlots)))
+    try {
+      return step()
+    } catch (error) {
+      for (const each of undo) each()
+      throw error
+    }
+  })
+}
+
 /** x ← x - step; nothing if there is none. */
-export function subtract(x: Tensor, step: Tensor | undefined): void {
+function subtract(x: Tensor, step: Tensor | undefined): void {
   if (!step) return
   x.startWrite()
   const target = x.view()

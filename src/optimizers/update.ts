@@ -8,7 +8,7 @@ import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
 import { checkKind } from './define.ts'
-import { type Hyper, type HyperInput, type HyperValue, Optimizer, type Schedule } from './rule.ts'
+import { allOrNothing, type Hyper, type HyperInput, type HyperValue, Optimizer, type Schedule } from './rule.ts'
 
 /** An optimizer set up for a model, as the explicit form of training takes it. */
 export interface OptimizerState {
@@ -51,7 +51,7 @@ export function update(
 export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
   const optimizer = optimizerOf('apply', opt, x, gradient)
   const [[parameter, g]] = pair('apply', x, gradient)
-  const step = optimizer.delta(parameter, g)
+  const step = allOrNothing(optimizer, [[parameter, g]], true, () => optimizer.delta(parameter, g))
   optimizer.steps++
   return step ?? x.mul(0)
 }

@@ -67,24 +67,24 @@ export function operation<Options = undefined, Saves extends Values = Values>(de
     pull: (index, g, saved, options) => (at(index) as Pullback<unknown, Values>)(g, saved, options, index),
   }
   operations.set(name, entry)
+  const { shape: shapeOf } = definition
   return (inputs, options) => {
-    for (const input of inputs) checkTensor(name, input)
-    const wanted = types?.(
-      inputs.map(input => input.dtype),
-      options,
-    )
+    for (let i = 0; i < inputs.length; i++) checkTensor(name, inputs[i])
+    const wanted = types?.(inputs.map(dtypeOf), options)
     const inputType = types ? wanted?.inputs : 'float32'
     const xs = inputType ? convertAll(inputs, inputType) : inputs
-    const shape = definition.shape(
-      xs.map(x => x.shape),
-      options,
-    )
+    const shape = shapeOf(xs.map(shapeOfTensor), options)
     let y: Tensor
     if (definition.view) {
       y = definition.view(xs[0], shape, options)
     } else {
       y = make(shape, wanted?.output ?? 'float32')
-      definition.forward?.(y, xs, options)
+      try {
+        definition.forward?.(y, xs, options)
+      } catch (error) {
+        y.dispose()
+        throw error
+      }
     }
     if (pullback && isRecording()) record(entry, xs, y, options, isTensor)
     if (__GUARD__) checkZones(name)
@@ -92,6 +92,9 @@ export function operation<Options = undefined, Saves extends Values = Values>(de
     return y
   }
 }
+
+const dtypeOf = (x: Tensor): DType => x.dtype
+const shapeOfTensor = (x: Tensor): Shape => x.shape
 
 export function isTensor(value: unknown): value is Tensor {
   return value instanceof Tensor

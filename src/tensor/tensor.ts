@@ -144,11 +144,14 @@ export class Tensor implements Owned {
 
   /** @internal Makes ready to be written in place: computes what waits for the old elements, and counts the write. */
   startWrite(): void {
-    const { storage } = this
-    if (storage.waiting) {
-      for (const tensor of [...storage.waiting]) tensor.settle()
-    }
-    storage.version++
+    this.settleWaiting()
+    this.storage.version++
+  }
+
+  /** @internal Computes what waits for the elements as they are; `startWrite` then needs no memory. */
+  settleWaiting(): void {
+    const { waiting } = this.storage
+    if (waiting) for (const tensor of [...waiting]) tensor.settle()
   }
 
   private settle(): Storage {

@@ -1,12 +1,12 @@
 import { withGradient } from '../autodiff/gradient.ts'
 import type { Grads } from '../autodiff/grads.ts'
-import { scope } from '../autodiff/scope.ts'
 import { DivergedError } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import { type OptimizerState, update } from '../optimizers/update.ts'
 import { Params } from '../params/params.ts'
 import { watchOperations } from '../tape/operation.ts'
 import { zeros } from '../tensor/create.ts'
+import { enter, leave } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** Returned by a callback: the run ends after this step. */
@@ -64,7 +64,7 @@ export interface StepResult {
   readonly loss: number
   readonly skipped: boolean
   /** The parameters that took part. */
-  readonly reached: ReadonlySet<Tensor>
+  readonly reached: readonly Tensor[]
 }
 
 /**
@@ -94,23 +94,23 @@ export function takeStep(
       if (origin === undefined && y.dtype === 'float32' && !y.view().every(Number.isFinite)) origin = `${operation} [${y.shape.join(', ')}]`
     })
   }
+  const start = enter()
   try {
-    return scope(() => {
-      const { value, gradient } = withGradient(() => {
-        const result = loss(...args)
-        if (result !== skip) return result
-        skipped = true
-        return zeros([])
-      }, params)
-      const number = (Array.isArray(value) ? (value[0] as Tensor) : (value as Tensor)).item()
-      const result = { loss: number, reached: new Set([...gradient].map(([parameter]) => parameter)) }
-      if (skipped) return { ...result, loss: Number.NaN, skipped }
-      if (!Number.isFinite(number)) throw diverged(step, number, origin)
-      if (onGradient?.(number, gradient) === skip) return { ...result, skipped: true }
-      update(optimizer, params, gradient)
-      return { ...result, skipped }
-    })
+    const { value, gradient } = withGradient(() => {
+      const result = loss(...args)
+      if (result !== skip) return result
+      skipped = true
+      return zeros([])
+    }, params)
+    const number = (Array.isArray(value) ? (value[0] as Tensor) : (value as Tensor)).item()
+    const result = { loss: number, reached: [...gradient].map(([parameter]) => parameter) }
+    if (skipped) return { ...result, loss: Number.NaN, skipped }
+    if (!Number.isFinite(number)) throw diverged(step, number, origin)
+    if (onGradient?.(number, gradient) === skip) return { ...result, skipped: true }
+    update(optimizer, params, gradient)
+    return { ...result, skipped }
   } finally {
+    leave(start)
     if (trace) watchOperations(undefined)
   }
 }

@@ -233,7 +233,7 @@ function attempt(
     if (!(error instanceof DivergedError)) throw error
     const answer = onDiverged?.(error)
     if (answer === stop) return stop
-    if (answer === skip) return { loss: error.loss, skipped: true, reached: new Set(subject.params) }
+    if (answer === skip) return { loss: error.loss, skipped: true, reached: [...subject.params] }
     throw error
   }
 }

@@ -26,9 +26,10 @@ export function usage(): { bytes: number; peak: number } {
 
 /** The size of the block that holds `bytes`. */
 export function roomFor(bytes: number): number {
-  if (bytes <= 1024) return Math.max(64, Math.ceil(bytes / 64) * 64)
-  const step = 2 ** (28 - Math.clz32(bytes - 1)) // an eighth of the power of two below
-  return Math.ceil(bytes / step) * step
+  if (bytes <= 1024) return bytes === 0 ? 64 : (bytes + 63) & ~63
+  const log = 28 - Math.clz32(bytes - 1) // of an eighth of the power of two below
+  if (bytes < 2 ** 30) return (bytes + (1 << log) - 1) & -(1 << log)
+  return Math.ceil(bytes / 2 ** log) * 2 ** log
 }
 
 /** A block of at least `bytes`, aligned to 64 bytes, its contents arbitrary. Throws MemoryError. */
@@ -74,7 +75,7 @@ export function endQuarantine(): void {
 function sizeClass(room: number): number {
   if (room <= 1024) return room >>> 6
   const log = 31 - Math.clz32(room - 1)
-  return 8 * (log - 9) + room / 2 ** (log - 3)
+  return 8 * (log - 9) + (room >>> (log - 3))
 }
 
 /** The inverse of `sizeClass`. */

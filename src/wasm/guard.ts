@@ -50,11 +50,13 @@ function fill(start: number, bytes: number): void {
 function check(pointer: number, operation = 'release'): void {
   const bytes = live.get(pointer)
   if (bytes === undefined) throw new Error(`${operation}: a block that is not taken: ${pointer}`)
-  for (let at = pointer - ZONE; at < pointer; at += 4) {
-    if (i32[at >>> 2] !== PATTERN) throw new Error(`${operation}: wrote ${pointer - at} bytes before a block of ${bytes} bytes`)
+  const words = i32
+  const start = pointer >>> 2
+  for (let at = start - ZONE / 4; at < start; at++) {
+    if (words[at] !== PATTERN) throw new Error(`${operation}: wrote ${4 * (start - at)} bytes before a block of ${bytes} bytes`)
   }
-  const end = pointer + Math.ceil(bytes / 4) * 4
-  for (let at = end; at < end + ZONE; at += 4) {
-    if (i32[at >>> 2] !== PATTERN) throw new Error(`${operation}: wrote ${at - end} bytes after a block of ${bytes} bytes`)
+  const end = start + Math.ceil(bytes / 4)
+  for (let at = end; at < end + ZONE / 4; at++) {
+    if (words[at] !== PATTERN) throw new Error(`${operation}: wrote ${4 * (at - end)} bytes after a block of ${bytes} bytes`)
   }
 }

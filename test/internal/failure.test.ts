@@ -14,10 +14,10 @@ import {
   memory,
   type Optimizer,
   OptimizerChain,
+  optimizerState,
   type Params,
   params,
   pullback,
-  relu,
   rule,
   scope,
   type Tensor,
@@ -26,6 +26,7 @@ import {
   trainStep,
   update,
   withGradient,
+  zeros,
 } from 'fluxtape'
 import { describe, expect, test } from 'vitest'
 import { failingEverywhere, trainingState } from './failing.ts'
@@ -60,10 +61,19 @@ interface Task {
 
 function task(optimizer: Optimizer): Task {
   manualSeed(7)
-  const model = Chain(Dense(5, 7, relu), Dense(7, 6, tanh), Dense(6, 3))
-  const x = arange(0, 20).reshape([4, 5]).sin()
-  const y = tensor(new Int32Array([0, 2, 1, 2]))
+  const model = Chain(Dense(3, 5, tanh), Dense(5, 3))
+  const x = arange(0, 6).reshape([2, 3])
+  const y = tensor(new Int32Array([0, 2]))
   return { ps: params(model), optimizer, loss: () => logitCrossEntropy(model(x), y) }
+}
+
+/** Frees what the tasks hold, so that the guard has less to look through. */
+function end(...tasks: Task[]): void {
+  for (const { ps, optimizer } of tasks) {
+    for (const each of optimizerState(optimizer, ps).values()) if (typeof each !== 'number') each.dispose()
+    for (const parameter of ps) parameter.dispose()
+  }
+  freeSpent()
 }
 
 const byTrainStep = ({ ps, optimizer, loss }: Task) => trainStep(loss, ps, [], optimizer)
@@ -74,7 +84,7 @@ const freeSpent = () => {
   g?.dispose()
 }
 
-const STEPS = 3
+const STEPS = 2
 
 describe.each(Object.entries(optimizers))('memory that fails at every allocation of a step: %s', (_, optimizer) => {
   test('trainStep changes nothing, loses nothing, and the next step gives the bits of a run that never failed', () => {
@@ -91,10 +101,11 @@ describe.each(Object.entries(optimizers))('memory that fails at every allocation
           expect(memory(), `memory after failure ${n} of step ${step}`).toMatchObject({ bytes, tensors })
         },
       )
-      expect(failures).toBeGreaterThan(30)
+      expect(failures).toBeGreaterThan(20)
       expect(value).toBe(wanted)
       expect(trainingState(failing.ps, failing.optimizer)).toEqual(trainingState(smooth.ps, smooth.optimizer))
     }
+    end(smooth, failing)
   })
 
   test('gradient and update change nothing, lose nothing, and go on with the bits of a run that never failed', () => {
@@ -109,7 +120,7 @@ describe.each(Object.entries(optimizers))('memory that fails at every allocation
         () => gradient(failing.loss, failing.ps),
         n => expect(memory(), `memory after failure ${n} of gradient ${step}`).toMatchObject({ bytes, tensors }),
       )
-      expect(failures).toBeGreaterThan(30)
+      expect(failures).toBeGreaterThan(20)
       const between = memory()
       failingEverywhere(
         () => update(failing.optimizer, failing.ps, gradients),
@@ -120,6 +131,7 @@ describe.each(Object.entries(optimizers))('memory that fails at every allocation
       )
       expect(trainingState(failing.ps, failing.optimizer)).toEqual(trainingState(smooth.ps, smooth.optimizer))
     }
+    end(smooth, failing)
   })
 })
 
@@ -145,7 +157,7 @@ describe('memory that fails elsewhere', () => {
       back.dispose()
       return results
     },
-    'a reduction of axes that are no neighbours': () => arange(0, 120).reshape([2, 3, 4, 5]).sum([0, 2]),
+    'a reduction of axes that are no neighbours': () => arange(0, 96).reshape([2, 3, 2, 4, 2]).sum([0, 2, 4]),
     'a product that packs its operands': () =>
       arange(0, 4000)
         .reshape([40, 100])
@@ -153,12 +165,34 @@ describe('memory that fails elsewhere', () => {
   }
 
   test.each(Object.entries(cases))('inside a scope: %s', (_, f) => {
+    freeSpent()
     const { bytes, tensors } = memory()
     const { failures } = failingEverywhere(
       () => scope(() => void f()),
       n => expect(memory(), `after failure ${n}`).toMatchObject({ bytes, tensors }),
     )
     expect(failures).toBeGreaterThan(1)
+    expect(memory()).toMatchObject({ bytes, tensors })
+  })
+
+  const [left, right, many] = [arange(0, 4000).reshape([40, 100]), arange(0, 4000).reshape([100, 40]), zeros([2, 3, 2, 4, 2])]
+
+  test.each<[string, () => Tensor]>([
+    ['a product', () => left.matmul(right)],
+    ['a sum', () => many.sum([0, 2, 4])],
+    ['a sum of pairs', () => many.add(many)],
+  ])('outside of any scope an operation that fails keeps nothing: %s', (_, f) => {
+    const { bytes, tensors } = memory()
+    const { failures, value } = failingEverywhere(f, n => expect(memory(), `after failure ${n}`).toMatchObject({ bytes, tensors }))
+    expect(failures).toBeGreaterThan(0)
+    value.dispose()
+    expect(memory()).toMatchObject({ bytes, tensors })
+  })
+
+  test('outside of any scope an operation that refuses an index keeps nothing', () => {
+    const indices = tensor(new Int32Array([0, 40]))
+    const { bytes, tensors } = memory()
+    expect(() => left.gather(indices)).toThrow(RangeError)
     expect(memory()).toMatchObject({ bytes, tensors })
   })
 })

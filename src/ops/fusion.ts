@@ -1,0 +1,8 @@
+/**
+ * Which fused paths are taken. Each gives the result of its composed form but for rounding, and the tests hold it to that; switching one off
+ * is for them and for finding out what a fusion is worth.
+ */
+export const fusion = {
+  /** logitCrossEntropy with integer classes on the last axis, without weights: one kernel forward, one backward. */
+  crossEntropy: true,
+}

@@ -1,0 +1,137 @@
+// Nothing without a row: every operation has values from PyTorch and, if it has a gradient, a gradient row; every kernel is in the table.
+import { readdirSync } from 'node:fs'
+import * as fluxtape from 'fluxtape'
+import { beforeAll, describe, expect, it } from 'vitest'
+import { operations, watchOperations } from '../../src/tape/operation.ts'
+import { wasm } from '../../src/wasm/module.ts'
+import { checkRow } from '../gradients/check.ts'
+import { rows } from '../gradients/rows.ts'
+import { files, loadCases, runCase } from '../oracle/oracle.ts'
+import { kernelRows } from './kernel-table.ts'
+
+const library: Readonly<Record<string, unknown>> = { ...fluxtape }
+const cases = files.flatMap(loadCases)
+const withOracle = new Set(cases.map(({ op }) => op))
+const withOracleGradient = new Set(cases.filter(each => 'gradients' in each && each.gradients).map(({ op }) => op))
+const withGradientRow = new Set(rows.map(({ op }) => op))
+
+/** Values that need no oracle. */
+const ownTruth: Readonly<Record<string, string>> = {
+  assign: 'writes what it is given',
+  identity: 'returns what it is given',
+  oneCold: 'argMax that refuses NaN',
+  stopGradient: 'returns the values that it is given',
+}
+
+/** What has no gradient: its result is bool or int32, or it is written in place. */
+const withoutGradient = new Set([
+  ...['all', 'any', 'argMax', 'argMin', 'assign', 'equal', 'greater', 'greaterEqual', 'isFinite', 'isNaN', 'less', 'lessEqual'],
+  ...['logicalAnd', 'logicalNot', 'logicalOr', 'notEqual', 'oneCold', 'oneHot'],
+])
+
+/** The names under which the package exports functions of a folder (or file) of the sources. */
+async function exportedFrom(path: string): Promise<string[]> {
+  const url = new URL(`../../src/${path}`, import.meta.url)
+  const modules = path.endsWith('.ts')
+    ? [url]
+    : readdirSync(url).map(file => new URL(`${path}/${file}`, new URL('../../src/', import.meta.url)))
+  const found: string[] = []
+  for (const module of modules) {
+    if (!module.pathname.endsWith('.ts')) continue
+    const members: Readonly<Record<string, unknown>> = await import(module.pathname)
+    for (const [name, value] of Object.entries(members)) if (typeof value === 'function' && library[name] === value) found.push(name)
+  }
+  return found.sort()
+}
+
+const exportedOperations = [...(await exportedFrom('ops')), ...(await exportedFrom('nn/losses.ts'))]
+const layersAndRules = [
+  ...(await exportedFrom('nn/layers')),
+  ...(await exportedFrom('optimizers/rules.ts')),
+  ...(await exportedFrom('optimizers/chain.ts')),
+]
+
+describe('every operation and loss that is exported', () => {
+  it('is found', () => {
+    expect(exportedOperations.length).toBeGreaterThan(80)
+    expect(exportedOperations).toEqual(expect.arrayContaining(['add', 'softmax', 'slice', 'linear', 'logitCrossEntropy', 'takeAlong']))
+  })
+
+  it.each(exportedOperations)('%s has rows', name => {
+    expect(withOracle.has(name) || name in ownTruth, 'values from PyTorch in test/oracle').toBe(true)
+    if (withoutGradient.has(name)) return expect(operations.get(name)?.differentiable(0) ?? false).toBe(false)
+    expect(withGradientRow.has(name), 'a row in test/gradients').toBe(true)
+    expect(withOracleGradient.has(name) || name in ownTruth, 'gradients from PyTorch in test/oracle').toBe(true)
+  })
+
+  it('is what the lists of exceptions name', () => {
+    expect(Object.keys(ownTruth).filter(name => withOracle.has(name) || !exportedOperations.includes(name))).toEqual([])
+    expect([...withoutGradient].filter(name => withGradientRow.has(name) || !exportedOperations.includes(name))).toEqual([])
+    expect([...withGradientRow].filter(name => !exportedOperations.includes(name))).toEqual([])
+  })
+})
+
+describe('every layer and every rule', () => {
+  it('is found', () => {
+    expect(layersAndRules).toEqual(expect.arrayContaining(['Adam', 'Chain', 'Dense', 'Descent', 'OptimizerChain']))
+  })
+
+  it.each(layersAndRules)('%s has values from PyTorch', name => {
+    expect(withOracle.has(name)).toBe(true)
+  })
+})
+
+describe('every operation that the tape knows', () => {
+  const run: Record<'oracle' | 'gradients', Set<string>> = { oracle: new Set(), gradients: new Set() }
+  const watched = (seen: Set<string>, f: () => void) => {
+    watchOperations(name => seen.add(name))
+    try {
+      f()
+    } finally {
+      watchOperations(undefined)
+    }
+  }
+
+  beforeAll(() => {
+    const often = new Map<string, number>()
+    const few = cases.filter(({ op }) => {
+      const count = (often.get(op) ?? 0) + 1
+      often.set(op, count)
+      return count <= 6
+    })
+    watched(run.oracle, () => fluxtape.scope(() => void few.map(each => runCase(library, each))))
+    watched(run.gradients, () => void rows.map(row => checkRow(row)))
+  })
+
+  it('is found', () => {
+    expect(operations.size).toBeGreaterThan(60)
+  })
+
+  it.each([...operations.keys()])('%s is run by the oracle, and by a gradient row if it has a gradient', name => {
+    const entry = operations.get(name)
+    const differentiable = [0, 1, 2].some(i => entry?.differentiable(i))
+    expect(run.oracle.has(name) || name in ownTruth, 'run by a case of test/oracle').toBe(true)
+    if (differentiable) expect(run.gradients.has(name), 'run by a row of test/gradients').toBe(true)
+  })
+})
+
+describe('every kernel', () => {
+  /** Exports that do no work over a range. */
+  const machinery = new Set(['staticEnd', 'run', 'fork', 'join', 'serve'])
+  const kernels = Object.entries(wasm)
+    .filter(([name, value]) => typeof value === 'function' && !machinery.has(name))
+    .map(([name]) => name)
+  const table = kernelRows.map(([name]) => name as string)
+
+  it('is found', () => {
+    expect(kernels.length).toBeGreaterThan(90)
+  })
+
+  it.each(kernels)('%s is in the table', name => {
+    expect(table).toContain(name)
+  })
+
+  it('is in the table once, and nothing else is', () => {
+    expect(table.filter((name, i) => table.indexOf(name) !== i || !kernels.includes(name))).toEqual([])
+  })
+})

@@ -1,0 +1,144 @@
+/** Products of matrices as the kernels of assembly/gemm take them, and the same in three plain loops. */
+import type { Kernels } from '../../src/wasm/kernels.generated.ts'
+import { f32 } from '../../src/wasm/memory.ts'
+import { variant, wasm } from '../../src/wasm/module.ts'
+import { type Arena, type Block, randomness, type Trial } from './kernel-trials.ts'
+
+/** Inner dimensions around nothing, a vector, a block of k (256) and two of them. */
+const inner = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 255, 256, 257, 511, 512, 513]
+/** [M, N, batch] around the tiles (6 or 5 rows, 8 or 4 columns). */
+const outer = [
+  [1, 1, 1],
+  [4, 4, 3],
+  [5, 7, 1],
+  [6, 8, 2],
+  [7, 12, 1],
+  [13, 17, 2],
+  [19, 20, 1],
+] as const
+
+export interface Product {
+  readonly name: string
+  readonly M: number
+  readonly N: number
+  readonly K: number
+  readonly batch: number
+  /** Are A and B stored transposed? */
+  readonly left: boolean
+  readonly right: boolean
+  readonly a: Float32Array
+  readonly b: Float32Array
+  readonly bias: Float32Array | undefined
+}
+
+/** Every inner dimension with every outer one, in turn with each transposition; with and without a bias. */
+export function* products(): Iterable<Product> {
+  const random = randomness(3)
+  const numbers = (n: number) => Float32Array.from({ length: n }, () => 2 * random() - 1)
+  for (const K of inner) {
+    for (const [i, [M, N, batch]] of outer.entries()) {
+      for (const [left, right] of K < 20 ? transpositions : [transpositions[(i + K) % 4], transpositions[(i + K + 1) % 4]]) {
+        const name = `${batch} of ${M} x ${N} x ${K}${left ? ', A transposed' : ''}${right ? ', B transposed' : ''}`
+        const bias = i % 2 === 0 ? numbers(N) : undefined
+        yield { name, M, N, K, batch, left, right, a: numbers(batch * M * K), b: numbers(batch * K * N), bias }
+      }
+    }
+  }
+}
+const transpositions = [
+  [false, false],
+  [false, true],
+  [true, false],
+  [true, true],
+] as const
+
+/**
+ * The product in three loops, k innermost, as the contract has it: from 0, in the order of k, then the bias. `sizes` is the sum of the
+ * products' sizes, by which rounding is judged where they are fused.
+ */
+export function reference({ M, N, K, batch, left, right, a, b, bias }: Product): { c: Float32Array; sizes: Float32Array } {
+  const c = new Float32Array(batch * M * N)
+  const sizes = new Float32Array(batch * M * N)
+  const fused = variant() === 'relaxed'
+  for (let at = 0; at < c.length; at++) {
+    const [n, i, j] = [Math.floor(at / (M * N)), Math.floor(at / N) % M, at % N]
+    let sum = 0
+    for (let k = 0; k < K; k++) {
+      const product = a[n * M * K + (left ? k * M + i : i * K + k)] * b[n * K * N + (right ? j * K + k : k * N + j)]
+      sum = Math.fround(sum + (fused ? product : Math.fround(product)))
+      sizes[at] += Math.abs(product)
+    }
+    c[at] = sum + (bias?.[j] ?? 0)
+    sizes[at] += Math.abs(bias?.[j] ?? 0)
+  }
+  return { c, sizes }
+}
+
+const place = (arena: Arena, values: Float32Array): Block => {
+  const block = arena.floats(values.length)
+  f32.set(values, block.pointer >>> 2)
+  return block
+}
+
+const packedLength = ({ N, K, batch }: Product) => batch * K * Math.ceil(N / 4) * 4
+
+function packB(product: Product, b: Block, out: Block, begin: number, end: number): void {
+  const { N, K, right } = product
+  wasm.gemmPackB(b.pointer, right ? 1 : N, right ? K : 1, K * N, N, K, out.pointer, begin, end)
+}
+
+function packA({ M, K }: Product, a: Block, out: Block, stride: number, begin: number, end: number): void {
+  wasm.gemmPackA(a.pointer, M, M * K, M, K, out.pointer, stride, begin, end)
+}
+
+/** The ways in which the same product may be computed: B packed or in place, A packed or in place, units of different heights. */
+export function* ways(arena: Arena, product: Product): Iterable<Trial & { readonly c: Block }> {
+  const { name, M, N, K, batch, left, right } = product
+  const stride = Math.ceil(K / 16) * 16 + 16
+  for (const rows of new Set([M, Math.min(M, 5)])) {
+    for (const packsB of right || N % 4 !== 0 ? [true] : [true, false]) {
+      for (const packsA of left ? [true, false] : [false]) {
+        const [a, b, c] = [place(arena, product.a), place(arena, product.b), arena.floats(batch * M * N)]
+        const bias = product.bias ? place(arena, product.bias).pointer : 0
+        const panels = arena.floats(packsB ? packedLength(product) : 0)
+        const copy = arena.floats(packsA ? batch * M * stride : 0)
+        if (packsB) packB(product, b, panels, 0, batch * Math.ceil(N / 8))
+        if (packsA) packA(product, a, copy, stride, 0, batch * Math.ceil(M / 16))
+        const ofA = packsA ? ([copy.pointer, stride, 1, M * stride] as const) : ([a.pointer, left ? 1 : K, left ? M : 1, M * K] as const)
+        const ofB = packsB ? ([panels.pointer, 0, packedLength(product) / batch] as const) : ([b.pointer, N, K * N] as const)
+        const run = (begin: number, end: number) => wasm.gemm(...ofA, ...ofB, c.pointer, bias, M, N, K, rows, begin, end)
+        const how = `${packsA ? ', A packed' : ''}${packsB ? ', B packed' : ''}, ${rows} rows a unit`
+        yield { name: `${name}${how}`, units: batch * Math.ceil(M / rows) * Math.ceil(N / 8), writes: [c], run, c }
+      }
+    }
+  }
+}
+
+function* packingsA(arena: Arena): Iterable<Trial> {
+  for (const product of products()) {
+    const { name, left, M, K, batch } = product
+    if (!left) continue
+    const stride = Math.ceil(K / 16) * 16 + 16
+    const [a, out] = [place(arena, product.a), arena.floats(batch * M * stride)]
+    const run = (begin: number, end: number) => packA(product, a, out, stride, begin, end)
+    yield { name, units: batch * Math.ceil(M / 16), writes: [out], run }
+  }
+}
+
+function* packingsB(arena: Arena): Iterable<Trial> {
+  for (const product of products()) {
+    const [b, out] = [place(arena, product.b), arena.floats(packedLength(product))]
+    const run = (begin: number, end: number) => packB(product, b, out, begin, end)
+    yield { name: product.name, units: product.batch * Math.ceil(product.N / 8), writes: [out], run }
+  }
+}
+
+function* multiplications(arena: Arena): Iterable<Trial> {
+  for (const product of products()) yield* ways(arena, product)
+}
+
+export const gemmRows: readonly (readonly [keyof Kernels, (arena: Arena) => Iterable<Trial>])[] = [
+  ['gemmPackA', packingsA],
+  ['gemmPackB', packingsB],
+  ['gemm', multiplications],
+]

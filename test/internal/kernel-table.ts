@@ -1,0 +1,284 @@
+/** One row a kernel: the arguments with which it is tried, over sizes around the four lanes of a vector and the blocks of a sum. */
+
+import type { Kernels } from '../../src/wasm/kernels.generated.ts'
+import { f32, i32 } from '../../src/wasm/memory.ts'
+import { wasm } from '../../src/wasm/module.ts'
+import { gemmRows } from './kernel-gemm.ts'
+import type { Arena, Block, Trial } from './kernel-trials.ts'
+
+export type KernelName = keyof Kernels
+export type KernelRow = readonly [kernel: KernelName, trials: (arena: Arena) => Iterable<Trial>]
+
+const sizes = [0, 1, 3, 4, 5, 7, 8, 16, 17, 33, 67]
+/** The kernel of a name, whose parameters the row knows. */
+const kernel = (name: KernelName) => wasm[name] as (...args: readonly number[]) => void
+
+type Kind = 'floats' | 'ints' | 'bytes'
+/** A block of n elements, of 4 bytes or 1. */
+const make = (arena: Arena, kind: Kind, n: number): Block =>
+  kind === 'floats' ? arena.floats(n, { odd: true }) : kind === 'ints' ? arena.ints(n) : arena.bytes(n, 3)
+
+/** (x, out, ...numbers): one element out of one. */
+const map = (name: KernelName, from: Kind, to: Kind, ...numbers: readonly number[]): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes) {
+      const [x, out] = [make(arena, from, n), make(arena, to, n)]
+      const run = (begin: number, end: number) => kernel(name)(x.pointer, out.pointer, ...numbers, begin, end)
+      yield { name: `n ${n}`, units: n, writes: [out], run }
+    }
+  },
+]
+
+/** The shape of a result and the steps of both operands in it; null: both have its shape. */
+const layouts = (n: number): readonly (readonly [shape: readonly number[], x: readonly number[] | null, y: readonly number[]])[] => [
+  [[n], null, [1]],
+  [[n], [1], [0]],
+  [[n], [0], [1]],
+  [
+    [3, n],
+    [n, 1],
+    [0, 1],
+  ],
+  [
+    [3, n],
+    [1, 0],
+    [n, 1],
+  ],
+  [
+    [n, 5],
+    [5, 1],
+    [1, 0],
+  ],
+  [
+    [n, 5],
+    [0, 1],
+    [1, 0],
+  ],
+  [
+    [2, n, 3],
+    [3 * n, 3, 1],
+    [3, 0, 1],
+  ],
+]
+
+/** (x, y, out, layout): one element out of two, broadcast. */
+const zip = (name: KernelName, from: Kind, to: Kind): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes) {
+      for (const [shape, xSteps, ySteps] of layouts(n)) {
+        const units = shape.reduce((size, each) => size * each, 1)
+        const span = (steps: readonly number[]) => steps.reduce((last, step, i) => last + step * Math.max(0, shape[i] - 1), 1)
+        const [x, y] = [make(arena, from, span(xSteps ?? [1])), make(arena, from, span(ySteps))]
+        const layout = xSteps ? arena.words([shape.length, ...shape, ...xSteps, ...ySteps]) : 0
+        const out = make(arena, to, units)
+        const run = (begin: number, end: number) => kernel(name)(x.pointer, y.pointer, out.pointer, layout, begin, end)
+        yield { name: `[${shape}], steps [${xSteps ?? 'none'}] and [${ySteps}]`, units, writes: [out], run }
+      }
+    }
+  },
+]
+
+/** (x, out, n, inner): an axis of [outer, n, inner] goes. */
+const reduction = (name: KernelName, kind: Kind, lengths: readonly number[], result = kind): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of lengths) {
+      for (const inner of [1, 3, 4, 7, 17]) {
+        const outer = n > 100 ? 2 : 5
+        const x = kind === 'floats' ? arena.floats(outer * n * inner) : arena.ints(outer * n * inner)
+        const out = make(arena, result, outer * inner)
+        const run = (begin: number, end: number) => kernel(name)(x.pointer, out.pointer, n, inner, begin, end)
+        yield { name: `[${outer}, ${n}, ${inner}]`, units: outer * inner, writes: [out], run }
+      }
+    }
+  },
+]
+const lengths = [...sizes, 64, 65, 130, 511, 513, 1100]
+
+/** (x, out, n): rows of n. */
+const rowwise = (name: KernelName): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes.slice(1)) {
+      const [x, out] = [arena.floats(6 * n), arena.floats(6 * n)]
+      yield { name: `rows of ${n}`, units: 6, writes: [out], run: (begin, end) => kernel(name)(x.pointer, out.pointer, n, begin, end) }
+    }
+  },
+]
+
+/** (x, out, layout): [shape, steps of x, where x begins, steps of out, how many elements out has]; units are rows. */
+const copying = (name: KernelName, width: number): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes.slice(1)) {
+      const ways: readonly (readonly [readonly number[], readonly number[], number, readonly number[], number])[] = [
+        [[n], [1], 0, [1], n],
+        [[4, n], [n, 1], 0, [n, 1], 4 * n],
+        [[5, n], [1, 5], 0, [n, 1], 5 * n],
+        [[n, 5], [5, -1], 4, [5, 1], 5 * n],
+        [[3, n], [0, 0], 0, [n, 1], 3 * n],
+        [[n, 3], [3, 1], 0, [9, 2], 9 * n],
+        [[2, n, 3], [3 * n, 3, 1], 0, [3, 6, 1], 6 * n],
+      ]
+      for (const [shape, xSteps, at, outSteps, size] of ways) {
+        const [x, out] = width === 4 ? [arena.ints(7 * n), arena.ints(size)] : [arena.bytes(7 * n), arena.bytes(size)]
+        const layout = arena.words([shape.length, ...shape, ...xSteps, ...outSteps])
+        const run = (begin: number, end: number) => kernel(name)(x.pointer + at * width, out.pointer, layout, begin, end)
+        const units = shape.slice(0, -1).reduce((rows, each) => rows * each, 1)
+        yield { name: `[${shape}], steps [${xSteps}] to [${outSteps}]`, units, writes: [out], run }
+      }
+    }
+  },
+]
+
+function* transpositions(arena: Arena): Iterable<Trial> {
+  for (const rows of sizes.slice(1)) {
+    for (const columns of [1, 7, 16]) {
+      const [x, out] = [arena.ints(3 * rows * columns), arena.ints(3 * rows * columns)]
+      const run = (begin: number, end: number) => wasm.transposeMatrices(x.pointer, out.pointer, rows, columns, begin, end)
+      yield { name: `3 of ${rows} x ${columns}`, units: 3 * Math.ceil(rows / 16), writes: [out], run }
+    }
+  }
+}
+
+/** Kernels that read or write by index, over `outer` slices of `size`, `count` indices and `inner` elements. */
+const indexed = (name: KernelName, kind: Kind, how: 'gather' | 'scatter' | 'take' | 'put'): KernelRow => [
+  name,
+  function* (arena) {
+    for (const inner of sizes.slice(1)) {
+      const [outer, size, count] = [4, 3, 5]
+      const status = arena.words([0])
+      const each = how === 'take' || how === 'put'
+      const indices = arena.ints(each ? outer * count * inner : count, 0, size)
+      const [many, few] = [make(arena, kind, outer * count * inner), make(arena, kind, outer * size * inner)]
+      const reads = how === 'gather' || how === 'take'
+      const run = (begin: number, end: number) =>
+        kernel(name)(few.pointer, indices.pointer, many.pointer, size, count, how === 'gather' ? 4 * inner : inner, status, begin, end)
+      const units = how === 'gather' ? outer * count : how === 'take' ? outer * count * inner : outer
+      yield { name: `inner ${inner}`, units, writes: [reads ? many : few], run }
+    }
+  },
+]
+
+function* hotRows(arena: Arena): Iterable<Trial> {
+  for (const n of sizes) {
+    for (const classes of [1, 4, 10]) {
+      const [indices, out, status] = [arena.ints(n, 0, classes), arena.bytes(n * classes), arena.words([0])]
+      const run = (begin: number, end: number) => wasm.oneHot(indices.pointer, out.pointer, classes, status, begin, end)
+      yield { name: `${n} of ${classes}`, units: n, writes: [out], run }
+    }
+  }
+}
+
+/** (out, n, key, stream, ...numbers): units are blocks of four. */
+const random = (name: KernelName, kind: Kind, ...numbers: readonly number[]): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes) {
+      const out = make(arena, kind, n)
+      const run = (begin: number, end: number) => kernel(name)(out.pointer, n, 1234, 5678, 9, ...numbers, begin, end)
+      yield { name: `n ${n}`, units: Math.ceil(n / 4), writes: [out], run }
+    }
+  },
+]
+
+/** (segments, count): three parameters, their steps subtracted or written out. */
+const rule = (name: KernelName): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes) {
+      for (const inPlace of [true, false]) {
+        const counts = [n, 5, n + 1]
+        const writes: Block[] = []
+        const segments = arena.words(new Array<number>(16 * counts.length).fill(0))
+        counts.forEach((count, i) => {
+          const [x, g, out, m] = Array.from({ length: 4 }, () => arena.floats(count))
+          const v = arena.floats(count, { low: 0 })
+          const at = (segments >>> 2) + 16 * i
+          const before = counts.slice(0, i).reduce((sum, each) => sum + each, 0)
+          i32.set([x.pointer, g.pointer, inPlace ? 0 : out.pointer, m.pointer, v.pointer, 0, count, before], at)
+          f32.set([0.1, 0.9, 1e-3, 0.9, 0.1, 0.99, 0.01, 0.05], at + 8)
+          writes.push(x, out, m, v)
+        })
+        const units = counts.reduce((sum, each) => sum + each, 0)
+        const run = (begin: number, end: number) => kernel(name)(segments, counts.length, begin, end)
+        yield { name: `[${counts}]${inPlace ? ' in place' : ''}`, units, writes, run }
+      }
+    }
+  },
+]
+
+function* selections(arena: Arena): Iterable<Trial> {
+  for (const n of sizes) {
+    const [condition, x, y, out] = [arena.bytes(n, 2), arena.floats(n), arena.floats(n), arena.floats(n)]
+    const run = (begin: number, end: number) => wasm.select(condition.pointer, x.pointer, y.pointer, out.pointer, begin, end)
+    yield { name: `n ${n}`, units: n, writes: [out], run }
+  }
+}
+
+const floatMaps = [
+  ...([
+    'neg',
+    'abs',
+    'square',
+    'reciprocal',
+    'sqrt',
+    'rsqrt',
+    'floor',
+    'ceil',
+    'round',
+    'sign',
+    'relu',
+    'exp',
+    'expm1',
+    'sigmoid',
+    'log',
+  ] as const),
+  ...(['softplus', 'log1p', 'sin', 'cos', 'tan', 'tanh', 'erf', 'normalCdf', 'normalPdf', 'gelu'] as const),
+]
+
+/** Every kernel. */
+export const kernelRows: readonly KernelRow[] = [
+  ...floatMaps.map(name => map(name, 'floats', 'floats')),
+  map('clamp', 'floats', 'floats', -1, 1.5),
+  map('clampMask', 'floats', 'floats', -1, 1.5),
+  ...(['isNaN', 'isFinite'] as const).map(name => map(name, 'floats', 'bytes')),
+  ...(['negI', 'absI', 'squareI', 'signI'] as const).map(name => map(name, 'ints', 'ints')),
+  ...(['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'gate'] as const).map(name => zip(name, 'floats', 'floats')),
+  ...(['addI', 'subI', 'mulI', 'maximumI', 'minimumI'] as const).map(name => zip(name, 'ints', 'ints')),
+  ...(['equal', 'notEqual', 'less', 'lessEqual'] as const).map(name => zip(name, 'floats', 'bytes')),
+  ...(['equalI', 'notEqualI', 'lessI', 'lessEqualI'] as const).map(name => zip(name, 'ints', 'bytes')),
+  ['select', selections],
+  map('toFloatFromInt', 'ints', 'floats'),
+  map('toFloatFromByte', 'bytes', 'floats'),
+  map('toIntFromFloat', 'floats', 'ints'),
+  map('toIntFromByte', 'bytes', 'ints'),
+  map('toByteFromFloat', 'floats', 'bytes'),
+  map('toByteFromInt', 'ints', 'bytes'),
+  map('toBoolFromFloat', 'floats', 'bytes'),
+  map('toBoolFromInt', 'ints', 'bytes'),
+  map('toBoolFromByte', 'bytes', 'bytes'),
+  copying('copy', 4),
+  copying('copyBytes', 1),
+  ['transposeMatrices', transpositions],
+  ...(['sum', 'prod', 'max', 'min'] as const).map(name => reduction(name, 'floats', lengths)),
+  ...(['sumI', 'prodI', 'maxI', 'minI'] as const).map(name => reduction(name, 'ints', lengths)),
+  ...(['argMax', 'argMin'] as const).map(name => reduction(name, 'floats', sizes.slice(1), 'ints')),
+  ...(['argMaxI', 'argMinI'] as const).map(name => reduction(name, 'ints', sizes.slice(1))),
+  rowwise('softmax'),
+  rowwise('logSoftmax'),
+  indexed('gather', 'floats', 'gather'),
+  indexed('takeAlong', 'floats', 'take'),
+  indexed('scatterAdd', 'floats', 'scatter'),
+  indexed('scatterAddI', 'ints', 'scatter'),
+  indexed('putAlong', 'floats', 'put'),
+  ['oneHot', hotRows],
+  random('randomUniform', 'floats', -2, 3),
+  random('randomNormal', 'floats', 1, 2),
+  random('randomBernoulli', 'floats', 0.3),
+  random('randomInteger', 'ints', -5, 100),
+  ...(['descent', 'momentum', 'adam', 'adamW'] as const).map(rule),
+  ...gemmRows,
+]
