@@ -13,7 +13,7 @@ const project = (variant: 'relaxed' | 'baseline') => ({
   test: {
     name: variant,
     include: ['test/**/*.test.ts'],
-    exclude: onDist ? ['test/internal/**'] : [],
+    exclude: ['**/node_modules/**', ...(onDist ? ['test/internal/**'] : [])],
     setupFiles: ['test/setup.ts'],
     env: { FLUXTAPE_VARIANT: variant },
     execArgv: ['--expose-gc', ...(variant === 'relaxed' ? relaxedFlag : [])],

@@ -1,5 +1,6 @@
 // Splits one training step into kernels and JavaScript, by the sampling profiler of V8.
 // `npm run bench:profile [-- mlp-xs|mlp-s|mlp-l] [--seconds 4]` after `npm run build`.
+import { readFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
 import { parseArgs } from 'node:util'
 import * as fluxtape from '../dist/fluxtape.js'
@@ -12,6 +13,7 @@ const SIZES = {
 }
 const { values, positionals } = parseArgs({ options: { seconds: { type: 'string', default: '4' } }, allowPositionals: true })
 
+const kernelNames = exportedFunctions(readFileSync(new URL(`../build/${variant()}.wasm`, import.meta.url)))
 await threads(1)
 console.log(`Node ${process.versions.node}, ${variant()} kernels, one thread`)
 for (const name of positionals.length > 0 ? positionals : Object.keys(SIZES)) await profile(name, SIZES[name])
@@ -60,7 +62,8 @@ function report(name, microseconds, { nodes, samples }) {
           : functionName.startsWith('(')
             ? 'other'
             : 'JavaScript'
-    groups[group].set(functionName || '(anonymous)', (groups[group].get(functionName || '(anonymous)') ?? 0) + count)
+    const label = nameOf(functionName)
+    groups[group].set(label, (groups[group].get(label) ?? 0) + count)
   }
   const sum = group => [...group.values()].reduce((total, count) => total + count, 0)
   const total = samples.length
@@ -75,4 +78,42 @@ function report(name, microseconds, { nodes, samples }) {
 
 function share(count, total) {
   return `${((100 * count) / total).toFixed(1).padStart(5)} %`
+}
+
+/** V8 calls wasm functions by their numbers; those that are exported have a name. */
+function nameOf(functionName) {
+  const number = /^wasm-function\[(\d+)\]$/.exec(functionName)?.[1]
+  if (number === undefined) return functionName || '(anonymous)'
+  return kernelNames.get(Number(number)) ?? `inside a kernel (${number})`
+}
+
+/** The names of a wasm module's exported functions by number, from its export section. */
+function exportedFunctions(bytes) {
+  const names = new Map()
+  let at = 8
+  const number = () => {
+    let [value, shift] = [0, 0]
+    for (;;) {
+      const byte = bytes[at++]
+      value |= (byte & 127) << shift
+      shift += 7
+      if (byte < 128) return value
+    }
+  }
+  while (at < bytes.length) {
+    const section = bytes[at++]
+    const end = number() + at
+    if (section === 7) {
+      for (let left = number(); left > 0; left--) {
+        const length = number()
+        const name = bytes.toString('utf8', at, at + length)
+        at += length
+        const kind = bytes[at++]
+        const index = number()
+        if (kind === 0) names.set(index, name)
+      }
+    }
+    at = end
+  }
+  return names
 }

@@ -6,7 +6,12 @@ manualSeed(1)
 const trueW = rand([2, 5])
 const trueB = rand([2, 1])
 const x = randn([5, 200])
-const y = scope(() => trueW.matmul(x).add(trueB).add(randn([2, 200]).mul(0.01)))
+const y = scope(() =>
+  trueW
+    .matmul(x)
+    .add(trueB)
+    .add(randn([2, 200]).mul(0.01)),
+)
 
 /** Parameters, and the loss as a function that closes over them. */
 function regression() {

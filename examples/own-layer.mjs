@@ -3,7 +3,9 @@
 import { Adam, Chain, Dense, layer, manualSeed, mse, params, randn, scope, tanh, tensor, train, zeros } from 'fluxtape'
 
 const GatedResidual = size =>
-  layer('GatedResidual', { inner: Dense(size, size, tanh), gate: zeros([size]) }, (self, x) => x.add(self.gate.sigmoid().mul(self.inner(x))))
+  layer('GatedResidual', { inner: Dense(size, size, tanh), gate: zeros([size]) }, (self, x) =>
+    x.add(self.gate.sigmoid().mul(self.inner(x))),
+  )
 
 manualSeed(1)
 const model = Chain(GatedResidual(2), GatedResidual(2), Dense(2, 2))
@@ -21,4 +23,12 @@ const loss = (x, y) => mse(model(x), y)
 
 const { epochs } = await train(loss, params(model), [[x, y]], Adam(1e-2), { epochs: 500 })
 console.log(`loss ${epochs[0].loss.toFixed(4)} -> ${epochs.at(-1).loss.toExponential(2)}`)
-console.log(scope(() => model(tensor([[1, 0]])).toString()), 'should be', scope(() => tensor([[1, 0]]).matmul(rotation).toString()))
+console.log(
+  scope(() => model(tensor([[1, 0]])).toString()),
+  'should be',
+  scope(() =>
+    tensor([[1, 0]])
+      .matmul(rotation)
+      .toString(),
+  ),
+)

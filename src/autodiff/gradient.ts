@@ -127,7 +127,8 @@ function mark(operation: string, level: Level, tensor: Tensor): void {
   if (tensor.dtype === 'float32' && !tensor.frozen) track(level, tensor)
 }
 
-function differentiate(
+/** @internal `gradient` and `withGradient`, in the name of another operation. */
+export function differentiate(
   operation: string,
   f: (...args: never[]) => unknown,
   args: readonly unknown[],

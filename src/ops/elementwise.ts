@@ -75,7 +75,7 @@ export function binary(name: string, kernel: BinaryKernel, rule: BinaryRule): (x
   const run = operation<{ x?: number; y?: number }, BinarySaves>({
     name,
     types: (dtypes, options) => {
-      const type = int ? common(name, dtypes, options.x ?? options.y) : 'float32'
+      const type = int ? commonType(name, dtypes, options.x ?? options.y) : 'float32'
       return { inputs: type, output: type }
     },
     shape: ([a, b]) => (b ? broadcastShapes(name, a, b) : a),
@@ -164,7 +164,8 @@ function operands(
   return options.x === undefined ? [pointer, SCRATCH.number, SCRATCH.layout] : [SCRATCH.number, pointer, SCRATCH.layout]
 }
 
-function common(name: string, dtypes: readonly DType[], number: number | undefined): 'float32' | 'int32' {
+/** The type of the operands' arithmetic. Throws DTypeError where a number would have to be rounded for it. */
+export function commonType(name: string, dtypes: readonly DType[], number: number | undefined): 'float32' | 'int32' {
   const type = dtypes.reduce<DType>(promote, 'int32') as 'float32' | 'int32'
   if (number === undefined || type === 'float32' || isInt32(number)) return type
   throw new DTypeError(

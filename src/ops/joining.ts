@@ -183,6 +183,7 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
 
 /** Cuts x along an axis (0) into `n` equal parts, or into parts of the given sizes. Throws ShapeError where they do not fit. */
 export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
+  checkTensor('split', x)
   const at = resolveAxis('split', axis, x.shape)
   const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(x.shape[at] / parts) : parts
   if (sizes.some(size => !Number.isInteger(size) || size < 0) || sizes.reduce((sum, size) => sum + size, 0) !== x.shape[at]) {
@@ -206,6 +207,7 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
 
 /** Cuts x along an axis (0) into at most `n` parts of equal size, the last one shorter, as `torch.chunk`. */
 export function chunk(x: Tensor, n: number, axis = 0): Tensor[] {
+  checkTensor('chunk', x)
   const at = resolveAxis('chunk', axis, x.shape)
   if (!Number.isInteger(n) || n < 1) throw new RangeError(`chunk: the number of parts is a whole number from 1: ${n}.`)
   const size = Math.max(1, Math.ceil(x.shape[at] / n))

@@ -92,7 +92,10 @@ function product(a: Tensor, b: Tensor, left: boolean, right: boolean): Tensor {
   if (y.rank === 2 && !xLeft) {
     const [K, N] = [x.shape[x.rank - 1], seen(y.shape, yRight)[1]]
     if (seen(y.shape, yRight)[0] !== K) throw inequal(x.shape, y.shape, xLeft, yRight)
-    return reshape(runMatmul([reshape(x, [x.size / K || 0, K]), y], { left: false, right: yRight }), [...x.shape.slice(0, -1), N])
+    return reshape(runMatmul([reshape(x, [sizeOf(x.shape.slice(0, -1)), K]), y], { left: false, right: yRight }), [
+      ...x.shape.slice(0, -1),
+      N,
+    ])
   }
   const batch = broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2))
   return runMatmul([whole(x, batch), whole(y, batch)], { left: xLeft, right: yRight })

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.ts'
 import { trackedAlias } from '../tape/level.ts'
-import { operation } from '../tape/operation.ts'
+import { checkTensor, operation } from '../tape/operation.ts'
 import { bytesOf, type DType } from '../tensor/dtype.ts'
 import { own } from '../tensor/scope.ts'
 import {
@@ -56,6 +56,9 @@ const runReshape = operation<{ shape: Shape }, { from: Shape }>({
  * x's.
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  checkTensor('reshape', x)
+  if (!Array.isArray(shape))
+    throw new TypeError(`reshape: a shape is a list of numbers: ${String(shape)}. Write [2, 3], or [] for a scalar.`)
   const open = shape.filter(size => size === -1).length
   const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1)
   const settled = open === 1 && known > 0 ? shape.map(size => (size === -1 ? x.size / known : size)) : [...shape]
@@ -75,12 +78,14 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 
 /** Joins the axes from `from` (0) on into one. */
 export function flatten(x: Tensor, from = 0): Tensor {
+  checkTensor('flatten', x)
   const axis = x.rank === 0 ? 0 : resolveAxis('flatten', from, x.shape)
   return reshape(x, [...x.shape.slice(0, axis), sizeOf(x.shape.slice(axis))])
 }
 
 /** Leaves out axes of size 1: those named, or all. Throws ShapeError where a named one is longer. */
 export function squeeze(x: Tensor, axis?: Axis): Tensor {
+  checkTensor('squeeze', x)
   const axes = axis === undefined ? x.shape.flatMap((size, i) => (size === 1 ? [i] : [])) : resolveAxes('squeeze', axis, x.shape)
   const long = axes.find(each => x.shape[each] !== 1)
   if (long !== undefined) {
@@ -94,6 +99,7 @@ export function squeeze(x: Tensor, axis?: Axis): Tensor {
 
 /** Puts in an axis of size 1, at `axis` (0) of the result. */
 export function expandDims(x: Tensor, axis = 0): Tensor {
+  checkTensor('expandDims', x)
   const at = resolveAxis('expandDims', axis, [...x.shape, 1])
   return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])
 }
@@ -112,6 +118,7 @@ const runTranspose = operation({
 
 /** Swaps the last two axes. Nothing is copied before the result is read, and nothing at all by `matmul`. Throws ShapeError below rank 2. */
 export function transpose(x: Tensor): Tensor {
+  checkTensor('transpose', x)
   if (x.rank < 2) {
     throw new ShapeError(
       { operation: 'transpose', problem: 'needs two axes', came: show(x.shape), wayOut: 'expandDims makes a row or column.' },
@@ -151,6 +158,8 @@ const runPermute = operation<{ axes: readonly number[] }>({
 
 /** The axes in another order: axis i of the result is axis `axes[i]` of x. Throws ShapeError unless each is named once. */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
+  checkTensor('permute', x)
+  if (!Array.isArray(axes)) throw new TypeError(`permute: takes the list of all axes in their new order: ${String(axes)}.`)
   const order = axes.map(axis => resolveAxis('permute', axis, x.shape))
   if (order.length !== x.rank || new Set(order).size !== x.rank) {
     throw new ShapeError({ operation: 'permute', problem: 'every axis must be named once', came: `${show(axes)} for ${show(x.shape)}` }, [
@@ -171,6 +180,7 @@ const runSum = operation<{ axes: readonly number[]; keepDims: boolean }, { from:
 
 /** The sum along an axis, several, or all. float32, or int32 for integers and bool. Pairwise, so errors grow with log n. */
 export function sum(x: Tensor, axis?: Axis, { keepDims = false }: { readonly keepDims?: boolean } = {}): Tensor {
+  checkTensor('sum', x)
   return runSum([x], { axes: resolveAxes('sum', axis, x.shape), keepDims })
 }
 
@@ -185,6 +195,7 @@ const runBroadcastTo = operation<{ shape: Shape }, { from: Shape }>({
 
 /** Repeats x along new axes and those of size 1 until it has the given shape. Throws ShapeError where a size differs otherwise. */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  checkTensor('broadcastTo', x)
   checkShape('broadcastTo', shape)
   const lead = shape.length - x.rank
   if (lead < 0 || x.shape.some((size, i) => size !== 1 && size !== shape[lead + i])) {

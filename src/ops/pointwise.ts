@@ -1,11 +1,11 @@
-import { operation } from '../tape/operation.ts'
+import { checkTensor, operation } from '../tape/operation.ts'
 import { convert } from '../tensor/convert.ts'
 import { full, zerosLike } from '../tensor/create.ts'
-import { checkDType, type DType, promote } from '../tensor/dtype.ts'
+import { checkDType, type DType } from '../tensor/dtype.ts'
 import { broadcastShapes } from '../tensor/shape.ts'
 import { share, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { binary, comparison, unary } from './elementwise.ts'
+import { binary, commonType, comparison, unary } from './elementwise.ts'
 import { broadcastTo } from './movement.ts'
 
 const flat = { constant: (g: Tensor) => zerosLike(g) }
@@ -138,15 +138,38 @@ export const less = comparison('less', kernels.less, kernels.lessI)
 /** x <= y as bool; shapes broadcast. */
 export const lessEqual = comparison('lessEqual', kernels.lessEqual, kernels.lessEqualI)
 /** x > y as bool; shapes broadcast. */
-export const greater = (x: Operand, y: Operand): Tensor => less(y, x)
+export const greater = (x: Operand, y: Operand): Tensor => {
+  checkPair('greater', x, y)
+  return less(y, x)
+}
 /** x >= y as bool; shapes broadcast. */
-export const greaterEqual = (x: Operand, y: Operand): Tensor => lessEqual(y, x)
+export const greaterEqual = (x: Operand, y: Operand): Tensor => {
+  checkPair('greaterEqual', x, y)
+  return lessEqual(y, x)
+}
 /** Are both not 0? bool; shapes broadcast. */
-export const logicalAnd = (x: Tensor, y: Tensor): Tensor => notEqual(mul(asInt(x), asInt(y)), 0)
+export const logicalAnd = (x: Tensor, y: Tensor): Tensor => {
+  checkPair('logicalAnd', x, y)
+  return notEqual(mul(asInt(x), asInt(y)), 0)
+}
 /** Is either not 0? bool; shapes broadcast. */
-export const logicalOr = (x: Tensor, y: Tensor): Tensor => notEqual(add(asInt(x), asInt(y)), 0)
+export const logicalOr = (x: Tensor, y: Tensor): Tensor => {
+  checkPair('logicalOr', x, y)
+  return notEqual(add(asInt(x), asInt(y)), 0)
+}
 /** Is x 0? bool. */
-export const logicalNot = (x: Tensor): Tensor => equal(x, 0)
+export const logicalNot = (x: Tensor): Tensor => {
+  checkTensor('logicalNot', x)
+  return equal(x, 0)
+}
+
+/** What is composed of other operations refuses its operands in its own name. */
+function checkPair(operation: string, x: Operand, y: Operand): void {
+  if (typeof x !== 'number') checkTensor(operation, x)
+  if (typeof y !== 'number') checkTensor(operation, y)
+  if (typeof x !== 'number' && typeof y !== 'number') broadcastShapes(operation, x.shape, y.shape)
+  else if (typeof x === 'number') checkTensor(operation, y)
+}
 
 function asInt(x: Tensor): Tensor {
   return cast(cast(x, 'bool'), 'int32')
@@ -181,6 +204,7 @@ const runClampMask = operation<{ low: number; high: number }>({
 
 /** x kept between `low` and `high`; keeps NaN. The derivative is 1 from bound to bound, both included. Throws RangeError for low > high. */
 export function clamp(x: Tensor, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY): Tensor {
+  checkTensor('clamp', x)
   if (!(low <= high)) throw new RangeError(`clamp: low must not be above high: ${low}, ${high}.`)
   if (x.dtype === 'float32') return runClamp([x], { low, high })
   const above = low === Number.NEGATIVE_INFINITY ? cast(x, 'int32') : maximum(x, low)
@@ -198,8 +222,11 @@ const runSelect = operation<undefined, { condition: Tensor }>({
 
 /** x where the condition is true (not 0), y elsewhere; shapes broadcast, and x and y may be numbers. int32 if both are integers. */
 export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
+  checkTensor('where', condition)
+  for (const each of [x, y]) if (typeof each !== 'number') checkTensor('where', each)
   const dtypes = [x, y].flatMap(each => (each instanceof Tensor ? [each.dtype] : []))
-  const type = dtypes.length === 0 ? 'float32' : dtypes.reduce<DType>(promote, 'int32')
+  const number = [x, y].find(each => typeof each === 'number')
+  const type = dtypes.length === 0 ? 'float32' : commonType('where', dtypes, number)
   const [a, b] = [x, y].map(each => (typeof each === 'number' ? full([], each, { dtype: type }) : cast(each, type)))
   const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', a.shape, b.shape))
   return runSelect([broadcastTo(cast(condition, 'bool'), shape), broadcastTo(a, shape), broadcastTo(b, shape)], undefined)
@@ -217,6 +244,7 @@ const runCast = operation<{ dtype: DType }>({
  * an unknown dtype.
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
+  checkTensor('cast', x)
   checkDType('cast', dtype)
   return x.dtype === dtype ? x : runCast([x], { dtype })
 }

@@ -41,7 +41,8 @@ export function variance(
 
 /** The square root of the variance; derivative 0 where it is 0. */
 export function std(x: Tensor, axis?: Axis, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
-  return root(variance(x, axis, options))
+  checkTensor('std', x)
+  return root(variance(x, resolveAxes('std', axis, x.shape), options))
 }
 
 /** Extremes: the gradient is shared by all elements that are equal to the extreme, as in PyTorch. */

@@ -8,7 +8,7 @@ function ranges(name: string, hyper: Readonly<Record<string, unknown>>): void {
     const values = (Array.isArray(value) ? value : [value]) as unknown[]
     const isRate = key === 'beta' || key === 'rho'
     for (const each of values) {
-      if (typeof each !== 'number' || (each >= 0 && (isRate ? each < 1 : each < Number.POSITIVE_INFINITY))) continue
+      if (typeof each !== 'number' || (each >= 0 && (isRate ? each < 1 : key === 'p' || each < Number.POSITIVE_INFINITY))) continue
       throw new RangeError(`${name}: ${key} must lie ${isRate ? 'in [0, 1)' : 'from 0 up'}: ${each}.`)
     }
   }

@@ -65,6 +65,7 @@ export class Tensor implements Owned {
 
   /** A copy of the elements, in row-major order: a Float32Array, Int32Array or Uint8Array (bool: 0 or 1). */
   data(): TypedArray {
+    this.check('data')
     return this.view().slice()
   }
 
@@ -79,11 +80,13 @@ export class Tensor implements Owned {
 
   /** The elements as nested arrays of numbers (bool: of booleans); a scalar as one number. */
   toArray(): Nested {
+    this.check('toArray')
     return nested(this.view(), this.shape, this.dtype)
   }
 
   /** The number of a tensor of one element (bool: 0 or 1). Throws ShapeError for any other. */
   item(): number {
+    this.check('item')
     if (this.size !== 1) {
       throw new ShapeError(
         {

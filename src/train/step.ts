@@ -1,4 +1,4 @@
-import { withGradient } from '../autodiff/gradient.ts'
+import { differentiate } from '../autodiff/gradient.ts'
 import type { Grads } from '../autodiff/grads.ts'
 import { DivergedError } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
@@ -52,6 +52,8 @@ export function trainingSubject(operation: string, target: unknown, opt: Optimiz
 }
 
 export interface StepHooks {
+  /** Whose step it is, for errors. */
+  readonly operation?: 'train' | 'trainStep'
   /** Called with the gradients before the update; may return `skip`. */
   readonly onGradient?: (loss: number, gradients: Grads) => unknown
   /** The number of the step, for errors. */
@@ -75,7 +77,7 @@ export interface StepResult {
  * loss that is not finite; the parameters then stay as they were.
  */
 export function trainStep(loss: LossFunction, target: unknown, batch: unknown, opt: Optimizer | OptimizerState): number {
-  return takeStep(loss, trainingSubject('trainStep', target, opt), batch, { step: 0 }).loss
+  return takeStep(loss, trainingSubject('trainStep', target, opt), batch, { operation: 'trainStep' }).loss
 }
 
 /** One step, with hooks. Frees everything that it made. */
@@ -83,7 +85,7 @@ export function takeStep(
   loss: LossFunction,
   { params, optimizer, model, isExplicit }: Subject,
   batch: unknown,
-  { onGradient, step = 0, trace = false }: StepHooks,
+  { operation = 'train', onGradient, step = 0, trace = false }: StepHooks,
 ): StepResult {
   const inputs = Array.isArray(batch) ? batch : [batch]
   const args = isExplicit ? [model, ...inputs] : inputs
@@ -96,16 +98,17 @@ export function takeStep(
   }
   const start = enter()
   try {
-    const { value, gradient } = withGradient(() => {
+    const lossOfBatch = () => {
       const result = loss(...args)
       if (result !== skip) return result
       skipped = true
       return zeros([])
-    }, params)
+    }
+    const { value, gradient } = differentiate(operation, lossOfBatch, [params], true) as { value: unknown; gradient: Grads }
     const number = (Array.isArray(value) ? (value[0] as Tensor) : (value as Tensor)).item()
     const result = { loss: number, reached: [...gradient].map(([parameter]) => parameter) }
     if (skipped) return { ...result, loss: Number.NaN, skipped }
-    if (!Number.isFinite(number)) throw diverged(step, number, origin)
+    if (!Number.isFinite(number)) throw diverged(operation, step, number, origin)
     if (onGradient?.(number, gradient) === skip) return { ...result, skipped: true }
     update(optimizer, params, gradient)
     return { ...result, skipped }
@@ -115,14 +118,14 @@ export function takeStep(
   }
 }
 
-function diverged(step: number, loss: number, origin: string | undefined): DivergedError {
+function diverged(operation: 'train' | 'trainStep', step: number, loss: number, origin: string | undefined): DivergedError {
   return new DivergedError(
     {
-      operation: 'train',
-      problem: `the loss of step ${step} is not finite`,
+      operation,
+      problem: operation === 'train' ? `the loss of step ${step} is not finite` : 'the loss is not finite',
       came: origin === undefined ? String(loss) : `${loss}, first in ${origin}`,
       wayOut:
-        origin === undefined
+        operation === 'train' && origin === undefined
           ? 'Nothing was updated. Lower the learning rate, clip the gradients, or pass trace: true to see where it comes from.'
           : 'Nothing was updated. Lower the learning rate, or clip the gradients.',
     },

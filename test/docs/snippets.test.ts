@@ -23,6 +23,9 @@ describe('the code of the documentation', () => {
 
   it('compiles under strict', () => {
     const { config } = ts.readConfigFile('tsconfig.json', file => readFileSync(file, 'utf8'))
+    if (process.env.FLUXTAPE_DIST) {
+      config.compilerOptions.paths = { fluxtape: ['./dist/fluxtape.d.ts'], 'fluxtape/datasets': ['./dist/datasets.d.ts'] }
+    }
     const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, noUnusedLocals: false }, process.cwd())
     const program = ts.createProgram([...snippets.map(({ file }) => file), resolve('src/globals.d.ts')], options)
     const problems = ts

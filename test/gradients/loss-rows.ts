@@ -5,6 +5,9 @@ import * as flux from 'fluxtape'
 import type { Row } from './check.ts'
 import { along, average, build, type Float64, logSoftmax, map, read, reduce, scalar, softplus, total, zip } from './float64.ts'
 
+/** The library by name. */
+const library = { ...flux }
+
 const epsilon = 2 ** -23
 const mean = (x: Float64): Float64 => scalar(average([...x.data]))
 const everything = (x: Float64): Float64 => scalar(total([...x.data]))
@@ -33,13 +36,13 @@ const regressions: readonly Row[] = (['mse', 'mae'] as const).flatMap(op => {
   ]
   const domain = [-2, 2.3] as const
   return [
-    row(op, 'mean', { shapes, domain, run: (x, y) => flux[op](x, y), reference: ([x, y]) => mean(each(x, y)) }),
-    row(op, 'sum', { shapes, domain, run: (x, y) => flux[op](x, y, { agg: flux.sum }), reference: ([x, y]) => everything(each(x, y)) }),
-    row(op, 'unreduced', { shapes, domain, run: (x, y) => flux[op](x, y, { agg: flux.identity }), reference: ([x, y]) => each(x, y) }),
+    row(op, 'mean', { shapes, domain, run: (x, y) => library[op](x, y), reference: ([x, y]) => mean(each(x, y)) }),
+    row(op, 'sum', { shapes, domain, run: (x, y) => library[op](x, y, { agg: flux.sum }), reference: ([x, y]) => everything(each(x, y)) }),
+    row(op, 'unreduced', { shapes, domain, run: (x, y) => library[op](x, y, { agg: flux.identity }), reference: ([x, y]) => each(x, y) }),
     row(op, 'of a number', {
       shapes: [[4]],
       domain,
-      run: x => flux[op](x, 0.1),
+      run: x => library[op](x, 0.1),
       reference: ([x]) => mean(each(x, scalar(Math.fround(0.1)))),
     }),
   ]
@@ -52,7 +55,7 @@ const classLosses: readonly Row[] = (['crossEntropy', 'logitCrossEntropy'] as co
   const [low, high] = op === 'crossEntropy' ? [0.1, 0.9] : [-2, 2]
   const domain = [low, high] as const
   const shapes = [[3, 4]]
-  const call = (x: Tensor, y: Tensor, options: Parameters<typeof flux.crossEntropy>[2] = {}) => flux[op](x, y, options)
+  const call = (x: Tensor, y: Tensor, options: Parameters<typeof flux.crossEntropy>[2] = {}) => library[op](x, y, options)
   const weighed = (x: Float64) => chosen(logarithms(x), classes).data.reduce((sum, loss, i) => sum + loss * classWeight[classes[i]], 0)
   return [
     row(op, 'classes, mean', { shapes, domain, run: x => call(x, asClasses()), reference: ([x]) => mean(chosen(logarithms(x), classes)) }),

@@ -5,6 +5,9 @@ import * as flux from 'fluxtape'
 import type { Interval, Row } from './check.ts'
 import { at, broadcastShape, build, erf, type Float64, gelu, map, roundHalfEven, sigmoid, softplus, zip } from './float64.ts'
 
+/** The library by name. */
+const library = { ...flux }
+
 type Unary = (x: number) => number
 type UnaryName = { [Name in keyof typeof flux]: (typeof flux)[Name] extends (x: Tensor) => Tensor ? Name : never }[keyof typeof flux]
 
@@ -13,7 +16,7 @@ const unary = (op: UnaryName, domain: Interval, f: Unary, ulp = 2): Row => ({
   name: `on [${domain}]`,
   shapes: [[3, 5]],
   domain,
-  run: flux[op] as (x: Tensor) => Tensor,
+  run: library[op] as (x: Tensor) => Tensor,
   reference: ([x]) => map(x, f),
   ulp,
 })
@@ -72,7 +75,7 @@ const binary = (op: BinaryName, domain: Interval | readonly Interval[], f: Binar
       name: shapes.map(shape => `[${shape}]`).join(' and '),
       shapes,
       domain,
-      run: (x, y) => flux[op](x, y),
+      run: (x, y) => library[op](x, y),
       reference: ([x, y]) => zip(x, y, f),
       ulp,
     }),
@@ -84,7 +87,7 @@ const binary = (op: BinaryName, domain: Interval | readonly Interval[], f: Binar
         name: `a tensor and ${number}`,
         shapes: [[5]],
         domain: [0.5, 3],
-        run: x => flux[op](x, number),
+        run: x => library[op](x, number),
         reference: ([x]) => map(x, value => f(value, number)),
         ulp,
       },
@@ -93,7 +96,7 @@ const binary = (op: BinaryName, domain: Interval | readonly Interval[], f: Binar
         name: `${number} and a tensor`,
         shapes: [[5]],
         domain: [0.5, 3],
-        run: x => flux[op](number, x),
+        run: x => library[op](number, x),
         reference: ([x]) => map(x, value => f(number, value)),
         ulp,
       },

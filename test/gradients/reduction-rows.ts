@@ -5,6 +5,9 @@ import * as flux from 'fluxtape'
 import type { Interval, Row } from './check.ts'
 import { along, average, logSoftmax, logTotal, product, reduce, softmax, spread, total } from './float64.ts'
 
+/** The library by name. */
+const library = { ...flux }
+
 type Reduction = 'sum' | 'mean' | 'prod' | 'max' | 'min' | 'norm' | 'logSumExp' | 'variance' | 'std'
 type List = (values: readonly number[]) => number
 
@@ -24,7 +27,7 @@ const reduction = (op: Reduction, domain: Interval, f: List, { ulp = 4, from = w
     name: `of [${shape}] over ${axis === undefined ? 'all' : `[${axis}]`}${keepDims ? ', kept' : ''}${describe(options)}`,
     shapes: [shape],
     domain,
-    run: x => flux[op](x, axis, { keepDims, ...options }),
+    run: x => library[op](x, axis, { keepDims, ...options }),
     reference: ([x]) => reduce(x, axes, f, keepDims),
     ulp,
     cancels: true,
@@ -75,7 +78,7 @@ const normalized = (op: 'softmax' | 'logSoftmax', f: (values: readonly number[])
     name: `of [${shape}] along ${axis ?? 'the last axis'}`,
     shapes: [shape],
     domain: [-3, 3],
-    run: (x: Tensor) => flux[op](x, axis),
+    run: (x: Tensor) => library[op](x, axis),
     reference: ([x]) => along(x, at, f),
     ulp: 4,
     cancels: true,

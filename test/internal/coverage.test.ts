@@ -99,7 +99,7 @@ describe('every operation that the tape knows', () => {
       often.set(op, count)
       return count <= 6
     })
-    watched(run.oracle, () => fluxtape.scope(() => void few.map(each => runCase(library, each))))
+    watched(run.oracle, () => void few.map(each => fluxtape.scope(() => [...runCase(library, each)])))
     watched(run.gradients, () => void rows.map(row => checkRow(row)))
   })
 
