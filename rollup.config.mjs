@@ -1,24 +1,52 @@
+import { readFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { wasm } from '@rollup/plugin-wasm'
 import dts from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
-import { source } from './tools/source-plugin.mjs'
+import { pack } from './tools/pack-plugin.mjs'
+import { bundled, source } from './tools/source-plugin.mjs'
+
+const kernels = ['build/relaxed.wasm', 'build/baseline.wasm']
 
 const plugins = minify => [
   source(),
-  wasm({ sync: ['build/baseline.wasm', 'build/relaxed.wasm'], targetEnv: 'auto-inline' }),
+  wasm({ sync: kernels, targetEnv: 'auto-inline' }),
+  pack(kernels),
   esbuild({ target: 'es2022', define: { __GUARD__: 'false' }, minify }),
 ]
 
+/** What the file of the datasets has of its own, all of it without state; the rest it takes from the library's public API. */
+const OWN = ['src/datasets', 'src/io/idx.ts', 'src/io/bytes.ts', 'src/tensor/shape.ts'].map(path => resolve(path))
+const LIBRARY = './fluxtape.js'
+const fromLibrary = {
+  name: 'from-library',
+  resolveId(id, importer) {
+    if (!importer || OWN.some(path => resolve(dirname(importer), id).startsWith(path))) return null
+    return { id: LIBRARY, external: true, moduleSideEffects: false }
+  },
+}
+
+/** The kernels and the worker as files, for who may not compile or start what is inlined. */
+const plainFiles = {
+  name: 'plain-files',
+  generateBundle() {
+    for (const path of kernels) this.emitFile({ type: 'asset', fileName: path.replace('build/', ''), source: readFileSync(path) })
+    this.emitFile({ type: 'asset', fileName: 'worker.js', source: bundled('src/wasm/worker.ts') })
+  },
+}
+
+// Tensors are Disposable, which the libraries of ES2022 do not know.
+const banner = '/// <reference lib="esnext.disposable" />'
+
 export default [
-  {
-    input: { fluxtape: 'src/index.ts', datasets: 'src/datasets.ts' },
-    plugins: plugins(false),
-    output: { dir: 'dist', format: 'es', entryFileNames: '[name].js', chunkFileNames: 'core.js', sourcemap: false },
-  },
+  { input: 'src/index.ts', plugins: [...plugins(false), plainFiles], output: { file: 'dist/fluxtape.js', format: 'es' } },
   { input: 'src/index.ts', plugins: plugins(true), output: { file: 'dist/fluxtape.global.js', format: 'umd', name: 'fluxtape' } },
+  { input: 'src/datasets.ts', plugins: [fromLibrary, ...plugins(false)], output: { file: 'dist/datasets.js', format: 'es' } },
   {
-    input: { fluxtape: 'src/index.ts', datasets: 'src/datasets.ts' },
-    plugins: [dts()],
-    output: { dir: 'dist', format: 'es', chunkFileNames: 'core.d.ts' },
+    input: 'src/datasets.ts',
+    plugins: [fromLibrary, ...plugins(true)],
+    output: { file: 'dist/datasets.global.js', format: 'iife', name: 'fluxtape.datasets', globals: { [LIBRARY]: 'fluxtape' } },
   },
+  { input: 'src/index.ts', plugins: [dts()], output: { file: 'dist/fluxtape.d.ts', format: 'es', banner } },
+  { input: 'src/datasets.ts', plugins: [fromLibrary, dts()], output: { file: 'dist/datasets.d.ts', format: 'es', banner } },
 ]

@@ -14,9 +14,13 @@ export function source() {
     },
     load(id) {
       if (!id.endsWith(SUFFIX)) return null
-      const options = { bundle: true, minify: true, format: 'iife', target: 'es2022', write: false, legalComments: 'none' }
-      const [{ text }] = buildSync({ entryPoints: [id.slice(0, -SUFFIX.length)], ...options }).outputFiles
-      return `export default ${JSON.stringify(text)}`
+      return `export default ${JSON.stringify(bundled(id.slice(0, -SUFFIX.length)))}`
     },
   }
+}
+
+/** The text of a file with all that it imports. */
+export function bundled(file) {
+  const options = { bundle: true, minify: true, format: 'iife', target: 'es2022', write: false, legalComments: 'none' }
+  return buildSync({ entryPoints: [file], ...options }).outputFiles[0].text
 }

@@ -2,6 +2,7 @@ import { ShapeError } from '../errors.ts'
 import { gather } from '../ops/indexing.ts'
 import { tensor } from '../tensor/create.ts'
 import { keyed, permutation, type Randomness } from '../tensor/random.ts'
+import { enter, leave, madeSince } from '../tensor/scope.ts'
 import { show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
@@ -114,13 +115,28 @@ export class DataLoader<D extends Data, B = BatchOf<D>> implements Iterable<B> {
     const order = shuffle ? permutation(this.count, this.randomness) : Int32Array.from({ length: this.count }, (_, i) => i)
     for (let i = 0; i < this.length; i++) {
       const part = order.subarray(i * this.batchSize, Math.min((i + 1) * this.batchSize, this.count))
-      const batch = collate ? collate(Array.from(part, at => one(this.data, at))) : observations(this.data, part)
+      const { batch, own } = withOwned(() =>
+        collate ? collate(Array.from(part, at => one(this.data, at))) : observations(this.data, part),
+      )
       try {
         yield batch as B
       } finally {
-        for (const each of tensorsIn(batch)) if (each.kept === undefined) each.dispose()
+        for (const each of own) if (each.kept === undefined) each.dispose()
       }
     }
+  }
+}
+
+/** A batch, and those of its tensors that were made for it and go with it; what else was made on the way goes at once. */
+function withOwned<B>(make: () => B): { batch: B; own: readonly Tensor[] } {
+  const start = enter()
+  let own: readonly Tensor[] = []
+  try {
+    const batch = make()
+    own = tensorsIn(batch).filter(each => madeSince(start, each))
+    return { batch, own }
+  } finally {
+    leave(start, own)
   }
 }
 

@@ -5,4 +5,8 @@
 export const fusion = {
   /** logitCrossEntropy with integer classes on the last axis, without weights: one kernel forward, one backward. */
   crossEntropy: true,
+  /** The bias of `linear` is added while the product is written. */
+  bias: true,
+  /** One kernel call takes the step of a rule with all parameters, and subtracts it; otherwise each step is computed, then subtracted. */
+  optimizer: true,
 }

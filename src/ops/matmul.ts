@@ -5,7 +5,9 @@ import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type MatrixStrides, planGemm } from '../wasm/gemm-plan.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import { fusion } from './fusion.ts'
 import { broadcastTo, reshape, sum, sumTo } from './movement.ts'
+import { add } from './pointwise.ts'
 
 /** Which operand is read as its transposition. */
 export interface MatmulOptions {
@@ -157,7 +159,8 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
     throw new ShapeError({ operation: 'linear', problem: 'sizes differ', came, wayOut }, [x.shape, weight.shape])
   }
   const rows = x.rank === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), inputs])
-  const y = runLinear(bias ? [rows, weight, bias] : [rows, weight], undefined)
+  const isFused = bias === undefined || fusion.bias
+  const y = isFused ? runLinear(bias ? [rows, weight, bias] : [rows, weight], undefined) : add(product(rows, weight, false, true), bias)
   return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), weight.shape[0]])
 }
 

@@ -26,7 +26,8 @@ export function rule<H extends Hyper>(name: string, definition: RuleDefinition<H
     })
     for (const key in byName) {
       if (!names.includes(key)) throw new TypeError(`${name}: there is no hyperparameter '${key}'. It has ${names.join(', ')}.`)
-      written[key] = (byName as Record<string, unknown>)[key]
+      const value = (byName as Record<string, unknown>)[key]
+      if (value !== undefined) written[key] = value
     }
     for (const key in written) checkKind(name, key, written[key], definition.hyper[key])
     return new Rule(name, definition, written as HyperInput<H>)

@@ -1,6 +1,10 @@
 import { keep, scope } from '../autodiff/scope.ts'
+import { ShapeError } from '../errors.ts'
+import { fusion } from '../ops/fusion.ts'
 import { copyTensor } from '../params/clone.ts'
 import { zerosLike } from '../tensor/create.ts'
+import { madeSince, mark } from '../tensor/scope.ts'
+import { sameShape, show } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { f32, i32 } from '../wasm/memory.ts'
@@ -143,7 +147,8 @@ export class Rule<H extends Hyper> extends Optimizer {
     }
   }
 
-  private forget(x: Tensor): void {
+  /** Gives the state of a parameter back. */
+  forget(x: Tensor): void {
     for (const tensor of Object.values(this.slotOf.get(x)?.tensors ?? {})) tensor.dispose()
     this.slotOf.delete(x)
   }
@@ -157,12 +162,24 @@ export class Rule<H extends Hyper> extends Optimizer {
       return out
     }
     slot.t++
-    return scope(() => step?.(this.hyper, slot.tensors, x, g, slot.t, (name, value) => write(slot.tensors[name], value)))
+    return scope(() => {
+      const start = mark()
+      const delta = step?.(this.hyper, slot.tensors, x, g, slot.t, (name, value) => write(slot.tensors[name], value))
+      if (delta && !sameShape(delta.shape, x.shape)) {
+        const came = `${show(delta.shape)} for ${show(x.shape)}`
+        throw new ShapeError({ operation: this.name, problem: 'the step has another shape than the parameter', came }, [
+          delta.shape,
+          x.shape,
+        ])
+      }
+      // Who takes the step frees it: a gradient or a slot that was returned as it is must not go with it.
+      return delta && !madeSince(start, delta) ? delta.mul(1) : delta
+    })
   }
 
   take(pairs: readonly (readonly [x: Tensor, g: Tensor])[]): void {
     const { kernel } = this.definition
-    if (!kernel) return takeSteps(this, pairs)
+    if (!kernel || !fusion.optimizer) return takeSteps(this, pairs)
     // All that can fail comes before the kernel writes, so that at most new slots have to be undone.
     const run = () => this.runKernel(kernel(this.hyper), pairs, undefined)
     if (pairs.every(([x]) => this.slotOf.has(x))) run()

@@ -146,10 +146,11 @@ export function adjust(
   for (const name in named) {
     const owners = rules.filter(rule => rule.has(name))
     if (owners.length === 0) throw new TypeError(`adjust: no rule has a hyperparameter '${name}': ${String(optimizer)}.`)
-    for (const rule of owners) {
-      checkKind(rule.name, name, named[name], rule.hyper[name])
-      rule.adjust({ [name]: named[name] } as HyperInput<Hyper>)
-    }
+    for (const rule of owners) checkKind(rule.name, name, named[name], rule.hyper[name])
+  }
+  for (const rule of rules) {
+    const own = Object.entries(named).filter(([name]) => rule.has(name))
+    if (own.length > 0) rule.adjust(Object.fromEntries(own) as HyperInput<Hyper>)
   }
 }
 
@@ -182,7 +183,10 @@ export function loadOptimizerState(
   eachSlot(optimizer, parameters, (path, rule, parameter) => {
     const t = state.get(`${path}.t`)
     known.add(`${path}.t`)
-    if (t === undefined) return
+    if (t === undefined) {
+      writes.push(() => rule.forget(parameter))
+      return
+    }
     const slot = rule.slot(parameter)
     writes.push(() => {
       slot.t = numberOf(t)

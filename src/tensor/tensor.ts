@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" />
 import { ReleasedError, ShapeError } from '../errors.ts'
 import type { Methods } from '../ops/methods.ts'
 import { transposeMatrices } from '../wasm/kernels.generated.ts'
@@ -14,7 +15,7 @@ import { Storage } from './storage.ts'
  * Tensors never change under you; only `update`, `train`, `assign` and a normalizing layer's running statistics write in place. Every
  * operation of the library that takes a tensor first is also a method.
  */
-export interface Tensor extends Methods {}
+export interface Tensor extends Methods, Disposable {}
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are installed by ops/methods.ts, one loop for all operations
 export class Tensor implements Owned {

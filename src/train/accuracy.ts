@@ -17,6 +17,17 @@ export function accuracy(model: (x: Tensor) => Tensor, data: readonly [Tensor, T
   for (const [x, y] of batches as Iterable<readonly [Tensor, Tensor]>) {
     scope(() => {
       const outputs = model(x)
+      if (outputs.shape.at(-1) === 1) {
+        throw new ShapeError(
+          {
+            operation: 'accuracy',
+            problem: 'one output tells no classes apart',
+            came: show(outputs.shape),
+            wayOut: 'The last axis holds an output for each class.',
+          },
+          [outputs.shape],
+        )
+      }
       const predicted = outputs.argMax(-1)
       const classes = sameShape(y.shape, outputs.shape) ? y.argMax(-1) : y
       if (!sameShape(classes.shape, predicted.shape)) {

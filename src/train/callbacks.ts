@@ -47,8 +47,8 @@ export interface History {
 }
 
 /**
- * Calls `f` at most once in `seconds`; calls between give the latest result. `leading` (true): the first call runs at once; `trailing`
- * (false): the last suppressed one runs when the time is up.
+ * Calls `f` at most once in `seconds`; calls between give the latest result. `leading` (true): the first call runs at once, not when the time
+ * is up; `trailing` (false): the last suppressed one runs when the time is up.
  *
  * @example
  * train(loss, ps, data, opt, { callbacks: throttle(({ loss }) => console.log(loss), 5) })
@@ -58,18 +58,28 @@ export function throttle<Args extends readonly unknown[], Result>(
   seconds: number,
   { leading = true, trailing = false }: { readonly leading?: boolean; readonly trailing?: boolean } = {},
 ): (...args: Args) => Result | undefined {
-  let last = leading ? Number.NEGATIVE_INFINITY : performance.now()
+  let end = Number.NEGATIVE_INFINITY
   let result: Result | undefined
   let timer: ReturnType<typeof setTimeout> | undefined
   const run = (...args: Args): void => {
-    last = performance.now()
+    clearTimeout(timer)
+    timer = undefined
+    end = performance.now() + seconds * 1000
     result = f(...args)
   }
-  return (...args) => {
-    const wait = last + seconds * 1000 - performance.now()
+  const runAtEnd = (args: Args): void => {
     clearTimeout(timer)
-    if (wait <= 0) run(...args)
-    else if (trailing) timer = setTimeout(run, wait, ...args)
+    timer = setTimeout(run, end - performance.now(), ...args)
+  }
+  return (...args) => {
+    const now = performance.now()
+    if (now < end) {
+      if (trailing) runAtEnd(args)
+    } else if (leading || timer !== undefined) run(...args)
+    else {
+      end = now + seconds * 1000
+      runAtEnd(args)
+    }
     return result
   }
 }

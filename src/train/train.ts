@@ -3,9 +3,9 @@ import { DataLoader } from '../data/loader.ts'
 import { DivergedError } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { OptimizerState } from '../optimizers/update.ts'
-import { splitRandomness, withRandomness } from '../tensor/random.ts'
+import { type Randomness, splitRandomness, withRandomness } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { breath, breathe } from './breathe.ts'
+import { breather } from './breathe.ts'
 import type { Callback, EpochRecord, History, StepRecord } from './callbacks.ts'
 import { type ProgressInfo, ProgressLine } from './progress.ts'
 import { type LossFunction, type Subject, skip, stop, takeStep, trainingSubject } from './step.ts'
@@ -57,8 +57,10 @@ export function train(
   const subject = trainingSubject('train', target, opt)
   if (typeof loss !== 'function') throw new TypeError(`train: the loss comes first, and is a function: ${typeof loss} came.`)
   check(data, options)
-  const generator = steps(loss, subject, data, options)
+  const run: RunState = { randomness: splitRandomness(), history: { steps: [], epochs: [] }, ends: false }
+  const generator = steps(loss, subject, data, options, run)
   let isPulled = false
+  let hasStarted = false
   let settle: (history: History) => void = () => {}
   let fail: (error: unknown) => void = () => {}
   const promise = new Promise<History>((resolve, reject) => {
@@ -68,6 +70,7 @@ export function train(
   // The run starts in the next microtask, unless somebody has taken an iterator by then.
   queueMicrotask(async () => {
     if (isPulled) return
+    hasStarted = true
     try {
       let next = await generator.next()
       while (!next.done) next = await generator.next()
@@ -78,6 +81,9 @@ export function train(
   })
   const iterator = (): AsyncIterator<StepRecord, History> => {
     if (isPulled) throw new TypeError('train: a run can be iterated once. Await it for its history, or call train again.')
+    if (hasStarted) {
+      throw new TypeError('train: the run has started already. Iterate it where it is made: for await (const step of train(...)).')
+    }
     isPulled = true
     // The one who iterates gets an error; the promise is rejected too, but nobody has to look at it.
     promise.catch(() => {})
@@ -91,9 +97,23 @@ export function train(
         throw error
       }
     }
-    return { next: () => settled(generator.next()), return: () => settled(generator.return(undefined as never)) }
+    // Who breaks off ends the run after this step, as `stop` does.
+    const end = async () => {
+      run.ends = true
+      let next = await generator.next()
+      while (!next.done) next = await generator.next()
+      return next
+    }
+    return { next: () => settled(generator.next()), return: () => settled(end()) }
   }
   return Object.assign(promise, { [Symbol.asyncIterator]: iterator })
+}
+
+/** A run's own source of random numbers, its history, and whether it is to end after this step. */
+interface RunState {
+  readonly randomness: Randomness
+  readonly history: { readonly steps: StepRecord[]; readonly epochs: EpochRecord[] }
+  ends: boolean
 }
 
 const OPTIONS = ['epochs', 'callbacks', 'signal', 'progress', 'validation', 'onDiverged', 'trace']
@@ -130,29 +150,31 @@ async function* steps(
   subject: Subject,
   data: TrainingData,
   options: TrainOptions,
+  run: RunState,
 ): AsyncGenerator<StepRecord, History, undefined> {
   const { epochs = 1, signal, validation, onDiverged, trace } = options
   const callbacks = ([] as readonly Callback[]).concat(options.callbacks ?? [])
-  const randomness = splitRandomness()
-  const history = { steps: [] as StepRecord[], epochs: [] as EpochRecord[] }
+  const { randomness, history } = run
   const report = reporter(options.progress, epochs, data)
   const unreached = new Set<Tensor>(subject.params)
   let step = 0
-  let lastBreath = performance.now()
-  let ends = false
+  const rest = breather(signal)
   try {
-    for (let epoch = 0; epoch < epochs && !ends; epoch++) {
+    for (let epoch = 0; epoch < epochs && !run.ends; epoch++) {
       const start = performance.now()
       const first = step
       let sum = 0
       let counted = 0
       const batches = iteratorOf(data)
+      let isOpen = false
       try {
         for (;;) {
           signal?.throwIfAborted()
+          isOpen = false
           const pending = withRandomness(randomness, () => batches.next())
           const { done, value: batch } = pending instanceof Promise ? await pending : pending
           if (done) break
+          isOpen = true
           const context = { step, epoch, batch, model: subject.model }
           const taken = withRandomness(randomness, () =>
             attempt(loss, subject, batch, { step, trace, onDiverged }, (number, gradients) => {
@@ -163,7 +185,7 @@ async function* steps(
             }),
           )
           if (taken === stop) {
-            ends = true
+            run.ends = true
             break
           }
           const record = { step, epoch, loss: taken.loss }
@@ -180,39 +202,36 @@ async function* steps(
               typeof callback === 'function'
                 ? callback({ ...context, loss: taken.loss })
                 : callback.onStep?.({ ...context, loss: taken.loss })
-            if ((answer instanceof Promise ? await answer : answer) === stop) ends = true
+            if ((answer instanceof Promise ? await answer : answer) === stop) run.ends = true
           }
           yield record
-          if (ends) break
-          if (performance.now() - lastBreath > breath()) {
-            await breathe()
-            lastBreath = performance.now()
-          }
+          if (run.ends) break
+          const pause = rest()
+          if (pause) await pause
         }
       } finally {
-        const closed = batches.return?.()
-        if (closed instanceof Promise) await closed
+        if (isOpen) await batches.return?.()
       }
-      if (step === first && !ends)
+      if (step === first && !run.ends)
         throw new TypeError('train: the data gave no batch. Pass a list of batches, or a DataLoader with observations.')
       if (epoch === 0 && unreached.size > 0 && counted > 0) warnOf(subject, unreached)
       const seconds = (performance.now() - start) / 1000
       const record = {
         epoch,
         loss: counted ? sum / counted : Number.NaN,
-        validation: validation === undefined ? undefined : await validate(validation, loss, subject),
+        validation: validation === undefined ? undefined : await validate(validation, loss, subject, randomness, rest),
         seconds,
       }
       history.epochs.push(record)
       report?.epoch(record)
       for (const callback of callbacks) {
         const answer = typeof callback === 'object' ? callback.onEpoch?.(record) : undefined
-        if ((answer instanceof Promise ? await answer : answer) === stop) ends = true
+        if ((answer instanceof Promise ? await answer : answer) === stop) run.ends = true
       }
     }
   } finally {
     report?.end()
-    for (const callback of callbacks) if (typeof callback === 'object') callback.onEnd?.(history)
+    for (const callback of callbacks) if (typeof callback === 'object') await callback.onEnd?.(history)
   }
   return history
 }
@@ -239,20 +258,30 @@ function attempt(
 }
 
 /** The mean loss of batches in test mode, or the number that a function gives. */
-async function validate(validation: NonNullable<TrainOptions['validation']>, loss: LossFunction, subject: Subject): Promise<number> {
+async function validate(
+  validation: NonNullable<TrainOptions['validation']>,
+  loss: LossFunction,
+  subject: Subject,
+  randomness: Randomness,
+  rest: () => Promise<void> | undefined,
+): Promise<number> {
   if (typeof validation === 'function') {
-    const value = await validation()
+    const value = await withRandomness(randomness, validation)
     return typeof value === 'number' ? value : value.item()
   }
   let sum = 0
   let count = 0
-  for await (const batch of validation) {
+  for await (const batch of drawnBy(randomness, validation)) {
+    const pause = rest()
+    if (pause) await pause
     const inputs = Array.isArray(batch) ? batch : [batch]
-    const value = scope(() => {
-      const result = subject.isExplicit ? loss(subject.model, ...inputs) : loss(...inputs)
-      if (result === skip) return Number.NaN
-      return (result instanceof Tensor ? result : result[0]).item()
-    })
+    const value = withRandomness(randomness, () =>
+      scope(() => {
+        const result = subject.isExplicit ? loss(subject.model, ...inputs) : loss(...inputs)
+        if (result === skip) return Number.NaN
+        return (result instanceof Tensor ? result : result[0]).item()
+      }),
+    )
     const [first] = inputs
     const weight = first instanceof Tensor && first.rank > 0 ? first.shape[0] : 1
     if (Number.isNaN(value)) continue
@@ -260,6 +289,23 @@ async function validate(validation: NonNullable<TrainOptions['validation']>, los
     count += weight
   }
   return count === 0 ? Number.NaN : sum / count
+}
+
+/** Batches whose random numbers, such as the order of a DataLoader, come from `randomness`. */
+async function* drawnBy(randomness: Randomness, data: TrainingData): AsyncGenerator<unknown, void, undefined> {
+  const batches = iteratorOf(data)
+  let isOpen = false
+  try {
+    for (;;) {
+      isOpen = false
+      const { done, value } = await withRandomness(randomness, () => batches.next())
+      if (done) return
+      isOpen = true
+      yield value
+    }
+  } finally {
+    if (isOpen) await batches.return?.()
+  }
 }
 
 function warnOf(subject: Subject, unreached: ReadonlySet<Tensor>): void {

@@ -108,6 +108,24 @@ const rowwise = (name: KernelName): KernelRow => [
   },
 ]
 
+/** The losses of rows of n, or (from g) their gradient. */
+const classLosses = (name: 'crossEntropy' | 'crossEntropyGradient'): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes.slice(1)) {
+      const rows = 6
+      const [x, classes, g] = [arena.floats(rows * n), arena.ints(rows, 0, n), arena.floats(rows)]
+      const out = arena.floats(name === 'crossEntropy' ? rows : rows * n)
+      const status = arena.words([0])
+      const run = (begin: number, end: number) =>
+        name === 'crossEntropy'
+          ? wasm.crossEntropy(x.pointer, classes.pointer, out.pointer, n, status, begin, end)
+          : wasm.crossEntropyGradient(x.pointer, classes.pointer, g.pointer, out.pointer, n, begin, end)
+      yield { name: `rows of ${n}`, units: rows, writes: [out], run }
+    }
+  },
+]
+
 /** (x, out, layout): [shape, steps of x, where x begins, steps of out, how many elements out has]; units are rows. */
 const copying = (name: KernelName, width: number): KernelRow => [
   name,
@@ -269,6 +287,8 @@ export const kernelRows: readonly KernelRow[] = [
   ...(['argMaxI', 'argMinI'] as const).map(name => reduction(name, 'ints', sizes.slice(1))),
   rowwise('softmax'),
   rowwise('logSoftmax'),
+  classLosses('crossEntropy'),
+  classLosses('crossEntropyGradient'),
   indexed('gather', 'floats', 'gather'),
   indexed('takeAlong', 'floats', 'take'),
   indexed('scatterAdd', 'floats', 'scatter'),

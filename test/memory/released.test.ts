@@ -119,7 +119,6 @@ describe('a released tensor', () => {
     ['matmul', () => fluxtape.matmul(there, gone, { transposeRight: true })],
     ['linear', () => fluxtape.linear(gone, square)],
     ['linear', () => fluxtape.linear(there, gone)],
-    ['linear', () => fluxtape.linear(there, square, goneRow)],
     ['concat', () => fluxtape.concat([there, gone])],
     ['stack', () => fluxtape.stack([there, gone])],
     ['where', () => fluxtape.where(gone, there, there)],
@@ -163,6 +162,10 @@ describe('a released tensor', () => {
     ['trainStep', () => trainStep(() => there.sum(), params(gone), [], Adam())],
   ])('is a ReleasedError in %s (%#)', (operation, call) => {
     expect(thrown(call)).toBe(text(operation))
+  })
+
+  test('is a ReleasedError as a bias', () => {
+    expect(thrown(() => fluxtape.linear(there, square, goneRow))).toBe(text('linear', '[3]'))
   })
 
   test('is a ReleasedError in a layer whose weight it is, which says where', () => {

@@ -1,0 +1,106 @@
+// Each fused path gives what its composed form does.
+import { add, gradient, linear, logitCrossEntropy, matmul, pullback, scope, sum, type Tensor, tensor } from 'fluxtape'
+import { describe, expect, it } from 'vitest'
+import { fusion } from '../../src/ops/fusion.ts'
+import { randomness } from './kernel-trials.ts'
+
+const sizes = [1, 3, 4, 5, 8, 10, 17, 33]
+
+/** What `f` gives with the fused paths, and without. */
+function bothWays(f: () => readonly Tensor[]): (readonly [fused: ArrayLike<number>, composed: ArrayLike<number>])[] {
+  return scope(() => {
+    const fused = f().map(x => x.data())
+    const saved = { ...fusion }
+    for (const name of Object.keys(fusion) as (keyof typeof fusion)[]) fusion[name] = false
+    try {
+      return f().map((x, i) => [fused[i], x.data()] as const)
+    } finally {
+      Object.assign(fusion, saved)
+    }
+  })
+}
+
+/** How many float32 ulps of the largest the two are apart. */
+function ulps([fused, composed]: readonly [ArrayLike<number>, ArrayLike<number>]): number {
+  const largest = Array.from(composed).reduce((most, x) => Math.max(most, Number.isFinite(x) ? Math.abs(x) : 0), 2 ** -126)
+  const apart = Array.from(composed, (x, i) => (Object.is(fused[i] + 0, x + 0) ? 0 : Math.abs(fused[i] - x)))
+  return Math.max(0, ...apart.map(x => (Number.isNaN(x) ? Number.POSITIVE_INFINITY : x))) / (largest * 2 ** -23)
+}
+
+const random = randomness(8)
+const numbers = (n: number, scale = 4) => Float32Array.from({ length: n }, () => scale * (2 * random() - 1))
+
+describe('logitCrossEntropy of classes', () => {
+  const compare = (logits: Float32Array, classes: readonly number[], n: number) => {
+    const x = tensor(logits, [classes.length, n])
+    const y = tensor(Int32Array.from(classes))
+    const direction = tensor(numbers(logits.length, 1), x.shape)
+    const losses = (z: Tensor) => logitCrossEntropy(z, y, { agg: each => each })
+    const second = (z: Tensor) => {
+      const inner = gradient(p => sum(losses(p).square()), z)[0] as Tensor
+      return sum(inner.mul(direction))
+    }
+    return bothWays(() => [losses(x), gradient(z => sum(losses(z).square()), x)[0] as Tensor, gradient(second, x)[0] as Tensor])
+  }
+
+  it.each(sizes)('is that of logSoftmax and takeAlong, twice differentiated, for %i classes', n => {
+    const classes = Array.from({ length: 7 }, () => Math.floor(random() * n))
+    const [value, first, second] = compare(numbers(7 * n), classes, n).map(ulps)
+    expect(value).toBeLessThanOrEqual(2)
+    expect(first).toBeLessThanOrEqual(8)
+    expect(second).toBeLessThanOrEqual(32)
+  })
+
+  it('does not overflow, and a class that is impossible costs nothing where it is not the target', () => {
+    const infinity = Number.POSITIVE_INFINITY
+    const logits = Float32Array.of(1000, -1000, 0, 1e30, 0, -1e30, -infinity, 2, 1, 88, 89, -88)
+    const pairs = compare(logits, [0, 0, 1, 2], 3)
+    expect(
+      pairs
+        .slice(0, 2)
+        .map(ulps)
+        .every(each => each <= 4),
+    ).toBe(true)
+    expect(Array.from(pairs[0][0]).every(Number.isFinite)).toBe(true)
+  })
+
+  it('is compared with another path, and left as it was', () => {
+    const [[fused, composed]] = bothWays(() => [tensor(Number(fusion.crossEntropy))])
+    expect([fused[0], composed[0]]).toEqual([1, 0])
+    expect(fusion.crossEntropy).toBe(true)
+    expect(
+      ulps([
+        [1, 2 + 2 ** -20],
+        [1, 2],
+      ]),
+    ).toBe(4)
+  })
+})
+
+describe('linear', () => {
+  it.each(sizes)('has the bits of a product and a sum, forward and backward, for %i outputs', n => {
+    for (const [rows, inputs] of [
+      [1, 1],
+      [5, 7],
+      [6, 257],
+      [50, 9],
+    ]) {
+      const arguments_ = [
+        tensor(numbers(rows * inputs), [rows, inputs]),
+        tensor(numbers(n * inputs), [n, inputs]),
+        tensor(numbers(n)),
+      ] as const
+      const g = tensor(numbers(rows * n), [rows, n])
+      const [fused, composed] = [
+        (x: Tensor, w: Tensor, b: Tensor) => linear(x, w, b),
+        (x: Tensor, w: Tensor, b: Tensor) => add(matmul(x, w, { transposeRight: true }), b),
+      ].map(f => {
+        const [y, back] = pullback(f, ...arguments_)
+        const found = [y, ...back(g)].map(each => each?.data())
+        back.dispose()
+        return found
+      })
+      expect(fused).toEqual(composed)
+    }
+  })
+})

@@ -1,0 +1,79 @@
+import { Adam, Chain, Dense, keep, memory, ones, params, pullback, scope, type Tensor, trainStep, zeros } from 'fluxtape'
+import { beforeEach, describe, expect, test } from 'vitest'
+import { collected } from './collected.ts'
+
+beforeEach(collected)
+
+/** Makes garbage in a function of its own, so that no variable of the test holds it. */
+async function leftAfterCollection(makeGarbage: () => void): Promise<number> {
+  const before = memory().tensors
+  makeGarbage()
+  expect(memory().tensors).toBeGreaterThan(before)
+  await collected()
+  return memory().tensors - before
+}
+
+describe('what nobody disposed', () => {
+  test('goes with the garbage: tensors made outside of any scope', async () => {
+    expect(await leftAfterCollection(() => void Array.from({ length: 10 }, () => ones([100])))).toBe(0)
+  })
+
+  test('goes with the garbage: what left a scope', async () => {
+    expect(await leftAfterCollection(() => void scope(() => [ones([100]), zeros([3])]))).toBe(0)
+  })
+
+  test('goes with the garbage: what was kept', async () => {
+    expect(await leftAfterCollection(() => scope(() => void keep(ones([100]))))).toBe(0)
+  })
+
+  test('goes with the garbage: a view, and its source', async () => {
+    expect(await leftAfterCollection(() => void ones([100]).reshape([10, 10]).transpose())).toBe(0)
+  })
+
+  test('goes with the garbage: a pullback and its tape', async () => {
+    const x = ones([3])
+    expect(await leftAfterCollection(() => void pullback((y: Tensor) => y.exp().mul(y), x))).toBe(0)
+  })
+
+  test('goes with the garbage: a model, and what an optimizer remembers of it', async () => {
+    const x = ones([1, 3])
+    const left = await leftAfterCollection(() => {
+      const model = Chain(Dense(3, 2), Dense(2, 1))
+      trainStep(() => model(x).mean(), params(model), [], Adam())
+    })
+    expect(left).toBe(0)
+  })
+
+  test('stays while it is held', async () => {
+    const held = ones([100])
+    const left = await leftAfterCollection(() => void ones([100]))
+    expect(left).toBe(0)
+    expect(held.sum().item()).toBe(100)
+  })
+
+  test('is not freed a second time when it was disposed', async () => {
+    const makeGarbage = () => {
+      for (let i = 0; i < 10; i++) ones([100]).dispose()
+    }
+    makeGarbage()
+    const taken = Array.from({ length: 10 }, (_, i) => zeros([100]).add(i))
+    const { bytes } = memory()
+    await collected()
+    const others = Array.from({ length: 10 }, () => ones([100]))
+    expect(taken.map(x => x.mean().item())).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+    expect(memory().bytes).toBeGreaterThanOrEqual(bytes)
+    expect(others.every(x => x.sum().item() === 100)).toBe(true)
+  })
+
+  test('does not pile up in an asynchronous loop, for throwaway buffers press the collector', async () => {
+    const each = 2 ** 20
+    const before = memory().bytes
+    let most = 0
+    for (let i = 0; i < 120; i++) {
+      zeros([each / 4])
+      most = Math.max(most, memory().bytes - before)
+      await new Promise(resolve => setTimeout(resolve))
+    }
+    expect(most).toBeLessThan(100 * each)
+  })
+})

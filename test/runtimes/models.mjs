@@ -1,0 +1,23 @@
+// The models whose training must give the same bits everywhere. A new one is one entry:
+//   name     as docs/bits.md lists it
+//   build    makes the model; random numbers come from a fixed seed
+//   data     observations for a DataLoader, from those of the digits, [x, y]
+//   batch    observations in a step
+//   loss     of a batch
+//   rule     the optimizer
+// A Chain is traced layer by layer when bits differ, any other model as a whole.
+
+export const STEPS = 1000
+
+export const models = [
+  {
+    name: 'MLP 64-32-10',
+    build: ({ Chain, Dense, relu }) => Chain(Dense(64, 32, relu), Dense(32, 10)),
+    data: (_, digits) => digits,
+    // Noise draws on the random numbers, and batches of 256 are large enough to be shared among threads.
+    batch: 256,
+    inputs: ({ randn }, x) => x.add(randn(x.shape, { std: 0.1 })),
+    loss: ({ logitCrossEntropy }, output, y) => logitCrossEntropy(output, y),
+    rule: ({ Adam }) => Adam(1e-3),
+  },
+]

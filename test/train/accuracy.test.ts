@@ -1,0 +1,69 @@
+import { accuracy, Chain, DataLoader, Dense, identity, memory, oneHot, ones, randint, randn, ShapeError, softmax, type Tensor, tensor } from 'fluxtape'
+import { describe, expect, it } from 'vitest'
+
+const int32 = (values: number[]) => tensor(values, undefined, { dtype: 'int32' })
+const logits = tensor([[1, 2, 3], [3, 2, 1], [0, 5, 0], [1, 1, 0]])
+
+describe('accuracy', () => {
+  it('is the share of observations whose largest output is their class', () => {
+    expect(accuracy(identity, [logits, int32([2, 0, 1, 1])])).toBe(0.75)
+    expect(accuracy(identity, [logits, int32([2, 0, 1, 0])])).toBe(1)
+    expect(accuracy(identity, [logits, int32([0, 1, 2, 2])])).toBe(0)
+  })
+
+  it('takes classes of other types, one-hot and soft targets', () => {
+    const classes = int32([2, 0, 1, 1])
+    for (const y of [tensor([2, 0, 1, 1]), tensor(new Uint8Array([2, 0, 1, 1])), oneHot(classes, 3), softmax(oneHot(classes, 3).cast('float32'))]) {
+      expect(accuracy(identity, [logits, y])).toBe(0.75)
+    }
+  })
+
+  it('takes a DataLoader and lists of batches, and weighs batches by their size', () => {
+    const y = int32([2, 0, 1, 1])
+    expect(accuracy(identity, new DataLoader([logits, y], { batchSize: 3 }))).toBe(0.75)
+    expect(accuracy(identity, [[logits, y], [logits, int32([0, 0, 0, 0])]])).toBe((3 + 2) / 8)
+    expect(accuracy(identity, [[logits, y], [tensor([[0, 1]]), int32([0])]])).toBe(3 / 5)
+  })
+
+  it('counts every place where there are several in an observation', () => {
+    expect(accuracy(identity, [randn([4, 5, 3]).mul(0).add(tensor([0, 1, 0])), randint(1, 2, [4, 5])])).toBe(1)
+  })
+
+  it('of more observations than go into one batch counts all', () => {
+    const n = 2500
+    const x = tensor(Float32Array.from({ length: n * 2 }, (_, i) => (i % 2 === 0 ? Math.sin(i) : 0)), [n, 2])
+    const values = x.data()
+    const y = tensor(Int32Array.from({ length: n }, (_, i) => (i % 3 === 0 ? 1 : 0)))
+    let right = 0
+    for (let i = 0; i < n; i++) if ((values[i * 2] >= 0 ? 0 : 1) === (i % 3 === 0 ? 1 : 0)) right++
+    expect(accuracy(identity, [x, y])).toBe(right / n)
+  })
+
+  it('of no batch is NaN', () => {
+    expect(accuracy(identity, [])).toBeNaN()
+  })
+
+  it('leaks nothing, and leaves model and data alone', () => {
+    const model = Chain(Dense(3, 4), Dense(4, 3), softmax)
+    const [x, y] = [randn([30, 3]), randint(0, 3, [30])]
+    const wrong = randint(0, 3, [30, 2])
+    const before = memory().tensors
+    accuracy(model, [x, y])
+    accuracy(model, new DataLoader([x, y], { batchSize: 7, shuffle: true }))
+    accuracy(model, [[x, y]])
+    expect(() => accuracy(model, [x, wrong])).toThrow(ShapeError)
+    expect(memory().tensors).toBe(before)
+    expect([x.released, y.released]).toEqual([false, false])
+  })
+
+  it('refuses targets that fit in no way', () => {
+    expect(() => accuracy(identity, [logits, ones([4, 1])])).toThrow('accuracy: outputs and targets do not fit: [4, 3] and [4, 1].')
+    expect(() => accuracy((x: Tensor) => x.sum(), [logits, int32([0, 0, 0, 0])])).toThrow(ShapeError)
+  })
+
+  it('refuses a model with one output, which would always be the largest', () => {
+    expect(() => accuracy(Dense(3, 1), [logits, ones([4, 1])])).toThrow(
+      'accuracy: one output tells no classes apart: [4, 1]. The last axis holds an output for each class.',
+    )
+  })
+})

@@ -1,0 +1,170 @@
+import { Descent, type Run, type Tensor, train } from 'fluxtape'
+import { describe, expect, it } from 'vitest'
+import { batches, bits, problem, unhandled, x, y } from './problem.ts'
+
+/** A run of which each call of the loss is logged. */
+function logged(n: number, options: Parameters<typeof train>[4] = {}, log: string[] = []): { run: Run; log: string[]; model: unknown } {
+  const { loss, ps, model } = problem()
+  function* data() {
+    try {
+      for (let i = 0; i < n; i++) yield [x, y]
+    } finally {
+      log.push('closed')
+    }
+  }
+  const each = options.epochs === undefined ? data() : { [Symbol.iterator]: data }
+  const run = train((a: Tensor, b: Tensor) => (log.push('loss'), loss(a, b)), ps, each, Descent(0.01), options)
+  return { run, log, model }
+}
+
+describe('a run that is awaited', () => {
+  it('starts in the next microtask, not at the call', async () => {
+    const { run, log } = logged(1)
+    expect(log).toEqual([])
+    await Promise.resolve()
+    expect(log).toEqual(['loss'])
+    await run
+  })
+
+  it('runs though nobody awaits it', async () => {
+    const { log } = logged(3)
+    await new Promise(resolve => setTimeout(resolve, 10))
+    expect(log).toEqual(['loss', 'loss', 'loss', 'closed'])
+  })
+
+  it('gives the same history to all who await it', async () => {
+    const { run } = logged(2)
+    expect(await run).toBe(await run)
+    expect((await run.then(history => history.steps)).length).toBe(2)
+  })
+
+  it('cannot be iterated once it has started', async () => {
+    const { run } = logged(3)
+    await Promise.resolve()
+    expect(() => run[Symbol.asyncIterator]()).toThrow(
+      new TypeError('train: the run has started already. Iterate it where it is made: for await (const step of train(...)).'),
+    )
+    expect((await run).steps).toHaveLength(3)
+  })
+})
+
+describe('a run that is iterated', () => {
+  it('gives its steps, and is a promise of the history as well', async () => {
+    const { run, model } = logged(2, { epochs: 2 })
+    const seen: unknown[] = []
+    for await (const step of run) seen.push(step)
+    const history = await run
+    expect(seen).toEqual(history.steps)
+    expect(history.epochs).toHaveLength(2)
+    const { run: other, model: twin } = logged(2, { epochs: 2 })
+    await other
+    expect(bits(model)).toEqual(bits(twin))
+  })
+
+  it('takes no step before it is asked to', async () => {
+    const { run, log } = logged(3)
+    const iterator = run[Symbol.asyncIterator]()
+    await new Promise(resolve => setTimeout(resolve, 5))
+    expect(log).toEqual([])
+    for (const expected of [['loss'], ['loss', 'loss'], ['loss', 'loss', 'loss']]) {
+      expect((await iterator.next()).done).toBe(false)
+      await new Promise(resolve => setTimeout(resolve, 5))
+      expect(log).toEqual(expected)
+    }
+    expect((await iterator.next()).done).toBe(true)
+    expect((await iterator.next()).done).toBe(true)
+    expect(log.at(-1)).toBe('closed')
+  })
+
+  it('ends at a break as at a stop: the data is closed, hooks are called, the history is whole', async () => {
+    const log: string[] = []
+    const { run, model } = logged(5, { epochs: 3, callbacks: { onEpoch: ({ epoch }) => void log.push(`epoch ${epoch}`), onEnd: ({ steps }) => void log.push(`end ${steps.length}`) } }, log)
+    for await (const { step } of run) if (step === 1) break
+    expect(log).toEqual(['loss', 'loss', 'closed', 'epoch 0', 'end 2'])
+    const { steps, epochs } = await run
+    expect([steps.length, epochs.length]).toEqual([2, 1])
+    const { run: twin, model: other } = logged(2)
+    await twin
+    expect(bits(model)).toEqual(bits(other))
+  })
+
+  it('that is left before its first step takes none', async () => {
+    const { run, log, model } = logged(3)
+    const iterator = run[Symbol.asyncIterator]()
+    await iterator.return?.()
+    expect((await run).steps).toEqual([])
+    expect(log).toEqual([])
+    expect(bits(model)).toEqual(bits(problem().model))
+  })
+
+  it('is closed when the body of the loop throws', async () => {
+    const { run, log } = logged(5)
+    const body = async () => {
+      for await (const _ of run) throw new Error('body')
+    }
+    expect(await unhandled(() => expect(body()).rejects.toThrow('body'))).toEqual([])
+    expect(log).toEqual(['loss', 'closed'])
+    expect((await run).steps).toHaveLength(1)
+  })
+
+  it('can be iterated once', async () => {
+    const { run } = logged(1)
+    run[Symbol.asyncIterator]()
+    expect(() => run[Symbol.asyncIterator]()).toThrow(
+      new TypeError('train: a run can be iterated once. Await it for its history, or call train again.'),
+    )
+    const { run: other } = logged(1)
+    for await (const _ of other) expect(_.step).toBe(0)
+    await expect(
+      (async () => {
+        for await (const _ of other) throw new Error('never')
+      })(),
+    ).rejects.toThrow(TypeError)
+  })
+})
+
+describe('the event loop', () => {
+  it('breathes during a long run', async () => {
+    const { loss, ps } = problem()
+    let fired = 0
+    const timer = setInterval(() => {
+      fired++
+    }, 5)
+    const until = performance.now() + 450
+    function* data() {
+      while (performance.now() < until) yield [x, y]
+    }
+    await train(loss, ps, data(), Descent(0.001))
+    clearInterval(timer)
+    expect(fired).toBeGreaterThanOrEqual(2)
+  })
+
+  it('breathes during a long validation', async () => {
+    const { loss, ps } = problem()
+    let fired = 0
+    const timer = setInterval(() => {
+      fired++
+    }, 5)
+    let until = 0
+    const validation = {
+      *[Symbol.iterator]() {
+        until = performance.now() + 350
+        while (performance.now() < until) yield [x, y]
+      },
+    }
+    await train(loss, ps, batches(1), Descent(0.001), { validation })
+    clearInterval(timer)
+    expect(fired).toBeGreaterThanOrEqual(2)
+  })
+
+  it('is left alone by a short one: all in one task', async () => {
+    const { loss, ps } = problem()
+    let fired = false
+    const timer = setImmediate(() => {
+      fired = true
+    })
+    const { steps } = await train(loss, ps, batches(3), Descent(0.001))
+    expect([steps.length, fired]).toEqual([3, false])
+    clearImmediate(timer)
+  })
+})
