@@ -1,6 +1,7 @@
 // Splits one training step into kernels and JavaScript, by the sampling profiler of V8.
-// `npm run bench:profile [-- mlp-xs|mlp-s|mlp-l] [--seconds 4]` after `npm run build`.
-import { readFileSync } from 'node:fs'
+// `npm run bench:profile [-- mlp-xs|mlp-s|mlp-l] [--seconds 4] [--json FILE]` after `npm run build`.
+import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { Session } from 'node:inspector'
 import { parseArgs } from 'node:util'
 import * as fluxtape from '../dist/fluxtape.js'
@@ -11,12 +12,36 @@ const SIZES = {
   'mlp-s': { batch: 64, sizes: [784, 64, 64, 10] },
   'mlp-l': { batch: 128, sizes: [784, 512, 512, 10] },
 }
-const { values, positionals } = parseArgs({ options: { seconds: { type: 'string', default: '4' } }, allowPositionals: true })
+const { values, positionals } = parseArgs({
+  options: { seconds: { type: 'string', default: '4' }, json: { type: 'string' } },
+  allowPositionals: true,
+})
 
 const kernelNames = exportedFunctions(readFileSync(new URL(`../build/${variant()}.wasm`, import.meta.url)))
 await threads(1)
 console.log(`Node ${process.versions.node}, ${variant()} kernels, one thread`)
-for (const name of positionals.length > 0 ? positionals : Object.keys(SIZES)) await profile(name, SIZES[name])
+const profiles = []
+for (const name of positionals.length > 0 ? positionals : Object.keys(SIZES)) profiles.push(await profile(name, SIZES[name]))
+const firstStep = timeFirstStep()
+console.log(`\nfrom import to the end of the first mlp-xs step: ${firstStep.toFixed(1)} ms (median of nine processes)`)
+if (values.json) {
+  const header = { runtime: process.versions.node, variant: variant(), threads: 1, firstStepMilliseconds: firstStep }
+  writeFileSync(values.json, `${JSON.stringify({ ...header, profiles }, null, 1)}\n`)
+}
+
+/** Milliseconds from before the import to after the first step of mlp-xs, in processes of their own. */
+function timeFirstStep() {
+  const script = `
+    const start = performance.now()
+    const { Adam, Chain, Dense, logitCrossEntropy, params, rand, randint, relu, trainStep } = await import('${new URL('../dist/fluxtape.js', import.meta.url)}')
+    const model = Chain(Dense(64, 32, relu), Dense(32, 10))
+    trainStep((x, y) => logitCrossEntropy(model(x), y), params(model), [rand([16, 64]), randint(0, 10, [16])], Adam())
+    console.log(performance.now() - start)`
+  const times = Array.from({ length: 9 }, () =>
+    Number(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })),
+  )
+  return times.sort((a, b) => a - b)[4]
+}
 
 async function profile(name, { batch, sizes }) {
   const layers = sizes.slice(1).map((size, i) => Dense(sizes[i], size, ...(i < sizes.length - 2 ? [relu] : [])))
@@ -44,7 +69,7 @@ async function profile(name, { batch, sizes }) {
   const microseconds = run(1000 * Number(values.seconds))
   const { profile } = await post('Profiler.stop')
   session.disconnect()
-  report(name, microseconds, profile)
+  return report(name, microseconds, profile)
 }
 
 function report(name, microseconds, { nodes, samples }) {
@@ -65,19 +90,21 @@ function report(name, microseconds, { nodes, samples }) {
     const label = nameOf(functionName)
     groups[group].set(label, (groups[group].get(label) ?? 0) + count)
   }
-  const sum = group => [...group.values()].reduce((total, count) => total + count, 0)
   const total = samples.length
+  const shares = Object.entries(groups).map(([label, group]) => {
+    const parts = [...group].map(([part, count]) => ({ part, share: count / total })).sort((a, b) => b.share - a.share)
+    return { label, share: parts.reduce((sum, part) => sum + part.share, 0), parts: parts.filter(part => part.share >= 0.005).slice(0, 12) }
+  })
   console.log(`\n${name}: ${microseconds.toFixed(1)} µs a step (with the profiler on)`)
-  for (const [label, group] of Object.entries(groups)) {
-    console.log(`  ${label.padEnd(20)} ${share(sum(group), total)}`)
-    for (const [functionName, count] of [...group].sort((a, b) => b[1] - a[1]).slice(0, 12)) {
-      if (count / total >= 0.005) console.log(`    ${functionName.padEnd(34)} ${share(count, total)}`)
-    }
+  for (const group of shares) {
+    console.log(`  ${group.label.padEnd(20)} ${percent(group.share)}`)
+    for (const { part, share } of group.parts) console.log(`    ${part.padEnd(34)} ${percent(share)}`)
   }
+  return { workload: name, microseconds, shares }
 }
 
-function share(count, total) {
-  return `${((100 * count) / total).toFixed(1).padStart(5)} %`
+function percent(share) {
+  return `${(100 * share).toFixed(1).padStart(5)} %`
 }
 
 /** V8 calls wasm functions by their numbers; those that are exported have a name. */

@@ -40,11 +40,12 @@ import { inflate } from ${JSON.stringify(resolve('src/wasm/inflate.ts'))}
 const SIZES = ${JSON.stringify(sizes)}
 const PIECES = ${PIECES}
 const packed = '${packed}'
+let all
 
 ${range}
 
 export function unpack(index) {
-  const all = inflate(Uint8Array.from(atob(packed), char => char.charCodeAt(0)), ${all.length})
+  all ??= inflate(Uint8Array.from(atob(packed), char => char.charCodeAt(0)), ${all.length})
   let text = ''
   let at = 0
   for (let piece = 0; piece < PIECES; piece++) {

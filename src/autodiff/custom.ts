@@ -1,6 +1,8 @@
+import { ShapeError } from '../errors.ts'
 import { isRecording, record, unrecorded } from '../tape/level.ts'
 import { checkTensor, type Entry, isTensor } from '../tape/operation.ts'
 import { zerosLike } from '../tensor/create.ts'
+import { sameShape, show } from '../tensor/shape.ts'
 import { share, type Tensor } from '../tensor/tensor.ts'
 
 /**
@@ -22,8 +24,20 @@ export function customGradient<Inputs extends readonly Tensor[]>(
     pull(index, g, { result, ...xs }) {
       const inputs = Object.values(xs) as unknown as Inputs
       const cotangents = pullback(g, inputs, result as Tensor)
+      if (!Array.isArray(cotangents)) checkTensor('customGradient', cotangents)
       const own = isTensor(cotangents) ? (index === 0 ? cotangents : undefined) : cotangents[index]
-      return own ?? zerosLike(inputs[index])
+      if (own === undefined) return zerosLike(inputs[index])
+      checkTensor('customGradient', own)
+      const wanted = inputs[index].shape
+      if (sameShape(own.shape, wanted)) return own
+      throw new ShapeError(
+        {
+          operation: 'customGradient',
+          problem: 'the cotangent must have the shape of its input',
+          came: `${show(own.shape)} for ${show(wanted)}`,
+        },
+        [own.shape, wanted],
+      )
     },
   }
   return (...inputs) => {

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
-import { broadcastShapes, type Shape, show, sizeOf } from '../tensor/shape.ts'
+import { broadcastShapes, sameShape, type Shape, show, sizeOf } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type MatrixStrides, planGemm } from '../wasm/gemm-plan.ts'
@@ -153,7 +153,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkTensor('linear', x)
   checkTensor('linear', weight)
   const inputs = x.shape[x.rank - 1]
-  if (x.rank === 0 || weight.rank !== 2 || weight.shape[1] !== inputs || (bias && show(bias.shape) !== show([weight.shape[0]]))) {
+  if (x.rank === 0 || weight.rank !== 2 || weight.shape[1] !== inputs || (bias && !sameShape(bias.shape, [weight.shape[0]]))) {
     const came = `x ${show(x.shape)}, weight ${show(weight.shape)}${bias ? `, bias ${show(bias.shape)}` : ''}`
     const wayOut = 'The last axis of x must be the second of the weight [out, in]; the bias is [out].'
     throw new ShapeError({ operation: 'linear', problem: 'sizes differ', came, wayOut }, [x.shape, weight.shape])

@@ -1,10 +1,10 @@
-// The test build's proof of memory: red zones around every block, one NaN pattern in zones and in freed or fresh blocks. Of a block of
-// many megabytes only the ends are filled, so that a test can take gigabytes without touching them.
+// The test build's proof of memory: red zones around every block, a NaN in zones and in freed or fresh blocks. Arithmetic passes a NaN's
+// bits on, so each block has one of its own: what a kernel computes from beyond one block is no zone of another. Of a block of many
+// megabytes only the ends are filled, so that a test can take gigabytes without touching them.
 import { i32 } from './memory.ts'
 
 /** Bytes before and after a block in the test build. */
 export const ZONE = 64
-const PATTERN = 0x7fc0dead | 0
 /** Longer stretches are filled for half of this at either end. */
 const MOST = 16 * 2 ** 20
 
@@ -12,9 +12,14 @@ const MOST = 16 * 2 ** 20
 const live = new Map<number, number>()
 let failAfter = Number.POSITIVE_INFINITY
 
-/** Marks a block as taken: its zones and its contents get the pattern. */
+/** The NaN of the block at an address. */
+function patternOf(pointer: number): number {
+  return 0x7fc00000 | ((pointer >>> 6) & 0x3fffff)
+}
+
+/** Marks a block as taken: its zones and its contents get its pattern. */
 export function guardTaken(pointer: number, bytes: number, room: number): void {
-  fill(pointer - ZONE, ZONE + room + ZONE)
+  fill(pointer - ZONE, ZONE + room + ZONE, patternOf(pointer))
   live.set(pointer, bytes)
 }
 
@@ -22,7 +27,7 @@ export function guardTaken(pointer: number, bytes: number, room: number): void {
 export function guardFreed(pointer: number, room: number): void {
   check(pointer)
   live.delete(pointer)
-  fill(pointer, room)
+  fill(pointer, room, patternOf(pointer))
 }
 
 /** Throws if any zone was written. */
@@ -40,23 +45,24 @@ export function mustFail(): boolean {
   return failAfter-- === 0
 }
 
-function fill(start: number, bytes: number): void {
+function fill(start: number, bytes: number, pattern: number): void {
   const end = start + bytes
-  if (bytes <= MOST) return void i32.fill(PATTERN, start >>> 2, end >>> 2)
-  i32.fill(PATTERN, start >>> 2, (start + MOST / 2) >>> 2)
-  i32.fill(PATTERN, (end - MOST / 2) >>> 2, end >>> 2)
+  if (bytes <= MOST) return void i32.fill(pattern, start >>> 2, end >>> 2)
+  i32.fill(pattern, start >>> 2, (start + MOST / 2) >>> 2)
+  i32.fill(pattern, (end - MOST / 2) >>> 2, end >>> 2)
 }
 
 function check(pointer: number, operation = 'release'): void {
   const bytes = live.get(pointer)
   if (bytes === undefined) throw new Error(`${operation}: a block that is not taken: ${pointer}`)
   const words = i32
+  const pattern = patternOf(pointer)
   const start = pointer >>> 2
   for (let at = start - ZONE / 4; at < start; at++) {
-    if (words[at] !== PATTERN) throw new Error(`${operation}: wrote ${4 * (start - at)} bytes before a block of ${bytes} bytes`)
+    if (words[at] !== pattern) throw new Error(`${operation}: wrote ${4 * (start - at)} bytes before a block of ${bytes} bytes`)
   }
   const end = start + Math.ceil(bytes / 4)
   for (let at = end; at < end + ZONE / 4; at++) {
-    if (words[at] !== PATTERN) throw new Error(`${operation}: wrote ${4 * (at - end)} bytes after a block of ${bytes} bytes`)
+    if (words[at] !== pattern) throw new Error(`${operation}: wrote ${4 * (at - end)} bytes after a block of ${bytes} bytes`)
   }
 }

@@ -5,13 +5,13 @@ const FIXED = Uint8Array.from({ length: 318 }, (_, i) => (i < 144 ? 8 : i < 256 
 /** The order in which the lengths of the codes of code lengths come (3.2.7). */
 const ORDER = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15]
 
-/** How many codes there are of each length, and what they stand for, in the order of the codes. */
+/** What the next bits begin with, for each value of the next `width` of them: a symbol, times 16, plus the length of its code. */
 interface Codes {
-  readonly counts: Uint16Array
-  readonly symbols: Uint16Array
+  readonly width: number
+  readonly table: Uint16Array
 }
 
-/** The `size` bytes that were deflated to `source`. It is trusted: damaged data give wrong bytes, or a RangeError. */
+/** The `size` bytes that were deflated to `source`. It is trusted: of damaged data come wrong bytes, never an endless loop. */
 export function inflate(source: Uint8Array, size: number): Uint8Array {
   const out = new Uint8Array(size)
   let length = 0
@@ -30,19 +30,15 @@ export function inflate(source: Uint8Array, size: number): Uint8Array {
     return value
   }
 
-  function symbol({ counts, symbols }: Codes): number {
-    let code = 0
-    let first = 0
-    let index = 0
-    for (let bit = 1; bit < 16; bit++) {
-      code |= bits(1)
-      const count = counts[bit]
-      if (code < first + count) return symbols[index + code - first]
-      index += count
-      first = (first + count) << 1
-      code <<= 1
+  function symbol({ width, table }: Codes): number {
+    while (held < width) {
+      buffer |= source[at++] << held
+      held += 8
     }
-    throw new RangeError('inflate: no such code')
+    const entry = table[buffer & ((1 << width) - 1)]
+    buffer >>>= entry & 15
+    held -= entry & 15
+    return entry >> 4
   }
 
   /** The lengths of all codes of a block, themselves coded. */
@@ -61,12 +57,14 @@ export function inflate(source: Uint8Array, size: number): Uint8Array {
   }
 
   function block(literals: Codes, distances: Codes): void {
-    for (let next = symbol(literals); next !== 256; next = symbol(literals)) {
+    for (let next = symbol(literals); next !== 256 && length < size; next = symbol(literals)) {
       if (next < 256) out[length++] = next
       else {
         const run = next === 285 ? 258 : spread(next - 257, 2, 3, bits)
         const distance = spread(symbol(distances), 1, 1, bits)
-        for (const end = length + run; length < end; length++) out[length] = out[length - distance]
+        if (distance >= run) out.copyWithin(length, length - distance, length - distance + run)
+        else for (let i = 0; i < run; i++) out[length + i] = out[length + i - distance]
+        length += run
       }
     }
   }
@@ -94,16 +92,25 @@ export function inflate(source: Uint8Array, size: number): Uint8Array {
 
 /** Canonical codes from their lengths (3.2.2). */
 function codesOf(lengths: Uint8Array): Codes {
-  const counts = new Uint16Array(16)
-  for (const length of lengths) counts[length]++
-  counts[0] = 0
-  const next = new Uint16Array(16)
-  for (let i = 1; i < 16; i++) next[i] = next[i - 1] + counts[i - 1]
-  const symbols = new Uint16Array(lengths.length)
-  lengths.forEach((length, i) => {
-    if (length > 0) symbols[next[length]++] = i
-  })
-  return { counts, symbols }
+  const width = lengths.reduce((most, length) => Math.max(most, length), 1)
+  const table = new Uint16Array(1 << width)
+  let code = 0
+  for (let length = 1; length <= width; length++) {
+    for (let symbol = 0; symbol < lengths.length; symbol++) {
+      if (lengths[symbol] !== length) continue
+      for (let i = reversed(code, length); i < table.length; i += 1 << length) table[i] = (symbol << 4) | length
+      code++
+    }
+    code <<= 1
+  }
+  return { width, table }
+}
+
+/** The lowest bits in the opposite order: a code's first bit comes first. */
+function reversed(code: number, length: number): number {
+  let result = 0
+  for (let i = 0; i < length; i++) result |= ((code >> i) & 1) << (length - 1 - i)
+  return result
 }
 
 /** A length or a distance (3.2.5): the ranges double after every 2^`step` symbols, the first two such groups are single values. */

@@ -100,8 +100,8 @@ describe('a released tensor', () => {
 
   test.each(names)('is a ReleasedError for its method %s', name => {
     const call = () => {
-      const method = gone[name as keyof Tensor] as unknown as (...args: readonly unknown[]) => unknown
-      return method.apply(gone, methods[name] ?? (method.length > 0 ? [there] : []))
+      const method = gone[name as keyof Tensor] as unknown as (...args: unknown[]) => unknown
+      return method.apply(gone, [...(methods[name] ?? (method.length > 0 ? [there] : []))])
     }
     expect(thrown(call)).toBe(text(name))
   })

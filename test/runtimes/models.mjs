@@ -3,6 +3,7 @@
 //   build    makes the model; random numbers come from a fixed seed
 //   data     observations for a DataLoader, from those of the digits, [x, y]
 //   batch    observations in a step
+//   input    of the model, from a batch of x; may be left out
 //   loss     of a batch
 //   rule     the optimizer
 // A Chain is traced layer by layer when bits differ, any other model as a whole.
@@ -16,7 +17,7 @@ export const models = [
     data: (_, digits) => digits,
     // Noise draws on the random numbers, and batches of 256 are large enough to be shared among threads.
     batch: 256,
-    inputs: ({ randn }, x) => x.add(randn(x.shape, { std: 0.1 })),
+    input: ({ randn }, x) => x.add(randn(x.shape, { std: 0.1 })),
     loss: ({ logitCrossEntropy }, output, y) => logitCrossEntropy(output, y),
     rule: ({ Adam }) => Adam(1e-3),
   },

@@ -4,10 +4,10 @@ export async function sha256(bytes) {
   return hex(subtle ? new Uint8Array(await subtle.digest('SHA-256', bytes)) : digest(bytes))
 }
 
-/** FNV-1a of bytes, 32 bits: for the traces that only compare. */
-export function fnv(bytes, start = 0x811c9dc5) {
+/** FNV-1a of whole numbers, 32 bits: for traces, which are only compared. */
+export function fnv(values, start = 0x811c9dc5) {
   let hash = start
-  for (let i = 0; i < bytes.length; i++) hash = Math.imul(hash ^ bytes[i], 0x01000193)
+  for (let i = 0; i < values.length; i++) hash = Math.imul(hash ^ values[i], 0x01000193)
   return hash >>> 0
 }
 

@@ -1,0 +1,165 @@
+// Writes bench/RESULTS.md from bench/results.json (of `npm run bench -- --json bench/results.json`) and bench/profile.json (of
+// `npm run bench:profile -- --json bench/profile.json`). With --check it fails if the page is not what these files give.
+import { readFileSync, writeFileSync } from 'node:fs'
+
+const folder = new URL('./', import.meta.url)
+const read = name => JSON.parse(readFileSync(new URL(name, folder), 'utf8'))
+const [header, ...records] = read('results.json')
+const profile = read('profile.json')
+
+const percent = share => `${(100 * share).toFixed(0)} %`
+const milliseconds = seconds => `${(1000 * seconds).toPrecision(3)} ms`
+const row = cells => `| ${cells.join(' | ')} |`
+const table = (heads, rows) => [row(heads), row(heads.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(row)].join('\n')
+const unique = list => [...new Set(list)]
+
+const ours = records.filter(record => record.contender === 'fluxtape')
+const runtimes = unique(ours.map(record => record.runtime))
+const newest = runtimes.filter(runtime => header.variants[runtime] === 'fused').at(-1) ?? runtimes.at(-1)
+const workloads = unique(records.map(record => record.workload))
+const threadCounts = unique(ours.map(record => record.threads)).sort()
+const find = (workload, contender, threads = 1, runtime = newest) =>
+  records.find(
+    record => record.workload === workload && record.contender === contender && record.threads === threads && record.runtime === runtime,
+  )
+
+/** A row of the targets: what is measured, what comes first and in the end, and how the measured value is compared. */
+function target(label, value, first, end, show, isLess = false) {
+  if (value === undefined || Number.isNaN(value)) return [label, show(first), show(end), 'not measured', '']
+  const meets = bound => (isLess ? value <= bound : value >= bound)
+  return [label, show(first), show(end), show(value), meets(end) ? 'in the end' : meets(first) ? 'first' : 'missed']
+}
+
+const sizes = [256, 512, 1024]
+const least = values => (values.some(value => value === undefined) ? undefined : Math.min(...values))
+const most = values => (values.some(value => value === undefined) ? undefined : Math.max(...values))
+const limit = workload => find(workload, 'fluxtape')?.limitShare
+const ratio = (workload, contender, threads = 1) => find(workload, contender, threads)?.ratio
+const two = workload => find(workload, 'fluxtape', 2)?.ratio
+const plain = value => value.toFixed(2)
+const inverse = value => `1/${(1 / value).toFixed(1)}`
+const javaScript = profile.profiles
+  .find(each => each.workload === 'mlp-s')
+  ?.shares.filter(({ label }) => label === 'JavaScript' || label === 'garbage collection')
+  .reduce((sum, { share }) => sum + share, 0)
+const speedups = sizes.slice(1).map(n => (two(`gemm-${n}`) === undefined ? undefined : 1 / two(`gemm-${n}`)))
+const targets = [
+  target(
+    'gemm, n ≥ 256, one thread, share of the peak',
+    least(sizes.map(n => find(`gemm-${n}`, 'fluxtape')?.peakShare)),
+    0.8,
+    0.92,
+    percent,
+  ),
+  target('gemm, n = 64', find('gemm-64', 'fluxtape')?.peakShare, 0.5, 0.75, percent),
+  target('gemm, two threads over one, n ≥ 512', least(speedups), 1.7, 1.95, plain),
+  target('mlp-s, share of the limit, one thread', limit('mlp-s'), 0.5, 0.75, percent),
+  target('mlp-l, share of the limit, one thread', limit('mlp-l'), 0.62, 0.82, percent),
+  target('mlp-xs, time over PyTorch', ratio('mlp-xs', 'pytorch'), 0.5, 0.15, plain, true),
+  target('mlp-xs, time over jax-js', ratio('mlp-xs', 'jax-js'), 1 / 5, 1 / 20, inverse, true),
+  target('import to the end of the first mlp-xs step, ms', profile.firstStepMilliseconds, 60, 30, value => value.toFixed(0), true),
+  ...threadCounts.flatMap(threads => [
+    target(
+      `mlp-s, time over PyTorch, ${threads} thread${threads > 1 ? 's' : ''}`,
+      ratio('mlp-s', 'pytorch', threads),
+      0.9,
+      0.6,
+      plain,
+      true,
+    ),
+    target(
+      `mlp-l, time over PyTorch, ${threads} thread${threads > 1 ? 's' : ''}`,
+      ratio('mlp-l', 'pytorch', threads),
+      1.6,
+      1.2,
+      plain,
+      true,
+    ),
+  ]),
+  target('mlp-s, time over tfjs-wasm', ratio('mlp-s', 'tfjs-wasm'), 1 / 12, 1 / 25, inverse, true),
+  target('mlp-s, time over jax-js', ratio('mlp-s', 'jax-js'), 1 / 2, 1 / 4, inverse, true),
+  target('two threads over one, the worst workload', most(workloads.map(workload => two(workload))), 1.05, 1, plain, true),
+  target('JavaScript share of an mlp-s step', javaScript, 0.2, 0.08, percent, true),
+]
+
+const contenders = unique(records.map(record => record.contender)).filter(name => name !== 'fluxtape')
+function comparison(threads) {
+  const rows = workloads.map(workload => {
+    const own = find(workload, 'fluxtape', threads)
+    if (!own) return undefined
+    const against = contenders.map(contender => {
+      const record = find(workload, contender, threads)
+      return record ? `${record.ratio.toPrecision(2)} (${record.q1.toPrecision(2)}–${record.q3.toPrecision(2)})` : ''
+    })
+    const share = own.peakShare ?? own.limitShare
+    return [workload, milliseconds(own.seconds), share === undefined ? '' : percent(share), ...against]
+  })
+  return table(['workload', 'ours', 'of the limit', ...contenders], rows.filter(Boolean))
+}
+
+function byRuntime() {
+  const rows = workloads.map(workload => [
+    workload,
+    ...runtimes.flatMap(runtime =>
+      threadCounts.map(threads => {
+        const own = find(workload, 'fluxtape', threads, runtime)
+        const share = own?.peakShare ?? own?.limitShare
+        return own ? `${milliseconds(own.seconds)}${share === undefined ? '' : `, ${percent(share)}`}` : ''
+      }),
+    ),
+  ])
+  return table(['workload', ...runtimes.flatMap(runtime => threadCounts.map(threads => `${runtime}, ${threads}`))], rows)
+}
+
+const whereTimeGoes = profile.profiles
+  .map(({ workload, microseconds, shares }) => {
+    const parts = shares.flatMap(({ label, parts }) =>
+      label === 'kernels' ? parts.slice(0, 6).map(({ part, share }) => `${part} ${percent(share)}`) : [],
+    )
+    const groups = shares.filter(({ share }) => share >= 0.001).map(({ label, share }) => `${label} ${percent(share)}`)
+    return `- **${workload}** (${microseconds.toFixed(0)} µs): ${groups.join(', ')}; of the kernels ${parts.join(', ')}`
+  })
+  .join('\n')
+
+const gemmFigure = Object.entries(header.pytorchGemm1024 ?? {}).map(
+  ([threads, figure]) => `${figure.toFixed(0)} GFLOP/s on ${threads} thread${threads > 1 ? 's' : ''}`,
+)
+const page = `# Results
+
+Made by \`node bench/results.mjs\` from a run of ${header.date.slice(0, 10)}, on ${header.cpu}:
+
+\`\`\`sh
+${header.command}
+npm run bench:profile -- --json bench/profile.json
+\`\`\`
+
+Runtimes: ${runtimes.map(runtime => `${runtime} ${header.versions[runtime]} (${header.variants[runtime] === 'fused' ? 'fused' : 'mul + add'})`).join(', ')}.
+PyTorch ${header.versions.pytorch}; its own gemm-1024: ${gemmFigure.join(', ')}${header.pytorchEnvironment?.OPENBLAS_CORETYPE ? ` (with OPENBLAS_CORETYPE=${header.pytorchEnvironment.OPENBLAS_CORETYPE})` : ''}.
+Everything is measured interleaved, round by round. Ratios are our time over theirs, the median over rounds with its quartiles: below 1 we are faster. "Of the limit" is the
+step's arithmetic at the peak of a register-only kernel, measured in the same rounds, over our time.
+${Object.entries(header.missing ?? {})
+  .map(([name, reason]) => `\nMissing: ${name}: ${reason}`)
+  .join('')}
+## Targets (${newest})
+
+${table(['', 'first', 'in the end', 'measured', 'met'], targets)}
+
+${threadCounts.map(threads => `## ${threads === 1 ? 'One thread' : `${threads} threads`} (${newest}; JavaScript peers in the same)\n\n${comparison(threads)}\n`).join('\n')}
+## By runtime and threads
+
+${byRuntime()}
+
+## Where a step's time goes (Node ${profile.runtime}, ${profile.variant}, one thread)
+
+${whereTimeGoes}
+`
+
+const file = new URL('RESULTS.md', folder)
+if (process.argv.includes('--check')) {
+  if (readFileSync(file, 'utf8') !== page) {
+    console.error('bench/RESULTS.md is stale: run node bench/results.mjs')
+    process.exit(1)
+  }
+} else {
+  writeFileSync(file, page)
+}
