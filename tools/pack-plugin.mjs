@@ -22,7 +22,10 @@ export function pack(files) {
         const index = paths.indexOf(id)
         if (index < 0) return null
         if (!LITERAL.test(code)) this.error(`plugin-wasm wrote no literal for ${id}`)
-        return { code: `import { unpack } from ${JSON.stringify(PACKED)}\n${code.replace(LITERAL, `unpack(${index})`)}`, map: { mappings: '' } }
+        return {
+          code: `import { unpack } from ${JSON.stringify(PACKED)}\n${code.replace(LITERAL, `unpack(${index})`)}`,
+          map: { mappings: '' },
+        }
       },
     },
   }
@@ -45,15 +48,20 @@ let all
 ${range}
 
 export function unpack(index) {
-  all ??= inflate(Uint8Array.from(atob(packed), char => char.charCodeAt(0)), ${all.length})
+  if (!all) {
+    const text = atob(packed)
+    const bytes = new Uint8Array(text.length)
+    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
+    all = inflate(bytes, ${all.length})
+  }
   let text = ''
   let at = 0
   for (let piece = 0; piece < PIECES; piece++) {
-    SIZES.forEach((size, i) => {
-      const [begin, end] = range(size, piece)
-      if (i === index) text += String.fromCharCode(...all.subarray(at, at + end - begin))
+    for (let i = 0; i < SIZES.length; i++) {
+      const [begin, end] = range(SIZES[i], piece)
+      if (i === index) text += String.fromCharCode.apply(null, all.subarray(at, at + end - begin))
       at += end - begin
-    })
+    }
   }
   return btoa(text)
 }

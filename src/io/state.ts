@@ -1,5 +1,6 @@
 import { ShapeError } from '../errors.ts'
 import { assign } from '../ops/assign.ts'
+import { copyTensor } from '../params/clone.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
@@ -59,7 +60,14 @@ export function loadState(model: unknown, source: ReadonlyMap<string, Tensor> | 
     }
     writes.set(target, value)
   }
-  for (const [target, value] of writes) assign(target, value)
+  // Tensors of the model itself may come in another order: they are copied before they are written over.
+  const written = new Set([...writes.keys()].map(target => target.storage))
+  const copies = new Map<Tensor, Tensor>()
+  for (const [target, value] of writes) {
+    if (value.storage !== target.storage && written.has(value.storage)) copies.set(target, copyTensor(value))
+  }
+  for (const [target, value] of writes) assign(target, copies.get(target) ?? value)
+  for (const copy of copies.values()) copy.dispose()
   for (const path of missing) targets.get(path)?.startWrite()
   for (const path of missing) targets.get(path)?.view().fill(0)
 }

@@ -6,8 +6,17 @@ const int32 = (values: number[]) => tensor(values, undefined, { dtype: 'int32' }
 describe('oneHot', () => {
   it('gives a row that is true at the class, counted from 0', () => {
     const y = oneHot(int32([2, 0]), 3)
-    expect([y.dtype, y.toArray()]).toEqual(['bool', [[false, false, true], [true, false, false]]])
-    expect(oneHot([1, 0], 2).toArray()).toEqual([[false, true], [true, false]])
+    expect([y.dtype, y.toArray()]).toEqual([
+      'bool',
+      [
+        [false, false, true],
+        [true, false, false],
+      ],
+    ])
+    expect(oneHot([1, 0], 2).toArray()).toEqual([
+      [false, true],
+      [true, false],
+    ])
   })
 
   it('has one class more than the largest where their number is left out', () => {
@@ -43,14 +52,19 @@ describe('oneCold', () => {
   })
 
   it('takes the first of the largest along an axis', () => {
-    const y = tensor([[1, 5, 5], [9, 2, 9]])
+    const y = tensor([
+      [1, 5, 5],
+      [9, 2, 9],
+    ])
     expect(oneCold(y).toArray()).toEqual([1, 0])
     expect(oneCold(y, { axis: 0 }).toArray()).toEqual([1, 0, 1])
     expect(oneCold(tensor([0.1, 0.7, 0.2])).item()).toBe(1)
   })
 
   it('refuses NaN and an axis that is not there', () => {
-    expect(() => oneCold(tensor([[1, Number.NaN]]))).toThrow(new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).'))
+    expect(() => oneCold(tensor([[1, Number.NaN]]))).toThrow(
+      new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).'),
+    )
     expect(() => oneCold(zeros([2, 2]), { axis: 2 })).toThrow(ShapeError)
   })
 })

@@ -1,4 +1,18 @@
-import { arange, type DataLoader as Loader, DataLoader, keep, manualSeed, memory, ones, ReleasedError, ShapeError, stack, type Tensor, tensor, zeros } from 'fluxtape'
+import {
+  arange,
+  DataLoader,
+  keep,
+  type DataLoader as Loader,
+  manualSeed,
+  memory,
+  ones,
+  ReleasedError,
+  ShapeError,
+  stack,
+  type Tensor,
+  tensor,
+  zeros,
+} from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 
 const xs = arange(14).reshape([7, 2])
@@ -24,15 +38,45 @@ describe('the batches of a DataLoader', () => {
   it('of a tensor are tensors', () => {
     const loader = new DataLoader(xs, { batchSize: 3 })
     expect(loader.length).toBe(3)
-    expect(drain(loader)).toEqual([[[0, 1], [2, 3], [4, 5]], [[6, 7], [8, 9], [10, 11]], [[12, 13]]])
+    expect(drain(loader)).toEqual([
+      [
+        [0, 1],
+        [2, 3],
+        [4, 5],
+      ],
+      [
+        [6, 7],
+        [8, 9],
+        [10, 11],
+      ],
+      [[12, 13]],
+    ])
   })
 
   it('of a list of tensors are lists, of a record records', () => {
     expect(drain(new DataLoader([xs, ys], { batchSize: 5 }))).toEqual([
-      [[[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]], [0, 1, 2, 3, 4]],
-      [[[10, 11], [12, 13]], [5, 6]],
+      [
+        [
+          [0, 1],
+          [2, 3],
+          [4, 5],
+          [6, 7],
+          [8, 9],
+        ],
+        [0, 1, 2, 3, 4],
+      ],
+      [
+        [
+          [10, 11],
+          [12, 13],
+        ],
+        [5, 6],
+      ],
     ])
-    expect(drain(new DataLoader({ x: ys, y: ys.mul(2) }, { batchSize: 4 }))).toEqual([{ x: [0, 1, 2, 3], y: [0, 2, 4, 6] }, { x: [4, 5, 6], y: [8, 10, 12] }])
+    expect(drain(new DataLoader({ x: ys, y: ys.mul(2) }, { batchSize: 4 }))).toEqual([
+      { x: [0, 1, 2, 3], y: [0, 2, 4, 6] },
+      { x: [4, 5, 6], y: [8, 10, 12] },
+    ])
     expect(drain(new DataLoader([ys], { batchSize: 7 }))).toEqual([[[0, 1, 2, 3, 4, 5, 6]]])
   })
 
@@ -55,7 +99,13 @@ describe('the batches of a DataLoader', () => {
 
   it('leave out the rest where `partial` is false', () => {
     const loader = new DataLoader(ys, { batchSize: 3, partial: false })
-    expect([loader.length, drain(loader)]).toEqual([2, [[0, 1, 2], [3, 4, 5]]])
+    expect([loader.length, drain(loader)]).toEqual([
+      2,
+      [
+        [0, 1, 2],
+        [3, 4, 5],
+      ],
+    ])
     expect(new DataLoader(ys, { batchSize: 7, partial: false }).length).toBe(1)
   })
 
@@ -126,7 +176,13 @@ describe('collate', () => {
   it('makes a batch of the observations, each without axis 0', () => {
     const collate = (rows: Tensor[]) => ({ rows: stack(rows), shape: rows[0].shape })
     const [first] = drain(new DataLoader(xs, { batchSize: 2, collate }) as Iterable<unknown>)
-    expect(first).toEqual({ rows: [[0, 1], [2, 3]], shape: [2] })
+    expect(first).toEqual({
+      rows: [
+        [0, 1],
+        [2, 3],
+      ],
+      shape: [2],
+    })
   })
 
   it('sees lists and records of tensors as observations of that form', () => {
@@ -137,7 +193,10 @@ describe('collate', () => {
     }
     expect(drain(new DataLoader([xs, ys], { batchSize: 2, collate }))).toEqual(['batch', 'batch', 'batch', 'batch'])
     drain(new DataLoader({ x: ys }, { batchSize: 6, collate }))
-    expect(seen[0]).toEqual([[[0, 1], 0], [[2, 3], 1]])
+    expect(seen[0]).toEqual([
+      [[0, 1], 0],
+      [[2, 3], 1],
+    ])
     expect(seen.at(-1)).toEqual([{ x: 6 }])
   })
 
@@ -199,14 +258,24 @@ describe('a batch', () => {
     const held: Tensor[] = []
     for (const [x] of new DataLoader([xs, ys], { batchSize: 3 })) held.push(keep(x))
     expect(held.map(x => x.shape[0])).toEqual([3, 3, 1])
-    expect(held[0].toArray()).toEqual([[0, 1], [2, 3], [4, 5]])
+    expect(held[0].toArray()).toEqual([
+      [0, 1],
+      [2, 3],
+      [4, 5],
+    ])
     for (const each of held) each.dispose()
   })
 
-  it('does not take the data with it: tensors in a list of other things are the user\'s', () => {
+  it("does not take the data with it: tensors in a list of other things are the user's", () => {
     const pairs = [0, 1, 2].map(i => [tensor([i]), tensor([i + 10])] as const)
     const loader = new DataLoader(pairs, { batchSize: 2 })
-    expect(drain(loader)).toEqual([[[[0], [10]], [[1], [11]]], [[[2], [12]]]])
+    expect(drain(loader)).toEqual([
+      [
+        [[0], [10]],
+        [[1], [11]],
+      ],
+      [[[2], [12]]],
+    ])
     expect(pairs.flat().some(each => each.released)).toBe(false)
     expect(drain(loader)).toHaveLength(2)
     const handed = new DataLoader(pairs, { collate: ([pair]) => pair })
@@ -225,7 +294,9 @@ describe('a batch', () => {
 
 describe('a DataLoader refuses', () => {
   it.each([0, -1, 1.5, Number.NaN, Number.POSITIVE_INFINITY])('a batch size of %d', batchSize => {
-    expect(() => new DataLoader(ys, { batchSize })).toThrow(new RangeError(`DataLoader: a batch size is a whole number from 1: ${batchSize}.`))
+    expect(() => new DataLoader(ys, { batchSize })).toThrow(
+      new RangeError(`DataLoader: a batch size is a whole number from 1: ${batchSize}.`),
+    )
   })
 
   it.each([-1, 0.5])('a seed of %d', seed => {
@@ -239,17 +310,41 @@ describe('a DataLoader refuses', () => {
   })
 
   it.each([
-    ['an empty list', () => new DataLoader([]), 'DataLoader: there is no batch in it: 0 observations, batches of 1. Pass data with at least one observation.'],
-    ['an empty tensor', () => new DataLoader(zeros([0, 3]), { batchSize: 2 }), 'DataLoader: there is no batch in it: 0 observations, batches of 2. Pass data with at least one observation.'],
-    ['an empty record', () => new DataLoader({}), 'DataLoader: there is no batch in it: 0 observations, batches of 1. Pass data with at least one observation.'],
-    ['fewer observations than a whole batch', () => new DataLoader(ys, { batchSize: 8, partial: false }), 'DataLoader: there is no batch in it: 7 observations, batches of 8. Use a smaller batchSize, or partial: true.'],
-    ['a record of other things', () => new DataLoader({ x: [1, 2] } as never), 'DataLoader: data is a tensor, or a list or record of tensors: a record with object came.'],
+    [
+      'an empty list',
+      () => new DataLoader([]),
+      'DataLoader: there is no batch in it: 0 observations, batches of 1. Pass data with at least one observation.',
+    ],
+    [
+      'an empty tensor',
+      () => new DataLoader(zeros([0, 3]), { batchSize: 2 }),
+      'DataLoader: there is no batch in it: 0 observations, batches of 2. Pass data with at least one observation.',
+    ],
+    [
+      'an empty record',
+      () => new DataLoader({}),
+      'DataLoader: there is no batch in it: 0 observations, batches of 1. Pass data with at least one observation.',
+    ],
+    [
+      'fewer observations than a whole batch',
+      () => new DataLoader(ys, { batchSize: 8, partial: false }),
+      'DataLoader: there is no batch in it: 7 observations, batches of 8. Use a smaller batchSize, or partial: true.',
+    ],
+    [
+      'a record of other things',
+      () => new DataLoader({ x: [1, 2] } as never),
+      'DataLoader: data is a tensor, or a list or record of tensors: a record with object came.',
+    ],
   ])('%s', (_, make, message) => {
     expect(make).toThrow(new TypeError(message))
   })
 
   it.each([
-    ['tensors of different lengths', () => new DataLoader([xs, ys, ones([6, 1])]), 'DataLoader: the tensors hold different numbers of observations: [7, 2] and [7] and [6, 1]. Axis 0 counts observations.'],
+    [
+      'tensors of different lengths',
+      () => new DataLoader([xs, ys, ones([6, 1])]),
+      'DataLoader: the tensors hold different numbers of observations: [7, 2] and [7] and [6, 1]. Axis 0 counts observations.',
+    ],
     ['a scalar', () => new DataLoader([tensor(1)]), 'DataLoader: a scalar has no observations: [].'],
   ])('%s', (_, make, message) => {
     expect(make).toThrow(ShapeError)

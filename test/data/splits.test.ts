@@ -6,8 +6,15 @@ const sorted = (values: number[]): number[] => [...values].sort((a, b) => a - b)
 
 describe('splitObs', () => {
   it('cuts where told, in order', () => {
-    expect(splitObs(arange(10), { at: 0.7 }).map(numbers)).toEqual([[0, 1, 2, 3, 4, 5, 6], [7, 8, 9]])
-    expect(splitObs(arange(10), { at: [0.5, 0.2] }).map(numbers)).toEqual([[0, 1, 2, 3, 4], [5, 6], [7, 8, 9]])
+    expect(splitObs(arange(10), { at: 0.7 }).map(numbers)).toEqual([
+      [0, 1, 2, 3, 4, 5, 6],
+      [7, 8, 9],
+    ])
+    expect(splitObs(arange(10), { at: [0.5, 0.2] }).map(numbers)).toEqual([
+      [0, 1, 2, 3, 4],
+      [5, 6],
+      [7, 8, 9],
+    ])
     expect(splitObs(arange(4), { at: [0.5, 0.5] }).map(numbers)).toEqual([[0, 1], [2, 3], []])
   })
 
@@ -51,7 +58,11 @@ describe('splitObs', () => {
     for (const stratified of [classes, tensor(classes), tensor(new Int32Array(classes))]) {
       const parts = splitObs([arange(100), tensor(classes)], { at: [0.5, 0.3], stratified, seed: 1 })
       const counts = parts.map(([, y]) => [0, 1, 2].map(c => numbers(y).filter(value => value === c).length))
-      expect(counts).toEqual([[30, 15, 5], [18, 9, 3], [12, 6, 2]])
+      expect(counts).toEqual([
+        [30, 15, 5],
+        [18, 9, 3],
+        [12, 6, 2],
+      ])
       expect(sorted(parts.flatMap(([x]) => numbers(x)))).toEqual(numbers(arange(100)))
       for (const [x, y] of parts) expect(numbers(x).map(i => classes[i])).toEqual(numbers(y))
       expect(numbers(parts[0][1])).not.toEqual(sorted(numbers(parts[0][1])))
@@ -70,8 +81,12 @@ describe('splitObs', () => {
   })
 
   it('refuses shares that are more than all, classes that are not as many, and data that disagree', () => {
-    expect(() => splitObs(arange(4), { at: [0.7, 0.4] })).toThrow(new RangeError('splitObs: shares lie in [0, 1] and so does their sum: 0.7, 0.4.'))
-    expect(() => splitObs(arange(4), { at: 0.5, stratified: [0, 1] })).toThrow(new RangeError('splitObs: one class for each observation: 2 classes for 4.'))
+    expect(() => splitObs(arange(4), { at: [0.7, 0.4] })).toThrow(
+      new RangeError('splitObs: shares lie in [0, 1] and so does their sum: 0.7, 0.4.'),
+    )
+    expect(() => splitObs(arange(4), { at: 0.5, stratified: [0, 1] })).toThrow(
+      new RangeError('splitObs: one class for each observation: 2 classes for 4.'),
+    )
     expect(() => splitObs([arange(4), arange(5)], { at: 0.5 })).toThrow(ShapeError)
   })
 
@@ -84,7 +99,12 @@ describe('splitObs', () => {
 describe('kFolds', () => {
   it('puts each observation into one validation part, the first n mod k one longer', () => {
     const folds = kFolds(arange(11), 4)
-    expect(folds.map(([, validation]) => numbers(validation))).toEqual([[0, 1, 2], [3, 4, 5], [6, 7, 8], [9, 10]])
+    expect(folds.map(([, validation]) => numbers(validation))).toEqual([
+      [0, 1, 2],
+      [3, 4, 5],
+      [6, 7, 8],
+      [9, 10],
+    ])
     for (const [train, validation] of folds) expect(sorted([...numbers(train), ...numbers(validation)])).toEqual(numbers(arange(11)))
   })
 
@@ -93,7 +113,10 @@ describe('kFolds', () => {
     expect(folds).toHaveLength(5)
     const [[x, y], [vx, vy]] = folds[4]
     expect([x.shape, numbers(y), vx.toArray(), numbers(vy)]).toEqual([[4, 2], [0, 1, 2, 3], [[8, 9]], [4]])
-    expect(kFolds(['a', 'b'], 2)).toEqual([[['b'], ['a']], [['a'], ['b']]])
+    expect(kFolds(['a', 'b'], 2)).toEqual([
+      [['b'], ['a']],
+      [['a'], ['b']],
+    ])
   })
 
   it('shuffles where told, fixed by a seed', () => {

@@ -47,7 +47,10 @@ describe('Chain', () => {
   })
 
   it('passes several inputs to its first link, and whatever a link gives to the next', () => {
-    const model = Chain((a: Tensor, b: Tensor) => [a.add(b), a.sub(b)], ([sum, difference]: Tensor[]) => sum.mul(difference))
+    const model = Chain(
+      (a: Tensor, b: Tensor) => [a.add(b), a.sub(b)],
+      ([sum, difference]: Tensor[]) => sum.mul(difference),
+    )
     expect((model as unknown as (a: Tensor, b: Tensor) => Tensor)(tensor([5]), tensor([3])).toArray()).toEqual([16])
   })
 
@@ -56,7 +59,7 @@ describe('Chain', () => {
   })
 
   it.each([
-    ['a tensor', () => Chain(ones([2]) as never), "Chain: every link is a layer or a function: number 0 is object."],
+    ['a tensor', () => Chain(ones([2]) as never), 'Chain: every link is a layer or a function: number 0 is object.'],
     ['undefined', () => Chain(relu, undefined as never), 'Chain: every link is a layer or a function: number 1 is undefined.'],
     ['a named number', () => Chain({ a: relu, b: 3 as never }), "Chain: every link is a layer or a function: 'b' is number."],
     ['the name `length`', () => Chain({ length: relu }), "Chain: a layer cannot be named 'length': every function has it."],
@@ -105,7 +108,7 @@ describe('an error inside a chain', () => {
     expect(path(() => Chain(block)(ones([1, 2])))).toEqual(['Chain[0]', 'Block(3)', 'Dense(3, 3)'])
   })
 
-  it('does not touch an error that is not the library\'s, and the model goes on', () => {
+  it("does not touch an error that is not the library's, and the model goes on", () => {
     const model = Chain((x: Tensor) => {
       if (x.size > 1) throw new Error('mine')
       return x

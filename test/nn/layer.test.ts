@@ -9,14 +9,22 @@ describe('layer', () => {
     const affine = Affine(2)
     affine.shift.assign(tensor([1, 2]))
     expect(affine(tensor([3, 4])).toArray()).toEqual([4, 6])
-    expect(params(affine).entries()).toEqual([['scale', affine.scale], ['shift', affine.shift]])
+    expect(params(affine).entries()).toEqual([
+      ['scale', affine.scale],
+      ['shift', affine.shift],
+    ])
     expect(Object.keys(affine)).toEqual(['scale', 'shift'])
   })
 
   it('trains what `trainable` names, and keeps the others in its state', () => {
-    const norm = layer('Norm', { gain: ones([2]), mean: zeros([2]), count: zeros([], { dtype: 'int32' }) }, (self, x: Tensor) => x.sub(self.mean).mul(self.gain), {
-      trainable: ['gain'],
-    })
+    const norm = layer(
+      'Norm',
+      { gain: ones([2]), mean: zeros([2]), count: zeros([], { dtype: 'int32' }) },
+      (self, x: Tensor) => x.sub(self.mean).mul(self.gain),
+      {
+        trainable: ['gain'],
+      },
+    )
     expect(params(norm).paths()).toEqual(['gain'])
     expect([...state(norm).keys()]).toEqual(['gain', 'mean', 'count'])
     const [tree] = gradient(model => model(tensor([1, 2])).sum(), norm)
@@ -64,7 +72,15 @@ describe('layer', () => {
   it('trains a model of its own kind', () => {
     const affine = Affine(1)
     for (let step = 0; step < 200; step++) {
-      for (const [p, g] of gradient(() => affine(arange(3)).sub(tensor([1, 3, 5])).square().mean(), params(affine))) p.assign(p.sub(g.mul(0.2)))
+      for (const [p, g] of gradient(
+        () =>
+          affine(arange(3))
+            .sub(tensor([1, 3, 5]))
+            .square()
+            .mean(),
+        params(affine),
+      ))
+        p.assign(p.sub(g.mul(0.2)))
     }
     expect([affine.scale.item(), affine.shift.item()].map(value => value.toFixed(3))).toEqual(['2.000', '1.000'])
   })
@@ -99,7 +115,12 @@ describe('the outermost call of a layer', () => {
   })
 
   it('frees all that it made when it throws', () => {
-    const failing = layer('Failing', {}, (_, x: Tensor) => x.mul(2).add(1).matmul(ones([9, 9])))
+    const failing = layer('Failing', {}, (_, x: Tensor) =>
+      x
+        .mul(2)
+        .add(1)
+        .matmul(ones([9, 9])),
+    )
     const x = ones([2])
     const before = memory().tensors
     expect(() => failing(x)).toThrow()

@@ -1,23 +1,54 @@
 import {
-  crossEntropy, DTypeError, full, gradient, identity, logitBinaryCrossEntropy, logitCrossEntropy, mae, mean, mse, oneHot, ones, randn, ReleasedError, ShapeError, softmax, sum, type Tensor, tensor, zeros,
+  crossEntropy,
+  DTypeError,
+  full,
+  gradient,
+  identity,
+  logitBinaryCrossEntropy,
+  logitCrossEntropy,
+  mae,
+  mean,
+  mse,
+  oneHot,
+  ones,
+  ReleasedError,
+  randn,
+  ShapeError,
+  softmax,
+  sum,
+  type Tensor,
+  tensor,
+  zeros,
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 
 const int32 = (values: number[]) => tensor(values, undefined, { dtype: 'int32' })
 const close = (actual: Tensor, expected: Tensor | number[], digits = 5) => {
-  const [a, b] = [actual.data(), expected instanceof Array ? expected : expected.data()]
+  const [a, b] = [actual.data(), Array.isArray(expected) ? expected : expected.data()]
   expect(a).toHaveLength(b.length)
   for (let i = 0; i < a.length; i++) expect(a[i]).toBeCloseTo(b[i], digits)
 }
 
 describe('agg', () => {
-  const [p, t] = [tensor([[1, 2], [3, 5]]), tensor([[1, 0], [0, 1]])]
+  const [p, t] = [
+    tensor([
+      [1, 2],
+      [3, 5],
+    ]),
+    tensor([
+      [1, 0],
+      [0, 1],
+    ]),
+  ]
 
   it('is the mean, the sum, none, or a function of your own', () => {
     expect(mse(p, t).toArray()).toBe((0 + 4 + 9 + 16) / 4)
     expect(mse(p, t, { agg: mean }).item()).toBe(7.25)
     expect(mse(p, t, { agg: sum }).item()).toBe(29)
-    expect(mse(p, t, { agg: identity }).toArray()).toEqual([[0, 4], [9, 16]])
+    expect(mse(p, t, { agg: identity }).toArray()).toEqual([
+      [0, 4],
+      [9, 16],
+    ])
     expect(mae(p, t, { agg: losses => losses.max() }).item()).toBe(4)
     expect(mae(p, t, { agg: losses => losses.sum(0) }).toArray()).toEqual([3, 6])
   })
@@ -61,7 +92,9 @@ describe('a target', () => {
     ['logitBinaryCrossEntropy', () => logitBinaryCrossEntropy(ones([2, 3]), ones([3]))],
   ])('of %s does not broadcast', (name, f) => {
     expect(f).toThrow(ShapeError)
-    expect(f).toThrow(`${name}: prediction and target differ in shape: [2, 3] and [3]. Losses do not broadcast: reshape one of them. The prediction comes first.`)
+    expect(f).toThrow(
+      `${name}: prediction and target differ in shape: [2, 3] and [3]. Losses do not broadcast: reshape one of them. The prediction comes first.`,
+    )
   })
 
   it.each([
@@ -69,7 +102,9 @@ describe('a target', () => {
     ['logitCrossEntropy', () => logitCrossEntropy(ones([4, 3]), zeros([4, 1]))],
   ])('of %s that fits in no way is an error that shows both ways', (name, f) => {
     expect(f).toThrow(ShapeError)
-    expect(f).toThrow(`${name}: prediction and target do not fit: [4, 3] and [4, 1]. Targets are integer classes [4], or one-hot or soft [4, 3]. The prediction comes first.`)
+    expect(f).toThrow(
+      `${name}: prediction and target do not fit: [4, 3] and [4, 1]. Targets are integer classes [4], or one-hot or soft [4, 3]. The prediction comes first.`,
+    )
   })
 
   it('that was released is named', () => {
@@ -86,7 +121,11 @@ describe('a target', () => {
 })
 
 describe('classes', () => {
-  const logits = tensor([[1, 2, 3], [0, -1, 4], [2, 2, 2]])
+  const logits = tensor([
+    [1, 2, 3],
+    [0, -1, 4],
+    [2, 2, 2],
+  ])
   const expected = logitCrossEntropy(logits, oneHot(int32([2, 0, 1]), 3)).item()
 
   it.each([
@@ -181,7 +220,10 @@ describe('weight and ignoreIndex', () => {
   })
 
   it('ignore a sample even where its logits are not finite', () => {
-    const broken = tensor([[Number.NEGATIVE_INFINITY, 0], [0, 0]])
+    const broken = tensor([
+      [Number.NEGATIVE_INFINITY, 0],
+      [0, 0],
+    ])
     close(logitCrossEntropy(broken, int32([0, 1]), { ignoreIndex: 0 }), [Math.log(2)])
   })
 

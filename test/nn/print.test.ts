@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { Chain, clone, Dense, full, gelu, layer, ones, relu, softmax, tanh, type Tensor, tensor, zeros } from 'fluxtape'
+import { Chain, clone, Dense, full, gelu, layer, ones, relu, softmax, type Tensor, tanh, tensor, zeros } from 'fluxtape'
 import { describe, expect, it, vi } from 'vitest'
 
 const pass = (_: unknown, x: Tensor) => x
@@ -10,7 +10,11 @@ describe('String(model)', () => {
     ['a layer without bias', () => Dense(1, 1, relu, { bias: false }), 'Dense(1, 1, relu, { bias: false })  # 1 parameter'],
     ['a layer of its own without tensors', () => layer('Flatten', {}, pass), 'Flatten'],
     ['one with a label', () => layer('Scale', { scale: ones([3]) }, pass, { label: 'Scale(3)' }), 'Scale(3)            # 3 parameters'],
-    ['one with buffers', () => layer('Norm', { scale: ones([3]), mean: ones([3]) }, pass, { trainable: ['scale'] }), 'Norm                # 3 parameters, plus 3'],
+    [
+      'one with buffers',
+      () => layer('Norm', { scale: ones([3]), mean: ones([3]) }, pass, { trainable: ['scale'] }),
+      'Norm                # 3 parameters, plus 3',
+    ],
     ['all zero', () => Dense(zeros([2, 2])), 'Dense(2, 2)         # 6 parameters  (all zero)'],
     ['some NaN', () => Dense(tensor([[1, Number.NaN]]), false), 'Dense(2, 1, { bias: false })  # 2 parameters  (some NaN)'],
     ['some Inf', () => Dense(full([1, 2], Number.NEGATIVE_INFINITY), true), 'Dense(2, 1)         # 3 parameters  (some Inf)'],
@@ -19,7 +23,11 @@ describe('String(model)', () => {
       () => Dense(tensor([[Number.NaN, Number.POSITIVE_INFINITY]]), true),
       'Dense(2, 1)         # 3 parameters  (some NaN)  (some Inf)',
     ],
-    ['integers that are not zero', () => layer('Table', { table: tensor(new Int32Array([1, 2])) }, pass), 'Table               # 0 parameters, plus 2'],
+    [
+      'integers that are not zero',
+      () => layer('Table', { table: tensor(new Int32Array([1, 2])) }, pass),
+      'Table               # 0 parameters, plus 2',
+    ],
   ])('of %s', (_, make, text) => {
     expect(String(make())).toBe(text)
   })
@@ -37,7 +45,9 @@ describe('String(model)', () => {
   })
 
   it('of a small chain has no total', () => {
-    expect(String(Chain(Dense(2, 2), relu))).toBe(['Chain(', '  Dense(2, 2),                          # 6 parameters', '  relu,', ')'].join('\n'))
+    expect(String(Chain(Dense(2, 2), relu))).toBe(
+      ['Chain(', '  Dense(2, 2),                          # 6 parameters', '  relu,', ')'].join('\n'),
+    )
   })
 
   it('of named and nested chains indents and names', () => {

@@ -1,4 +1,19 @@
-import { Adam, AdamW, adjust, apply, ClipNorm, Descent, Momentum, ones, OptimizerChain, optimizerState, params, setup, tensor, update } from 'fluxtape'
+import {
+  Adam,
+  AdamW,
+  adjust,
+  apply,
+  ClipNorm,
+  Descent,
+  Momentum,
+  OptimizerChain,
+  ones,
+  optimizerState,
+  params,
+  setup,
+  tensor,
+  update,
+} from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 
 /** The step that an optimizer takes for a gradient of ones. */
@@ -7,7 +22,11 @@ const stepOf = (opt: ReturnType<typeof Descent> | ReturnType<typeof OptimizerCha
 describe('hyperparameters', () => {
   it('come by position, by name, or mixed, the rest by default', () => {
     const same = ['Adam(eta: 0.01, beta: [0.8, 0.9], epsilon: 1e-8)']
-    expect([Adam(0.01, [0.8, 0.9]), Adam({ eta: 0.01, beta: [0.8, 0.9] }), Adam(0.01, { beta: [0.8, 0.9] })].map(String)).toEqual([...same, ...same, ...same])
+    expect([Adam(0.01, [0.8, 0.9]), Adam({ eta: 0.01, beta: [0.8, 0.9] }), Adam(0.01, { beta: [0.8, 0.9] })].map(String)).toEqual([
+      ...same,
+      ...same,
+      ...same,
+    ])
     expect(String(Adam(undefined, undefined, 1e-6))).toBe('Adam(eta: 0.001, beta: [0.9, 0.999], epsilon: 0.000001)')
     expect(String(Adam({ eta: undefined, epsilon: 1e-6 }))).toBe('Adam(eta: 0.001, beta: [0.9, 0.999], epsilon: 0.000001)')
   })
@@ -31,7 +50,11 @@ describe('hyperparameters', () => {
 
   it.each([
     ['an unknown name', () => Adam({ lr: 0.1 } as never), "Adam: there is no hyperparameter 'lr'. It has eta, beta, epsilon."],
-    ['an unknown name behind a number', () => Adam(0.1, { betas: [0, 0] } as never), "Adam: there is no hyperparameter 'betas'. It has eta, beta, epsilon."],
+    [
+      'an unknown name behind a number',
+      () => Adam(0.1, { betas: [0, 0] } as never),
+      "Adam: there is no hyperparameter 'betas'. It has eta, beta, epsilon.",
+    ],
     ['too many', () => Descent(0.1, 0.2 as never), 'Descent: takes 1 hyperparameters (eta): 2 came.'],
     ['a string', () => Descent('0.1' as never), 'Descent: eta must be a number or a schedule: 0.1.'],
     ['null', () => Descent(null as never), 'Descent: eta must be a number or a schedule: null.'],
@@ -136,14 +159,17 @@ describe('adjust', () => {
     expect([first.hyper.eta, second.hyper.eta]).toEqual([0.5, 0.5])
     const w = ones([1])
     adjust(setup(chain, { w }), { rho: 0.25, omega: 7 })
-    expect(String(chain)).toBe('OptimizerChain(ClipNorm(omega: 7, p: 2, throw: true), Momentum(eta: 0.5, rho: 0.25), OptimizerChain(Descent(eta: 0.5)))')
+    expect(String(chain)).toBe(
+      'OptimizerChain(ClipNorm(omega: 7, p: 2, throw: true), Momentum(eta: 0.5, rho: 0.25), OptimizerChain(Descent(eta: 0.5)))',
+    )
   })
 
   it('leaves momenta and counts of steps as they are', () => {
     const x = tensor([0])
     const opt = Adam(0.1)
     for (let i = 0; i < 3; i++) update(opt, x, tensor([2]))
-    const remembered = () => [...optimizerState(opt, params(x))].map(([path, value]) => [path, typeof value === 'number' ? value : value.toArray()])
+    const remembered = () =>
+      [...optimizerState(opt, params(x))].map(([path, value]) => [path, typeof value === 'number' ? value : value.toArray()])
     const before = remembered()
     adjust(opt, { eta: 0.01, beta: [0.5, 0.5] })
     expect(remembered()).toEqual(before)
@@ -151,11 +177,27 @@ describe('adjust', () => {
   })
 
   it.each([
-    ['a name that no rule has', (opt: ReturnType<typeof Adam>) => adjust(opt, { rho: 0.5 }), new TypeError("adjust: no rule has a hyperparameter 'rho': Adam(eta: 0.001, beta: [0.9, 0.999], epsilon: 1e-8).")],
-    ['a wrong kind', (opt: ReturnType<typeof Adam>) => adjust(opt, { beta: 0.5 }), new TypeError('Adam: beta must be a list of 2 numbers: 0.5.')],
+    [
+      'a name that no rule has',
+      (opt: ReturnType<typeof Adam>) => adjust(opt, { rho: 0.5 }),
+      new TypeError("adjust: no rule has a hyperparameter 'rho': Adam(eta: 0.001, beta: [0.9, 0.999], epsilon: 1e-8)."),
+    ],
+    [
+      'a wrong kind',
+      (opt: ReturnType<typeof Adam>) => adjust(opt, { beta: 0.5 }),
+      new TypeError('Adam: beta must be a list of 2 numbers: 0.5.'),
+    ],
     ['what is out of range', (opt: ReturnType<typeof Adam>) => adjust(opt, -1), new RangeError('Adam: eta must lie from 0 up: -1.')],
-    ['one of several that is unknown', (opt: ReturnType<typeof Adam>) => adjust(opt, { eta: 0.5, rho: 0.5 }), new TypeError("adjust: no rule has a hyperparameter 'rho': Adam(eta: 0.001, beta: [0.9, 0.999], epsilon: 1e-8).")],
-    ['one of several that is out of range', (opt: ReturnType<typeof Adam>) => adjust(opt, { eta: 0.5, beta: [2, 2] }), new RangeError('Adam: beta must lie in [0, 1): 2.')],
+    [
+      'one of several that is unknown',
+      (opt: ReturnType<typeof Adam>) => adjust(opt, { eta: 0.5, rho: 0.5 }),
+      new TypeError("adjust: no rule has a hyperparameter 'rho': Adam(eta: 0.001, beta: [0.9, 0.999], epsilon: 1e-8)."),
+    ],
+    [
+      'one of several that is out of range',
+      (opt: ReturnType<typeof Adam>) => adjust(opt, { eta: 0.5, beta: [2, 2] }),
+      new RangeError('Adam: beta must lie in [0, 1): 2.'),
+    ],
   ])('refuses %s and changes nothing', (_, change, error) => {
     const opt = Adam()
     const before = String(opt)
@@ -164,6 +206,8 @@ describe('adjust', () => {
   })
 
   it('refuses a learning rate where there is none', () => {
-    expect(() => adjust(ClipNorm(1), 0.1)).toThrow(new TypeError("adjust: no rule has a hyperparameter 'eta': ClipNorm(omega: 1, p: 2, throw: true)."))
+    expect(() => adjust(ClipNorm(1), 0.1)).toThrow(
+      new TypeError("adjust: no rule has a hyperparameter 'eta': ClipNorm(omega: 1, p: 2, throw: true)."),
+    )
   })
 })

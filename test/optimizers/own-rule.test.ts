@@ -1,4 +1,23 @@
-import { Adam, apply, ClipNorm, Descent, gradient, manualSeed, Momentum, ones, OptimizerChain, optimizerState, params, randn, rule, ShapeError, type Tensor, tensor, update, zeros } from 'fluxtape'
+import {
+  Adam,
+  apply,
+  ClipNorm,
+  Descent,
+  gradient,
+  Momentum,
+  manualSeed,
+  OptimizerChain,
+  ones,
+  optimizerState,
+  params,
+  randn,
+  rule,
+  ShapeError,
+  type Tensor,
+  tensor,
+  update,
+  zeros,
+} from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 
 /** Momentum and Adam, written again in operations. */
@@ -19,7 +38,12 @@ const OwnAdam = rule('OwnAdam', {
     const v = slots.v.mul(b2).add(g.square().mul(1 - b2))
     write('m', m)
     write('v', v)
-    return m.mul(eta / (1 - b1 ** t)).div(v.div(1 - b2 ** t).sqrt().add(1e-8))
+    return m.mul(eta / (1 - b1 ** t)).div(
+      v
+        .div(1 - b2 ** t)
+        .sqrt()
+        .add(1e-8),
+    )
   },
 })
 
@@ -199,7 +223,11 @@ describe('ClipNorm', () => {
   it('clips each tensor by itself', () => {
     const model = { a: zeros([1]), b: zeros([1]) }
     const ps = params(model)
-    update(ClipNorm(1), ps, gradient(() => model.a.mul(8).add(model.b.mul(0.5)).sum(), ps))
+    update(
+      ClipNorm(1),
+      ps,
+      gradient(() => model.a.mul(8).add(model.b.mul(0.5)).sum(), ps),
+    )
     expect([...ps].map(p => p.item())).toEqual([-1, -0.5])
   })
 

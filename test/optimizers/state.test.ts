@@ -1,11 +1,49 @@
 import {
-  Adam, AdamW, Chain, ClipNorm, clone, Dense, Descent, loadOptimizerState, memory, Momentum, mse, ones, OptimizerChain, optimizerState, params, relu, setup, type Tensor, tensor, train, trainStep, update, zeros,
+  Adam,
+  AdamW,
+  Chain,
+  ClipNorm,
+  clone,
+  Dense,
+  Descent,
+  loadOptimizerState,
+  Momentum,
+  memory,
+  mse,
+  OptimizerChain,
+  ones,
+  optimizerState,
+  params,
+  relu,
+  setup,
+  type Tensor,
+  tensor,
+  train,
+  trainStep,
+  update,
+  zeros,
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 
-const x = tensor([[1, 2], [3, 4], [-1, 0.5]])
+const x = tensor([
+  [1, 2],
+  [3, 4],
+  [-1, 0.5],
+])
 const y = tensor([[1], [0], [2]])
-const make = () => Chain(Dense(tensor([[0.5, -0.25], [0.75, 1], [0.1, 0.2]]), true, relu), Dense(tensor([[1, -1, 0.3]]), true))
+const make = () =>
+  Chain(
+    Dense(
+      tensor([
+        [0.5, -0.25],
+        [0.75, 1],
+        [0.1, 0.2],
+      ]),
+      true,
+      relu,
+    ),
+    Dense(tensor([[1, -1, 0.3]]), true),
+  )
 const lossOf = (model: ReturnType<typeof make>) => (a: Tensor, b: Tensor) => mse(model(a), b)
 const bits = (model: unknown) => [...params(model)].map(p => p.data())
 
@@ -14,7 +52,12 @@ const rules = {
   Momentum: () => Momentum(0.01),
   Adam: () => Adam(0.01),
   AdamW: () => AdamW({ eta: 0.01, lambda: 0.1 }),
-  chain: () => OptimizerChain(ClipNorm(0.1), Adam(step => 0.01 / (1 + step)), Momentum(1, 0.5)),
+  chain: () =>
+    OptimizerChain(
+      ClipNorm(0.1),
+      Adam(step => 0.01 / (1 + step)),
+      Momentum(1, 0.5),
+    ),
 }
 
 describe('optimizerState', () => {
@@ -35,7 +78,13 @@ describe('optimizerState', () => {
     const opt = OptimizerChain(ClipNorm(1), OptimizerChain(Momentum(), Adam()))
     update(opt, w, ones([1]))
     expect([...optimizerState(opt, params({ w })).keys()]).toEqual([
-      'steps', 'w.0.ClipNorm.t', 'w.1.0.Momentum.t', 'w.1.0.Momentum.v', 'w.1.1.Adam.t', 'w.1.1.Adam.m', 'w.1.1.Adam.v',
+      'steps',
+      'w.0.ClipNorm.t',
+      'w.1.0.Momentum.t',
+      'w.1.0.Momentum.v',
+      'w.1.1.Adam.t',
+      'w.1.1.Adam.m',
+      'w.1.1.Adam.v',
     ])
   })
 
@@ -52,7 +101,11 @@ describe('optimizerState', () => {
   it.each(Object.entries(rules))('saved and loaded continues to the same bits: %s', async (_, make_) => {
     const model = make()
     const opt = make_()
-    const batches = [[x, y], [x, y], [x, y]]
+    const batches = [
+      [x, y],
+      [x, y],
+      [x, y],
+    ]
     await train(lossOf(model), params(model), batches, opt)
     const saved = { model: clone(model), state: clone(optimizerState(opt, params(model))) }
     await train(lossOf(model), params(model), batches, opt)
@@ -82,7 +135,16 @@ describe('optimizerState', () => {
     const w = tensor([1])
     const opt = Adam(0.1)
     const count = (n: number) => tensor(n, undefined, { dtype: 'int32' })
-    loadOptimizerState(opt, params({ w }), new Map([['steps', count(5)], ['w.t', count(5)], ['w.m', tensor([0.5])], ['w.v', tensor([0.25])]]))
+    loadOptimizerState(
+      opt,
+      params({ w }),
+      new Map([
+        ['steps', count(5)],
+        ['w.t', count(5)],
+        ['w.m', tensor([0.5])],
+        ['w.v', tensor([0.25])],
+      ]),
+    )
     expect([opt.steps, optimizerState(opt, params({ w })).get('w.t')]).toEqual([5, 5])
   })
 
@@ -97,10 +159,32 @@ describe('optimizerState', () => {
   })
 
   it.each<[string, Map<string, Tensor | number>, string]>([
-    ['an unknown path', new Map([['w.t', 1], ['w.v', ones([2])], ['other.v', ones([2])]] as [string, Tensor | number][]), "loadOptimizerState: no parameter and rule belong to 'other.v'."],
+    [
+      'an unknown path',
+      new Map([
+        ['w.t', 1],
+        ['w.v', ones([2])],
+        ['other.v', ones([2])],
+      ] as [string, Tensor | number][]),
+      "loadOptimizerState: no parameter and rule belong to 'other.v'.",
+    ],
     ['a missing momentum', new Map([['w.t', 1]]), "loadOptimizerState: 'w.v' must be a tensor [2]."],
-    ['another shape', new Map([['w.t', 1], ['w.v', ones([3])]] as [string, Tensor | number][]), "loadOptimizerState: 'w.v' must be a tensor [2]."],
-    ['a number for a momentum', new Map([['w.t', 1], ['w.v', 3]]), "loadOptimizerState: 'w.v' must be a tensor [2]."],
+    [
+      'another shape',
+      new Map([
+        ['w.t', 1],
+        ['w.v', ones([3])],
+      ] as [string, Tensor | number][]),
+      "loadOptimizerState: 'w.v' must be a tensor [2].",
+    ],
+    [
+      'a number for a momentum',
+      new Map([
+        ['w.t', 1],
+        ['w.v', 3],
+      ]),
+      "loadOptimizerState: 'w.v' must be a tensor [2].",
+    ],
   ])('with %s is refused, and nothing is written', (_, state, message) => {
     const w = zeros([2])
     const opt = Momentum(1, 0.5)

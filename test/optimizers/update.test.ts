@@ -1,11 +1,47 @@
 import {
-  Adam, AdamW, apply, Chain, Dense, Descent, freeze, gradient, memory, Momentum, mse, ones, optimizerState, params, ReleasedError, relu, setup, ShapeError, type Tensor, tensor, thaw, update, zeros,
+  Adam,
+  AdamW,
+  apply,
+  Chain,
+  Dense,
+  Descent,
+  freeze,
+  gradient,
+  Momentum,
+  memory,
+  mse,
+  ones,
+  optimizerState,
+  params,
+  ReleasedError,
+  relu,
+  ShapeError,
+  setup,
+  type Tensor,
+  tensor,
+  thaw,
+  update,
+  zeros,
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 
-const x = tensor([[1, 2], [3, 4]])
+const x = tensor([
+  [1, 2],
+  [3, 4],
+])
 const y = tensor([[1], [0]])
-const make = () => Chain(Dense(tensor([[0.5, -0.25], [0.75, 1]]), tensor([0.1, 0.2]), relu), Dense(tensor([[1, -1]]), tensor([0.5])))
+const make = () =>
+  Chain(
+    Dense(
+      tensor([
+        [0.5, -0.25],
+        [0.75, 1],
+      ]),
+      tensor([0.1, 0.2]),
+      relu,
+    ),
+    Dense(tensor([[1, -1]]), tensor([0.5])),
+  )
 const bits = (model: unknown) => [...params(model)].map(p => p.data())
 
 describe('the three forms of update', () => {
@@ -17,7 +53,11 @@ describe('the three forms of update', () => {
       const grads = gradient(() => mse(one(x), y), params(one))
       for (const [p, g] of grads) update(opts[0], p, g, { keep: true })
       opts[0].steps = step + 1
-      update(opts[1], params(set), gradient(() => mse(set(x), y), params(set)))
+      update(
+        opts[1],
+        params(set),
+        gradient(() => mse(set(x), y), params(set)),
+      )
       const [gradients] = gradient(model => mse(model(x), y), tree)
       update(state, tree, gradients)
     }
@@ -30,12 +70,23 @@ describe('the three forms of update', () => {
     const w = tensor([1, 2])
     const view = w.reshape([2, 1])
     update(Descent(1), w, tensor([1, 1]))
-    expect([w.toArray(), view.toArray()]).toEqual([[0, 1], [[0], [1]]])
+    expect([w.toArray(), view.toArray()]).toEqual([
+      [0, 1],
+      [[0], [1]],
+    ])
   })
 
   it('take models that are arrays, Maps and objects', () => {
     const model = { list: [tensor([1]), tensor([2])], map: new Map([['k', tensor([3])]]) }
-    const [gradients] = gradient(m => m.list[0].mul(2).add(m.list[1]).add(m.map.get('k')?.mul(3) ?? 0).sum(), model)
+    const [gradients] = gradient(
+      m =>
+        m.list[0]
+          .mul(2)
+          .add(m.list[1])
+          .add(m.map.get('k')?.mul(3) ?? 0)
+          .sum(),
+      model,
+    )
     update(setup(Descent(1), model), model, gradients)
     expect([...params(model)].map(p => p.item())).toEqual([-1, 1, 0])
   })
@@ -54,10 +105,18 @@ describe('an absent gradient', () => {
     const [a, b] = [tensor([1]), tensor([1])]
     const ps = params(a, b)
     const opt = Adam(0.1)
-    update(opt, ps, gradient(() => a.add(b).sum(), ps))
+    update(
+      opt,
+      ps,
+      gradient(() => a.add(b).sum(), ps),
+    )
     const [bits, slot] = [b.item(), optimizerState(opt, ps)]
     const before = ['1.t', '1.m', '1.v'].map(path => valueOf(slot.get(path)))
-    update(opt, ps, gradient(() => a.square().sum(), ps))
+    update(
+      opt,
+      ps,
+      gradient(() => a.square().sum(), ps),
+    )
     expect(b.item()).toBe(bits)
     const after = optimizerState(opt, ps)
     expect(['1.t', '1.m', '1.v'].map(path => valueOf(after.get(path)))).toEqual(before)
@@ -68,7 +127,11 @@ describe('an absent gradient', () => {
     const [a, b] = [tensor([1]), tensor([1])]
     const ps = params(a, b)
     const opt = Momentum()
-    update(opt, ps, gradient(() => a.sum(), ps))
+    update(
+      opt,
+      ps,
+      gradient(() => a.sum(), ps),
+    )
     expect([...optimizerState(opt, ps).keys()]).toEqual(['steps', '0.t', '0.v'])
   })
 
@@ -96,7 +159,13 @@ describe('an absent gradient', () => {
     const ps = params(w)
     const opt = Adam()
     const message = 'update: no parameter has a gradient. None of them took part in the loss; are they those that the model uses?'
-    expect(() => update(opt, ps, gradient(() => other.sum(), ps))).toThrow(new TypeError(message))
+    expect(() =>
+      update(
+        opt,
+        ps,
+        gradient(() => other.sum(), ps),
+      ),
+    ).toThrow(new TypeError(message))
     const [none] = gradient(() => other.sum(), { w })
     expect(() => update(setup(opt, { w }), { w }, none)).toThrow(new TypeError(message))
     expect([opt.steps, w.item()]).toEqual([0, 1])
@@ -143,7 +212,12 @@ describe('the gradients', () => {
   it('of a hand-written loop leave memory flat', () => {
     const model = make()
     const opt = Adam(0.01)
-    const step = () => update(opt, params(model), gradient(() => mse(model(x), y), params(model)))
+    const step = () =>
+      update(
+        opt,
+        params(model),
+        gradient(() => mse(model(x), y), params(model)),
+      )
     step()
     step()
     const { tensors, bytes } = memory()
@@ -155,7 +229,9 @@ describe('the gradients', () => {
     const model = { a: tensor([1, 2]), b: tensor([1, 2]) }
     const state = setup(Descent(1), model)
     expect(() => update(state, model, { a: ones([2]), b: ones([1, 2]) })).toThrow(ShapeError)
-    expect(() => update(Descent(1), model.a, ones([2, 1]))).toThrow('update: a gradient has another shape than its parameter: [2, 1] for [2].')
+    expect(() => update(Descent(1), model.a, ones([2, 1]))).toThrow(
+      'update: a gradient has another shape than its parameter: [2, 1] for [2].',
+    )
     expect(model.a.toArray()).toEqual([1, 2])
   })
 
@@ -171,7 +247,10 @@ describe('apply', () => {
   it('returns the step without taking it, and moves the momenta on', () => {
     const [w, twin] = [tensor([1, 2]), tensor([1, 2])]
     const [opt, other] = [Adam(0.1), Adam(0.1)]
-    for (const g of [[1, -2], [0.5, 3]]) {
+    for (const g of [
+      [1, -2],
+      [0.5, 3],
+    ]) {
       const before = w.data()
       const step = apply(opt, w, tensor(g))
       expect(w.data()).toEqual(before)
@@ -207,17 +286,57 @@ describe('styles do not mix', () => {
   const grads = () => gradient(() => mse(model(x), y), ps)
   const trees = () => gradient(m => mse(m(x), y), model)
   it.each([
-    ['a rule with a model', () => update(Adam(), model, trees()[0]), 'update: a model is updated with a state: an optimizer came. Write const state = setup(opt, model) once, then update(state, model, gradient).'],
-    ['Grads with a model', () => update(setup(Adam(), model), model, grads()), 'update: Grads go with the Params they were taken by: a model came. Write update(opt, ps, grads).'],
-    ['Grads with a model and a rule', () => update(Adam(), model, grads()), 'update: Grads go with the Params they were taken by: a model came. Write update(opt, ps, grads).'],
-    ['a tree with a Params', () => update(Adam(), ps, trees()[0]), "update: a Params goes with the Grads of gradient(() => loss, ps): object came. A model's tree goes with setup(opt, model)."],
-    ['the list of gradients with a model', () => update(setup(Adam(), model), model, trees()), 'update: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.'],
-    ['the list of gradients with a Params', () => update(Adam(), ps, trees()), 'update: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.'],
+    [
+      'a rule with a model',
+      () => update(Adam(), model, trees()[0]),
+      'update: a model is updated with a state: an optimizer came. Write const state = setup(opt, model) once, then update(state, model, gradient).',
+    ],
+    [
+      'Grads with a model',
+      () => update(setup(Adam(), model), model, grads()),
+      'update: Grads go with the Params they were taken by: a model came. Write update(opt, ps, grads).',
+    ],
+    [
+      'Grads with a model and a rule',
+      () => update(Adam(), model, grads()),
+      'update: Grads go with the Params they were taken by: a model came. Write update(opt, ps, grads).',
+    ],
+    [
+      'a tree with a Params',
+      () => update(Adam(), ps, trees()[0]),
+      "update: a Params goes with the Grads of gradient(() => loss, ps): object came. A model's tree goes with setup(opt, model).",
+    ],
+    [
+      'the list of gradients with a model',
+      () => update(setup(Adam(), model), model, trees()),
+      'update: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.',
+    ],
+    [
+      'the list of gradients with a Params',
+      () => update(Adam(), ps, trees()),
+      'update: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.',
+    ],
     ['Grads with a tensor', () => update(Adam(), [...ps][0], grads()), 'update: the gradient of a tensor is a tensor: object came.'],
-    ['what is no optimizer', () => update(0.1 as never, ps, grads()), 'update: the first argument is an optimizer or what setup gives: number came.'],
-    ['nothing', () => update(undefined as never, ps, grads()), 'update: the first argument is an optimizer or what setup gives: undefined came.'],
-    ['the tree of another model', () => update(setup(Adam(), { a: ones([1]) }), { a: ones([1]) }, { b: ones([1]) }), 'update: the gradients have another form than the model: at b.'],
-    ['a deeper tree', () => update(setup(Adam(), { a: ones([1]) }), { a: ones([1]) }, { a: { c: ones([1]) } }), 'update: the gradients have another form than the model: at a.'],
+    [
+      'what is no optimizer',
+      () => update(0.1 as never, ps, grads()),
+      'update: the first argument is an optimizer or what setup gives: number came.',
+    ],
+    [
+      'nothing',
+      () => update(undefined as never, ps, grads()),
+      'update: the first argument is an optimizer or what setup gives: undefined came.',
+    ],
+    [
+      'the tree of another model',
+      () => update(setup(Adam(), { a: ones([1]) }), { a: ones([1]) }, { b: ones([1]) }),
+      'update: the gradients have another form than the model: at b.',
+    ],
+    [
+      'a deeper tree',
+      () => update(setup(Adam(), { a: ones([1]) }), { a: ones([1]) }, { a: { c: ones([1]) } }),
+      'update: the gradients have another form than the model: at a.',
+    ],
   ])('%s is an error that says what to write', (_, f, message) => {
     const before = bits(model)
     expect(f).toThrow(new TypeError(message))
@@ -231,7 +350,9 @@ describe('styles do not mix', () => {
       return w.sum()
     }
     expect(() => gradient(careless, params(w))).toThrow(
-      new TypeError('update: a gradient is being taken, and parameters must not change meanwhile. Call update after gradient has returned.'),
+      new TypeError(
+        'update: a gradient is being taken, and parameters must not change meanwhile. Call update after gradient has returned.',
+      ),
     )
     update(Descent(1), w, ones([1]))
     expect(w.item()).toBe(0)

@@ -1,9 +1,30 @@
 import {
-  Adam, Chain, clone, Dense, freeze, gradient, layer, loadOptimizerState, loadState, mse, ones, optimizerState, params, relu, state, type Tensor, tensor, train, zeros,
+  Adam,
+  Chain,
+  clone,
+  Dense,
+  freeze,
+  gradient,
+  layer,
+  loadOptimizerState,
+  loadState,
+  mse,
+  ones,
+  optimizerState,
+  params,
+  relu,
+  state,
+  type Tensor,
+  tensor,
+  train,
+  zeros,
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 
-const x = tensor([[1, 2, 3], [4, 5, 6]])
+const x = tensor([
+  [1, 2, 3],
+  [4, 5, 6],
+])
 const y = tensor([[1], [0]])
 
 describe('clone', () => {
@@ -68,7 +89,14 @@ describe('clone', () => {
         return this.a.add(this.b)
       }
     }
-    const source = { list: [ones([1])], map: new Map([['k', ones([2])]]), set: new Set([ones([3])]), pair: new Pair(), raw: new Float32Array([1, 2]), name: 'n' }
+    const source = {
+      list: [ones([1])],
+      map: new Map([['k', ones([2])]]),
+      set: new Set([ones([3])]),
+      pair: new Pair(),
+      raw: new Float32Array([1, 2]),
+      name: 'n',
+    }
     const copy = clone(source)
     expect(params(copy).paths()).toEqual(params(source).paths())
     expect([...params(copy)].some(tensor => params(source).has(tensor))).toBe(false)
@@ -115,7 +143,11 @@ describe('clone', () => {
 
   it('adopts the optimizer state of the original and then trains to the same bits', async () => {
     const model = Chain(Dense(3, 4, relu), Dense(4, 1))
-    const batches = [[x, y], [x, y], [x, y]]
+    const batches = [
+      [x, y],
+      [x, y],
+      [x, y],
+    ]
     const lossOf = (m: typeof model) => (a: Tensor, b: Tensor) => mse(m(a), b)
     const opt = Adam(0.01)
     await train(lossOf(model), params(model), batches, opt)
@@ -136,6 +168,16 @@ describe('a Params', () => {
     expect([...ps][0].toArray()).toEqual([[5, 6]])
     loadState(dense, { weight: tensor([[7, 8]]), bias: tensor([9]) })
     expect([...ps].map(p => p.toArray())).toEqual([[[7, 8]], [9]])
-    expect(gradient(() => dense(tensor([[1, 1]])).square().sum(), ps).get(dense.bias as Tensor)?.toArray()).toEqual([48])
+    expect(
+      gradient(
+        () =>
+          dense(tensor([[1, 1]]))
+            .square()
+            .sum(),
+        ps,
+      )
+        .get(dense.bias as Tensor)
+        ?.toArray(),
+    ).toEqual([48])
   })
 })

@@ -1,7 +1,28 @@
-import { Adam, Chain, Dense, Descent, freeze, gradient, layer, mse, ones, params, relu, type Tensor, tensor, thaw, train, update, zeros } from 'fluxtape'
+import {
+  Adam,
+  Chain,
+  Dense,
+  Descent,
+  freeze,
+  gradient,
+  layer,
+  mse,
+  ones,
+  params,
+  relu,
+  type Tensor,
+  tensor,
+  thaw,
+  train,
+  update,
+  zeros,
+} from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 
-const x = tensor([[1, 2], [3, 4]])
+const x = tensor([
+  [1, 2],
+  [3, 4],
+])
 const y = tensor([[1], [0]])
 
 describe('freeze', () => {
@@ -50,7 +71,15 @@ describe('freeze', () => {
     const before = first.weight.data()
     freeze(first)
     const opt = Adam(0.1)
-    await train((a: Tensor, b: Tensor) => mse(model(a), b), params(model), [[x, y], [x, y]], opt)
+    await train(
+      (a: Tensor, b: Tensor) => mse(model(a), b),
+      params(model),
+      [
+        [x, y],
+        [x, y],
+      ],
+      opt,
+    )
     expect(first.weight.data()).toEqual(before)
     const moved = second.weight.data()
     thaw(first)
@@ -67,7 +96,9 @@ describe('freeze', () => {
   })
 
   it('of a model reaches its buffers, too, and hurts none', () => {
-    const own = layer('Own', { scale: ones([2]), mean: zeros([2]) }, (self, input: Tensor) => input.mul(self.scale), { trainable: ['scale'] })
+    const own = layer('Own', { scale: ones([2]), mean: zeros([2]) }, (self, input: Tensor) => input.mul(self.scale), {
+      trainable: ['scale'],
+    })
     freeze(own)
     expect(own(ones([2])).toArray()).toEqual([1, 1])
     expect(own.mean.frozen).toBe(true)

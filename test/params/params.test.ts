@@ -25,7 +25,14 @@ describe('the walk', () => {
       }
     }
     const block = new Block()
-    const model = { list: [ones([1]), ones([2])], map: new Map<unknown, unknown>([['key', ones([3])], [7, block]]), set: new Set([ones([4])]) }
+    const model = {
+      list: [ones([1]), ones([2])],
+      map: new Map<unknown, unknown>([
+        ['key', ones([3])],
+        [7, block],
+      ]),
+      set: new Set([ones([4])]),
+    }
     const ps = params(model)
     expect(ps.paths()).toEqual(['list.0', 'list.1', 'map.key', 'map.1.gamma', 'map.1.inner.deep.0', 'map.1.inner.deep.1', 'set.0'])
     expect(ps.path(block.innermost)).toBe('map.1.inner.deep.1')
@@ -56,7 +63,13 @@ describe('the walk', () => {
   })
 
   it('leaves out tensors that are not float32, and typed arrays', () => {
-    const ps = params({ table: randint(0, 9, [3]), mask: tensor([true, false]), bytes: zeros([2], { dtype: 'uint8' }), raw: new Float32Array(2), w: ones([1]) })
+    const ps = params({
+      table: randint(0, 9, [3]),
+      mask: tensor([true, false]),
+      bytes: zeros([2], { dtype: 'uint8' }),
+      raw: new Float32Array(2),
+      w: ones([1]),
+    })
     expect(ps.paths()).toEqual(['w'])
   })
 
@@ -79,7 +92,10 @@ describe('the walk', () => {
 
   it('numbers several sources, and loose tensors by their place', () => {
     const [W, b] = [ones([2, 5]), ones([2, 1])]
-    expect(params(W, b).entries()).toEqual([['0', W], ['1', b]])
+    expect(params(W, b).entries()).toEqual([
+      ['0', W],
+      ['1', b],
+    ])
     expect(params(Dense(2, 2), { w: W }).paths()).toEqual(['0.weight', '0.bias', '1.w'])
     expect(params(W).paths()).toEqual(['0'])
     expect(params([W, b]).paths()).toEqual(['0', '1'])
@@ -191,8 +207,15 @@ describe('the gradients of a Params', () => {
 
   it('of a tied tensor add up over its places', () => {
     const w = tensor([3])
-    const model = Chain((x: Tensor) => x.mul(w), (x: Tensor) => x.mul(w))
-    expect(gradient(() => model(tensor([5])).sum(), params(w)).get(w)?.toArray()).toEqual([30])
+    const model = Chain(
+      (x: Tensor) => x.mul(w),
+      (x: Tensor) => x.mul(w),
+    )
+    expect(
+      gradient(() => model(tensor([5])).sum(), params(w))
+        .get(w)
+        ?.toArray(),
+    ).toEqual([30])
   })
 
   it('see a penalty over the parameters inside the loss', () => {

@@ -1,8 +1,28 @@
-import { accuracy, Chain, DataLoader, Dense, identity, memory, oneHot, ones, randint, randn, ShapeError, softmax, type Tensor, tensor } from 'fluxtape'
+import {
+  accuracy,
+  Chain,
+  DataLoader,
+  Dense,
+  identity,
+  memory,
+  oneHot,
+  ones,
+  randint,
+  randn,
+  ShapeError,
+  softmax,
+  type Tensor,
+  tensor,
+} from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 
 const int32 = (values: number[]) => tensor(values, undefined, { dtype: 'int32' })
-const logits = tensor([[1, 2, 3], [3, 2, 1], [0, 5, 0], [1, 1, 0]])
+const logits = tensor([
+  [1, 2, 3],
+  [3, 2, 1],
+  [0, 5, 0],
+  [1, 1, 0],
+])
 
 describe('accuracy', () => {
   it('is the share of observations whose largest output is their class', () => {
@@ -13,7 +33,12 @@ describe('accuracy', () => {
 
   it('takes classes of other types, one-hot and soft targets', () => {
     const classes = int32([2, 0, 1, 1])
-    for (const y of [tensor([2, 0, 1, 1]), tensor(new Uint8Array([2, 0, 1, 1])), oneHot(classes, 3), softmax(oneHot(classes, 3).cast('float32'))]) {
+    for (const y of [
+      tensor([2, 0, 1, 1]),
+      tensor(new Uint8Array([2, 0, 1, 1])),
+      oneHot(classes, 3),
+      softmax(oneHot(classes, 3).cast('float32')),
+    ]) {
       expect(accuracy(identity, [logits, y])).toBe(0.75)
     }
   })
@@ -21,17 +46,37 @@ describe('accuracy', () => {
   it('takes a DataLoader and lists of batches, and weighs batches by their size', () => {
     const y = int32([2, 0, 1, 1])
     expect(accuracy(identity, new DataLoader([logits, y], { batchSize: 3 }))).toBe(0.75)
-    expect(accuracy(identity, [[logits, y], [logits, int32([0, 0, 0, 0])]])).toBe((3 + 2) / 8)
-    expect(accuracy(identity, [[logits, y], [tensor([[0, 1]]), int32([0])]])).toBe(3 / 5)
+    expect(
+      accuracy(identity, [
+        [logits, y],
+        [logits, int32([0, 0, 0, 0])],
+      ]),
+    ).toBe((3 + 2) / 8)
+    expect(
+      accuracy(identity, [
+        [logits, y],
+        [tensor([[0, 1]]), int32([0])],
+      ]),
+    ).toBe(3 / 5)
   })
 
   it('counts every place where there are several in an observation', () => {
-    expect(accuracy(identity, [randn([4, 5, 3]).mul(0).add(tensor([0, 1, 0])), randint(1, 2, [4, 5])])).toBe(1)
+    expect(
+      accuracy(identity, [
+        randn([4, 5, 3])
+          .mul(0)
+          .add(tensor([0, 1, 0])),
+        randint(1, 2, [4, 5]),
+      ]),
+    ).toBe(1)
   })
 
   it('of more observations than go into one batch counts all', () => {
     const n = 2500
-    const x = tensor(Float32Array.from({ length: n * 2 }, (_, i) => (i % 2 === 0 ? Math.sin(i) : 0)), [n, 2])
+    const x = tensor(
+      Float32Array.from({ length: n * 2 }, (_, i) => (i % 2 === 0 ? Math.sin(i) : 0)),
+      [n, 2],
+    )
     const values = x.data()
     const y = tensor(Int32Array.from({ length: n }, (_, i) => (i % 3 === 0 ? 1 : 0)))
     let right = 0

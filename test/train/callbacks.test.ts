@@ -1,6 +1,6 @@
 import { Adam, type Callback, Descent, keep, params, ReleasedError, setup, skip, stop, type Tensor, tensor, train } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
-import { batches, bits, problem, x, y } from './problem.ts'
+import { batches, bits, noted, problem, x, y } from './problem.ts'
 
 type Context = Parameters<Extract<Callback, (...args: never[]) => unknown>>[0]
 
@@ -25,7 +25,9 @@ describe('a callback', () => {
   it('sees the model of the explicit form', async () => {
     const { explicit, model } = problem()
     const seen: unknown[] = []
-    await train(explicit, model, batches(1), setup(Descent(0.01), model), { callbacks: [context => seen.push(context.model), { onGradient: context => seen.push(context.model) }] })
+    await train(explicit, model, batches(1), setup(Descent(0.01), model), {
+      callbacks: [context => seen.push(context.model), { onGradient: context => seen.push(context.model) }],
+    })
     expect(seen).toEqual([model, model])
   })
 
@@ -45,10 +47,27 @@ describe('a callback', () => {
       onEpoch: ({ epoch }) => void log.push(`${name} epoch ${epoch}`),
       onEnd: ({ steps }) => void log.push(`${name} end ${steps.length}`),
     })
-    await train(loss, ps, batches(1), Descent(0.01), { epochs: 2, callbacks: [hooks('a'), ({ step }) => void log.push(`f step ${step}`), hooks('b')] })
+    await train(loss, ps, batches(1), Descent(0.01), {
+      epochs: 2,
+      callbacks: [hooks('a'), ({ step }) => void log.push(`f step ${step}`), hooks('b')],
+    })
     expect(log).toEqual([
-      'a gradient 0', 'b gradient 0', 'a step 0 moved', 'f step 0', 'b step 0', 'a epoch 0', 'b epoch 0',
-      'a gradient 1', 'b gradient 1', 'a step 1 moved', 'f step 1', 'b step 1', 'a epoch 1', 'b epoch 1', 'a end 2', 'b end 2',
+      'a gradient 0',
+      'b gradient 0',
+      'a step 0 moved',
+      'f step 0',
+      'b step 0',
+      'a epoch 0',
+      'b epoch 0',
+      'a gradient 1',
+      'b gradient 1',
+      'a step 1 moved',
+      'f step 1',
+      'b step 1',
+      'a epoch 1',
+      'b epoch 1',
+      'a end 2',
+      'b end 2',
     ])
   })
 
@@ -59,7 +78,7 @@ describe('a callback', () => {
       await new Promise(resolve => setTimeout(resolve, 2))
       log.push(name)
     }
-    await train((a: Tensor, b: Tensor) => (log.push('loss'), loss(a, b)), ps, batches(2), Descent(0.01), {
+    await train((a: Tensor, b: Tensor) => noted(log, 'loss', loss(a, b)), ps, batches(2), Descent(0.01), {
       callbacks: { onStep: slow('step'), onEpoch: slow('epoch'), onEnd: slow('end') },
     })
     expect(log).toEqual(['loss', 'step', 'loss', 'step', 'epoch', 'end'])
@@ -84,27 +103,45 @@ describe('a callback', () => {
   it('may keep a gradient', async () => {
     const w = tensor([3])
     const held: Tensor[] = []
-    await train(() => w.square().sum(), params(w), [[]], Descent(0.5), { callbacks: { onGradient: ({ gradients }) => held.push(keep(gradients?.get(w)?.mul(1) as Tensor)) } })
+    await train(() => w.square().sum(), params(w), [[]], Descent(0.5), {
+      callbacks: { onGradient: ({ gradients }) => held.push(keep(gradients?.get(w)?.mul(1) as Tensor)) },
+    })
     expect(held[0].item()).toBe(6)
     held[0].dispose()
   })
 
   it('may change the gradients in place, and the learning rate', async () => {
     const w = tensor([3])
-    await train(() => w.square().sum(), params(w), [[]], Descent(1), { callbacks: { onGradient: ({ gradients }) => void gradients?.get(w)?.assign(tensor([1])) } })
+    await train(() => w.square().sum(), params(w), [[]], Descent(1), {
+      callbacks: { onGradient: ({ gradients }) => void gradients?.get(w)?.assign(tensor([1])) },
+    })
     expect(w.item()).toBe(2)
   })
 })
 
 describe('stop', () => {
   it.each<[string, (at: number) => Callback]>([
-    ['a function', at => ({ step }) => (step === at ? stop : undefined)],
+    [
+      'a function',
+      at =>
+        ({ step }) =>
+          step === at ? stop : undefined,
+    ],
     ['onStep', at => ({ onStep: ({ step }) => (step === at ? stop : undefined) })],
-    ['an async callback', at => async ({ step }) => (step === at ? stop : undefined)],
+    [
+      'an async callback',
+      at =>
+        async ({ step }) =>
+          step === at ? stop : undefined,
+    ],
   ])('from %s ends the run after this step, not only the epoch', async (_, callback) => {
     const [ours, theirs] = [problem(), problem()]
     const log: string[] = []
-    const rest: Callback = { onStep: ({ step }) => void log.push(`step ${step}`), onEpoch: () => void log.push('epoch'), onEnd: () => void log.push('end') }
+    const rest: Callback = {
+      onStep: ({ step }) => void log.push(`step ${step}`),
+      onEpoch: () => void log.push('epoch'),
+      onEnd: () => void log.push('end'),
+    }
     const { steps, epochs } = await train(ours.loss, ours.ps, batches(3), Descent(0.01), { epochs: 5, callbacks: [callback(4), rest] })
     await train(theirs.loss, theirs.ps, batches(5), Descent(0.01))
     expect([steps.length, epochs.length]).toEqual([5, 2])
@@ -114,7 +151,10 @@ describe('stop', () => {
 
   it('from onEpoch ends it after this epoch', async () => {
     const { loss, ps } = problem()
-    const { steps, epochs } = await train(loss, ps, batches(2), Descent(0.01), { epochs: 5, callbacks: { onEpoch: ({ epoch }) => (epoch === 1 ? stop : undefined) } })
+    const { steps, epochs } = await train(loss, ps, batches(2), Descent(0.01), {
+      epochs: 5,
+      callbacks: { onEpoch: ({ epoch }) => (epoch === 1 ? stop : undefined) },
+    })
     expect([steps.length, epochs.length]).toEqual([4, 2])
   })
 
@@ -153,7 +193,7 @@ describe('skip', () => {
     const log: string[] = []
     const { steps } = await train(loss, ps, batches(2), opt, {
       callbacks: [
-        { onGradient: () => (log.push('first'), skip), onStep: () => void log.push('step') },
+        { onGradient: () => noted(log, 'first', skip), onStep: () => void log.push('step') },
         { onGradient: () => void log.push('second') },
       ],
     })

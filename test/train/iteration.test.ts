@@ -1,6 +1,6 @@
 import { Descent, type Run, type Tensor, train } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
-import { batches, bits, problem, unhandled, x, y } from './problem.ts'
+import { batches, bits, noted, problem, unhandled, x, y } from './problem.ts'
 
 /** A run of which each call of the loss is logged. */
 function logged(n: number, options: Parameters<typeof train>[4] = {}, log: string[] = []): { run: Run; log: string[]; model: unknown } {
@@ -13,7 +13,7 @@ function logged(n: number, options: Parameters<typeof train>[4] = {}, log: strin
     }
   }
   const each = options.epochs === undefined ? data() : { [Symbol.iterator]: data }
-  const run = train((a: Tensor, b: Tensor) => (log.push('loss'), loss(a, b)), ps, each, Descent(0.01), options)
+  const run = train((a: Tensor, b: Tensor) => noted(log, 'loss', loss(a, b)), ps, each, Descent(0.01), options)
   return { run, log, model }
 }
 
@@ -78,7 +78,14 @@ describe('a run that is iterated', () => {
 
   it('ends at a break as at a stop: the data is closed, hooks are called, the history is whole', async () => {
     const log: string[] = []
-    const { run, model } = logged(5, { epochs: 3, callbacks: { onEpoch: ({ epoch }) => void log.push(`epoch ${epoch}`), onEnd: ({ steps }) => void log.push(`end ${steps.length}`) } }, log)
+    const { run, model } = logged(
+      5,
+      {
+        epochs: 3,
+        callbacks: { onEpoch: ({ epoch }) => void log.push(`epoch ${epoch}`), onEnd: ({ steps }) => void log.push(`end ${steps.length}`) },
+      },
+      log,
+    )
     for await (const { step } of run) if (step === 1) break
     expect(log).toEqual(['loss', 'loss', 'closed', 'epoch 0', 'end 2'])
     const { steps, epochs } = await run

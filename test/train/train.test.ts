@@ -1,8 +1,22 @@
 import {
-  Adam, arange, Chain, DataLoader, Dense, Descent, gradient, memory, type mse, Params, params, setup, skip, type Tensor, tensor, train, trainStep, update, zeros,
+  Adam,
+  arange,
+  DataLoader,
+  Dense,
+  Descent,
+  gradient,
+  memory,
+  Params,
+  params,
+  setup,
+  type Tensor,
+  tensor,
+  train,
+  update,
+  zeros,
 } from 'fluxtape'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { batches, bits, problem, x, y } from './problem.ts'
+import { batches, bits, noted, problem, x, y } from './problem.ts'
 
 afterEach(() => vi.restoreAllMocks())
 
@@ -11,7 +25,12 @@ describe('train', () => {
     const [ours, theirs] = [problem(), problem()]
     await train(ours.loss, ours.ps, batches(5), Adam(0.05))
     const opt = Adam(0.05)
-    for (const [a, b] of batches(5)) update(opt, theirs.ps, gradient(() => theirs.loss(a, b), theirs.ps))
+    for (const [a, b] of batches(5))
+      update(
+        opt,
+        theirs.ps,
+        gradient(() => theirs.loss(a, b), theirs.ps),
+      )
     expect(bits(ours.model)).toEqual(bits(theirs.model))
     expect(bits(ours.model)).not.toEqual(bits(problem().model))
   })
@@ -34,14 +53,24 @@ describe('train', () => {
   it('gives a history of steps and epochs', async () => {
     const { loss, ps } = problem()
     const { steps, epochs } = await train(loss, ps, batches(3), Descent(0.01), { epochs: 2, validation: () => 7 })
-    expect(steps.map(({ step, epoch }) => [step, epoch])).toEqual([[0, 0], [1, 0], [2, 0], [3, 1], [4, 1], [5, 1]])
-    expect(epochs.map(({ epoch, validation }) => [epoch, validation])).toEqual([[0, 7], [1, 7]])
+    expect(steps.map(({ step, epoch }) => [step, epoch])).toEqual([
+      [0, 0],
+      [1, 0],
+      [2, 0],
+      [3, 1],
+      [4, 1],
+      [5, 1],
+    ])
+    expect(epochs.map(({ epoch, validation }) => [epoch, validation])).toEqual([
+      [0, 7],
+      [1, 7],
+    ])
     for (const { epoch, loss: mean, seconds } of epochs) {
       const own = steps.filter(each => each.epoch === epoch)
       expect(mean).toBeCloseTo(own.reduce((sum, each) => sum + each.loss, 0) / 3, 10)
       expect(seconds).toBeGreaterThan(0)
     }
-    expect(steps[0].loss).toBe(gradientless(problem()))
+    expect(steps[0].loss).toBe(problem().loss(x, y).item())
     expect(Object.keys(steps[0])).toEqual(['step', 'epoch', 'loss'])
   })
 
@@ -102,22 +131,50 @@ describe('a batch', () => {
   it('may come from a DataLoader, of a tensor, a list or a record', async () => {
     const shapes = (batch: unknown) => {
       const value = batch as Tensor | Record<string, Tensor>
-      return 'shape' in value && Array.isArray(value.shape) ? value.shape : Object.values(value as Record<string, Tensor>).map(each => each.shape)
+      return 'shape' in value && Array.isArray(value.shape)
+        ? value.shape
+        : Object.values(value as Record<string, Tensor>).map(each => each.shape)
     }
     const w = tensor([0])
     const collect = async (data: Iterable<unknown>) => {
       const found: unknown[] = []
-      await train((...batch: unknown[]) => (found.push(batch.map(shapes)), w.sum()), params(w), data, Descent())
+      await train((...batch: unknown[]) => noted(found, batch.map(shapes), w.sum()), params(w), data, Descent())
       return found
     }
     expect(await collect(new DataLoader(arange(3), { batchSize: 2 }))).toEqual([[[2]], [[1]]])
-    expect(await collect(new DataLoader([x, y], { batchSize: 3 }))).toEqual([[[3, 2], [3, 1]], [[1, 2], [1, 1]]])
-    expect(await collect(new DataLoader({ x, y }, { batchSize: 4 }))).toEqual([[[[4, 2], [4, 1]]]])
+    expect(await collect(new DataLoader([x, y], { batchSize: 3 }))).toEqual([
+      [
+        [3, 2],
+        [3, 1],
+      ],
+      [
+        [1, 2],
+        [1, 1],
+      ],
+    ])
+    expect(await collect(new DataLoader({ x, y }, { batchSize: 4 }))).toEqual([
+      [
+        [
+          [4, 2],
+          [4, 1],
+        ],
+      ],
+    ])
   })
 
   it('may come from any iterable, sync or async, anew in each epoch', async () => {
-    const sync = { *[Symbol.iterator]() { yield* [[1], [2]] } }
-    const async = { async *[Symbol.asyncIterator]() { yield [1]; await Promise.resolve(); yield [2] } }
+    const sync = {
+      *[Symbol.iterator]() {
+        yield* [[1], [2]]
+      },
+    }
+    const async = {
+      async *[Symbol.asyncIterator]() {
+        yield [1]
+        await Promise.resolve()
+        yield [2]
+      },
+    }
     const byHand = {
       [Symbol.iterator]() {
         let i = 0
@@ -148,14 +205,22 @@ describe('a batch', () => {
     }
   })
 
-  it('of the user is the user\'s, of a loader the loop\'s', async () => {
+  it("of the user is the user's, of a loader the loop's", async () => {
     const { loss, ps } = problem()
     const [a, b] = [x.mul(1), y.mul(1)]
-    await train(loss, ps, [[a, b], [a, b]], Descent(0.01))
+    await train(
+      loss,
+      ps,
+      [
+        [a, b],
+        [a, b],
+      ],
+      Descent(0.01),
+    )
     expect([a.released, b.released]).toEqual([false, false])
     const before = memory().tensors
     const held: Tensor[] = []
-    await train((c: Tensor, d: Tensor) => (held.push(c), loss(c, d)), ps, new DataLoader([a, b], { batchSize: 2 }), Descent(0.01))
+    await train((c: Tensor, d: Tensor) => noted(held, c, loss(c, d)), ps, new DataLoader([a, b], { batchSize: 2 }), Descent(0.01))
     expect(held.map(each => each.released)).toEqual([true, true])
     expect(memory().tensors).toBe(before)
   })
@@ -170,7 +235,9 @@ describe('a batch', () => {
       }
       log.push('end')
     }
-    await train((a: Tensor, b: Tensor) => (log.push('loss'), loss(a, b)), ps, data(), Descent(0.01), { callbacks: () => void log.push('step') })
+    await train((a: Tensor, b: Tensor) => noted(log, 'loss', loss(a, b)), ps, data(), Descent(0.01), {
+      callbacks: () => void log.push('step'),
+    })
     expect(log).toEqual(['batch 0', 'loss', 'step', 'batch 1', 'loss', 'step', 'end'])
   })
 })
@@ -210,17 +277,59 @@ describe('train refuses', () => {
   const { loss, ps, model, explicit } = problem()
   const state = () => setup(Adam(), model)
   it.each<[string, () => unknown, Error]>([
-    ['a model with a rule', () => train(explicit, model, batches(1), Adam()), new TypeError('train: a model goes with the state of an optimizer: a rule came. Write train(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.')],
-    ['a Params with a state', () => train(loss, ps, batches(1), state()), new TypeError('train: a Params goes with an optimizer: the result of setup came. Write train(loss, ps, data, Adam()).')],
-    ['the state of another model', () => train(explicit, problem().model, batches(1), state()), new TypeError('train: the state was set up for another model. Write setup(opt, model) with the model that is trained.')],
-    ['no optimizer', () => train(loss, ps, batches(1), undefined as never), new TypeError('train: the fourth argument is an optimizer: undefined came. Write train(loss, ps, data, Adam()).')],
-    ['a number for an optimizer', () => train(loss, ps, batches(1), 0.1 as never), new TypeError('train: the fourth argument is an optimizer: number came. Write train(loss, ps, data, Adam()).')],
-    ['a model first', () => train({} as never, ps, batches(1), Adam()), new TypeError('train: the loss comes first, and is a function: object came.')],
-    ['a tensor as data', () => train(loss, ps, x as never, Adam()), new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].')],
-    ['a record as data', () => train(loss, ps, { x, y } as never, Adam()), new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].')],
-    ['an unknown option', () => train(loss, ps, batches(1), Adam(), { epoch: 3 } as never), new TypeError("train: there is no option 'epoch'. There are epochs, callbacks, signal, progress, validation, onDiverged, trace.")],
+    [
+      'a model with a rule',
+      () => train(explicit, model, batches(1), Adam()),
+      new TypeError(
+        'train: a model goes with the state of an optimizer: a rule came. Write train(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.',
+      ),
+    ],
+    [
+      'a Params with a state',
+      () => train(loss, ps, batches(1), state()),
+      new TypeError('train: a Params goes with an optimizer: the result of setup came. Write train(loss, ps, data, Adam()).'),
+    ],
+    [
+      'the state of another model',
+      () => train(explicit, problem().model, batches(1), state()),
+      new TypeError('train: the state was set up for another model. Write setup(opt, model) with the model that is trained.'),
+    ],
+    [
+      'no optimizer',
+      () => train(loss, ps, batches(1), undefined as never),
+      new TypeError('train: the fourth argument is an optimizer: undefined came. Write train(loss, ps, data, Adam()).'),
+    ],
+    [
+      'a number for an optimizer',
+      () => train(loss, ps, batches(1), 0.1 as never),
+      new TypeError('train: the fourth argument is an optimizer: number came. Write train(loss, ps, data, Adam()).'),
+    ],
+    [
+      'a model first',
+      () => train({} as never, ps, batches(1), Adam()),
+      new TypeError('train: the loss comes first, and is a function: object came.'),
+    ],
+    [
+      'a tensor as data',
+      () => train(loss, ps, x as never, Adam()),
+      new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].'),
+    ],
+    [
+      'a record as data',
+      () => train(loss, ps, { x, y } as never, Adam()),
+      new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].'),
+    ],
+    [
+      'an unknown option',
+      () => train(loss, ps, batches(1), Adam(), { epoch: 3 } as never),
+      new TypeError("train: there is no option 'epoch'. There are epochs, callbacks, signal, progress, validation, onDiverged, trace."),
+    ],
     ['no epochs', () => train(loss, ps, batches(1), Adam(), { epochs: 0 }), new RangeError('train: epochs is a whole number from 1: 0.')],
-    ['half an epoch', () => train(loss, ps, batches(1), Adam(), { epochs: 1.5 }), new RangeError('train: epochs is a whole number from 1: 1.5.')],
+    [
+      'half an epoch',
+      () => train(loss, ps, batches(1), Adam(), { epochs: 1.5 }),
+      new RangeError('train: epochs is a whole number from 1: 1.5.'),
+    ],
   ])('%s, at the call', (_, f, error) => {
     expect(f).toThrow(error)
   })
@@ -231,56 +340,3 @@ describe('train refuses', () => {
     )
   })
 })
-
-describe('trainStep', () => {
-  it('is one step and returns the loss before it', () => {
-    const [ours, theirs] = [problem(), problem()]
-    const value = trainStep(ours.loss, ours.ps, [x, y], Descent(0.05))
-    expect(value).toBe(gradientless(theirs))
-    update(Descent(0.05), theirs.ps, gradient(() => theirs.loss(x, y), theirs.ps))
-    expect(bits(ours.model)).toEqual(bits(theirs.model))
-  })
-
-  it('spreads an array into the arguments, and passes the model first in the explicit form', () => {
-    const { model, explicit } = problem()
-    const seen: unknown[][] = []
-    const state = setup(Descent(0.01), model)
-    trainStep((...args: Parameters<typeof explicit>) => (seen.push(args), explicit(...args)), model, [x, y], state)
-    trainStep((...args: [typeof model, { x: Tensor; y: Tensor }]) => (seen.push(args), explicit(args[0], args[1].x, args[1].y)), model, { x, y }, state)
-    expect(seen).toEqual([[model, x, y], [model, { x, y }]])
-    expect(state.optimizer.steps).toBe(2)
-  })
-
-  it('makes no update where the loss says skip', () => {
-    const { model, ps } = problem()
-    const opt = Adam()
-    const before = bits(model)
-    expect(trainStep(() => skip, ps, [x, y], opt)).toBeNaN()
-    expect([bits(model), opt.steps]).toEqual([before, 0])
-  })
-
-  it('names itself where the styles are mixed', () => {
-    const { model, ps, loss, explicit } = problem()
-    expect(() => trainStep(explicit, model, [x, y], Adam() as never)).toThrow(/^trainStep: a model goes with the state of an optimizer: a rule came\./)
-    expect(() => trainStep(loss, ps, [x, y], setup(Adam(), model))).toThrow(/^trainStep: a Params goes with an optimizer/)
-  })
-
-  it('refuses a loss that returns a promise, and frees what it made', () => {
-    const { ps, loss } = problem()
-    const before = memory().tensors
-    expect(() => trainStep((async () => loss(x, y)) as never, ps, [x, y], Adam())).toThrow(TypeError)
-    expect(memory().tensors).toBe(before)
-  })
-
-  it('trains a chain of its own in place', () => {
-    const model = Chain(Dense(1, 1))
-    const ps = params(model)
-    const opt = Descent(0.1)
-    const values = Array.from({ length: 200 }, () => trainStep((a: Tensor, b: Tensor) => model(a).sub(b).square().mean(), ps, [tensor([[0], [1]]), tensor([[1], [3]])], opt))
-    expect(values.at(-1)).toBeLessThan(1e-6)
-  })
-})
-
-function gradientless({ loss }: { loss: (a: Tensor, b: Tensor) => ReturnType<typeof mse> }): number {
-  return loss(x, y).item()
-}

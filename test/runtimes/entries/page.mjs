@@ -1,0 +1,41 @@
+// The suite in a page. What to do stands in the page's address; what came out is posted to where the page came from.
+const { id, where, options } = JSON.parse(decodeURIComponent(location.search.slice(1)))
+const say = message => fetch(`/report?${id}`, { method: 'POST', body: JSON.stringify(message) })
+const bundle = name => new URL(`../../dist/${name}.js`, import.meta.url).href
+addEventListener('error', ({ message }) => say({ error: message }))
+
+// A page may look at the clock and the network again before the suite takes over.
+setTimeout(async () => {
+  try {
+    if (where === 'worker') inWorker()
+    else if (where === 'forbidden') await say({ result: await forbidden() })
+    else {
+      const { run } = await import('../suite.mjs')
+      const library = globalThis.fluxtape ?? bundle('fluxtape')
+      await say({ result: await run(library, bundle('datasets'), { ...options, onGroup: group => say({ group }) }) })
+    }
+  } catch (error) {
+    await say({ error: String(error?.stack ?? error) })
+  }
+})
+
+function inWorker() {
+  const worker = new Worker(new URL('./worker.mjs', import.meta.url), { type: 'module' })
+  worker.onmessage = ({ data }) => say(data)
+  worker.onerror = ({ message }) => say({ error: `the worker: ${message}` })
+  worker.postMessage({ library: bundle('fluxtape'), datasets: bundle('datasets'), options })
+}
+
+/** Where a policy forbids wasm, importing must say what is missing. */
+async function forbidden() {
+  const result = { passed: 0, failed: 1, failures: [], variant: 'none', threads: 0, hashes: {} }
+  try {
+    await import(bundle('fluxtape'))
+    result.failures.push('import: nothing was thrown')
+  } catch (error) {
+    const isClear = /WebAssembly/.test(error.message) && /'wasm-unsafe-eval'/.test(error.message)
+    if (isClear) return { ...result, passed: 1, failed: 0 }
+    result.failures.push(`import: the message does not say what to do: ${error.name}: ${error.message}`)
+  }
+  return result
+}

@@ -1,0 +1,35 @@
+// Runs in Node, Deno and Bun: `process.mjs '{"where": "process", "options": {...}}'`. Says where it is and what came out, a line of JSON each.
+// Nothing ends the process: the library's threads must not keep it alive.
+const { where, options } = JSON.parse(process.argv[2])
+const say = message => console.log(`matrix ${JSON.stringify(message)}`)
+const bundle = name => new URL(`../../dist/${name}.js`, import.meta.url).href
+
+if (where === 'worker') await inWorker()
+else if (where === 'script') {
+  await import(bundle('fluxtape.global'))
+  await import('./smoke.js')
+  say({ result: await globalThis.smoke(globalThis.fluxtape, options.expect) })
+} else {
+  const { run } = await import('../suite.mjs')
+  say({ result: await run(bundle('fluxtape'), bundle('datasets'), { ...options, onGroup: group => say({ group }) }) })
+}
+
+async function inWorker() {
+  const address = new URL('./worker.mjs', import.meta.url)
+  const job = { library: bundle('fluxtape'), datasets: bundle('datasets'), options }
+  const Threads = globalThis.Worker ? undefined : (await import('node:worker_threads')).Worker
+  const worker = Threads ? new Threads(address) : new Worker(address, { type: 'module' })
+  await new Promise((resolve, reject) => {
+    const listen = message => {
+      say(message)
+      if (message.result) resolve()
+    }
+    if (Threads) worker.on('message', listen).on('error', reject)
+    else {
+      worker.onmessage = ({ data }) => listen(data)
+      worker.onerror = event => reject(new Error(event.message))
+    }
+    worker.postMessage(job)
+  })
+  await worker.terminate()
+}
