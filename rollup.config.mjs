@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { readFileSync, rmSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import { wasm } from '@rollup/plugin-wasm'
 import dts from 'rollup-plugin-dts'
@@ -37,6 +37,9 @@ const plainFiles = {
 
 // Tensors are Disposable, which the libraries of ES2022 do not know.
 const banner = '/// <reference lib="esnext.disposable" />'
+
+// What an earlier build left must not be packed.
+rmSync('dist', { recursive: true, force: true })
 
 export default [
   { input: 'src/index.ts', plugins: [...plugins(false), plainFiles], output: { file: 'dist/fluxtape.js', format: 'es' } },

@@ -11,7 +11,8 @@ export interface Configuration {
  * Chooses the kernels. `deterministic: true` takes the baseline variant, whose results have the same bits in every runtime and at every thread
  * count; false the best one. Returns the variant in use. Throws TypeError while a gradient is being taken.
  */
-export async function configure({ deterministic = false }: Configuration): Promise<Variant> {
+export async function configure({ deterministic = false, ...others }: Configuration = {}): Promise<Variant> {
+  for (const name in others) throw new TypeError(`configure: there is no option '${name}'. There is deterministic.`)
   refuseRecording('configure')
   await withoutThreads(() => (deterministic ? useVariant('baseline') : useBest()))
   return variant()

@@ -10,6 +10,13 @@ export interface Complaint {
   readonly wayOut?: string
 }
 
+/** What kind of thing came where another was wanted: `a promise`, `null`, `an array`, `string`. */
+export function kindOf(value: unknown): string {
+  if (value === null) return 'null'
+  if (Array.isArray(value)) return 'an array'
+  return typeof (value as { then?: unknown } | undefined)?.then === 'function' ? 'a promise' : typeof value
+}
+
 /** The text of a complaint, as every error of the library reads. */
 export function complain({ operation, problem, came, wayOut }: Complaint): string {
   return `${operation}: ${problem}${came === undefined ? '' : `: ${came}`}.${wayOut ? ` ${wayOut}` : ''}`

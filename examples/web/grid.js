@@ -17,26 +17,24 @@ const FINE = 2
 export function toGrid(strokes) {
   const points = strokes.flat()
   if (points.length === 0) return undefined
-  const place = fit(points)
+  const place = toBox(points)
   const segments = strokes.flatMap(stroke => {
     const path = stroke.map(place)
     return path.length === 1 ? [[path[0], path[0]]] : path.slice(1).map((point, i) => [path[i], point])
   })
+  const ink = new Uint8Array((SIDE * FINE) ** 2)
+  for (const segment of segments) draw(ink, segment)
   const levels = new Float32Array((SIDE / CELL) ** 2)
   const share = 1 / (CELL * FINE) ** 2
-  for (let row = 0; row < SIDE * FINE; row++) {
-    for (let column = 0; column < SIDE * FINE; column++) {
-      const x = (column + 0.5) / FINE
-      const y = (row + 0.5) / FINE
-      if (!segments.some(segment => isInked(segment, x, y))) continue
-      levels[Math.floor(y / CELL) * (SIDE / CELL) + Math.floor(x / CELL)] += share
-    }
+  for (let i = 0; i < ink.length; i++) {
+    const [x, y] = [i % (SIDE * FINE), Math.floor(i / (SIDE * FINE))]
+    levels[Math.floor(y / FINE / CELL) * (SIDE / CELL) + Math.floor(x / FINE / CELL)] += ink[i] * share
   }
   return levels
 }
 
 /** Where a point of the drawing goes, so that the drawing with its pen fills the box and stands in the middle. */
-function fit(points) {
+function toBox(points) {
   const xs = points.map(([x]) => x)
   const ys = points.map(([, y]) => y)
   const [left, right, top, bottom] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)]
@@ -47,10 +45,20 @@ function fit(points) {
   return ([x, y]) => [SIDE / 2 + (x - (left + right) / 2) * scaleX, SIDE / 2 + (y - (top + bottom) / 2) * scaleY]
 }
 
-function isInked([[fromX, fromY], [toX, toY]], x, y) {
+/** Inks all samples within half a pen of a segment. */
+function draw(ink, [[fromX, fromY], [toX, toY]]) {
   const dx = toX - fromX
   const dy = toY - fromY
   const length = dx * dx + dy * dy
-  const along = length === 0 ? 0 : Math.min(1, Math.max(0, ((x - fromX) * dx + (y - fromY) * dy) / length))
-  return (x - fromX - along * dx) ** 2 + (y - fromY - along * dy) ** 2 < (PEN / 2) ** 2
+  const reach = (from, to) => [Math.min(from, to) - PEN / 2, Math.max(from, to) + PEN / 2].map(edge => Math.round(edge * FINE))
+  const [left, right] = reach(fromX, toX)
+  const [top, bottom] = reach(fromY, toY)
+  for (let row = Math.max(0, top); row < Math.min(SIDE * FINE, bottom); row++) {
+    for (let column = Math.max(0, left); column < Math.min(SIDE * FINE, right); column++) {
+      const x = (column + 0.5) / FINE - fromX
+      const y = (row + 0.5) / FINE - fromY
+      const along = length === 0 ? 0 : Math.min(1, Math.max(0, (x * dx + y * dy) / length))
+      if ((x - along * dx) ** 2 + (y - along * dy) ** 2 < (PEN / 2) ** 2) ink[row * SIDE * FINE + column] = 1
+    }
+  }
 }

@@ -65,9 +65,7 @@ at('sample').addEventListener('click', () => {
 })
 
 async function reset() {
-  at('reset').disabled = at('go').disabled = true
   await trainer.reset(Number(at('hidden').value))
-  at('reset').disabled = at('go').disabled = false
   latest = undefined
   curves.clear()
   refresh()
@@ -89,6 +87,7 @@ function onState(state, error) {
   at('go').textContent = label
   at('state').textContent = error ? `${text}: ${error.message}` : text
   at('state').classList.toggle('trouble', state === 'failed')
+  if (!isBusy && document.activeElement === at('stop')) at('go').focus()
   at('stop').disabled = !isBusy
   for (const id of ['hidden', 'batch', 'epochs', 'vary']) at(id).disabled = isBusy
   marks = []
@@ -115,8 +114,8 @@ function refresh() {
   at('speed').textContent = speed()
   at('loss').textContent = loss === undefined ? '–' : loss.toPrecision(3)
   at('accuracy').textContent = latest ? percent(latest.test) : '–'
-  at('loss-key').textContent = loss === undefined ? 'of each batch' : `of each batch, ${loss.toPrecision(3)} on average`
-  at('train-key').textContent = latest ? `learned ${percent(latest.seen)}` : 'learned'
+  at('loss-key').textContent = loss === undefined ? 'each batch, and mean' : `mean ${loss.toPrecision(3)}`
+  at('train-key').textContent = latest ? `train ${percent(latest.seen)}` : 'train'
   at('test-key').textContent = latest ? `test ${percent(latest.test)}` : 'test'
   at('loss-plot').ariaLabel = loss === undefined ? 'Loss, no steps yet' : `Loss after ${trainer.step} steps: ${loss.toPrecision(3)}`
   at('accuracy-plot').ariaLabel = latest

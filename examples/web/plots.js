@@ -26,6 +26,9 @@ class Curve {
 
 const mean = numbers => numbers.reduce((sum, each) => sum + each, 0) / numbers.length
 
+/** Of the places on a logarithmic axis the powers of ten. */
+const decades = (_, splits) => splits.map(each => (Number.isInteger(Number(Math.log10(each).toFixed(6))) ? each : null))
+
 function colors() {
   const style = getComputedStyle(document.documentElement)
   return Object.fromEntries(['ink', 'quiet', 'line', 'first', 'second'].map(name => [name, style.getPropertyValue(`--${name}`).trim()]))
@@ -34,14 +37,15 @@ function colors() {
 /** The plots in their elements, with `step`, `epoch` and `clear` to feed them and `draw` to show what came. */
 export function plots(lossElement, accuracyElement) {
   let color = colors()
-  const axis = (size, values) => ({
+  const axis = (size, values, filter) => ({
     stroke: () => color.quiet,
     font: FONT,
     size,
     gap: 4,
-    grid: { stroke: () => color.line, width: 1 },
+    grid: { stroke: () => color.line, width: 1, ...(filter && { filter }) },
     ticks: { show: false },
     ...(values && { values }),
+    ...(filter && { filter }),
   })
   const line = (name, more) => ({ stroke: () => color[name], width: 2, points: { show: false }, ...more })
   const make = (element, y, yAxis, series) =>
@@ -49,11 +53,11 @@ export function plots(lossElement, accuracyElement) {
       {
         width: Math.max(1, element.clientWidth),
         height: Math.max(1, element.clientHeight),
-        padding: [10, 8, 0, 0],
+        padding: [10, 16, 0, 0],
         legend: { show: false },
         cursor: { show: false },
         scales: { x: { time: false, range: (_, low, high) => (low === null || high === low ? [0, 1] : [0, high]) }, y },
-        axes: [axis(28), yAxis],
+        axes: [{ ...axis(24), label: 'epochs', labelSize: 18, labelGap: 2, labelFont: FONT }, yAxis],
         series: [{}, ...series],
       },
       [[], ...series.map(() => [])],
@@ -62,13 +66,13 @@ export function plots(lossElement, accuracyElement) {
   const lossPlot = make(
     lossElement,
     { distr: 3, range: (_, low, high) => (low === null ? [0.01, 10] : uPlot.rangeLog(low, high, 10, true)) },
-    axis(46, (_, splits) => splits.map(each => (each === null ? '' : String(Number(each.toPrecision(3)))))),
+    axis(46, (_, splits) => splits.map(each => (each === null ? '' : String(Number(each.toPrecision(3))))), decades),
     [line('first', { width: 1, alpha: 0.35 }), line('first')],
   )
   const accuracyPlot = make(
     accuracyElement,
     { range: (_, low) => [low === null ? 0 : Math.max(0, Math.min(0.9, Math.floor(low * 10) / 10)), 1] },
-    axis(46, (_, splits) => splits.map(each => `${Math.round(100 * each)} %`)),
+    { ...axis(46, (_, splits) => splits.map(each => `${Math.round(100 * each)} %`)), incrs: [0.01, 0.02, 0.05, 0.1, 0.2] },
     [line('first'), line('second')],
   )
   const all = [lossPlot, accuracyPlot]
@@ -90,13 +94,13 @@ export function plots(lossElement, accuracyElement) {
   let smooth
   return {
     step({ epoch, loss }) {
-      smooth = smooth === undefined ? loss : smooth + 0.05 * (loss - smooth)
+      smooth = smooth === undefined ? loss : smooth + 0.03 * (loss - smooth)
       losses.push([epoch, Math.max(loss, 1e-6), Math.max(smooth, 1e-6)])
     },
     epoch({ epoch, seen, test }) {
       accuracies.push([epoch, seen, test])
     },
-    /** The loss, averaged over some twenty steps. */
+    /** The loss, averaged over some thirty steps. */
     loss: () => smooth,
     draw() {
       lossPlot.setData(losses.columns)

@@ -31,8 +31,8 @@ export class Reading {
   show(chances, { isTrained, truth }) {
     const best = chances.indexOf(Math.max(...chances))
     for (const [digit, { row, fill, share }] of this.#bars.entries()) {
-      fill.style.transform = `scaleX(${chances[digit].toFixed(4)})`
-      share.textContent = `${Math.round(100 * chances[digit])} %`
+      fill.style.transform = `scaleY(${chances[digit].toFixed(4)})`
+      share.textContent = String(Math.round(100 * chances[digit]))
       row.className = digit === best && isTrained ? 'best' : ''
     }
     this.#answer.textContent = isTrained ? String(best) : '?'
@@ -48,7 +48,7 @@ export class Reading {
   clear() {
     this.#seen.getContext('2d').clearRect(0, 0, 8, 8)
     for (const { row, fill, share } of this.#bars) {
-      fill.style.transform = 'scaleX(0)'
+      fill.style.transform = 'scaleY(0)'
       share.textContent = '–'
       row.className = ''
     }

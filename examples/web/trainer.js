@@ -1,5 +1,20 @@
 // A network and its training, which can be paused, ended and taken up again. Nothing in here knows of the page.
-import { Adam, accuracy, adjust, Chain, DataLoader, Dense, logitCrossEntropy, params, relu, scope, softmax, stop, tensor, train } from 'fluxtape'
+import {
+  Adam,
+  accuracy,
+  adjust,
+  Chain,
+  DataLoader,
+  Dense,
+  logitCrossEntropy,
+  params,
+  relu,
+  scope,
+  softmax,
+  stop,
+  tensor,
+  train,
+} from 'fluxtape'
 import { digits } from 'fluxtape/datasets'
 import { varied } from './vary.js'
 
@@ -33,14 +48,14 @@ export class Trainer {
   }
 
   start({ epochs, batchSize, rate, vary }) {
-    this.#ending = false
-    this.progress = 0
     this.setRate(rate)
     this.#run = this.#train(epochs, batchSize, vary)
   }
 
   async #train(epochs, batchSize, vary) {
     const { model, hooks } = this
+    this.#ending = false
+    this.progress = 0
     const loader = new DataLoader(trainSet, { batchSize, shuffle: true })
     const first = this.epoch
     let taken = 0

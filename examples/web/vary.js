@@ -39,7 +39,8 @@ function vary(image, out) {
       const [left, top] = [Math.floor(x), Math.floor(y)]
       const [a, b] = [x - left, y - top]
       out[row * SIDE + column] =
-        (1 - b) * ((1 - a) * level(left, top) + a * level(left + 1, top)) + b * ((1 - a) * level(left, top + 1) + a * level(left + 1, top + 1))
+        (1 - b) * ((1 - a) * level(left, top) + a * level(left + 1, top)) +
+        b * ((1 - a) * level(left, top + 1) + a * level(left + 1, top + 1))
     }
   }
 }

@@ -1,9 +1,9 @@
-import { ReleasedError, ShapeError } from '../errors.ts'
+import { kindOf, ReleasedError, ShapeError } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { mapTree, type Tree } from '../params/tree.ts'
 import { closeLevel, isRecording, type Level, openLevel, track } from '../tape/level.ts'
 import { training } from '../tape/mode.ts'
-import { checkTensor } from '../tape/operation.ts'
+import { checkTensor, isTensor } from '../tape/operation.ts'
 import { full, onesLike, zeros } from '../tensor/create.ts'
 import { enter, free, giveBack, leave, type Owned, own } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
@@ -164,6 +164,9 @@ function gradientsIn(result: Grads | unknown[]): Iterable<Tensor> {
 
 /** Runs `f` on a level of its own, in training mode. A promise is refused. */
 function recordOn(operation: string, f: (...args: never[]) => unknown, of: Subject): { level: Level; value: unknown } {
+  if (typeof f !== 'function') {
+    throw new TypeError(`${operation}: the first argument must be a function: ${kindOf(f)}. Write ${operation}(() => loss, ps).`)
+  }
   const level = openLevel()
   try {
     of.mark(level)
@@ -186,7 +189,11 @@ export function refusePromise(operation: string, value: unknown): void {
 }
 
 function checkScalar(operation: string, loss: unknown): asserts loss is Tensor {
-  checkTensor(operation, loss)
+  if (!isTensor(loss)) {
+    const wayOut = loss === undefined ? 'Return it.' : 'Leave out what takes it off the tape, such as item() and data().'
+    throw new TypeError(`${operation}: the loss must be a tensor: ${kindOf(loss)}. ${wayOut}`)
+  }
+  loss.check(operation)
   if (loss.size === 1 && loss.dtype === 'float32') return
   throw new ShapeError(
     {
@@ -238,7 +245,7 @@ class Tape implements Owned {
   escape(): void {}
 }
 
-const forgotten = new FinalizationRegistry<Tape>(tape => tape.dispose())
+const forgotten = /* @__PURE__ */ new FinalizationRegistry<Tape>(tape => tape.dispose())
 
 /**
  * The result of `f`, of any shape, and a function that takes a cotangent of it back to the arguments (or to a `Params`).

@@ -103,7 +103,7 @@ export class DataLoader<D extends Data, B = BatchOf<D>> implements Iterable<B> {
     this.batchSize = batchSize
     this.count = countObservations('DataLoader', data)
     this.length = partial ? Math.ceil(this.count / batchSize) : Math.floor(this.count / batchSize)
-    this.randomness = seed === undefined ? undefined : keyed(seed)
+    this.randomness = seed === undefined ? undefined : keyed('DataLoader', seed)
     if (this.length > 0) return
     throw new TypeError(
       `DataLoader: there is no batch in it: ${this.count} observations, batches of ${batchSize}. ${this.count === 0 ? 'Pass data with at least one observation.' : 'Use a smaller batchSize, or partial: true.'}`,

@@ -27,7 +27,7 @@ export function splitObs<D extends Data>(data: D, { at, shuffle = false, seed, s
     throw new RangeError(`splitObs: shares lie in [0, 1] and so does their sum: ${shares.join(', ')}.`)
   }
   const n = countObservations('splitObs', data)
-  const source = seed === undefined ? undefined : keyed(seed)
+  const source = seed === undefined ? undefined : keyed('splitObs', seed)
   const groups = stratified ? byClass(stratified, n) : [Int32Array.from({ length: n }, (_, i) => i)]
   const parts: number[][] = Array.from({ length: shares.length + 1 }, () => [])
   for (const group of groups) {
@@ -51,7 +51,9 @@ export function kFolds<D extends Data>(
 ): [train: BatchOf<D>, validation: BatchOf<D>][] {
   const n = countObservations('kFolds', data)
   if (!Number.isInteger(k) || k < 2 || k > n) throw new RangeError(`kFolds: k lies between 2 and the number of observations: ${k} of ${n}.`)
-  const order = shuffle ? permutation(n, seed === undefined ? undefined : keyed(seed)) : Int32Array.from({ length: n }, (_, i) => i)
+  const order = shuffle
+    ? permutation(n, seed === undefined ? undefined : keyed('kFolds', seed))
+    : Int32Array.from({ length: n }, (_, i) => i)
   let start = 0
   return Array.from({ length: k }, (_, fold) => {
     const end = start + Math.floor(n / k) + (fold < n % k ? 1 : 0)
@@ -64,7 +66,7 @@ export function kFolds<D extends Data>(
 
 /** The observations in a random order. */
 export function shuffleObs<D extends Data>(data: D, { seed }: { readonly seed?: number } = {}): BatchOf<D> {
-  return observations(data, permutation(countObservations('shuffleObs', data), seed === undefined ? undefined : keyed(seed)))
+  return observations(data, permutation(countObservations('shuffleObs', data), seed === undefined ? undefined : keyed('shuffleObs', seed)))
 }
 
 function byClass(classes: Tensor | readonly number[], n: number): Int32Array[] {

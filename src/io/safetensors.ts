@@ -60,7 +60,7 @@ const types: ReadonlyMap<string, StoredType> = new Map<string, StoredType>([
 
 /** In the order in which a file has them, as the reference implementation aligns it. */
 const saved: Readonly<Record<DType, string>> = { float32: 'F32', int32: 'I32', uint8: 'U8', bool: 'BOOL' }
-const order = Object.keys(saved)
+const order = /* @__PURE__ */ Object.keys(saved)
 
 /**
  * The bytes of a safetensors file of a model (its `state`, parameters and buffers by path), or of a Map or plain object of tensors by name, such

@@ -96,6 +96,7 @@ export function crossEntropy(
 export function logitCrossEntropy(logits: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
   checkTensor('logitCrossEntropy', logits)
   const { axis = -1, agg = mean, weight, ignoreIndex } = options
+  resolveAxis('logitCrossEntropy', axis, logits.shape)
   const isPlain = weight === undefined && ignoreIndex === undefined && (axis === -1 || axis === logits.rank - 1)
   if (fusion.crossEntropy && isPlain && target instanceof Tensor && sameShape(target.shape, logits.shape.slice(0, -1)) && logits.rank > 0) {
     return agg(softmaxCrossEntropy(logits, asIndices('logitCrossEntropy', target)))

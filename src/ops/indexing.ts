@@ -55,6 +55,7 @@ export function asIndices(operation: string, indices: Tensor | number | readonly
 
 /** Not by way of float32, which rounds numbers from 2^24 up. */
 function ofNumbers(operation: string, indices: number | readonly number[]): Tensor {
+  if (typeof indices !== 'number' && !Array.isArray(indices)) checkTensor(operation, indices)
   const given = tensor(indices, undefined, { dtype: 'int32' })
   const exact = [indices].flat(Number.POSITIVE_INFINITY)
   const rounded = given.view()
@@ -211,6 +212,9 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
  */
 export function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
   const places = asIndices('oneHot', indices)
+  if (classes !== undefined && (!Number.isInteger(classes) || classes < 0)) {
+    throw new RangeError(`oneHot: the number of classes is a whole number from 0: ${classes}.`)
+  }
   const count = classes ?? (places.size === 0 ? 0 : places.max().item() + 1)
   const y = make([...places.shape, count], 'bool')
   checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.size, count / 8))

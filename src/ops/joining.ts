@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { kindOf, ShapeError } from '../errors.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
 import { resolveAxis, type Shape, show, stepsOf } from '../tensor/shape.ts'
@@ -58,6 +58,9 @@ export type SliceEntry = number | null | readonly (number | null | undefined)[]
  */
 export function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
   checkTensor('slice', x)
+  if (typeof where !== 'string' && !Array.isArray(where)) {
+    throw new TypeError(`slice: takes a text, or a list with one entry an axis: ${kindOf(where)}. Write slice('1') or slice([1]).`)
+  }
   const entries = typeof where === 'string' ? parse(where) : where
   if (entries.length > x.rank) {
     throw new ShapeError({ operation: 'slice', problem: `${entries.length} entries for ${x.rank} axes`, came: show(x.shape) }, [x.shape])
@@ -185,6 +188,9 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
 export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
   checkTensor('split', x)
   const at = resolveAxis('split', axis, x.shape)
+  if (typeof parts === 'number' && (!Number.isInteger(parts) || parts < 1)) {
+    throw new RangeError(`split: the number of parts is a whole number from 1: ${parts}.`)
+  }
   const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(x.shape[at] / parts) : parts
   if (sizes.some(size => !Number.isInteger(size) || size < 0) || sizes.reduce((sum, size) => sum + size, 0) !== x.shape[at]) {
     const came = typeof parts === 'number' ? `${parts} parts` : show(parts)

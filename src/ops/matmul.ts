@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
-import { broadcastShapes, sameShape, type Shape, show, sizeOf } from '../tensor/shape.ts'
+import { broadcastShapes, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type MatrixStrides, planGemm } from '../wasm/gemm-plan.ts'
@@ -71,7 +71,7 @@ const runMatmul = operation<Flags, { a: Tensor; b: Tensor }>({
     const [M, inner] = seen(a, left)
     const [other, N] = seen(b, right)
     if (inner !== other) throw inequal(a, b, left, right)
-    return [...broadcastShapes('matmul', a.slice(0, -2), b.slice(0, -2)), M, N]
+    return [...batchShape(a, b), M, N]
   },
   forward(y, [a, b], { left, right }) {
     const [M, K] = seen(a.shape, left)
@@ -84,6 +84,16 @@ const runMatmul = operation<Flags, { a: Tensor; b: Tensor }>({
     (g, { a, b }, { left, right }) => sumTo(right ? product(g, a, true, left) : product(a, g, !left, false), b.shape),
   ],
 })
+
+/** The axes before the matrices, broadcast. */
+function batchShape(a: Shape, b: Shape): Shape {
+  try {
+    return broadcastShapes('matmul', a.slice(0, -2), b.slice(0, -2))
+  } catch {
+    const wayOut = 'All axes but the last two are compared from the right: sizes must be equal or 1.'
+    throw new ShapeError({ operation: 'matmul', problem: 'batches do not broadcast', came: `${show(a)} x ${show(b)}`, wayOut }, [a, b])
+  }
+}
 
 /** The product of two tensors of rank 2 or more. */
 function product(a: Tensor, b: Tensor, left: boolean, right: boolean): Tensor {
@@ -99,7 +109,7 @@ function product(a: Tensor, b: Tensor, left: boolean, right: boolean): Tensor {
       N,
     ])
   }
-  const batch = broadcastShapes('matmul', x.shape.slice(0, -2), y.shape.slice(0, -2))
+  const batch = batchShape(x.shape, y.shape)
   return runMatmul([whole(x, batch), whole(y, batch)], { left: xLeft, right: yRight })
 }
 

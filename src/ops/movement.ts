@@ -57,8 +57,7 @@ const runReshape = operation<{ shape: Shape }, { from: Shape }>({
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   checkTensor('reshape', x)
-  if (!Array.isArray(shape))
-    throw new TypeError(`reshape: a shape is a list of numbers: ${String(shape)}. Write [2, 3], or [] for a scalar.`)
+  if (!Array.isArray(shape)) checkShape('reshape', shape)
   const open = shape.filter(size => size === -1).length
   const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1)
   const settled = open === 1 && known > 0 ? shape.map(size => (size === -1 ? x.size / known : size)) : [...shape]

@@ -17,14 +17,14 @@ function ranges(name: string, hyper: Readonly<Record<string, unknown>>): void {
 }
 
 /** Gradient descent: Δ = ηg. `Descent(eta = 0.1)` */
-export const Descent = rule('Descent', {
+export const Descent = /* @__PURE__ */ rule('Descent', {
   hyper: { eta: 0.1 },
   check: hyper => ranges('Descent', hyper),
   kernel: () => ({ run: kernels.descent, numbers: ({ eta }) => [eta] }),
 })
 
 /** Momentum (Polyak 1964): v ← ρv + ηg, Δ = v. `Momentum(eta = 0.01, rho = 0.9)` */
-export const Momentum = rule('Momentum', {
+export const Momentum = /* @__PURE__ */ rule('Momentum', {
   hyper: { eta: 0.01, rho: 0.9 },
   check: hyper => ranges('Momentum', hyper),
   slots: ['v'],
@@ -42,7 +42,7 @@ function adamNumbers(eta: number, [b1, b2]: Betas, epsilon: number, t: number, d
  * Adam (Kingma & Ba 2015, algorithm 1): m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², Δ = η m̂ / (√v̂ + ε) with m̂ = m / (1-β₁ᵗ),
  * v̂ = v / (1-β₂ᵗ). `Adam(eta = 1e-3, beta = [0.9, 0.999], epsilon = 1e-8)`
  */
-export const Adam = rule('Adam', {
+export const Adam = /* @__PURE__ */ rule('Adam', {
   hyper: { eta: 1e-3, beta: [0.9, 0.999] as Betas, epsilon: 1e-8 },
   check: hyper => ranges('Adam', hyper),
   slots: ['m', 'v'],
@@ -53,7 +53,7 @@ export const Adam = rule('Adam', {
  * Adam with decoupled weight decay (Loshchilov & Hutter 2019): Δ = η(adam + λx), or with `couple: false` η adam + λx.
  * `AdamW(eta = 1e-3, beta = [0.9, 0.999], lambda = 0, epsilon = 1e-8, couple = true)`
  */
-export const AdamW = rule('AdamW', {
+export const AdamW = /* @__PURE__ */ rule('AdamW', {
   hyper: { eta: 1e-3, beta: [0.9, 0.999] as Betas, lambda: 0, epsilon: 1e-8, couple: true as boolean },
   check: hyper => ranges('AdamW', hyper),
   slots: ['m', 'v'],
@@ -67,7 +67,7 @@ export const AdamW = rule('AdamW', {
  * Per tensor: shortens a gradient whose p-norm is above ω to ω, Δ = g min(ω / ‖g‖ₚ, 1). A norm that is not finite is a RangeError, or with
  * `throw: false` NaN. `ClipNorm(omega = 10, p = 2, throw = true)`
  */
-export const ClipNorm = rule('ClipNorm', {
+export const ClipNorm = /* @__PURE__ */ rule('ClipNorm', {
   hyper: { omega: 10, p: 2, throw: true as boolean },
   check: hyper => ranges('ClipNorm', hyper),
   step({ omega, p, throw: mayThrow }, _, __, g) {

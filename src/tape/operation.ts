@@ -1,4 +1,4 @@
-import { DTypeError } from '../errors.ts'
+import { DTypeError, kindOf } from '../errors.ts'
 import { converted } from '../tensor/convert.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { Shape } from '../tensor/shape.ts'
@@ -103,9 +103,9 @@ export function isTensor(value: unknown): value is Tensor {
 /** Throws TypeError for what is no tensor, ReleasedError for one that has ended. */
 export function checkTensor(operation: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return value.check(operation)
-  const came = value instanceof Promise ? 'a promise' : value === null ? 'null' : Array.isArray(value) ? 'an array' : typeof value
+  const came = kindOf(value)
   throw new TypeError(
-    `${operation}: a tensor is needed: ${came}. ${value instanceof Promise ? 'Await it first.' : 'Make one with tensor(...).'}`,
+    `${operation}: a tensor is needed: ${came}. ${came === 'a promise' ? 'Await it first.' : 'Make one with tensor(...).'}`,
   )
 }
 

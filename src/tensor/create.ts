@@ -1,4 +1,4 @@
-import { DTypeError, ShapeError } from '../errors.ts'
+import { DTypeError, kindOf, ShapeError } from '../errors.ts'
 import { bytesOf, checkDType, type DType, type TypedArray } from './dtype.ts'
 import { checkShape, type Shape, show, sizeOf } from './shape.ts'
 import { make, Tensor } from './tensor.ts'
@@ -45,14 +45,13 @@ export function tensor(data: NestedInput | ArrayInput | Tensor, shape?: Shape, o
   let count = 0
   const fill = (value: NestedInput, depth: number): void => {
     if (typeof value === 'number' || typeof value === 'boolean') {
-      if (depth !== found.length) throw ragged(found)
+      if (depth !== found.length) throw ragged(found, 'a number')
       flat[count++] = value
     } else if (Array.isArray(value)) {
-      if (depth >= found.length || value.length !== found[depth]) throw ragged(found)
+      if (depth >= found.length || value.length !== found[depth]) throw ragged(found, `an array of ${value.length}`)
       for (const each of value) fill(each, depth + 1)
     } else {
-      const came = value === null ? 'null' : typeof value
-      throw new TypeError(`tensor: an element is no number: ${came}. Elements are numbers or booleans; convert the others first.`)
+      throw new TypeError(`tensor: an element is no number: ${kindOf(value)}. Elements are numbers or booleans; convert the others first.`)
     }
   }
   fill(data, 0)
@@ -100,22 +99,20 @@ export function arange(start: number, stop?: number, step = 1, { dtype = 'float3
   if (step === 0 || ![from, to, step].every(Number.isFinite)) {
     throw new RangeError(`arange: start, stop and step must be finite, the step not 0: ${from}, ${to}, ${step}.`)
   }
-  const length = Math.max(0, Math.ceil((to - from) / step))
-  return write(
-    Float64Array.from({ length }, (_, i) => from + i * step),
-    [length],
-    dtype,
-  )
+  return series('arange', Math.max(0, Math.ceil((to - from) / step)), i => from + i * step, dtype)
 }
 
 /** `n` numbers from `start` to `stop`, both included, evenly spaced. */
 export function linspace(start: number, stop: number, n: number): Tensor {
   if (!Number.isInteger(n) || n < 0) throw new RangeError(`linspace: n must be a whole number from 0: ${n}.`)
-  return write(
-    Float64Array.from({ length: n }, (_, i) => (n === 1 ? start : start + ((stop - start) * i) / (n - 1))),
-    [n],
-    'float32',
-  )
+  return series('linspace', n, i => (n === 1 ? start : start + ((stop - start) * i) / (n - 1)), 'float32')
+}
+
+function series(operation: string, length: number, at: (i: number) => number, dtype: DType): Tensor {
+  const y = filled(operation, [length], 0, dtype)
+  const view = y.view()
+  for (let i = 0; i < length; i++) view[i] = dtype === 'bool' ? Number(at(i) !== 0) : at(i)
+  return y
 }
 
 /** The n x m matrix with ones on the diagonal. */
@@ -135,12 +132,12 @@ function shapeOf(data: NestedInput): number[] {
   return shape
 }
 
-function ragged(shape: Shape): ShapeError {
+function ragged(shape: Shape, odd: string): ShapeError {
   return new ShapeError(
     {
       operation: 'tensor',
       problem: 'the nested arrays are ragged',
-      came: `by the first of each level ${show(shape)}, but others differ`,
+      came: `${show(shape)} by the first of each level, but then ${odd}`,
       wayOut: 'All arrays of a level must have one length; pad the shorter ones.',
     },
     [shape],

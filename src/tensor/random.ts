@@ -11,16 +11,16 @@ export interface Randomness {
   stream: number
 }
 
-let current: Randomness = keyed(Math.floor(Math.random() * 2 ** 52))
+let current: Randomness = keyed('manualSeed', Math.floor(Math.random() * 2 ** 52))
 
 /** Starts the random numbers anew: after the same seed the same calls give the same tensors. `seed` is a whole number from 0 to 2^53. */
 export function manualSeed(seed: number): void {
-  current = keyed(seed)
+  current = keyed('manualSeed', seed)
 }
 
 /** A source of its own for a seed. Throws RangeError for what is no whole number from 0. */
-export function keyed(seed: number): Randomness {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`manualSeed: a seed is a whole number from 0: ${seed}.`)
+export function keyed(operation: string, seed: number): Randomness {
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${operation}: a seed is a whole number from 0: ${seed}.`)
   return { key: [seed >>> 0, Math.floor(seed / 2 ** 32)], stream: 0 }
 }
 

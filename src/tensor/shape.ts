@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { kindOf, ShapeError } from '../errors.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
 
 export type Shape = readonly number[]
@@ -29,7 +29,9 @@ export function sameShape(a: Shape, b: Shape): boolean {
 /** Throws unless `shape` is a list of whole numbers >= 0 whose product can be addressed. */
 export function checkShape(operation: string, shape: unknown): asserts shape is Shape {
   if (!Array.isArray(shape)) {
-    throw new TypeError(`${operation}: a shape is a list of numbers: ${String(shape)}. Write [2, 3], or [] for a scalar.`)
+    throw new TypeError(
+      `${operation}: a shape is a list of numbers: ${typeof shape === 'number' ? shape : kindOf(shape)}. Write [2, 3], or [] for a scalar.`,
+    )
   }
   for (const size of shape) {
     if (!Number.isInteger(size) || size < 0) {
@@ -43,6 +45,7 @@ export function checkShape(operation: string, shape: unknown): asserts shape is 
 
 /** An axis from 0 to rank - 1. Throws ShapeError where it is not there. */
 export function resolveAxis(operation: string, axis: number, shape: Shape): number {
+  if (typeof axis !== 'number') throw new TypeError(`${operation}: an axis is a number: ${kindOf(axis)}.`)
   const resolved = axis < 0 ? axis + shape.length : axis
   if (Number.isInteger(axis) && resolved >= 0 && resolved < shape.length) return resolved
   throw new ShapeError(
@@ -60,7 +63,7 @@ export function resolveAxis(operation: string, axis: number, shape: Shape): numb
 export function resolveAxes(operation: string, axis: Axis, shape: Shape): readonly number[] {
   if (axis === undefined) return shape.map((_, i) => i)
   if (typeof axis === 'number') return [resolveAxis(operation, axis, shape)]
-  if (!Array.isArray(axis)) throw new TypeError(`${operation}: an axis is a number or a list of numbers: ${String(axis)}.`)
+  if (!Array.isArray(axis)) throw new TypeError(`${operation}: an axis is a number or a list of numbers: ${kindOf(axis)}.`)
   const axes = axis.map(each => resolveAxis(operation, each, shape)).sort((a, b) => a - b)
   const twice = axes.find((each, i) => each === axes[i + 1])
   if (twice !== undefined) throw new ShapeError({ operation, problem: `axis ${twice} comes twice`, came: show(axis) }, [shape])

@@ -27,6 +27,11 @@ export interface Subject {
   readonly isExplicit: boolean
 }
 
+/** Throws TypeError for a loss that is no function. */
+export function checkLoss(operation: string, loss: unknown): void {
+  if (typeof loss !== 'function') throw new TypeError(`${operation}: the loss comes first, and is a function: ${typeof loss} came.`)
+}
+
 /** Sorts out the two styles, and refuses their mixture. */
 export function trainingSubject(operation: string, target: unknown, opt: Optimizer | OptimizerState): Subject {
   const isState = typeof opt === 'object' && opt !== null && 'optimizer' in opt && 'model' in opt
@@ -77,6 +82,7 @@ export interface StepResult {
  * loss that is not finite; the parameters then stay as they were.
  */
 export function trainStep(loss: LossFunction, target: unknown, batch: unknown, opt: Optimizer | OptimizerState): number {
+  checkLoss('trainStep', loss)
   return takeStep(loss, trainingSubject('trainStep', target, opt), batch, { operation: 'trainStep' }).loss
 }
 

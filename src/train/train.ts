@@ -8,7 +8,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import { breather } from './breathe.ts'
 import type { Callback, EpochRecord, History, StepRecord } from './callbacks.ts'
 import { type ProgressInfo, ProgressLine } from './progress.ts'
-import { type LossFunction, type Subject, skip, stop, takeStep, trainingSubject } from './step.ts'
+import { checkLoss, type LossFunction, type Subject, skip, stop, takeStep, trainingSubject } from './step.ts'
 
 /** Batches, as often as there are epochs. */
 export type TrainingData = Iterable<unknown> | AsyncIterable<unknown>
@@ -54,8 +54,8 @@ export function train(
   opt: Optimizer | OptimizerState,
   options: TrainOptions = {},
 ): Run {
+  checkLoss('train', loss)
   const subject = trainingSubject('train', target, opt)
-  if (typeof loss !== 'function') throw new TypeError(`train: the loss comes first, and is a function: ${typeof loss} came.`)
   check(data, options)
   const run: RunState = { randomness: splitRandomness(), history: { steps: [], epochs: [] }, ends: false }
   const generator = steps(loss, subject, data, options, run)

@@ -1,5 +1,6 @@
 import compileBaseline from '../../build/baseline.wasm'
 import compileRelaxed from '../../build/relaxed.wasm'
+import { FluxtapeError } from '../errors.ts'
 import type { Kernels } from './kernels.generated.ts'
 import { memory } from './memory.ts'
 
@@ -42,10 +43,27 @@ function best(): Kernels {
     current = 'relaxed'
     return kernels
   } catch {
-    const kernels = instantiate('baseline')
-    current = 'baseline'
-    return kernels
+    try {
+      const kernels = instantiate('baseline')
+      current = 'baseline'
+      return kernels
+    } catch (error) {
+      throw forbidden(error)
+    }
   }
+}
+
+/** What an engine says of a policy that forbids wasm does not say what to do. */
+function forbidden(cause: unknown): FluxtapeError {
+  const error = new FluxtapeError({
+    operation: 'fluxtape',
+    problem: 'WebAssembly cannot be compiled here',
+    came: cause instanceof Error ? cause.message.replace(/\.$/, '') : String(cause),
+    wayOut:
+      "Under a Content-Security-Policy, script-src needs 'wasm-unsafe-eval'; without one, the runtime is too old: it needs SIMD and threads.",
+  })
+  error.cause = cause
+  return error
 }
 
 function compile(wanted: Variant): WebAssembly.Module {

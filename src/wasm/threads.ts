@@ -10,7 +10,8 @@ export interface Thread {
 
 interface NodeWorker extends Thread {
   unref(): void
-  on(event: 'error' | 'exit', listener: () => void): void
+  on(event: 'error', listener: (error: Error) => void): void
+  on(event: 'exit', listener: () => void): void
 }
 
 interface NodeModules {
@@ -37,6 +38,8 @@ export function obstacle(): string | undefined {
     port1.postMessage(memory)
     return undefined
   } catch {
+    const { crossOriginIsolated } = globalThis as { crossOriginIsolated?: boolean }
+    if (crossOriginIsolated) return 'this browser cannot share memory with workers, although the page is cross-origin isolated'
     return 'this page may not share memory with workers: it is not cross-origin isolated'
   } finally {
     port1.close()
@@ -44,12 +47,12 @@ export function obstacle(): string | undefined {
   }
 }
 
-/** Starts a worker thread, which never keeps a process alive; `onEnd` is called if it ends by itself. Throws where none can be started. */
-export function spawn(onEnd: () => void): Thread {
+/** Starts a worker thread, which never keeps a process alive; `onEnd` hears why it ended by itself. Throws where none can be started. */
+export function spawn(onEnd: (why: string) => void): Thread {
   if (builtin) {
     const worker = new (builtin('node:worker_threads').Worker)(workerSource, { eval: true, execArgv: [] })
-    worker.on('error', onEnd)
-    worker.on('exit', onEnd)
+    worker.on('error', error => onEnd(error.message))
+    worker.on('exit', () => onEnd('it ended'))
     worker.unref()
     return worker
   }
@@ -57,7 +60,8 @@ export function spawn(onEnd: () => void): Thread {
   const worker = new Worker(url)
   worker.onerror = event => {
     event.preventDefault()
-    onEnd()
+    // One that a policy keeps from starting fails without a message.
+    onEnd(event.message || 'the browser refused one; under a Content-Security-Policy, worker-src needs blob:')
   }
   // The script is fetched when the worker starts; the address is not needed for long.
   setTimeout(() => URL.revokeObjectURL(url), 10_000)

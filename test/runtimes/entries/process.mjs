@@ -6,9 +6,10 @@ const bundle = name => new URL(`../../dist/${name}.js`, import.meta.url).href
 
 if (where === 'worker') await inWorker()
 else if (where === 'script') {
-  await import(bundle('fluxtape.global'))
+  // Bun takes it for a CommonJS module, which then makes no global.
+  const module = await import(bundle('fluxtape.global'))
   await import('./smoke.js')
-  say({ result: await globalThis.smoke(globalThis.fluxtape, options.expect) })
+  say({ result: await globalThis.smoke(globalThis.fluxtape ?? module, options.expect) })
 } else {
   const { run } = await import('../suite.mjs')
   say({ result: await run(bundle('fluxtape'), bundle('datasets'), { ...options, onGroup: group => say({ group }) }) })

@@ -1,0 +1,359 @@
+import {
+  Adam,
+  accuracy,
+  Chain,
+  crossEntropy,
+  Dense,
+  gradient,
+  layer,
+  loadSafetensors,
+  loadState,
+  logitBinaryCrossEntropy,
+  logitCrossEntropy,
+  logSoftmax,
+  mae,
+  mse,
+  ones,
+  params,
+  pullback,
+  relu,
+  scope,
+  softmax,
+  type Tensor,
+  tensor,
+  trainStep,
+  withGradient,
+  zeros,
+} from 'fluxtape'
+import { describe } from 'vitest'
+import { refuses } from './table.ts'
+
+const x = ones([2, 3])
+const w = ones([3])
+const int = tensor(new Int32Array([1, 2]))
+
+describe('gradient and its kin refuse', () => {
+  refuses([
+    [
+      'a loss that is not scalar',
+      () => gradient(z => z.mul(2), x),
+      'ShapeError: gradient: only a float32 scalar has a gradient: float32 [2, 3]. Reduce it with mean() or sum(), or use pullback for a cotangent of your own.',
+    ],
+    [
+      'a loss of integers',
+      () => gradient(() => int.sum(), params(w)),
+      'ShapeError: gradient: only a float32 scalar has a gradient: int32 []. Reduce it with mean() or sum(), or use pullback for a cotangent of your own.',
+    ],
+    [
+      'a loss that is a number',
+      () => gradient(z => z.sum().item() as never, x),
+      'TypeError: gradient: a tensor is needed: number. Make one with tensor(...).',
+    ],
+    [
+      'a loss that forgets to return',
+      () => gradient(((z: Tensor) => void z.sum()) as never, x),
+      'TypeError: gradient: a tensor is needed: undefined. Make one with tensor(...).',
+    ],
+    [
+      'a list that does not begin with a loss',
+      () => withGradient(z => ['a', z.sum()] as never, x),
+      'TypeError: withGradient: a tensor is needed: string. Make one with tensor(...).',
+    ],
+    [
+      'an empty list',
+      () => withGradient(() => [] as never, x),
+      'TypeError: withGradient: a tensor is needed: undefined. Make one with tensor(...).',
+    ],
+    [
+      'a promise',
+      () => gradient((async (z: Tensor) => z.sum()) as never, x),
+      'TypeError: gradient: the function returned a promise. Await the data before, and pass a function that is not async.',
+    ],
+    ['a value where the function belongs', () => gradient(x.sum() as never, params(w)), 'TypeError: f is not a function'],
+    ['a missing function', () => pullback(undefined as never, x), 'TypeError: f is not a function'],
+    [
+      'a Params with more arguments',
+      () => gradient((() => w.sum()) as never, params(w), x),
+      'TypeError: gradient: a Params stands alone: 2 arguments came. Write gradient(() => loss, ps).',
+    ],
+    [
+      'a tensor that was not asked for',
+      () => gradient(() => w.sum(), params(w)).get(x),
+      'RangeError: Grads: the tensor is not among the parameters that were differentiated. Pass it to params(...) before the gradient is taken.',
+    ],
+    [
+      'a loss that is not scalar, by name',
+      () => withGradient(z => z.mul(2) as never, x),
+      'ShapeError: withGradient: only a float32 scalar has a gradient: float32 [2, 3]. Reduce it with mean() or sum(), or use pullback for a cotangent of your own.',
+    ],
+    [
+      'a result that is no tensor',
+      () => pullback((() => 3) as never, x),
+      'TypeError: pullback: a tensor is needed: number. Make one with tensor(...).',
+    ],
+    [
+      'a promise in a scope',
+      () => scope(async () => 3),
+      'TypeError: scope: the function returned a promise. Await the data before, and pass a function that is not async.',
+    ],
+    [
+      'no arguments that can be differentiated',
+      () => params(int),
+      'TypeError: params: no trainable tensor was found: a tensor of int32. Pass float32 tensors, or models that hold them.',
+    ],
+    [
+      'nothing',
+      () => params(),
+      'TypeError: params: no trainable tensor was found: nothing was passed. Pass float32 tensors, or models that hold them.',
+    ],
+    [
+      'a closure',
+      () => params((z: Tensor) => z.mul(w)),
+      'TypeError: params: no trainable tensor was found: a function. A function hides the tensors that it closes over: pass them, as in params(W, b), or make the model with layer(...).',
+    ],
+    [
+      'a closure in a list',
+      () => params([() => w]),
+      'TypeError: params: no trainable tensor was found: an array. Pass float32 tensors, or models that hold them.',
+    ],
+    [
+      'null',
+      () => params(null, 'text'),
+      'TypeError: params: no trainable tensor was found: null, string. Pass float32 tensors, or models that hold them.',
+    ],
+  ])
+})
+
+describe('layers refuse', () => {
+  const model = Chain(Dense(3, 4, relu), Chain({ hidden: Dense(4, 4), out: Dense(5, 2) }))
+  refuses([
+    [
+      'an input of another size',
+      () => Dense(4, 2)(x),
+      `ShapeError: linear: sizes differ: x [2, 3], weight [2, 4], bias [2]. The last axis of x must be the second of the weight [out, in]; the bias is [out].\nin Dense(4, 2)`,
+    ],
+    [
+      'an input of another size, deep inside, and say where',
+      () => model(x),
+      `ShapeError: linear: sizes differ: x [2, 4], weight [2, 5], bias [2]. The last axis of x must be the second of the weight [out, in]; the bias is [out].\nin Chain[1]: Chain.out: Dense(5, 2)`,
+    ],
+    [
+      'a number as input, and say where',
+      () => model(3 as never),
+      'TypeError: linear: a tensor is needed: number. Make one with tensor(...).',
+    ],
+    [
+      'a scalar as input',
+      () => Dense(1, 1)(tensor(1)),
+      `ShapeError: linear: sizes differ: x [], weight [1, 1], bias [1]. The last axis of x must be the second of the weight [out, in]; the bias is [out].\nin Dense(1, 1)`,
+    ],
+    [
+      'what an own function refuses, and say where',
+      () => Chain(Dense(3, 4), (y: Tensor) => y.reshape([7]))(x),
+      `ShapeError: reshape: the sizes do not multiply to the number of elements: [2, 4] to [7]. They must multiply to 8; one of them may be -1.\nin Chain[1]`,
+    ],
+    [
+      'what a loss in training refuses, and say where',
+      () => trainStep((z: Tensor) => model(z).sum(), params(model), x, Adam()),
+      `ShapeError: linear: sizes differ: x [2, 4], weight [2, 5], bias [2]. The last axis of x must be the second of the weight [out, in]; the bias is [out].\nin Chain[1]: Chain.out: Dense(5, 2)`,
+    ],
+    [
+      'sizes that are not whole',
+      () => Dense(3.5, 2),
+      'TypeError: Dense: the sizes must be whole numbers from 1: 3.5, 2. Write Dense(inputs, outputs).',
+    ],
+    [
+      'a missing size',
+      () => Dense(3, undefined as never),
+      'TypeError: Dense: the sizes must be whole numbers from 1: 3, undefined. Write Dense(inputs, outputs).',
+    ],
+    [
+      'softmax as an activation',
+      () => Dense(3, 2, softmax),
+      'TypeError: Dense: softmax is no function of single elements. Put it behind the layer: Chain(Dense(...), softmax).',
+    ],
+    [
+      'logSoftmax as an activation',
+      () => Dense(3, 2, logSoftmax),
+      'TypeError: Dense: logSoftmax is no function of single elements. Put it behind the layer: Chain(Dense(...), logSoftmax).',
+    ],
+    [
+      'an activation that is no function',
+      () => Dense(3, 2, 'relu' as never),
+      'TypeError: Dense: the activation must be a function: relu. Options come fourth.',
+    ],
+    [
+      'options in the place of the activation',
+      () => Dense(3, 2, { bias: false } as never),
+      'TypeError: Dense: the activation must be a function: [object Object]. Options come fourth.',
+    ],
+    ['a weight that is no matrix', () => Dense(w), 'ShapeError: Dense: the weight is [outputs, inputs]: [3].'],
+    ['a bias of another size', () => Dense(ones([2, 3]), ones([3])), 'ShapeError: Dense: the bias is [2]: [3].'],
+    [
+      'a link that is no layer',
+      () => Chain(Dense(3, 2), 'relu' as never),
+      'TypeError: Chain: every link is a layer or a function: number 1 is string.',
+    ],
+    [
+      'a named link that is no layer',
+      () => Chain({ first: Dense(3, 2), second: 5 as never }),
+      `TypeError: Chain: every link is a layer or a function: 'second' is number.`,
+    ],
+    [
+      'a name that every function has',
+      () => Chain({ apply: Dense(3, 2) }),
+      `TypeError: Chain: a layer cannot be named 'apply': every function has it.`,
+    ],
+    [
+      'a field that every function has',
+      () => layer('Mine', { call: w }, self => self.call),
+      `TypeError: layer: a field cannot be named 'call': every function has it. Choose another name in Mine.`,
+    ],
+    [
+      'a trainable field that is not there',
+      () => layer('Mine', { scale: w }, self => self.scale, { trainable: ['scala' as never] }),
+      `TypeError: layer: trainable names a field that Mine does not have: 'scala'.`,
+    ],
+  ])
+})
+
+describe('losses refuse', () => {
+  const logits = ones([2, 3])
+  refuses([
+    [
+      'shapes that do not meet',
+      () => mse(x, ones([2, 4])),
+      'ShapeError: mse: prediction and target differ in shape: [2, 3] and [2, 4]. Losses do not broadcast: reshape one of them. The prediction comes first.',
+    ],
+    [
+      'shapes that would broadcast',
+      () => mse(ones([2, 1]), ones([2])),
+      'ShapeError: mse: prediction and target differ in shape: [2, 1] and [2]. Losses do not broadcast: reshape one of them. The prediction comes first.',
+    ],
+    ['no target', () => mae(x, undefined as never), 'TypeError: mae: a tensor is needed: undefined. Make one with tensor(...).'],
+    ['no prediction', () => mse(undefined as never, x), 'TypeError: mse: a tensor is needed: undefined. Make one with tensor(...).'],
+    [
+      'the targets of another batch',
+      () => logitCrossEntropy(logits, tensor([0, 1, 2])),
+      'ShapeError: logitCrossEntropy: prediction and target do not fit: [2, 3] and [3]. Targets are integer classes [2], or one-hot or soft [2, 3]. The prediction comes first.',
+    ],
+    [
+      'the targets and logits swapped',
+      () => logitCrossEntropy(tensor([0, 1]), logits),
+      'ShapeError: logitCrossEntropy: prediction and target do not fit: [2] and [2, 3]. Targets are integer classes [], or one-hot or soft [2]. The prediction comes first.',
+    ],
+    [
+      'one-hot targets of other classes',
+      () => logitCrossEntropy(logits, ones([2, 4])),
+      'ShapeError: logitCrossEntropy: prediction and target do not fit: [2, 3] and [2, 4]. Targets are integer classes [2], or one-hot or soft [2, 3]. The prediction comes first.',
+    ],
+    [
+      'a class that is too large',
+      () => logitCrossEntropy(logits, tensor([0, 3])),
+      'RangeError: logitCrossEntropy: 3 at place 1 is no class: classes count from 0 to 2.',
+    ],
+    [
+      'a negative class',
+      () => crossEntropy(logits, tensor(new Int32Array([0, -1]))),
+      'RangeError: crossEntropy: -1 at place 1 is no class: classes count from 0 to 2.',
+    ],
+    [
+      'a class that is not whole',
+      () => logitCrossEntropy(logits, tensor([0, 0.5])),
+      'RangeError: logitCrossEntropy: index 0.5 at place 1 is not a whole number.',
+    ],
+    [
+      'a class that is NaN',
+      () => logitCrossEntropy(logits, tensor([0, Number.NaN])),
+      'RangeError: logitCrossEntropy: index NaN at place 1 is not a whole number.',
+    ],
+    [
+      'bool as classes',
+      () => logitCrossEntropy(logits, tensor([true, false])),
+      'DTypeError: logitCrossEntropy: indices cannot be bool: [2]. Use where, or cast them to int32.',
+    ],
+    [
+      'a weight of other classes',
+      () => crossEntropy(logits, tensor([0, 1]), { weight: ones([2]) }),
+      'ShapeError: crossEntropy: the weight is [3]: [2].',
+    ],
+    [
+      'an axis that is not there',
+      () => crossEntropy(logits, tensor([0, 1]), { axis: 2 }),
+      'ShapeError: crossEntropy: there is no axis 2: [2, 3]. Axes go from -2 to 1.',
+    ],
+    [
+      'logits without axes',
+      () => logitCrossEntropy(tensor(1), tensor(0)),
+      'ShapeError: logSoftmax: there is no axis -1: []. A scalar has no axes.',
+    ],
+    [
+      'a plain array as target',
+      () => logitCrossEntropy(logits, [0, 1] as never),
+      'TypeError: logitCrossEntropy: a tensor is needed: an array. Make one with tensor(...).',
+    ],
+    [
+      'binary targets of another shape',
+      () => logitBinaryCrossEntropy(ones([2, 1]), ones([2])),
+      'ShapeError: logitBinaryCrossEntropy: prediction and target differ in shape: [2, 1] and [2]. Losses do not broadcast: reshape one of them. The prediction comes first.',
+    ],
+    [
+      'accuracy of targets of another batch',
+      () => accuracy(z => z, [x, tensor([0, 1, 2])]),
+      'ShapeError: DataLoader: the tensors hold different numbers of observations: [2, 3] and [3]. Axis 0 counts observations.',
+    ],
+    [
+      'accuracy of targets of other classes',
+      () => accuracy(z => z, [x, ones([2, 4])]),
+      'ShapeError: accuracy: outputs and targets do not fit: [2, 3] and [2, 4].',
+    ],
+    [
+      'accuracy of no observations',
+      () => accuracy(z => z, [zeros([0, 3]), zeros([0])]),
+      'TypeError: DataLoader: there is no batch in it: 0 observations, batches of 1024. Pass data with at least one observation.',
+    ],
+  ])
+})
+
+describe('state and files refuse', () => {
+  const model = () => Chain(Dense(2, 3), Dense(3, 1))
+  const bytes = (text: string) => new TextEncoder().encode(text)
+  const tied = () => {
+    const weight = ones([2, 2])
+    return Chain(Dense(weight, false), Dense(weight, false))
+  }
+  refuses([
+    [
+      'paths that are missing',
+      () => loadState(model(), { 'layers.0.weight': ones([3, 2]) }),
+      'TypeError: loadState: the paths do not fit: not in the state: layers.1.weight. Load it into a model of the same layers.',
+    ],
+    [
+      'paths that are unknown',
+      () => loadState({ w }, { w, other: w }),
+      'TypeError: loadState: the paths do not fit: not in the model: other. Load it into a model of the same layers.',
+    ],
+    ['a tensor of another shape', () => loadState({ w }, { w: ones([4]) }), `ShapeError: loadState: 'w' has another shape: [4] into [3].`],
+    ['what is no tensor', () => loadState({ w }, { w: [1, 2, 3] as never }), `TypeError: loadState: 'w' is no tensor: object.`],
+    [
+      'different values for one tensor',
+      () => loadState(tied(), { 'layers.0.weight': ones([2, 2]), 'layers.1.weight': zeros([2, 2]) }),
+      `TypeError: loadState: 'layers.1.weight' is tied to another parameter of the model, and the state has different values for them.`,
+    ],
+    [
+      'bytes that are no file',
+      () => loadSafetensors(bytes('no')),
+      'FormatError: loadSafetensors: the file is too short: 2 bytes, where the length of the header alone takes 8. The file is damaged or was cut off: read or fetch it again.',
+    ],
+    [
+      'a file that is cut off',
+      () => loadSafetensors(new Uint8Array([200, 0, 0, 0, 0, 0, 0, 0, 123])),
+      'FormatError: loadSafetensors: the header is longer than the file: 200 bytes, 1 are left. The file is damaged or was cut off: read or fetch it again.',
+    ],
+    [
+      'a path in the place of the bytes',
+      () => loadSafetensors('model.safetensors' as never),
+      'TypeError: loadSafetensors: the bytes of a file are a Uint8Array or an ArrayBuffer: string came. Read or fetch the file first.',
+    ],
+  ])
+})

@@ -1,0 +1,50 @@
+// Where in a runtime the suite runs, and what is expected there.
+import { availableParallelism } from 'node:os'
+
+const cores = availableParallelism()
+const alone = { threads: false, cores }
+const many = { threads: true, cores }
+/** What a place repeats that another one of the same runtime has run whole. */
+const short = ['settings', 'training', 'threads', 'bits']
+
+const NOT_ISOLATED = 'not cross-origin isolated'
+const CANNOT_SHARE = 'cannot share memory|not cross-origin isolated'
+const NO_WORKERS = 'workers cannot be started'
+
+/**
+ * A place in a process: `where` is what entries/process.mjs knows.
+ * @typedef {{ name: string, where: string, only?: string[], expect: import('./suite.mjs').Expectation, bare?: true }} Place
+ */
+export function processPlaces({ name }) {
+  const places = [
+    { name: 'process', where: 'process', expect: { ...many, large: true } },
+    { name: 'worker', where: 'worker', only: short, expect: many },
+    { name: 'global script', where: 'script', expect: many },
+  ]
+  return name === 'deno' ? [...places, { name: 'no permissions', where: 'bare', bare: true, expect: many }] : places
+}
+
+/**
+ * A page: `kind` names its headers (server.mjs), `entry` its script, `library` where a script tag gets the library from; in a page without
+ * one the entry imports it.
+ */
+export function pagePlaces({ name, shares }) {
+  const isolated = shares ? many : { ...alone, reason: CANNOT_SHARE }
+  const plain = { ...alone, reason: NOT_ISOLATED }
+  const policed = shares ? { ...alone, reason: NO_WORKERS } : isolated
+  const page = { kind: 'isolated', entry: 'page.mjs', where: 'page', expect: isolated }
+  const script = { ...page, entry: 'script.js', where: 'script' }
+  return [
+    // WebKit takes seconds to grow a shared memory so far.
+    { ...page, name: 'isolated page', expect: { ...isolated, large: !name.startsWith('webkit') } },
+    { ...page, name: 'plain page', kind: 'plain', expect: plain },
+    { ...page, name: 'worker', where: 'worker', only: short },
+    { ...page, name: 'strict policy', kind: 'strict', only: short },
+    { ...page, name: 'policy without wasm', kind: 'forbidden', where: 'forbidden' },
+    { ...page, name: 'policy without blobs', kind: 'workerless', only: short, expect: policed },
+    { ...page, name: 'script tag', library: 'same', only: short },
+    { ...script, name: 'script tag, CDN', library: 'cdn' },
+    { ...script, name: 'script tag, bare', library: 'plain', kind: 'plain', expect: plain },
+    ...(name === 'chromium' ? [{ ...script, name: 'script tag, file', library: 'file', kind: 'file', expect: plain }] : []),
+  ]
+}

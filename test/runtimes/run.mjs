@@ -1,0 +1,148 @@
+// Runs the portable suite in every runtime that is there, and prints one table.
+//
+//   node test/runtimes/run.mjs                      all that are there
+//     --only chromium,bun                           only these
+//     --require all                                 fail if one of the nine is missing; or a list of names
+//     --dist <folder>                               another build than dist/
+//     --write                                       publish the hashes in docs/bits.md, if all runs agree
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { parseArgs } from 'node:util'
+import { launch, Reports, runInPage } from './browsers.mjs'
+import { deviants, explain, publish, published } from './hashes.mjs'
+import { pagePlaces, processPlaces } from './places.mjs'
+import { runInProcess } from './processes.mjs'
+import { findRuntimes, names } from './runtimes.mjs'
+import { serve } from './server.mjs'
+
+const path = relative => fileURLToPath(new URL(relative, import.meta.url))
+const list = text => (text ? text.split(',') : [])
+const { values: options } = parseArgs({
+  options: {
+    only: { type: 'string' },
+    require: { type: 'string' },
+    dist: { type: 'string', default: path('../../dist') },
+    write: { type: 'boolean', default: false },
+  },
+})
+
+/** A copy of the bundle and the suite, so that a build beside this changes nothing, and nothing else can be imported. */
+function stage() {
+  const root = mkdtempSync(join(tmpdir(), 'fluxtape-'))
+  cpSync(options.dist, join(root, 'dist'), { recursive: true })
+  cpSync(path('.'), join(root, 'suite'), { recursive: true, filter: source => !source.includes('node_modules') })
+  mkdirSync(join(root, 'pages'))
+  writeFileSync(join(root, 'package.json'), '{ "type": "module" }')
+  return root
+}
+
+const columns = [
+  ['runtime', 14],
+  ['version', 13],
+  ['where', 21],
+  ['variant', 9],
+  ['threads', -7],
+  ['passed', -7],
+  ['failed', -7],
+  ['seconds', -8],
+]
+const line = cells => cells.map((cell, i) => String(cell)[columns[i][1] > 0 ? 'padEnd' : 'padStart'](Math.abs(columns[i][1]))).join(' ')
+
+const start = performance.now()
+const root = stage()
+const reports = new Reports()
+const site = { root, reports, ...(await serve(root, (id, message) => reports.hear(id, message))) }
+const totals = { passed: 0, failed: 0 }
+const runs = []
+const failures = []
+
+/** Runs the suite in one place, prints its row, and keeps what it found. */
+async function runPlace(runtime, version, place, execute) {
+  const begin = performance.now()
+  const at = `${runtime.name}, ${place.name}`
+  const suite = { expect: place.expect, only: place.only }
+  let result
+  try {
+    result = await execute(place, suite)
+  } catch (error) {
+    result = { passed: 0, failed: 1, failures: [error.message], variant: '-', threads: '-', hashes: {} }
+  }
+  const { passed, failed, variant, threads } = result
+  totals.passed += passed
+  totals.failed += failed
+  failures.push(...result.failures.map(failure => `${at}: ${failure}`))
+  const trace = async request => (await again(runtime, place, { ...suite, trace: request })).trace
+  for (const [model, found] of Object.entries(result.hashes)) {
+    for (const [n, { hash, steps }] of Object.entries(found)) runs.push({ at, model, threads: Number(n), hash, steps, trace })
+  }
+  const seconds = ((performance.now() - begin) / 1000).toFixed(1)
+  console.log(line([runtime.name, version, place.name, variant, threads, passed, failed, seconds]))
+}
+
+/** Runs one place of a runtime once more, by itself. */
+async function again(runtime, place, suite) {
+  if (runtime.kind === 'process') return runInProcess(runtime, root, place, suite)
+  const browser = await launch(runtime)
+  try {
+    return await runInPage(browser, site, place, suite)
+  } finally {
+    await browser.close()
+  }
+}
+
+async function runRuntime(runtime) {
+  if (runtime.kind === 'process') {
+    for (const place of processPlaces(runtime)) {
+      await runPlace(runtime, runtime.version, place, (...args) => runInProcess(runtime, root, ...args))
+    }
+    return
+  }
+  let browser
+  try {
+    browser = await launch(runtime)
+    for (const place of pagePlaces(runtime)) {
+      await runPlace(runtime, browser.version, place, (...args) => runInPage(browser, site, ...args))
+    }
+  } catch (error) {
+    totals.failed++
+    failures.push(`${runtime.name}: cannot be started: ${error.message}`)
+  } finally {
+    await browser?.close()
+  }
+}
+
+try {
+  const only = list(options.only)
+  const found = findRuntimes(root)
+  const required = options.require === 'all' ? names : list(options.require)
+  for (const name of required.filter(each => !found.some(runtime => runtime.name === each))) {
+    totals.failed++
+    failures.push(`${name}: is not here, and was required`)
+  }
+  console.log(line(columns.map(([name]) => name)))
+  for (const runtime of found) if (only.length === 0 || only.includes(runtime.name)) await runRuntime(runtime)
+
+  const hashes = new Map(runs.map(({ model, hash }) => [model, hash]))
+  if (options.write && runs.every(({ model, hash }) => hashes.get(model) === hash)) publish(hashes)
+  const deviating = deviants(runs)
+  for (const [model, those] of deviating) {
+    totals.failed++
+    failures.push(...(await explain(model, those, runs)))
+  }
+  console.log()
+  for (const [model, hash] of published()) {
+    const those = runs.filter(run => run.model === model)
+    if (those.length > 0 && !deviating.has(model)) console.log(`${model}: ${hash} in all ${those.length} runs`)
+  }
+  const missing = names.filter(each => !found.some(({ name }) => name === each))
+  if (missing.length > 0) console.log(`not here: ${missing.join(', ')}`)
+  for (const failure of failures) console.log(failure)
+  const seconds = Math.round((performance.now() - start) / 1000)
+  console.log(`runtimes: ${totals.passed} passed, ${totals.failed} failed, ${seconds} s`)
+} finally {
+  site.close()
+  rmSync(root, { recursive: true, force: true })
+}
+process.exit(totals.failed > 0 ? 1 : 0)

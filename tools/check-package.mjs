@@ -1,0 +1,68 @@
+// Is the package fit to publish? Builds it again elsewhere and compares, packs it, and looks at the tarball: what is in it, what publint and
+// attw say, how large it is and what shakes out, and whether it installs and trains with every package manager.
+// `npm run check:package` after `npm run build`; the tools come with `npm ci --prefix test/package` and `npm ci --prefix test/runtimes`.
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { builtAlike } from './package/builds.mjs'
+import { installs } from './package/installs.mjs'
+import { shakesOut, sizes } from './package/sizes.mjs'
+import { typesServe } from './package/types.mjs'
+
+const CONTENTS = [
+  ...['CREDITS.md', 'LICENSE', 'README.md', 'dist/baseline.wasm', 'dist/datasets.d.ts', 'dist/datasets.global.js', 'dist/datasets.js'],
+  ...['dist/fluxtape.d.ts', 'dist/fluxtape.global.js', 'dist/fluxtape.js', 'dist/relaxed.wasm', 'dist/worker.js', 'package.json'],
+]
+const scratch = mkdtempSync(join(tmpdir(), 'fluxtape-package-'))
+const tool = name => resolve('test/package/node_modules/.bin', name)
+const run = (command, ...args) => execFileSync(command, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+
+const [packed] = JSON.parse(run('npm', 'pack', '--ignore-scripts', '--json', '--pack-destination', scratch))
+const tarball = join(scratch, packed.filename)
+const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
+
+const checks = [
+  ['two builds give the same bytes', () => builtAlike(scratch)],
+  ['carries what is needed and no more', contains],
+  ['depends on nothing and runs nothing when installed', isQuiet],
+  ['publint', () => void run(tool('publint'), 'run', tarball, '--strict')],
+  [
+    'attw',
+    () => void run(tool('attw'), tarball, '--profile', 'esm-only', '--exclude-entrypoints', 'baseline.wasm', 'relaxed.wasm', 'worker.js'),
+  ],
+  ['types serve a strict program', () => typesServe(scratch, tarball)],
+  ...sizes(scratch),
+  ['layers, losses, rules, data and files shake out', () => shakesOut()],
+  ...installs(scratch, tarball, manifest),
+]
+
+let failed = 0
+for (const [name, check] of checks) {
+  const start = performance.now()
+  try {
+    const note = await check()
+    console.log(`ok      ${name}${note ? `: ${note}` : ''} (${((performance.now() - start) / 1000).toFixed(1)} s)`)
+  } catch (error) {
+    failed++
+    console.log(`FAILED  ${name}: ${[error.message, error.stdout, error.stderr].filter(Boolean).join('\n')}`)
+  }
+}
+rmSync(scratch, { recursive: true, force: true })
+console.log(`${checks.length - failed} passed, ${failed} failed`)
+if (failed > 0) process.exit(1)
+
+function contains() {
+  const paths = packed.files.map(({ path }) => path).sort()
+  const extra = paths.filter(path => !CONTENTS.includes(path))
+  const missing = CONTENTS.filter(path => !paths.includes(path))
+  if (extra.length + missing.length > 0)
+    throw new Error(`not expected: ${extra.join(', ') || 'none'}; missing: ${missing.join(', ') || 'none'}`)
+  return `${paths.length} files, ${Math.round(packed.size / 1000)} KB packed`
+}
+
+function isQuiet() {
+  const dependencies = ['dependencies', 'peerDependencies', 'optionalDependencies', 'bundledDependencies'].filter(key => manifest[key])
+  const scripts = ['preinstall', 'install', 'postinstall', 'prepare'].filter(key => manifest.scripts[key])
+  if (dependencies.length + scripts.length > 0) throw new Error(`package.json has ${[...dependencies, ...scripts].join(', ')}`)
+}

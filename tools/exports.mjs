@@ -1,0 +1,99 @@
+// What the library exports and what its docstrings say, read by TypeScript; for tools/check-docs.mjs and for the test that runs the examples.
+import { relative } from 'node:path'
+import ts from 'typescript'
+
+const ENTRIES = ['src/index.ts', 'src/datasets.ts']
+
+/** Every public export of the entries, once, with the public members of its class. */
+export function publicExports() {
+  const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile)
+  const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, process.cwd())
+  const program = ts.createProgram([...ENTRIES, 'src/globals.d.ts'], options)
+  const checker = program.getTypeChecker()
+  const found = new Map()
+  for (const entry of ENTRIES) {
+    const module = checker.getSymbolAtLocation(program.getSourceFile(entry))
+    for (const exported of checker.getExportsOfModule(module)) {
+      const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
+      if (!found.has(symbol)) found.set(symbol, describe(checker, exported.name, symbol))
+    }
+  }
+  return [...found.values()]
+}
+
+function describe(checker, name, symbol) {
+  const declaration = symbol.valueDeclaration ?? symbol.declarations[0]
+  const file = declaration.getSourceFile()
+  const tags = symbol.getJsDocTags(checker)
+  return {
+    name,
+    kind: kindOf(checker, symbol, declaration),
+    place: `${relative(process.cwd(), file.fileName)}:${file.getLineAndCharacterOfPosition(declaration.getStart()).line + 1}`,
+    text: ts.displayPartsToString(symbol.getDocumentationComment(checker)),
+    examples: tags.filter(tag => tag.name === 'example').map(tag => ts.displayPartsToString(tag.text)),
+    thrown: [...thrownIn(checker, declaration)].sort(),
+    hasTensors: takesTensors(checker, symbol, declaration),
+    members: ts.isClassDeclaration(declaration)
+      ? declaration.members.filter(isPublic).map(member => describeMember(checker, name, member))
+      : [],
+  }
+}
+
+/** `function` for what is called, `class` for what is made with `new`, `error`, `type`, or `constant`. */
+function kindOf(checker, symbol, declaration) {
+  if (ts.isClassDeclaration(declaration)) {
+    return checker.getTypeOfSymbol(symbol).getProperty('captureStackTrace') || isError(checker, symbol) ? 'error' : 'class'
+  }
+  if (ts.isInterfaceDeclaration(declaration) || ts.isTypeAliasDeclaration(declaration)) return 'type'
+  return checker.getTypeOfSymbolAtLocation(symbol, declaration).getCallSignatures().length > 0 ? 'function' : 'constant'
+}
+
+function isError(checker, symbol) {
+  return checker.getDeclaredTypeOfSymbol(symbol).getProperty('stack') !== undefined
+}
+
+function isPublic(member) {
+  const hidden = ts.ModifierFlags.Private | ts.ModifierFlags.Protected
+  if (!member.name || !ts.isIdentifier(member.name) || ts.getCombinedModifierFlags(member) & hidden) return false
+  return !ts.getJSDocTags(member).some(tag => tag.tagName.text === 'internal')
+}
+
+function describeMember(checker, owner, member) {
+  const symbol = checker.getSymbolAtLocation(member.name)
+  return { name: `${owner}.${symbol.name}`, text: ts.displayPartsToString(symbol.getDocumentationComment(checker)) }
+}
+
+/** The errors that are thrown in a declaration, and in the functions of its own file that it calls. */
+function thrownIn(checker, declaration) {
+  const names = new Set()
+  const seen = new Set()
+  const pending = [declaration]
+  const visit = node => {
+    if (ts.isThrowStatement(node) && node.expression) {
+      const { expression } = node
+      if (ts.isNewExpression(expression)) names.add(expression.expression.getText())
+      else if (ts.isCallExpression(expression)) names.add(checker.typeToString(checker.getTypeAtLocation(expression)))
+    }
+    if (ts.isIdentifier(node)) {
+      const target = checker.getSymbolAtLocation(node)?.valueDeclaration
+      if (target && isLocalFunction(target, declaration)) pending.push(target)
+    }
+    ts.forEachChild(node, visit)
+  }
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    if (seen.has(next)) continue
+    seen.add(next)
+    visit(next)
+  }
+  return names
+}
+
+function isLocalFunction(target, declaration) {
+  if (target.getSourceFile() !== declaration.getSourceFile()) return false
+  return ts.isFunctionDeclaration(target) || (ts.isVariableDeclaration(target) && target.parent.parent.parent === target.getSourceFile())
+}
+
+function takesTensors(checker, symbol, declaration) {
+  const type = checker.getTypeOfSymbolAtLocation(symbol, declaration)
+  return type.getCallSignatures().some(signature => /\bTensor\b/.test(checker.signatureToString(signature)))
+}
