@@ -10,6 +10,7 @@ export interface Configuration {
 /**
  * Chooses the kernels. `deterministic: true` takes the baseline variant, whose results have the same bits in every runtime and at every thread
  * count; false the best one. Returns the variant in use. Throws TypeError while a gradient is being taken.
+ * @example await configure({ deterministic: true }) // 'baseline'
  */
 export async function configure({ deterministic = false, ...others }: Configuration = {}): Promise<Variant> {
   for (const name in others) throw new TypeError(`configure: there is no option '${name}'. There is deterministic.`)
@@ -22,6 +23,10 @@ export async function configure({ deterministic = false, ...others }: Configurat
  * `threads()` says how many threads compute, the calling one included, and why: `{ count, reason }`. `await threads(n)` sets how many and
  * waits until they are up; 1 ends all workers. Without it the first big job starts as many as the machine has cores. Results have the same bits
  * for every n. Throws RangeError for what is no whole number from 1, TypeError while a gradient is being taken.
+ *
+ * @example
+ * const { count } = await threads(1)
+ * count // 1
  */
 export function threads(): ThreadInfo
 export function threads(count: number): Promise<ThreadInfo>

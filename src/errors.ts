@@ -28,6 +28,7 @@ export function complain({ operation, problem, came, wayOut }: Complaint): strin
  * The message reads `operation: what is wrong: what came. The way out.`; inside a model a last line says where.
  */
 export class FluxtapeError extends Error {
+  /** The function or layer that was called. */
   readonly operation: string
   /** The layers around the operation, the innermost last: `['Chain[2]', 'Dense(784, 10)']`. */
   readonly path: readonly string[] = []
@@ -94,7 +95,7 @@ export class FormatError extends FluxtapeError {
   override readonly name = 'FormatError'
 }
 
-/** A loss or a gradient became NaN or infinite at `step`; the parameters are those before that step. */
+/** A loss or a gradient became NaN or infinite at `step`, the loss was `loss`; the parameters are those before that step. */
 export class DivergedError extends FluxtapeError {
   override readonly name = 'DivergedError'
   readonly step: number

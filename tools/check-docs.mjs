@@ -19,7 +19,12 @@ if (problems.length > 0) {
 function problemsOf({ kind, text, examples, thrown, hasTensors, members }) {
   const problems = []
   if (!isSentence(text)) problems.push('has no sentence that says what it is')
-  for (const member of members) if (!isSentence(member.text)) problems.push(`${member.name} has no sentence`)
+  for (const member of members) {
+    if (/\.(name|toString)$/.test(member.name)) continue
+    if (!isSentence(member.text) && !text.includes(`\`${member.name.split('.')[1]}\``)) problems.push(`${member.name} has no sentence`)
+    const silent = member.thrown.filter(error => !INTERNAL.includes(error) && !tells(member.text, error) && !tells(text, error))
+    if (silent.length > 0) problems.push(`${member.name} does not say when it throws ${silent.join(', ')}`)
+  }
   if (kind !== 'function' && kind !== 'class') return problems
   const silent = thrown.filter(error => !INTERNAL.includes(error) && !tells(text, error))
   if (silent.length > 0) problems.push(`does not say when it throws ${silent.join(', ')}`)
@@ -29,7 +34,7 @@ function problemsOf({ kind, text, examples, thrown, hasTensors, members }) {
 }
 
 function isSentence(text) {
-  return text.trim().length > 2
+  return text.trim().length > 1
 }
 
 /** Says it itself, or points to another export that does: "errors as `crossEntropy`". */

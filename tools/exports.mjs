@@ -14,27 +14,33 @@ export function publicExports() {
   for (const entry of ENTRIES) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(entry))
     for (const exported of checker.getExportsOfModule(module)) {
-      const symbol = exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported
-      if (!found.has(symbol)) found.set(symbol, describe(checker, exported.name, symbol))
+      found.set(exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported, exported)
     }
   }
-  return [...found.values()]
+  const known = new Set(Array.from(found.keys(), declarationOf))
+  return Array.from(found, ([symbol, exported]) => describe(checker, known, exported, symbol))
 }
 
-function describe(checker, name, symbol) {
-  const declaration = symbol.valueDeclaration ?? symbol.declarations[0]
+function declarationOf(symbol) {
+  return symbol.valueDeclaration ?? symbol.declarations[0]
+}
+
+function describe(checker, known, exported, symbol) {
+  const { name } = exported
+  const declaration = declarationOf(symbol)
+  const kind = isTypeOnly(exported) ? 'type' : kindOf(checker, symbol, declaration)
   const file = declaration.getSourceFile()
   const tags = symbol.getJsDocTags(checker)
   return {
     name,
-    kind: kindOf(checker, symbol, declaration),
+    kind,
     place: `${relative(process.cwd(), file.fileName)}:${file.getLineAndCharacterOfPosition(declaration.getStart()).line + 1}`,
     text: ts.displayPartsToString(symbol.getDocumentationComment(checker)),
     examples: tags.filter(tag => tag.name === 'example').map(tag => ts.displayPartsToString(tag.text)),
-    thrown: [...thrownIn(checker, declaration)].sort(),
+    thrown: ts.isClassDeclaration(declaration) ? [] : thrownIn(checker, known, declaration),
     hasTensors: takesTensors(checker, symbol, declaration),
     members: ts.isClassDeclaration(declaration)
-      ? declaration.members.filter(isPublic).map(member => describeMember(checker, name, member))
+      ? declaration.members.filter(isPublic).map(member => describeMember(checker, known, name, member))
       : [],
   }
 }
@@ -58,13 +64,18 @@ function isPublic(member) {
   return !ts.getJSDocTags(member).some(tag => tag.tagName.text === 'internal')
 }
 
-function describeMember(checker, owner, member) {
-  const symbol = checker.getSymbolAtLocation(member.name)
-  return { name: `${owner}.${symbol.name}`, text: ts.displayPartsToString(symbol.getDocumentationComment(checker)) }
+function describeMember(checker, known, owner, member) {
+  const { symbol } = member
+  const text = ts.displayPartsToString(symbol.getDocumentationComment(checker))
+  return { name: `${owner}.${symbol.name}`, text, thrown: thrownIn(checker, known, member) }
 }
 
-/** The errors that are thrown in a declaration, and in the functions of its own file that it calls. */
-function thrownIn(checker, declaration) {
+function isTypeOnly({ declarations }) {
+  return declarations.some(each => ts.isExportSpecifier(each) && (each.isTypeOnly || each.parent.parent.isTypeOnly))
+}
+
+/** The errors that are thrown in a declaration, and in the functions of its own file that it refers to; other exports speak for themselves. */
+function thrownIn(checker, known, declaration) {
   const names = new Set()
   const seen = new Set()
   const pending = [declaration]
@@ -76,7 +87,7 @@ function thrownIn(checker, declaration) {
     }
     if (ts.isIdentifier(node)) {
       const target = checker.getSymbolAtLocation(node)?.valueDeclaration
-      if (target && isLocalFunction(target, declaration)) pending.push(target)
+      if (target && !known.has(target) && isLocalFunction(target, declaration)) pending.push(target)
     }
     ts.forEachChild(node, visit)
   }
@@ -85,7 +96,7 @@ function thrownIn(checker, declaration) {
     seen.add(next)
     visit(next)
   }
-  return names
+  return [...names].sort()
 }
 
 function isLocalFunction(target, declaration) {

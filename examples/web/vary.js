@@ -1,5 +1,6 @@
 // Batches of digits, each turned, slanted, stretched and shifted a little, a new way every time: a network that has seen those reads the
-// hands of other people better (of wobbly drawings 19 in 20 instead of 4 in 5, and of the test digits one more in 100).
+// hands of other people better. Of 1,000 drawings, much slanted and turned, it reads 92 in 100 instead of 86 (means of four runs); of the
+// test digits, whose writers it knows, as many as before.
 import { tensor } from 'fluxtape'
 
 const SIDE = 8

@@ -8,10 +8,11 @@ import { share, type Tensor } from '../tensor/tensor.ts'
 /**
  * A function with a gradient of one's own (Zygote's `@adjoint`): `f` computes from tensors without being recorded, `pullback` gets the
  * cotangent of the result, the inputs and the result, and returns the cotangent of each input (one tensor, or a list; undefined: none).
- * Written in operations, it can be differentiated again.
+ * Written in operations, it can be differentiated again. Throws ShapeError for a cotangent that has not the shape of its input.
  *
  * @example
- * const clipped = customGradient(x => x, (g, [x]) => g.clamp(-1, 1))
+ * const clipped = customGradient(x => x, g => g.clamp(-1, 1))
+ * gradient(x => clipped(x).mul(5), 2)[0].item() // 1
  */
 export function customGradient<Inputs extends readonly Tensor[]>(
   f: (...inputs: Inputs) => Tensor,

@@ -38,8 +38,9 @@ export type Loss = Tensor | readonly [Tensor, ...unknown[]]
  * but for what is returned.
  *
  * @example
- * gradient(x => x.mul(x), 3)[0].item()             // 6
- * gradient(() => mse(model(x), y), params(W, b)).get(W)
+ * gradient(x => x.mul(x), 3)[0].item() // 6
+ * const W = tensor([1, 2])
+ * gradient(() => W.mul(W).sum(), params(W)).get(W).toArray() // [2, 4]
  */
 export function gradient(f: () => Loss, params: Params): Grads
 export function gradient<Args extends readonly unknown[]>(f: (...args: Seen<Args>) => Loss, ...args: Args): GradientsOf<Args>
@@ -50,6 +51,7 @@ export function gradient(f: (...args: never[]) => Loss, ...args: unknown[]): Gra
 /**
  * The value and the gradient of a scalar function at once: `{ value, gradient }`, the gradient as `gradient` gives it. If `f` returns a list
  * `[loss, ...extras]`, the first is differentiated and the list is the value.
+ * @example withGradient(x => x.mul(x), 3).value.item() // 9
  */
 export function withGradient<Value extends Loss>(f: () => Value, params: Params): { value: Value; gradient: Grads }
 export function withGradient<Value extends Loss, Args extends readonly unknown[]>(
@@ -251,8 +253,8 @@ const forgotten = /* @__PURE__ */ new FinalizationRegistry<Tape>(tape => tape.di
  * The result of `f`, of any shape, and a function that takes a cotangent of it back to the arguments (or to a `Params`).
  *
  * @example
- * const [y, back] = pullback(x => x.exp(), x)
- * const [gx] = back(onesLike(y))
+ * const [y, back] = pullback(x => x.exp(), tensor([0, 0]))
+ * back(tensor([1, 2]))[0].toArray() // [1, 2]
  */
 export function pullback(f: () => Tensor, params: Params): [Tensor, Back<Grads>]
 export function pullback<Args extends readonly unknown[]>(

@@ -1,7 +1,14 @@
 import type { Params } from '../params/params.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
-/** The gradients of parameters, read by identity; in order, those that took no part left out. */
+/**
+ * The gradients of parameters, read by identity; in order, those that took no part left out.
+ *
+ * @example
+ * const W = tensor([1, 2])
+ * const grads = gradient(() => W.mul(W).sum(), params(W))
+ * grads.get(W).toArray() // [2, 4]
+ */
 export class Grads implements Iterable<[Tensor, Tensor]> {
   private readonly gradientOf: Map<Tensor, Tensor>
   /** The parameters that were asked for. */

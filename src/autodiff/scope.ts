@@ -6,9 +6,7 @@ import { refusePromise } from './gradient.ts'
 /**
  * Runs `f` and frees every tensor made in it, but for those in what it returns and those given to `keep`. Throws TypeError if it returns a
  * promise.
- *
- * @example
- * const accuracy = scope(() => model(x).argMax(-1).equal(y).mean().item())
+ * @example scope(() => tensor([1, 2]).mul(2).sum().item()) // 6
  */
 export function scope<T>(f: () => T): T {
   const start = enter()
@@ -23,7 +21,14 @@ export function scope<T>(f: () => T): T {
   }
 }
 
-/** Takes a tensor out of the hands of every scope: it lives until `dispose` or the garbage collector ends it. Returns it. */
+/**
+ * Takes a tensor out of the hands of every scope: it lives until `dispose` or the garbage collector ends it. Returns it.
+ *
+ * @example
+ * const found = []
+ * scope(() => void found.push(keep(tensor([1, 2]))))
+ * found[0].toArray() // [1, 2]
+ */
 export function keep<T extends Tensor>(tensor: T): T {
   tensor.kept = 'user'
   return tensor

@@ -13,6 +13,7 @@ export type Data = Tensor | readonly unknown[] | Readonly<Record<string, Tensor>
 /** A batch of such data, of the same form. */
 export type BatchOf<D> = D extends Tensor ? Tensor : D extends readonly unknown[] ? { [I in keyof D]: D[I] } : { [K in keyof D]: D[K] }
 
+/** How data is cut into batches. */
 export interface LoaderOptions<D, B> {
   /** Observations in a batch; 1 by default. */
   readonly batchSize?: number
@@ -78,11 +79,14 @@ export function observations<D extends Data>(data: D, indices: Int32Array): Batc
  * batch size that is no whole number from 1, ShapeError for tensors that disagree on axis 0, TypeError for data without observations.
  *
  * @example
- * for (const [x, y] of new DataLoader([xs, ys], { batchSize: 32, shuffle: true })) ...
+ * const loader = new DataLoader([zeros([10, 2]), zeros([10])], { batchSize: 4, shuffle: true })
+ * loader.length // 3
+ * for (const [x, y] of loader) console.log(x.shape, y.shape)
  */
 export class DataLoader<D extends Data, B = BatchOf<D>> implements Iterable<B> {
   /** The number of batches. */
   readonly length: number
+  /** Observations in a batch; the last may have fewer. */
   readonly batchSize: number
   private readonly data: D
   private readonly options: LoaderOptions<D, B>

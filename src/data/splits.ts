@@ -16,9 +16,7 @@ export interface SplitOptions {
 /**
  * Cuts data into parts: `splitObs(data, { at: 0.8 })` gives two, `{ at: [0.6, 0.2] }` three. Axis 0 counts observations; sizes are rounded
  * half to even. Throws RangeError for shares that do not lie in [0, 1] together.
- *
- * @example
- * const [train, test] = splitObs([x, y], { at: 0.8, shuffle: true, seed: 1 })
+ * @example splitObs(arange(5), { at: 0.6 }).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
  */
 export function splitObs<D extends Data>(data: D, { at, shuffle = false, seed, stratified }: SplitOptions): BatchOf<D>[] {
   const shares = typeof at === 'number' ? [at] : at
@@ -43,7 +41,8 @@ export function splitObs<D extends Data>(data: D, { at, shuffle = false, seed, s
   return parts.map(part => observations(data, shuffled(part, stratified ? permutation(part.length, source) : undefined)))
 }
 
-/** k pairs `[train, validation]`: each observation is in one validation part. Throws RangeError unless 2 <= k <= n. */
+/** k pairs `[train, validation]`: each observation is in one validation part. Throws RangeError unless 2 <= k <= n.
+ * @example kFolds(arange(4), 2).map(([, validation]) => validation.toArray()) // [[0, 1], [2, 3]] */
 export function kFolds<D extends Data>(
   data: D,
   k = 5,
@@ -64,7 +63,8 @@ export function kFolds<D extends Data>(
   })
 }
 
-/** The observations in a random order. */
+/** The observations in a random order.
+ * @example shuffleObs([zeros([3, 2]), zeros([3])], { seed: 1 }).map(part => part.shape) // [[3, 2], [3]] */
 export function shuffleObs<D extends Data>(data: D, { seed }: { readonly seed?: number } = {}): BatchOf<D> {
   return observations(data, permutation(countObservations('shuffleObs', data), seed === undefined ? undefined : keyed('shuffleObs', seed)))
 }

@@ -25,7 +25,8 @@ const PIXELS = 64
  *
  * @example
  * const { train: trainSet, test: testSet } = digits()
- * const [x, y] = trainSet                          // [1437, 64] and [1437]
+ * const [x, y] = trainSet
+ * x.shape // [1437, 64]
  */
 export function digits(): Digits {
   const rows = unpack(

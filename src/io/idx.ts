@@ -45,8 +45,9 @@ const CUT = 'The file is damaged or was cut off: read or fetch it again.'
  * FormatError for whatever is wrong with the file, TypeError for what is no bytes, MemoryError where the tensor finds no room.
  *
  * @example
- * const images = await readIdx(await readFile('train-images-idx3-ubyte.gz'))
- * const x = images.reshape([60000, 784]).div(255)
+ * const file = new Uint8Array([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]) // of bytes, one axis of two
+ * const x = await readIdx(file)
+ * x.toArray() // [7, 9]
  */
 export async function readIdx(bytes: Uint8Array | ArrayBufferLike): Promise<Tensor> {
   const file = bytesOfFile('readIdx', bytes)

@@ -70,6 +70,7 @@ const order = /* @__PURE__ */ Object.keys(saved)
  * are no texts and for names that a file cannot have, RangeError for a number that does not fit into int32, ReleasedError for a released tensor.
  *
  * @example
+ * const model = Dense(3, 2)
  * const bytes = saveSafetensors(model, { metadata: { epochs: '20' } })
  * loadState(model, loadSafetensors(bytes).tensors)
  */
@@ -161,8 +162,8 @@ function metadataFields(metadata: SafetensorsOptions['metadata']): string[] {
  * into int32, TypeError for what is no bytes, MemoryError where the tensors find no room; nothing is kept then.
  *
  * @example
- * const { tensors, metadata } = loadSafetensors(new Uint8Array(await file.arrayBuffer()))
- * loadState(model, tensors)
+ * const { tensors, metadata } = loadSafetensors(saveSafetensors({ W: zeros([2, 3]) }))
+ * tensors.get('W').shape // [2, 3]
  */
 export function loadSafetensors(bytes: Uint8Array | ArrayBufferLike): SafetensorsFile {
   const file = bytesOfFile('loadSafetensors', bytes)

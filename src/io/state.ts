@@ -12,6 +12,8 @@ export type State = Map<string, Tensor>
  * All tensors of a model by path, parameters and buffers: the tensors themselves, so later training shows in it. `clone(state(model))` is a
  * snapshot. A tied tensor stands under each of its paths. Throws TypeError
  * where two tensors have one path.
+ *
+ * @example [...state(Dense(3, 2)).keys()] // ['weight', 'bias']
  */
 export function state(model: unknown): State {
   const found: State = new Map()
@@ -29,6 +31,10 @@ export function state(model: unknown): State {
  * Writes a state into the tensors of a model, in place: what `state` gave, or the `tensors` of a file. A missing bias counts as zero on either
  * side. Nothing is written unless all fits: throws TypeError for paths that are missing or unknown, or tied tensors that would differ;
  * ShapeError for other shapes.
+ *
+ * @example
+ * const model = Dense(3, 2)
+ * loadState(Dense(3, 2), state(model))
  */
 export function loadState(model: unknown, source: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>): void {
   const values = source instanceof Map ? (source as ReadonlyMap<string, Tensor>) : new Map(Object.entries(source))

@@ -39,17 +39,21 @@ function isShape(value: Shape | GainOptions): value is Shape {
   return Array.isArray(value)
 }
 
-/** U(-b, b), b = gain √(6 / (in + out)), gain 1 (Glorot & Bengio 2010, equation 16). */
+/** U(-b, b), b = gain √(6 / (in + out)), gain 1 (Glorot & Bengio 2010, equation 16).
+ * @example glorotUniform([3, 4]).shape // [3, 4] */
 export const glorotUniform = /* @__PURE__ */ scaled(1, (shape, gain, inputs, outputs) =>
   uniform(shape, gain * Math.sqrt(6 / (inputs + outputs))),
 )
-/** N(0, gain² 2 / (in + out)), gain 1 (Glorot & Bengio 2010). */
+/** N(0, gain² 2 / (in + out)), gain 1 (Glorot & Bengio 2010).
+ * @example glorotNormal([3, 4]).shape // [3, 4] */
 export const glorotNormal = /* @__PURE__ */ scaled(1, (shape, gain, inputs, outputs) =>
   randn(shape, { std: gain * Math.sqrt(2 / (inputs + outputs)) }),
 )
-/** U(-b, b), b = gain √(3 / in), gain √2 (He et al. 2015, equation 10). */
+/** U(-b, b), b = gain √(3 / in), gain √2 (He et al. 2015, equation 10).
+ * @example kaimingUniform([3, 4]).shape // [3, 4] */
 export const kaimingUniform = /* @__PURE__ */ scaled(Math.SQRT2, (shape, gain, inputs) => uniform(shape, gain * Math.sqrt(3 / inputs)))
-/** N(0, gain² / in), gain √2 (He et al. 2015). */
+/** N(0, gain² / in), gain √2 (He et al. 2015).
+ * @example kaimingNormal([3, 4]).shape // [3, 4] */
 export const kaimingNormal = /* @__PURE__ */ scaled(Math.SQRT2, (shape, gain, inputs) => randn(shape, { std: gain / Math.sqrt(inputs) }))
 
 function uniform(shape: Shape, bound: number): Tensor {

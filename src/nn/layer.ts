@@ -25,7 +25,8 @@ const RESERVED = ['apply', 'call', 'bind', 'toString', 'constructor', 'prototype
  * function has (`apply`, `call`, `bind`).
  *
  * @example
- * const Scale = n => layer('Scale', { scale: ones([n]) }, (self, x) => x.mul(self.scale))
+ * const Scaled = n => layer('Scaled', { scale: ones([n]) }, (self, x) => x.mul(self.scale))
+ * Scaled(2)(tensor([3, 4])).toArray() // [3, 4]
  */
 export function layer<Fields extends object, Inputs extends readonly unknown[], Output>(
   name: string,

@@ -62,13 +62,15 @@ function matched(name: string, prediction: Tensor, target: Target): void {
   )
 }
 
-/** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes. */
+/** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes.
+ * @example mae(tensor([1, 2]), tensor([0, 4])).item() // 1.5 */
 export function mae(prediction: Tensor, target: Target, { agg = mean }: LossOptions = {}): Tensor {
   matched('mae', prediction, target)
   return agg(abs(sub(cast(prediction, 'float32'), target)))
 }
 
-/** The mean of (ŷ - y)². Throws ShapeError for different shapes. */
+/** The mean of (ŷ - y)². Throws ShapeError for different shapes.
+ * @example mse(tensor([1, 2]), tensor([0, 4])).item() // 2.5 */
 export function mse(prediction: Tensor, target: Target, { agg = mean }: LossOptions = {}): Tensor {
   matched('mse', prediction, target)
   return agg(square(sub(cast(prediction, 'float32'), target)))
@@ -79,6 +81,8 @@ export function mse(prediction: Tensor, target: Target, { agg = mean }: LossOpti
  *
  * Targets are integer classes (ŷ's shape without the class axis), or one-hot or soft (ŷ's shape). `eps` is 1.19e-7. Throws ShapeError for
  * other shapes, RangeError for what is no class.
+ *
+ * @example crossEntropy(tensor([[0.25, 0.75]]), tensor([1])).item() // 0.2877
  */
 export function crossEntropy(
   prediction: Tensor,
@@ -90,8 +94,9 @@ export function crossEntropy(
 }
 
 /**
- * -Σ y log softmax(ŷ) over the classes, of logits ŷ, without overflow; the mean over all samples. Targets and errors as `crossEntropy`; a
+ * -Σ y log softmax(ŷ) over the classes, of logits ŷ, without overflow; the mean over all samples. Shapes and errors as `crossEntropy`; a
  * class whose target is 0 adds 0 even where its logit is -Infinity.
+ * @example logitCrossEntropy(tensor([[0, 0]]), tensor([1])).item() // 0.6931
  */
 export function logitCrossEntropy(logits: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
   checkTensor('logitCrossEntropy', logits)
@@ -168,6 +173,7 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
 /**
  * The binary cross-entropy of logits ŷ: (1 - y) ŷ - log σ(ŷ), without overflow; the mean over all elements. `posWeight` (a number or a tensor
  * that broadcasts) is a factor of the positive term. Throws ShapeError for different shapes.
+ * @example logitBinaryCrossEntropy(tensor([0, 0]), tensor([0, 1])).item() // 0.6931
  */
 export function logitBinaryCrossEntropy(
   logits: Tensor,

@@ -8,6 +8,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 /**
  * Writes y into x, in place, converted to x's dtype, and returns x. Throws ShapeError where the shapes differ, TypeError while a gradient is
  * being taken.
+ * @example zeros([2]).assign(tensor([1, 2])).toArray() // [1, 2]
  */
 export function assign(x: Tensor, y: Tensor): Tensor {
   checkTensor('assign', x)

@@ -94,7 +94,11 @@ const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: 
   pullback: [(g, { indices, from }, { axis }) => runScatter([indices, g], { axis, shape: from }), null],
 })
 
-/** Whole slices of x along an axis (0), one for each index; the shape of the indices takes the axis' place. Throws RangeError. */
+/**
+ * Whole slices of x along an axis (0), one for each index; the shape of the indices takes the axis' place. Throws RangeError for an index
+ * that is not there, DTypeError for indices that are no whole numbers.
+ * @example tensor([[1, 2], [3, 4], [5, 6]]).gather([2, 0]).toArray() // [[5, 6], [1, 2]]
+ */
 export function gather(x: Tensor, indices: Tensor | number | readonly number[], axis = 0): Tensor {
   checkTensor('gather', x)
   return runGather([x, asIndices('gather', indices)], { axis: resolveAxis('gather', axis, x.shape) })
@@ -127,7 +131,11 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
   pullback: [null, (g, { indices }, { axis }) => runGather([g, indices], { axis })],
 })
 
-/** x, with slices of `updates` added at the indices along an axis (0); equal indices add up. The adjoint of `gather`. */
+/**
+ * x, with slices of `updates` added at the indices along an axis (0); equal indices add up. The adjoint of `gather`. Throws ShapeError for
+ * updates of another shape than `gather` would give; otherwise errors as `gather`.
+ * @example zeros([3]).scatterAdd([0, 2, 2], tensor([1, 2, 3])).toArray() // [1, 0, 5]
+ */
 export function scatterAdd(x: Tensor, indices: Tensor | number | readonly number[], updates: Tensor, axis = 0): Tensor {
   checkTensor('scatterAdd', x)
   checkTensor('scatterAdd', updates)
@@ -186,7 +194,11 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
   pullback: [null, (g, { indices }, { axis }) => runTakeAlong([g, indices], { axis })],
 })
 
-/** Entries of x along an axis, as `torch.gather`: the indices have x's rank, and its sizes on the other axes. Throws RangeError, ShapeError. */
+/**
+ * Entries of x along an axis, as `torch.gather`: the indices have x's rank, and its sizes on the other axes. Throws ShapeError for other
+ * sizes; otherwise errors as `gather`.
+ * @example tensor([[1, 2], [3, 4]]).takeAlong(tensor([[1], [0]]), 1).toArray() // [[2], [3]]
+ */
 export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   checkTensor('takeAlong', x)
   const places = asIndices('takeAlong', indices)
@@ -208,7 +220,8 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
 
 /**
  * bool rows that are true at the index: `[...]` to `[..., classes]`. Classes count from 0; left out, there is one more than the largest.
- * Throws RangeError for an index that is no class.
+ * Throws RangeError for an index that is no class, DTypeError for indices that are no whole numbers.
+ * @example oneHot([0, 2], 3).toArray() // [[true, false, false], [false, false, true]]
  */
 export function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
   const places = asIndices('oneHot', indices)
@@ -221,7 +234,8 @@ export function oneHot(indices: Tensor | readonly number[], classes?: number): T
   return y
 }
 
-/** Indices of the largest entries along an axis (-1): what `oneHot` undoes. NaN among them is a RangeError. */
+/** Indices of the largest entries along an axis (-1): what `oneHot` undoes. NaN among them is a RangeError.
+ * @example tensor([[0.1, 0.9], [0.8, 0.2]]).oneCold().toArray() // [1, 0] */
 export function oneCold(y: Tensor, { axis = -1 }: { readonly axis?: number } = {}): Tensor {
   checkTensor('oneCold', y)
   if (y.isNaN().any().item()) throw new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).')

@@ -50,11 +50,13 @@ export type SliceEntry = number | null | readonly (number | null | undefined)[]
 
 /**
  * A part of x, copied, as NumPy slices: `slice(x, '1:, ::-1')`, or one entry an axis: a number (its axis goes), `[start, stop, step]`, or
- * null; axes left out are whole. Throws RangeError for an index that is not there, ShapeError for more entries than axes.
+ * null; axes left out are whole. Throws RangeError for an index that is not there, ShapeError for more entries than axes, TypeError for
+ * what is no slice.
  *
  * @example
- * x.slice('0:2, -1')      // rows 0 and 1 of the last column
- * x.slice([[0, 2], -1])   // the same
+ * const x = tensor([[1, 2, 3], [4, 5, 6]])
+ * x.slice('1:, ::-1').toArray() // [[6, 5, 4]]
+ * x.slice([[0, 2], -1]).toArray() // [3, 6]
  */
 export function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
   checkTensor('slice', x)
@@ -161,13 +163,15 @@ function along(x: Tensor, axis: number, start: number, count: number): Tensor {
   })
 }
 
-/** Joins tensors along an axis (0). Other sizes must agree: ShapeError. */
+/** Joins tensors along an axis (0). Throws ShapeError where other sizes differ, TypeError for an empty list.
+ * @example concat([tensor([1]), tensor([2, 3])]).toArray() // [1, 2, 3] */
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   checkList('concat', tensors)
   return runConcat(tensors, { axis: resolveAxis('concat', axis, tensors[0].shape) })
 }
 
-/** Joins tensors of one shape along a new axis (0). */
+/** Joins tensors of one shape along a new axis (0). Throws ShapeError where the shapes differ, TypeError for an empty list.
+ * @example stack([tensor([1, 2]), tensor([3, 4])]).toArray() // [[1, 2], [3, 4]] */
 export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   checkList('stack', tensors)
   const [{ shape }] = tensors
@@ -184,7 +188,11 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   )
 }
 
-/** Cuts x along an axis (0) into `n` equal parts, or into parts of the given sizes. Throws ShapeError where they do not fit. */
+/**
+ * Cuts x along an axis (0) into `n` equal parts, or into parts of the given sizes. Throws ShapeError where they do not fit, RangeError for
+ * an `n` below 1.
+ * @example tensor([1, 2, 3, 4]).split(2).map(part => part.toArray()) // [[1, 2], [3, 4]]
+ */
 export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
   checkTensor('split', x)
   const at = resolveAxis('split', axis, x.shape)
@@ -211,7 +219,11 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
   })
 }
 
-/** Cuts x along an axis (0) into at most `n` parts of equal size, the last one shorter, as `torch.chunk`. */
+/**
+ * Cuts x along an axis (0) into at most `n` parts of equal size, the last one shorter, as `torch.chunk`. Throws RangeError for an `n` below
+ * 1.
+ * @example arange(5).chunk(2).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
+ */
 export function chunk(x: Tensor, n: number, axis = 0): Tensor[] {
   checkTensor('chunk', x)
   const at = resolveAxis('chunk', axis, x.shape)

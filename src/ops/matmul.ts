@@ -124,6 +124,8 @@ function whole(x: Tensor, batch: Shape): Tensor {
  * that axis is not in the result. float32. Transposed operands (`transpose(x)`, or by option) are read as they lie.
  *
  * Throws ShapeError where the inner dimensions differ or an operand is a scalar.
+ *
+ * @example tensor([[1, 2], [3, 4]]).matmul(tensor([1, 1])).toArray() // [3, 7]
  */
 export function matmul(a: Tensor, b: Tensor, { transposeLeft = false, transposeRight = false }: MatmulOptions = {}): Tensor {
   checkTensor('matmul', a)
@@ -158,6 +160,7 @@ const runLinear = operation<undefined, { x: Tensor; weight: Tensor }>({
 /**
  * x Wᵀ + b, the bias added while the product is written: x is [..., in], the weight [out, in], the bias [out], the result [..., out].
  * Throws ShapeError where they do not fit.
+ * @example linear(tensor([1, 2]), tensor([[3, 4]]), tensor([5])).toArray() // [16]
  */
 export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkTensor('linear', x)

@@ -54,6 +54,7 @@ const runReshape = operation<{ shape: Shape }, { from: Shape }>({
 /**
  * The same elements in another shape, sharing memory; one size may be -1 and is worked out. Throws ShapeError unless the sizes multiply to
  * x's.
+ * @example arange(6).reshape([2, -1]).toArray() // [[0, 1, 2], [3, 4, 5]]
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
   checkTensor('reshape', x)
@@ -75,14 +76,16 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return runReshape([x], { shape: settled })
 }
 
-/** Joins the axes from `from` (0) on into one. */
+/** Joins the axes from `from` (0) on into one. Throws ShapeError for an axis that is not there.
+ * @example zeros([2, 3, 4]).flatten(1).shape // [2, 12] */
 export function flatten(x: Tensor, from = 0): Tensor {
   checkTensor('flatten', x)
   const axis = x.rank === 0 ? 0 : resolveAxis('flatten', from, x.shape)
   return reshape(x, [...x.shape.slice(0, axis), sizeOf(x.shape.slice(axis))])
 }
 
-/** Leaves out axes of size 1: those named, or all. Throws ShapeError where a named one is longer. */
+/** Leaves out axes of size 1: those named, or all. Throws ShapeError where a named one is longer.
+ * @example zeros([1, 3, 1]).squeeze().shape // [3] */
 export function squeeze(x: Tensor, axis?: Axis): Tensor {
   checkTensor('squeeze', x)
   const axes = axis === undefined ? x.shape.flatMap((size, i) => (size === 1 ? [i] : [])) : resolveAxes('squeeze', axis, x.shape)
@@ -96,7 +99,8 @@ export function squeeze(x: Tensor, axis?: Axis): Tensor {
   )
 }
 
-/** Puts in an axis of size 1, at `axis` (0) of the result. */
+/** Puts in an axis of size 1, at `axis` (0) of the result. Throws ShapeError for an axis that is not there.
+ * @example zeros([3]).expandDims(1).shape // [3, 1] */
 export function expandDims(x: Tensor, axis = 0): Tensor {
   checkTensor('expandDims', x)
   const at = resolveAxis('expandDims', axis, [...x.shape, 1])
@@ -115,7 +119,8 @@ const runTranspose = operation({
   pullback: [g => transpose(g)],
 })
 
-/** Swaps the last two axes. Nothing is copied before the result is read, and nothing at all by `matmul`. Throws ShapeError below rank 2. */
+/** Swaps the last two axes. Nothing is copied before the result is read, and nothing at all by `matmul`. Throws ShapeError below rank 2.
+ * @example tensor([[1, 2, 3]]).transpose().toArray() // [[1], [2], [3]] */
 export function transpose(x: Tensor): Tensor {
   checkTensor('transpose', x)
   if (x.rank < 2) {
@@ -155,7 +160,11 @@ const runPermute = operation<{ axes: readonly number[] }>({
   ],
 })
 
-/** The axes in another order: axis i of the result is axis `axes[i]` of x. Throws ShapeError unless each is named once. */
+/**
+ * The axes in another order: axis i of the result is axis `axes[i]` of x. Throws ShapeError unless each is named once, TypeError for no
+ * list.
+ * @example zeros([2, 3, 4]).permute([2, 0, 1]).shape // [4, 2, 3]
+ */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   checkTensor('permute', x)
   if (!Array.isArray(axes)) throw new TypeError(`permute: takes the list of all axes in their new order: ${String(axes)}.`)
@@ -177,7 +186,11 @@ const runSum = operation<{ axes: readonly number[]; keepDims: boolean }, { from:
   pullback: [(g, { from }, { axes }) => broadcastTo(reshape(g, reducedShape(from, axes, true)), from)],
 })
 
-/** The sum along an axis, several, or all. float32, or int32 for integers and bool. Pairwise, so errors grow with log n. */
+/**
+ * The sum along an axis, several, or all. float32, or int32 for integers and bool. Pairwise, so errors grow with log n. Throws ShapeError
+ * for an axis that is not there.
+ * @example tensor([[1, 2], [3, 4]]).sum(0).toArray() // [4, 6]
+ */
 export function sum(x: Tensor, axis?: Axis, { keepDims = false }: { readonly keepDims?: boolean } = {}): Tensor {
   checkTensor('sum', x)
   return runSum([x], { axes: resolveAxes('sum', axis, x.shape), keepDims })
@@ -192,7 +205,8 @@ const runBroadcastTo = operation<{ shape: Shape }, { from: Shape }>({
   pullback: [(g, { from }) => sumTo(g, from)],
 })
 
-/** Repeats x along new axes and those of size 1 until it has the given shape. Throws ShapeError where a size differs otherwise. */
+/** Repeats x along new axes and those of size 1 until it has the given shape. Throws ShapeError where a size differs otherwise.
+ * @example tensor([1, 2]).broadcastTo([2, 2]).toArray() // [[1, 2], [1, 2]] */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   checkTensor('broadcastTo', x)
   checkShape('broadcastTo', shape)

@@ -10,54 +10,75 @@ import { broadcastTo } from './movement.ts'
 
 const flat = { constant: (g: Tensor) => zerosLike(g) }
 
-/** -x. int32 for integers. */
+/** -x. int32 for integers.
+ * @example tensor([1, -2]).neg().toArray() // [-1, 2] */
 export const neg = unary('neg', kernels.neg, { constant: g => neg(g), int: kernels.negI })
-/** x². int32 for integers. */
+/** x². int32 for integers.
+ * @example tensor([1, -3]).square().toArray() // [1, 9] */
 export const square = unary('square', kernels.square, { fromInput: (g, x) => mul(g, mul(x, 2)), int: kernels.squareI })
-/** 1 / x */
+/** 1 / x
+ * @example tensor([2, 4]).reciprocal().toArray() // [0.5, 0.25] */
 export const reciprocal = unary('reciprocal', kernels.reciprocal, { fromOutput: (g, y) => neg(mul(g, mul(y, y))) })
-/** eˣ */
+/** eˣ
+ * @example tensor([0, 1]).exp().toArray() // [1, 2.7183] */
 export const exp = unary('exp', kernels.exp, { fromOutput: (g, y) => mul(g, y) })
-/** eˣ - 1, exact near 0 */
+/** eˣ - 1, exact near 0
+ * @example tensor([0, 1]).expm1().toArray() // [0, 1.7183] */
 export const expm1 = unary('expm1', kernels.expm1, { fromOutput: (g, y) => mul(g, add(y, 1)) })
-/** The natural logarithm; -Infinity at 0, NaN below. */
+/** The natural logarithm; -Infinity at 0, NaN below.
+ * @example tensor([1, Math.E]).log().toArray() // [0, 1] */
 export const log = unary('log', kernels.log, { fromInput: (g, x) => div(g, x) })
-/** log(1 + x), exact near 0 */
+/** log(1 + x), exact near 0
+ * @example tensor([0, 1]).log1p().toArray() // [0, 0.6931] */
 export const log1p = unary('log1p', kernels.log1p, { fromInput: (g, x) => div(g, add(x, 1)) })
-/** √x; NaN below 0. */
+/** √x; NaN below 0.
+ * @example tensor([1, 4, 9]).sqrt().toArray() // [1, 2, 3] */
 export const sqrt = unary('sqrt', kernels.sqrt, { fromOutput: (g, y) => div(g, mul(y, 2)) })
-/** 1 / √x */
+/** 1 / √x
+ * @example tensor([1, 4]).rsqrt().toArray() // [1, 0.5] */
 export const rsqrt = unary('rsqrt', kernels.rsqrt, { fromOutput: (g, y) => mul(g, mul(mul(mul(y, y), y), -0.5)) })
-/** |x|; derivative 0 at 0, as PyTorch. int32 for integers. */
+/** |x|; derivative 0 at 0, as PyTorch. int32 for integers.
+ * @example tensor([-2, 3]).abs().toArray() // [2, 3] */
 export const abs = unary('abs', kernels.abs, { fromInput: (g, x) => mul(g, sign(x)), int: kernels.absI })
-/** -1, 0 or 1. int32 for integers. */
+/** -1, 0 or 1. int32 for integers.
+ * @example tensor([-2, 0, 3]).sign().toArray() // [-1, 0, 1] */
 export const sign = unary('sign', kernels.sign, { ...flat, int: kernels.signI })
-/** The sine of x in radians. */
+/** The sine of x in radians.
+ * @example tensor([0, Math.PI / 2]).sin().toArray() // [0, 1] */
 export const sin = unary('sin', kernels.sin, { fromInput: (g, x) => mul(g, cos(x)) })
-/** The cosine of x in radians. */
+/** The cosine of x in radians.
+ * @example tensor([0, Math.PI]).cos().toArray() // [1, -1] */
 export const cos = unary('cos', kernels.cos, { fromInput: (g, x) => neg(mul(g, sin(x))) })
-/** The tangent of x in radians. */
+/** The tangent of x in radians.
+ * @example tensor([0, 1]).tan().toArray() // [0, 1.5574] */
 export const tan = unary('tan', kernels.tan, { fromOutput: (g, y) => mul(g, add(mul(y, y), 1)) })
-/** The hyperbolic tangent. */
+/** The hyperbolic tangent.
+ * @example tensor([0, 1]).tanh().toArray() // [0, 0.7616] */
 export const tanh = unary('tanh', kernels.tanh, { fromOutput: (g, y) => mul(g, sub(1, mul(y, y))) })
-/** The error function 2/√π ∫₀ˣ e^(-t²) dt. */
+/** The error function 2/√π ∫₀ˣ e^(-t²) dt.
+ * @example tensor([0, 1]).erf().toArray() // [0, 0.8427] */
 export const erf = unary('erf', kernels.erf, { fromInput: (g, x) => mul(g, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))) })
-/** The largest whole number not above x; derivative 0. */
+/** The largest whole number not above x; derivative 0.
+ * @example tensor([1.5, -1.5]).floor().toArray() // [1, -2] */
 export const floor = unary('floor', kernels.floor, flat)
-/** The smallest whole number not below x; derivative 0. */
+/** The smallest whole number not below x; derivative 0.
+ * @example tensor([1.5, -1.5]).ceil().toArray() // [2, -1] */
 export const ceil = unary('ceil', kernels.ceil, flat)
-/** The nearest whole number, half to even; derivative 0. */
+/** The nearest whole number, half to even; derivative 0.
+ * @example tensor([0.5, 1.5, 2.5]).round().toArray() // [0, 2, 2] */
 export const round = unary('round', kernels.round, flat)
 
-/** 1 / (1 + e^(-x)), without overflow at either end. */
+/** 1 / (1 + e^(-x)), without overflow at either end.
+ * @example tensor([0, 1]).sigmoid().toArray() // [0.5, 0.7311] */
 export const sigmoid = unary('sigmoid', kernels.sigmoid, { fromOutput: (g, y) => mul(g, mul(y, sub(1, y))) })
-/** log(1 + eˣ), without overflow. */
+/** log(1 + eˣ), without overflow.
+ * @example tensor([0, 1]).softplus().toArray() // [0.6931, 1.3133] */
 export const softplus = unary('softplus', kernels.softplus, { fromInput: (g, x) => mul(g, sigmoid(x)) })
-/** x where x > 0, else 0; keeps NaN. Derivative 0 at 0. */
+/** x where x > 0, else 0; keeps NaN. Derivative 0 at 0.
+ * @example tensor([-1, 2]).relu().toArray() // [0, 2] */
 export const relu = unary('relu', kernels.relu, { fromOutput: (g, y) => gate(g, y) })
-/**
- * x Φ(x), Φ the distribution function of the standard normal (Hendrycks & Gimpel 2016). Exact, where Flux's `gelu` is the tanh form.
- */
+/** x Φ(x), Φ the distribution function of the standard normal (Hendrycks & Gimpel 2016). Exact, where Flux's `gelu` is the tanh form.
+ * @example tensor([0, 1]).gelu().toArray() // [0, 0.8413] */
 export const gelu = unary('gelu', kernels.gelu, { fromInput: (g, x) => mul(g, add(normalCdf(x), mul(x, normalPdf(x)))) })
 const runStop = operation({
   name: 'stopGradient',
@@ -65,9 +86,11 @@ const runStop = operation({
   shape: ([shape]) => shape,
   view: (x, shape) => share(x, shape),
 })
-/** The same values, but a constant for every gradient (Zygote's `ignore_derivatives`, PyTorch's `detach`). Shares memory. */
+/** The same values in the same shape, but a constant for every gradient (Zygote's `ignore_derivatives`, PyTorch's `detach`). Shares memory.
+ * @example gradient(x => x.mul(x.stopGradient()), 3)[0].item() // 3 */
 export const stopGradient = (x: Tensor): Tensor => runStop([x], undefined)
-/** x, unchanged: the activation of a layer that has none, and an `agg` that leaves a loss unreduced. */
+/** x, unchanged: the activation of a layer that has none, and an `agg` that leaves a loss unreduced.
+ * @example identity(tensor([1, 2])).toArray() // [1, 2] */
 export const identity = (x: Tensor): Tensor => x
 
 const normalCdf = unary('normalCdf', kernels.normalCdf, { fromInput: (g, x) => mul(g, normalPdf(x)) })
@@ -75,24 +98,32 @@ const normalPdf = unary('normalPdf', kernels.normalPdf, { fromInput: (g, x) => n
 
 type Operand = Tensor | number
 
-/** x + y. Either may be a number; shapes broadcast. */
+/** x + y. Either may be a number; shapes broadcast, or it throws ShapeError.
+ * @example tensor([[1], [2]]).add(tensor([10, 20])).toArray() // [[11, 21], [12, 22]] */
 export const add = binary('add', kernels.add, { left: g => g, right: g => g, saves: 'nothing', int: kernels.addI })
-/** x - y. Either may be a number; shapes broadcast. */
+/** x - y. Either may be a number; shapes broadcast, or it throws ShapeError.
+ * @example sub(1, tensor([1, 2])).toArray() // [0, -1] */
 export const sub = binary('sub', kernels.sub, { left: g => g, right: g => neg(g), saves: 'nothing', int: kernels.subI })
-/** x y, element by element. Either may be a number; shapes broadcast. */
+/** x y, element by element. Either may be a number; shapes broadcast, or it throws ShapeError.
+ * @example tensor([1, 2]).mul(tensor([3, 4])).toArray() // [3, 8] */
 export const mul = binary('mul', kernels.mul, {
   left: (g, _, y) => mul(g, y),
   right: (g, x) => mul(g, x),
   saves: 'operands',
   int: kernels.mulI,
 })
-/** x / y, always float32. Either may be a number; shapes broadcast. */
+/** x / y, always float32. Either may be a number; shapes broadcast, or it throws ShapeError.
+ * @example tensor([1, 2]).div(2).toArray() // [0.5, 1] */
 export const div = binary('div', kernels.div, {
   left: (g, _, y) => div(g, y),
   right: (g, x, y) => neg(mul(g, div(div(x, y), y))),
   saves: 'operands',
 })
-/** x to the power of y. Either may be a number; shapes broadcast. By y the derivative is 0 where x is 0 and y is not negative. */
+/**
+ * x to the power of y. Either may be a number; shapes broadcast, or it throws ShapeError. By y the derivative is 0 where x is 0 and y is
+ * not negative.
+ * @example tensor([1, 2, 3]).pow(2).toArray() // [1, 4, 9]
+ */
 export const pow = binary('pow', kernels.pow, {
   // Where the formula has no value, another operand stands in inside it, not a `where` around it: a derivative of that would be 0 · ∞.
   left: (g, x, y) => {
@@ -107,14 +138,22 @@ export const pow = binary('pow', kernels.pow, {
   },
   saves: 'operands and result',
 })
-/** The larger of x and y; NaN wins. Where they are equal, each gets half of the gradient, as in PyTorch. */
+/**
+ * The larger of x and y; NaN wins. Where they are equal, each gets half of the gradient, as in PyTorch. Shapes broadcast, or it throws
+ * ShapeError.
+ * @example tensor([1, 5]).maximum(3).toArray() // [3, 5]
+ */
 export const maximum = binary('maximum', kernels.maximum, {
   left: (g, x, y) => mul(g, preference(x, y)),
   right: (g, x, y) => mul(g, preference(y, x)),
   saves: 'operands',
   int: kernels.maximumI,
 })
-/** The smaller of x and y; NaN wins. Where they are equal, each gets half of the gradient, as in PyTorch. */
+/**
+ * The smaller of x and y; NaN wins. Where they are equal, each gets half of the gradient, as in PyTorch. Shapes broadcast, or it throws
+ * ShapeError.
+ * @example tensor([1, 5]).minimum(3).toArray() // [1, 3]
+ */
 export const minimum = binary('minimum', kernels.minimum, {
   left: (g, x, y) => mul(g, preference(y, x)),
   right: (g, x, y) => mul(g, preference(x, y)),
@@ -129,35 +168,44 @@ function preference(x: Operand, y: Operand): Tensor {
   return mul(add(cast(greater(x, y), 'float32'), cast(greaterEqual(x, y), 'float32')), 0.5)
 }
 
-/** x == y as bool; shapes broadcast. */
+/** x == y as bool; shapes broadcast, or it throws ShapeError.
+ * @example tensor([1, 2]).equal(2).toArray() // [false, true] */
 export const equal = comparison('equal', kernels.equal, kernels.equalI)
-/** x != y as bool; shapes broadcast. */
+/** x != y as bool; shapes broadcast, or it throws ShapeError.
+ * @example tensor([1, 2]).notEqual(2).toArray() // [true, false] */
 export const notEqual = comparison('notEqual', kernels.notEqual, kernels.notEqualI)
-/** x < y as bool; shapes broadcast. */
+/** x < y as bool; shapes broadcast, or it throws ShapeError.
+ * @example tensor([1, 2]).less(2).toArray() // [true, false] */
 export const less = comparison('less', kernels.less, kernels.lessI)
-/** x <= y as bool; shapes broadcast. */
+/** x <= y as bool; shapes broadcast, or it throws ShapeError.
+ * @example tensor([1, 2, 3]).lessEqual(2).toArray() // [true, true, false] */
 export const lessEqual = comparison('lessEqual', kernels.lessEqual, kernels.lessEqualI)
-/** x > y as bool; shapes broadcast. */
+/** x > y as bool; shapes broadcast, or it throws ShapeError.
+ * @example tensor([1, 2, 3]).greater(2).toArray() // [false, false, true] */
 export const greater = (x: Operand, y: Operand): Tensor => {
   checkPair('greater', x, y)
   return less(y, x)
 }
-/** x >= y as bool; shapes broadcast. */
+/** x >= y as bool; shapes broadcast, or it throws ShapeError.
+ * @example tensor([1, 2, 3]).greaterEqual(2).toArray() // [false, true, true] */
 export const greaterEqual = (x: Operand, y: Operand): Tensor => {
   checkPair('greaterEqual', x, y)
   return lessEqual(y, x)
 }
-/** Are both not 0? bool; shapes broadcast. */
+/** Are both not 0? bool; shapes broadcast, or it throws ShapeError.
+ * @example tensor([1, 1]).logicalAnd(tensor([0, 2])).toArray() // [false, true] */
 export const logicalAnd = (x: Tensor, y: Tensor): Tensor => {
   checkPair('logicalAnd', x, y)
   return notEqual(mul(asInt(x), asInt(y)), 0)
 }
-/** Is either not 0? bool; shapes broadcast. */
+/** Is either not 0? bool; shapes broadcast, or it throws ShapeError.
+ * @example tensor([0, 1]).logicalOr(tensor([0, 0])).toArray() // [false, true] */
 export const logicalOr = (x: Tensor, y: Tensor): Tensor => {
   checkPair('logicalOr', x, y)
   return notEqual(add(asInt(x), asInt(y)), 0)
 }
-/** Is x 0? bool. */
+/** Is x 0? bool.
+ * @example tensor([0, 2]).logicalNot().toArray() // [true, false] */
 export const logicalNot = (x: Tensor): Tensor => {
   checkTensor('logicalNot', x)
   return equal(x, 0)
@@ -184,9 +232,11 @@ const test = (name: string, kernel: (x: number, out: number, count: number) => v
   })
   return (x: Tensor): Tensor => run([x], undefined)
 }
-/** Where x is NaN, as bool. */
+/** Where x is NaN, as bool.
+ * @example tensor([1, Number.NaN]).isNaN().toArray() // [false, true] */
 export const isNaN = test('isNaN', kernels.isNaN)
-/** Where x is neither NaN nor infinite, as bool. */
+/** Where x is neither NaN nor infinite, as bool.
+ * @example tensor([1, 1 / 0]).isFinite().toArray() // [true, false] */
 export const isFinite = test('isFinite', kernels.isFinite)
 
 const runClamp = operation<{ low: number; high: number }, { x: Tensor }>({
@@ -202,7 +252,8 @@ const runClampMask = operation<{ low: number; high: number }>({
   forward: (y, [x], { low, high }) => kernels.clampMask(x.pointer, y.pointer, low, high, y.size),
 })
 
-/** x kept between `low` and `high`; keeps NaN. The derivative is 1 from bound to bound, both included. Throws RangeError for low > high. */
+/** x kept between `low` and `high`; keeps NaN. The derivative is 1 from bound to bound, both included. Throws RangeError for low > high.
+ * @example tensor([-2, 0.5, 2]).clamp(-1, 1).toArray() // [-1, 0.5, 1] */
 export function clamp(x: Tensor, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY): Tensor {
   checkTensor('clamp', x)
   if (!(low <= high)) throw new RangeError(`clamp: low must not be above high: ${low}, ${high}.`)
@@ -220,7 +271,11 @@ const runSelect = operation<undefined, { condition: Tensor }>({
   pullback: [null, (g, { condition }) => where(condition, g, 0), (g, { condition }) => where(condition, 0, g)],
 })
 
-/** x where the condition is true (not 0), y elsewhere; shapes broadcast, and x and y may be numbers. int32 if both are integers. */
+/**
+ * x where the condition is true (not 0), y elsewhere; shapes broadcast, or it throws ShapeError; x and y may be numbers. int32 if both are
+ * integers.
+ * @example where(tensor([true, false]), tensor([1, 2]), 0).toArray() // [1, 0]
+ */
 export function where(condition: Tensor, x: Operand, y: Operand): Tensor {
   checkTensor('where', condition)
   for (const each of [x, y]) if (typeof each !== 'number') checkTensor('where', each)
@@ -242,6 +297,7 @@ const runCast = operation<{ dtype: DType }>({
 /**
  * x in another dtype, x itself if it has it. To integers towards zero (NaN is 0, uint8 modulo 256), to bool: not zero. Throws DTypeError for
  * an unknown dtype.
+ * @example tensor([1.9, -1.9]).cast('int32').toArray() // [1, -1]
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
   checkTensor('cast', x)

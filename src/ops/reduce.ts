@@ -20,14 +20,16 @@ function countOf(shape: Shape, axes: readonly number[]): number {
   return sizeOf(axes.map(axis => shape[axis]))
 }
 
-/** The mean along an axis, several, or all; always float32. NaN of nothing. */
+/** The mean along an axis, several, or all; always float32. NaN of nothing.
+ * @example tensor([[1, 2], [3, 4]]).mean(1).toArray() // [1.5, 3.5] */
 export function mean(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
   checkTensor('mean', x)
   const axes = resolveAxes('mean', axis, x.shape)
   return div(sum(cast(x, 'float32'), axes, options), countOf(x.shape, axes))
 }
 
-/** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0). */
+/** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0).
+ * @example tensor([1, 3]).variance().item() // 1 */
 export function variance(
   x: Tensor,
   axis?: Axis,
@@ -39,7 +41,8 @@ export function variance(
   return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.shape, axes) - correction))
 }
 
-/** The square root of the variance; derivative 0 where it is 0. */
+/** The square root of the variance; derivative 0 where it is 0.
+ * @example tensor([[1, 3]]).std(1, { correction: 1 }).toArray() // [1.4142] */
 export function std(x: Tensor, axis?: Axis, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
   checkTensor('std', x)
   return root(variance(x, resolveAxes('std', axis, x.shape), options))
@@ -71,9 +74,13 @@ function extreme(name: 'max' | 'min', kernel: ReduceKernel, int: ReduceKernel) {
   }
 }
 
-/** The largest along an axis, several, or all; NaN wins, ties share the gradient. Throws ShapeError where there is nothing to choose from. */
+/** The largest along an axis, several, or all; NaN wins, ties share the gradient. Throws ShapeError where there is nothing to choose from.
+ * @example tensor([[1, 5], [7, 3]]).max(-1).toArray() // [5, 7] */
 export const max = extreme('max', kernels.max, kernels.maxI)
-/** The smallest along an axis, several, or all; NaN wins, ties share the gradient. Throws ShapeError where there is nothing to choose from. */
+/**
+ * The smallest along an axis, several, or all; NaN wins, ties share the gradient. Throws ShapeError where there is nothing to choose from.
+ * @example tensor([[1, 5], [7, 3]]).min(-1).toArray() // [1, 3]
+ */
 export const min = extreme('min', kernels.min, kernels.minI)
 
 const runProd = operation<{ axes: readonly number[]; keepDims: boolean }>({
@@ -83,7 +90,8 @@ const runProd = operation<{ axes: readonly number[]; keepDims: boolean }>({
   forward: (y, [x], { axes }) => reduceAxes(x, y, axes, x.dtype === 'float32' ? kernels.prod : kernels.prodI),
 })
 
-/** The product along an axis, several, or all. The gradient is right where factors are 0, too. */
+/** The product along an axis, several, or all. The gradient is right where factors are 0, too.
+ * @example tensor([2, 3, 4]).prod().item() // 24 */
 export function prod(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
   checkTensor('prod', x)
   const axes = resolveAxes('prod', axis, x.shape)
@@ -102,7 +110,11 @@ export function prod(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions
   return reshape(factors, result)
 }
 
-/** The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. Derivative 0 at 0. */
+/**
+ * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. Derivative 0 at 0. Throws RangeError for a p
+ * that is not above 0.
+ * @example tensor([3, 4]).norm().item() // 5
+ */
 export function norm(x: Tensor, axis?: Axis, { p = 2, keepDims = false }: ReduceOptions & { readonly p?: number } = {}): Tensor {
   checkTensor('norm', x)
   if (!(p > 0)) throw new RangeError(`norm: p must be above 0: ${p}.`)
@@ -120,7 +132,8 @@ function root(x: Tensor, p = 2): Tensor {
   return where(zero, 0, p === 2 ? sqrt(safe) : pow(safe, 1 / p))
 }
 
-/** log Σ eˣ along an axis, several, or all, without overflow; -Infinity of nothing but -Infinity. */
+/** log Σ eˣ along an axis, several, or all, without overflow; -Infinity of nothing but -Infinity.
+ * @example tensor([0, 0]).logSumExp().item() // 0.6931 */
 export function logSumExp(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
   checkTensor('logSumExp', x)
   const floats = cast(x, 'float32')
@@ -152,18 +165,22 @@ function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKerne
   }
 }
 
-/** The index of the largest along an axis (all: in the flattened tensor), the first of equals, as int32; NaN wins. */
+/** The index of the largest along an axis (all: in the flattened tensor), the first of equals, as int32; NaN wins. Errors as `max`.
+ * @example tensor([[1, 5], [7, 3]]).argMax(-1).toArray() // [1, 0] */
 export const argMax = place('argMax', kernels.argMax, kernels.argMaxI)
-/** The index of the smallest along an axis (all: in the flattened tensor), the first of equals, as int32; NaN wins. */
+/** The index of the smallest along an axis (all: in the flattened tensor), the first of equals, as int32; NaN wins. Errors as `max`.
+ * @example tensor([[1, 5], [7, 3]]).argMin(-1).toArray() // [0, 1] */
 export const argMin = place('argMin', kernels.argMin, kernels.argMinI)
 
-/** Is any element not 0? bool; false of nothing. */
+/** Is any element not 0? bool; false of nothing.
+ * @example tensor([[0, 2], [0, 0]]).any(-1).toArray() // [true, false] */
 export function any(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
   checkTensor('any', x)
   return cast(sum(cast(cast(x, 'bool'), 'int32'), axis, options), 'bool')
 }
 
-/** Are all elements not 0? bool; true of nothing. */
+/** Are all elements not 0? bool; true of nothing.
+ * @example tensor([[1, 2], [0, 2]]).all(-1).toArray() // [true, false] */
 export function all(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
   checkTensor('all', x)
   return equal(sum(cast(equal(x, 0), 'int32'), axis, options), 0)

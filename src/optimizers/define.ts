@@ -9,7 +9,7 @@ export type RuleArguments<H extends Hyper> = readonly (H[keyof H] | Schedule | H
  *
  * @example
  * const Scaled = rule('Scaled', { hyper: { eta: 0.1 }, step: ({ eta }, slots, x, g) => g.mul(eta) })
- * train(loss, ps, data, Scaled(0.01))
+ * apply(Scaled(0.5), tensor([1]), tensor([4])).toArray() // [2]
  */
 export function rule<H extends Hyper>(name: string, definition: RuleDefinition<H>): (...args: RuleArguments<H>) => Rule<H> {
   const names = Object.keys(definition.hyper)

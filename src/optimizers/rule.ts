@@ -118,11 +118,16 @@ export class Rule<H extends Hyper> extends Optimizer {
     }
   }
 
+  /** The names of the tensors in its state. */
+  get slotNames(): readonly string[] {
+    return this.definition.slots ?? []
+  }
+
   /** The state of a parameter, made when it is first asked for. */
   slot(x: Tensor): Slot {
     let slot = this.slotOf.get(x)
     if (!slot) {
-      const tensors = (this.definition.slots ?? []).map(name => [name, zerosLike(x)] as const)
+      const tensors = this.slotNames.map(name => [name, zerosLike(x)] as const)
       for (const [, tensor] of tensors) keep(tensor)
       slot = { tensors: Object.fromEntries(tensors), t: 0 }
       this.slotOf.set(x, slot)
@@ -198,7 +203,7 @@ export class Rule<H extends Hyper> extends Optimizer {
   /** One kernel call for all pairs; the step goes to `out` (of a single pair), or is subtracted from each x. */
   private runKernel(kernel: FusedKernel<H>, pairs: readonly (readonly [x: Tensor, g: Tensor])[], out: Tensor | undefined): void {
     const hyper = this.hyper
-    const names = this.definition.slots ?? []
+    const names = this.slotNames
     for (const [x] of pairs) x.settleWaiting()
     const slots = pairs.map(([x]) => this.slot(x))
     const records = new Storage(pairs.length * RECORD)

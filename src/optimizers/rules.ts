@@ -16,14 +16,16 @@ function ranges(name: string, hyper: Readonly<Record<string, unknown>>): void {
   }
 }
 
-/** Gradient descent: Δ = ηg. `Descent(eta = 0.1)` */
+/** Gradient descent: Δ = ηg. `Descent(eta = 0.1)`. Throws RangeError for a number out of its range.
+ * @example apply(Descent(0.1), tensor([1, 2]), tensor([2, 0])).toArray() // [0.2, 0] */
 export const Descent = /* @__PURE__ */ rule('Descent', {
   hyper: { eta: 0.1 },
   check: hyper => ranges('Descent', hyper),
   kernel: () => ({ run: kernels.descent, numbers: ({ eta }) => [eta] }),
 })
 
-/** Momentum (Polyak 1964): v ← ρv + ηg, Δ = v. `Momentum(eta = 0.01, rho = 0.9)` */
+/** Momentum (Polyak 1964): v ← ρv + ηg, Δ = v. `Momentum(eta = 0.01, rho = 0.9)`. Throws RangeError for a number out of its range.
+ * @example apply(Momentum(0.1, 0.9), tensor([1, 2]), tensor([2, 0])).toArray() // [0.2, 0] */
 export const Momentum = /* @__PURE__ */ rule('Momentum', {
   hyper: { eta: 0.01, rho: 0.9 },
   check: hyper => ranges('Momentum', hyper),
@@ -39,8 +41,9 @@ function adamNumbers(eta: number, [b1, b2]: Betas, epsilon: number, t: number, d
 }
 
 /**
- * Adam (Kingma & Ba 2015, algorithm 1): m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², Δ = η m̂ / (√v̂ + ε) with m̂ = m / (1-β₁ᵗ),
- * v̂ = v / (1-β₂ᵗ). `Adam(eta = 1e-3, beta = [0.9, 0.999], epsilon = 1e-8)`
+ * Adam (Kingma & Ba 2015, algorithm 1): m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², Δ = η m̂ / (√v̂ + ε) with m̂ = m / (1-β₁ᵗ), v̂ = v /
+ * (1-β₂ᵗ). `Adam(eta = 1e-3, beta = [0.9, 0.999], epsilon = 1e-8)`. Throws RangeError for a number out of its range.
+ * @example apply(Adam(0.1), tensor([1, 2]), tensor([5, 0])).toArray() // [0.1, 0]
  */
 export const Adam = /* @__PURE__ */ rule('Adam', {
   hyper: { eta: 1e-3, beta: [0.9, 0.999] as Betas, epsilon: 1e-8 },
@@ -50,8 +53,9 @@ export const Adam = /* @__PURE__ */ rule('Adam', {
 })
 
 /**
- * Adam with decoupled weight decay (Loshchilov & Hutter 2019): Δ = η(adam + λx), or with `couple: false` η adam + λx.
- * `AdamW(eta = 1e-3, beta = [0.9, 0.999], lambda = 0, epsilon = 1e-8, couple = true)`
+ * Adam with decoupled weight decay (Loshchilov & Hutter 2019): Δ = η(adam + λx), or with `couple: false` η adam + λx. `AdamW(eta = 1e-3,
+ * beta = [0.9, 0.999], lambda = 0, epsilon = 1e-8, couple = true)`. Throws RangeError for a number out of its range.
+ * @example apply(AdamW(0.1, { lambda: 0.01 }), tensor([1, 2]), tensor([5, 0])).toArray() // [0.101, 0.002]
  */
 export const AdamW = /* @__PURE__ */ rule('AdamW', {
   hyper: { eta: 1e-3, beta: [0.9, 0.999] as Betas, lambda: 0, epsilon: 1e-8, couple: true as boolean },
@@ -66,6 +70,7 @@ export const AdamW = /* @__PURE__ */ rule('AdamW', {
 /**
  * Per tensor: shortens a gradient whose p-norm is above ω to ω, Δ = g min(ω / ‖g‖ₚ, 1). A norm that is not finite is a RangeError, or with
  * `throw: false` NaN. `ClipNorm(omega = 10, p = 2, throw = true)`
+ * @example apply(ClipNorm(1), tensor([0, 0]), tensor([3, 4])).toArray() // [0.6, 0.8]
  */
 export const ClipNorm = /* @__PURE__ */ rule('ClipNorm', {
   hyper: { omega: 10, p: 2, throw: true as boolean },

@@ -27,6 +27,11 @@ export interface UpdateOptions {
  * momenta. Throws TypeError if none has one or if the styles are mixed, ShapeError where a gradient has another shape.
  *
  * The gradients are used up: readable until the next outermost gradient, then freed, unless `{ keep: true }`.
+ *
+ * @example
+ * const W = tensor([1, 2])
+ * update(Descent(0.1), W, tensor([1, 1]))
+ * W.toArray() // [0.9, 1.9]
  */
 export function update(
   opt: Optimizer | OptimizerState,
@@ -47,7 +52,8 @@ export function update(
   if (!keep) spend(new Set(pairs.map(([, g]) => g)))
 }
 
-/** The step that `update` would subtract from x, as a new tensor; the optimizer's state moves on as in `update`. */
+/** The step that `update` would subtract from x, as a new tensor; the optimizer's state moves on as in `update`. Errors as `update`.
+ * @example apply(Descent(0.1), tensor([1, 2]), tensor([1, 1])).toArray() // [0.1, 0.1] */
 export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
   const optimizer = optimizerOf('apply', opt, x, gradient)
   const [[parameter, g]] = pair('apply', x, gradient)
@@ -56,7 +62,14 @@ export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
   return step ?? x.mul(0)
 }
 
-/** Sets an optimizer up for a model: what the explicit forms of `train` and `update` take. Throws TypeError for a model without parameters. */
+/**
+ * Sets an optimizer up for a model: what the explicit forms of `train` and `update` take. Throws TypeError for a model without parameters.
+ *
+ * @example
+ * const model = Dense(2, 1)
+ * const [grads] = gradient(m => m(ones([3, 2])).sum(), model)
+ * update(setup(Adam(1e-3), model), model, grads)
+ */
 export function setup(optimizer: Optimizer, model: unknown): OptimizerState {
   if (!(optimizer instanceof Optimizer))
     throw new TypeError(`setup: the first argument is an optimizer: ${typeof optimizer} came. Write setup(Adam(), model).`)
@@ -135,6 +148,11 @@ function isTensor(value: unknown): value is Tensor {
 /**
  * Changes hyperparameters on the way: `adjust(opt, 1e-4)` the learning rate of every rule that has one, `adjust(opt, { beta: [0.8, 0.99] })`
  * any by name. Momenta stay. Throws TypeError for a name that no rule has.
+ *
+ * @example
+ * const opt = Adam(1e-3)
+ * adjust(opt, 1e-4)
+ * opt.hyper.eta // 0.0001
  */
 export function adjust(
   opt: Optimizer | OptimizerState,
@@ -157,7 +175,13 @@ export function adjust(
 /**
  * What an optimizer remembers of the parameters, by path: momenta as the tensors themselves (`layers.0.weight.m`, in a chain of rules
  * `layers.0.weight.1.Adam.m`), counts of steps as int32 scalars (`layers.0.weight.t`), and `steps`, all updates. Pass it to
- * `saveSafetensors`, or to `loadOptimizerState` for another optimizer of the same rules.
+ * `saveSafetensors`, or to `loadOptimizerState` for another optimizer of the same rules. Throws TypeError for what is no optimizer.
+ *
+ * @example
+ * const W = tensor([1, 2])
+ * const [opt, ps] = [Momentum(), params({ W })]
+ * update(opt, ps, gradient(() => W.sum(), ps))
+ * Array.from(optimizerState(opt, ps).keys()) // ["steps", "W.t", "W.v"]
  */
 export function optimizerState(opt: Optimizer | OptimizerState, ps?: Params): Map<string, Tensor | number> {
   const { optimizer, parameters } = stateTarget('optimizerState', opt, ps)
@@ -171,7 +195,14 @@ export function optimizerState(opt: Optimizer | OptimizerState, ps?: Params): Ma
   return found
 }
 
-/** Gives an optimizer what another one remembered: the inverse of `optimizerState`, by path. Throws TypeError for paths that do not fit. */
+/**
+ * Gives an optimizer what another one remembered: the inverse of `optimizerState`, by path. Throws TypeError for paths or shapes that do not fit.
+ *
+ * @example
+ * const ps = params(tensor([1, 2]))
+ * const opt = Adam(1e-3)
+ * loadOptimizerState(opt, ps, optimizerState(Adam(), ps))
+ */
 export function loadOptimizerState(
   opt: Optimizer | OptimizerState,
   ps: Params | undefined,
@@ -187,18 +218,17 @@ export function loadOptimizerState(
       writes.push(() => rule.forget(parameter))
       return
     }
-    const slot = rule.slot(parameter)
-    writes.push(() => {
-      slot.t = numberOf(t)
-    })
-    for (const [name, tensor] of Object.entries(slot.tensors)) {
+    const values = rule.slotNames.map(name => {
       const value = state.get(`${path}.${name}`)
       known.add(`${path}.${name}`)
-      if (!(value instanceof Tensor) || !sameShape(value.shape, tensor.shape)) {
-        throw new TypeError(`loadOptimizerState: '${path}.${name}' must be a tensor ${show(tensor.shape)}.`)
-      }
-      writes.push(() => tensor.assign(value))
-    }
+      if (value instanceof Tensor && sameShape(value.shape, parameter.shape)) return [name, value] as const
+      throw new TypeError(`loadOptimizerState: '${path}.${name}' must be a tensor ${show(parameter.shape)}.`)
+    })
+    writes.push(() => {
+      const slot = rule.slot(parameter)
+      slot.t = numberOf(t)
+      for (const [name, value] of values) slot.tensors[name].assign(value)
+    })
   })
   const unknown = [...state.keys()].find(key => !known.has(key))
   if (unknown !== undefined) throw new TypeError(`loadOptimizerState: no parameter and rule belong to '${unknown}'.`)

@@ -7,6 +7,10 @@ export const CLONE: unique symbol = Symbol.for('fluxtape.clone')
 /**
  * A copy of a model, a layer, an array, an object, a Map, a tensor: its tensors new, its paths the same, tied tensors tied. Functions that
  * are no layers are taken as they are.
+ *
+ * @example
+ * const model = Dense(2, 1)
+ * clone(model).weight === model.weight // false
  */
 export function clone<T>(model: T): T {
   const copies = new Map<unknown, unknown>()

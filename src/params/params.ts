@@ -5,10 +5,10 @@ import { walk } from '../tensor/walk.ts'
  * An ordered set of parameters by identity: a tensor that stands in several places (tied weights) is in it once, under its first path.
  *
  * @example
- * const ps = params(model)
- * ps.size                  // how many tensors
- * ps.paths()               // ['layers.0.weight', 'layers.0.bias', ...]
- * for (const p of ps) ...  // in the order of the walk
+ * const ps = params(Chain(Dense(3, 2)))
+ * ps.size // 2
+ * ps.paths() // ['layers.0.weight', 'layers.0.bias']
+ * for (const p of ps) console.log(p.shape) // in the order of the walk
  */
 export class Params implements Iterable<Tensor> {
   private readonly pathOf = new Map<Tensor, string>()
@@ -89,8 +89,9 @@ export class Params implements Iterable<Tensor> {
  * order of their fields. Throws TypeError if there is none: a closure hides the tensors it uses, so pass the tensors themselves.
  *
  * @example
- * params(model)
- * params(W, b)
+ * const [W, b] = [zeros([2, 3]), zeros([2])]
+ * params(W, b).size // 2
+ * params(Dense(3, 2)).paths() // ['weight', 'bias']
  */
 export function params(...sources: unknown[]): Params {
   const found = new Params()
@@ -114,12 +115,27 @@ function kind(source: unknown): string {
   return typeof source === 'function' ? 'a function' : source instanceof Tensor ? `a tensor of ${source.dtype}` : typeof source
 }
 
-/** Takes parameters out of training, those of a model or single ones: no gradient is computed for them and no update changes them. */
+/**
+ * Takes parameters out of training, those of a model or single ones: no gradient is computed for them and no update changes them.
+ *
+ * @example
+ * const model = Dense(2, 1)
+ * freeze(model.weight)
+ * model.weight.frozen // true
+ */
 export function freeze(...sources: unknown[]): void {
   for (const source of sources) setFrozen(source, true)
 }
 
-/** Undoes `freeze`. */
+/**
+ * Undoes `freeze`.
+ *
+ * @example
+ * const model = Dense(2, 1)
+ * freeze(model)
+ * thaw(model.bias)
+ * model.bias.frozen // false
+ */
 export function thaw(...sources: unknown[]): void {
   for (const source of sources) setFrozen(source, false)
 }

@@ -27,12 +27,14 @@ export interface CreateOptions {
  * A tensor of the given numbers: a number, nested arrays, or a typed array with a shape.
  *
  * Typed arrays keep their type where the library has it (Int32Array: int32, Uint8Array: uint8); other numbers become float32, booleans
- * bool. Throws ShapeError for ragged arrays and for a shape that does not hold the data, TypeError for what is no number.
+ * bool. Throws ShapeError for ragged arrays and for a shape that does not hold the data, TypeError for what is no number, DTypeError for
+ * 64-bit integers that do not fit into 32.
  *
  * @example
- * tensor([[1, 2], [3, 4]])                         // float32 [2, 2]
- * tensor(new Float32Array(6), [2, 3])
- * tensor([0, 2, 1], undefined, { dtype: 'int32' })
+ * tensor([[1, 2], [3, 4]]).shape // [2, 2]
+ * tensor(new Float32Array(6), [2, 3]).shape // [2, 3]
+ * tensor([0, 2, 1], undefined, { dtype: 'int32' }).dtype // 'int32'
+ * tensor([[1, 2], [3]]) // throws ShapeError
  */
 export function tensor(data: NestedInput | ArrayInput | Tensor, shape?: Shape, options: CreateOptions = {}): Tensor {
   if (data instanceof Tensor) throw new TypeError('tensor: the data is a tensor already. Use x.cast(dtype), x.reshape(shape) or clone(x).')
@@ -60,27 +62,32 @@ export function tensor(data: NestedInput | ArrayInput | Tensor, shape?: Shape, o
   return write(Float64Array.from(flat, Number), settled(shape ?? found, size), dtype)
 }
 
-/** All elements 0. */
+/** All elements 0.
+ * @example zeros([2, 3]).shape // [2, 3] */
 export function zeros(shape: Shape, { dtype = 'float32' }: CreateOptions = {}): Tensor {
   return filled('zeros', shape, 0, dtype)
 }
 
-/** All elements 1. */
+/** All elements 1.
+ * @example ones([2]).toArray() // [1, 1] */
 export function ones(shape: Shape, { dtype = 'float32' }: CreateOptions = {}): Tensor {
   return filled('ones', shape, 1, dtype)
 }
 
-/** Zeros of x's shape and dtype. */
+/** Zeros of x's shape and dtype.
+ * @example zerosLike(tensor([5, 6])).toArray() // [0, 0] */
 export function zerosLike(x: Tensor): Tensor {
   return full(x.shape, 0, { dtype: x.dtype })
 }
 
-/** Ones of x's shape and dtype. */
+/** Ones of x's shape and dtype.
+ * @example onesLike(tensor([5, 6])).toArray() // [1, 1] */
 export function onesLike(x: Tensor): Tensor {
   return full(x.shape, 1, { dtype: x.dtype })
 }
 
-/** All elements `value`; bool where it is a boolean, float32 otherwise. */
+/** All elements `value`; bool where it is a boolean, float32 otherwise.
+ * @example full([2], 7).toArray() // [7, 7] */
 export function full(shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor {
   return filled('full', shape, value, options.dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32'))
 }
@@ -93,7 +100,8 @@ function filled(operation: string, shape: Shape, value: number | boolean, dtype:
   return y
 }
 
-/** The numbers from `start` up to, without, `stop`: `arange(3)` is [0, 1, 2]. Throws RangeError for a step of 0. */
+/** The numbers from `start` up to, without, `stop`: `arange(3)` is [0, 1, 2]. Throws RangeError for a step of 0.
+ * @example arange(1, 7, 2).toArray() // [1, 3, 5] */
 export function arange(start: number, stop?: number, step = 1, { dtype = 'float32' }: CreateOptions = {}): Tensor {
   const [from, to] = stop === undefined ? [0, start] : [start, stop]
   if (step === 0 || ![from, to, step].every(Number.isFinite)) {
@@ -102,7 +110,8 @@ export function arange(start: number, stop?: number, step = 1, { dtype = 'float3
   return series('arange', Math.max(0, Math.ceil((to - from) / step)), i => from + i * step, dtype)
 }
 
-/** `n` numbers from `start` to `stop`, both included, evenly spaced. */
+/** `n` numbers from `start` to `stop`, both included, evenly spaced. Throws RangeError for an `n` that is no whole number from 0.
+ * @example linspace(0, 1, 3).toArray() // [0, 0.5, 1] */
 export function linspace(start: number, stop: number, n: number): Tensor {
   if (!Number.isInteger(n) || n < 0) throw new RangeError(`linspace: n must be a whole number from 0: ${n}.`)
   return series('linspace', n, i => (n === 1 ? start : start + ((stop - start) * i) / (n - 1)), 'float32')
@@ -115,7 +124,8 @@ function series(operation: string, length: number, at: (i: number) => number, dt
   return y
 }
 
-/** The n x m matrix with ones on the diagonal. */
+/** The n x m matrix with ones on the diagonal.
+ * @example eye(2).toArray() // [[1, 0], [0, 1]] */
 export function eye(n: number, m = n): Tensor {
   const y = filled('eye', [n, m], 0, 'float32')
   const view = y.view()

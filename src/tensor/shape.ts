@@ -1,6 +1,7 @@
 import { kindOf, ShapeError } from '../errors.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
 
+/** The sizes of the axes, the outermost first; a scalar has none. */
 export type Shape = readonly number[]
 
 /** One axis, several, or all (undefined). Negative ones count from the end. */

@@ -31,7 +31,13 @@ export class Storage {
   }
 }
 
-/** What the tensors take of the linear memory: bytes in use, tensors alive (views of one storage are one), and the most bytes ever used. */
+/**
+ * What the tensors take of the linear memory: bytes in use, tensors alive (views of one storage are one), and the most bytes ever used.
+ *
+ * @example
+ * const { bytes, tensors, peak } = memory()
+ * peak >= bytes // true
+ */
 export function memory(): { readonly bytes: number; readonly tensors: number; readonly peak: number } {
   const { bytes, peak } = usage()
   return { bytes, tensors: alive, peak }

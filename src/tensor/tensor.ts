@@ -14,12 +14,16 @@ import { Storage } from './storage.ts'
  *
  * Tensors never change under you; only `update`, `train`, `assign` and a normalizing layer's running statistics write in place. Every
  * operation of the library that takes a tensor first is also a method.
+ *
+ * @example tensor([[1, 2], [3, 4]]).mul(2).sum().item() // 20
  */
 export interface Tensor extends Methods, Disposable {}
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are installed by ops/methods.ts, one loop for all operations
 export class Tensor implements Owned {
+  /** The sizes of its axes. */
   readonly shape: Shape
+  /** The type of its elements. */
   readonly dtype: DType
   /** How many elements there are. */
   readonly size: number

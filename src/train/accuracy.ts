@@ -9,6 +9,7 @@ const CHUNK = 1024
 /**
  * The share of observations that a model classifies right, from 0 to 1: the largest of its outputs along the last axis against integer classes
  * or one-hot targets. The data is `[x, y]`, or an iterable of such batches. Throws ShapeError where predictions and targets do not fit.
+ * @example accuracy(x => x, [tensor([[0, 1], [1, 0]]), tensor([1, 1])]) // 0.5
  */
 export function accuracy(model: (x: Tensor) => Tensor, data: readonly [Tensor, Tensor] | Iterable<readonly unknown[]>): number {
   const batches = isPair(data) ? new DataLoader([...data], { batchSize: CHUNK }) : (data as Iterable<readonly [Tensor, Tensor]>)

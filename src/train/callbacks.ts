@@ -51,7 +51,9 @@ export interface History {
  * is up; `trailing` (false): the last suppressed one runs when the time is up.
  *
  * @example
- * train(loss, ps, data, opt, { callbacks: throttle(({ loss }) => console.log(loss), 5) })
+ * const slow = throttle(x => x * 2, 60)
+ * slow(1) // 2
+ * slow(5) // 2
  */
 export function throttle<Args extends readonly unknown[], Result>(
   f: (...args: Args) => Result,

@@ -79,7 +79,12 @@ export interface StepResult {
  * the loss.
  *
  * `trainStep(loss, ps, batch, opt)`, or `trainStep((model, ...batch) => loss, model, batch, setup(opt, model))`. Throws DivergedError for a
- * loss that is not finite; the parameters then stay as they were.
+ * loss that is not finite; the parameters then stay as they were; TypeError where the two styles are mixed.
+ *
+ * @example
+ * const model = Dense(2, 1)
+ * const loss = (x, y) => mse(model(x).flatten(), y)
+ * trainStep(loss, params(model), [zeros([4, 2]), ones([4])], Descent(0.1)) // 1
  */
 export function trainStep(loss: LossFunction, target: unknown, batch: unknown, opt: Optimizer | OptimizerState): number {
   checkLoss('trainStep', loss)

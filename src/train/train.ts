@@ -42,10 +42,14 @@ export type Run = Promise<History> & AsyncIterable<StepRecord>
  *
  * The call returns a promise of the history, and is at the same time an async iterable of steps: `for await (const { step, epoch, loss } of
  * train(...))`; `break` ends it. It lets the event loop breathe about every 100 ms, every frame while a page is visible. A loss that is not
- * finite rejects with DivergedError, an abort with the signal's reason; parameters and modes then are as after the last whole step.
+ * finite rejects with DivergedError, an abort with the signal's reason; parameters and modes then are as after the last whole step. Throws
+ * TypeError for arguments that do not go together and for an unknown option, RangeError for `epochs` that is no whole number from 1.
  *
  * @example
- * const { epochs } = await train(loss, params(model), loader, Adam(1e-3), { epochs: 10, progress: true })
+ * const model = Dense(2, 1)
+ * const loss = (x, y) => mse(model(x).flatten(), y)
+ * const { epochs } = await train(loss, params(model), [[zeros([4, 2]), ones([4])]], Adam(1e-3), { epochs: 10 })
+ * epochs.length // 10
  */
 export function train(
   loss: LossFunction,

@@ -16,7 +16,8 @@ const compiled: Partial<Record<Variant, WebAssembly.Module>> = {}
 /** The kernels of the variant in use; call them through kernels.generated.ts. */
 export let wasm: Kernels = best()
 
-/** Which variant of the kernels is in use. */
+/** Which variant of the kernels is in use.
+ * @example ['relaxed', 'baseline'].includes(variant()) // true */
 export function variant(): Variant {
   return current
 }

@@ -47,30 +47,38 @@ describe('gradient and its kin refuse', () => {
     [
       'a loss that is a number',
       () => gradient(z => z.sum().item() as never, x),
-      'TypeError: gradient: a tensor is needed: number. Make one with tensor(...).',
+      'TypeError: gradient: the loss must be a tensor: number. Leave out what takes it off the tape, such as item() and data().',
     ],
     [
       'a loss that forgets to return',
       () => gradient(((z: Tensor) => void z.sum()) as never, x),
-      'TypeError: gradient: a tensor is needed: undefined. Make one with tensor(...).',
+      'TypeError: gradient: the loss must be a tensor: undefined. Return it.',
     ],
     [
       'a list that does not begin with a loss',
       () => withGradient(z => ['a', z.sum()] as never, x),
-      'TypeError: withGradient: a tensor is needed: string. Make one with tensor(...).',
+      'TypeError: withGradient: the loss must be a tensor: string. Leave out what takes it off the tape, such as item() and data().',
     ],
     [
       'an empty list',
       () => withGradient(() => [] as never, x),
-      'TypeError: withGradient: a tensor is needed: undefined. Make one with tensor(...).',
+      'TypeError: withGradient: the loss must be a tensor: undefined. Return it.',
     ],
     [
       'a promise',
       () => gradient((async (z: Tensor) => z.sum()) as never, x),
       'TypeError: gradient: the function returned a promise. Await the data before, and pass a function that is not async.',
     ],
-    ['a value where the function belongs', () => gradient(x.sum() as never, params(w)), 'TypeError: f is not a function'],
-    ['a missing function', () => pullback(undefined as never, x), 'TypeError: f is not a function'],
+    [
+      'a value where the function belongs',
+      () => gradient(x.sum() as never, params(w)),
+      'TypeError: gradient: the first argument must be a function: object. Write gradient(() => loss, ps).',
+    ],
+    [
+      'a missing function',
+      () => pullback(undefined as never, x),
+      'TypeError: pullback: the first argument must be a function: undefined. Write pullback(() => loss, ps).',
+    ],
     [
       'a Params with more arguments',
       () => gradient((() => w.sum()) as never, params(w), x),
@@ -285,7 +293,7 @@ describe('losses refuse', () => {
     [
       'logits without axes',
       () => logitCrossEntropy(tensor(1), tensor(0)),
-      'ShapeError: logSoftmax: there is no axis -1: []. A scalar has no axes.',
+      'ShapeError: logitCrossEntropy: there is no axis -1: []. A scalar has no axes.',
     ],
     [
       'a plain array as target',

@@ -33,7 +33,7 @@ import { describe } from 'vitest'
 import { refuses, rejects } from './table.ts'
 
 const w = ones([3])
-const model = Dense(2, 1)
+const model = Dense(tensor([[1, -1]]), tensor([0]))
 const ps = params(model)
 const x = ones([4, 2])
 const y = zeros([4, 1])
@@ -228,7 +228,7 @@ describe('data refuses', () => {
       () => new DataLoader({ x, name: 'text' as never }),
       'TypeError: DataLoader: data is a tensor, or a list or record of tensors: a record with string came.',
     ],
-    ['a seed that is none', () => new DataLoader(x, { seed: -1 }), 'RangeError: manualSeed: a seed is a whole number from 0: -1.'],
+    ['a seed that is none', () => new DataLoader(x, { seed: -1 }), 'RangeError: DataLoader: a seed is a whole number from 0: -1.'],
     [
       'shares beyond the whole',
       () => splitObs(x, { at: [0.8, 0.4] }),
@@ -303,7 +303,11 @@ describe('a step of training refuses', () => {
       () => trainStep(loss, ps, [x, y], undefined as never),
       'TypeError: trainStep: the fourth argument is an optimizer: undefined came. Write trainStep(loss, ps, data, Adam()).',
     ],
-    ['a loss that is no function', () => trainStep(w.sum() as never, ps, [x, y], Adam()), 'TypeError: loss is not a function'],
+    [
+      'a loss that is no function',
+      () => trainStep(w.sum() as never, ps, [x, y], Adam()),
+      'TypeError: trainStep: the loss comes first, and is a function: object came.',
+    ],
   ])
 })
 
@@ -317,7 +321,7 @@ describe('train refuses at the call', () => {
     [
       'a loss and parameters in the wrong order',
       () => train(ps as never, loss, data, Adam()),
-      'TypeError: train: a model goes with the state of an optimizer: a rule came. Write train(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.',
+      'TypeError: train: the loss comes first, and is a function: object came.',
     ],
     [
       'a model with a rule',
@@ -442,6 +446,10 @@ describe('train rejects', () => {
       () => threads(1.5),
       'RangeError: threads: a number of threads is a whole number from 1: 1.5.',
     ],
-    ['an unknown option of configure', () => configure({ threads: 2 } as never), 'nothing was thrown'],
+    [
+      'an unknown option of configure',
+      () => configure({ threads: 2 } as never),
+      `TypeError: configure: there is no option 'threads'. There is deterministic.`,
+    ],
   ])
 })

@@ -8,7 +8,6 @@ import {
   mse,
   params,
   scope,
-  setup,
   type Tensor,
   tanh,
   tensor,
@@ -34,16 +33,8 @@ function task() {
 
 type Loop = (steps: number) => unknown
 
-function* same(count: number) {
-  for (let i = 0; i < count; i++) yield [x, y]
-}
-
 /** The ways to train and to compute; each makes the loop over a model of its own. */
 const loops: Record<string, () => Loop> = {
-  'train over a list': () => {
-    const { loss, ps, optimizer } = task()
-    return steps => train(loss, ps, [...same(steps)], optimizer)
-  },
   'train over a DataLoader': () => {
     const { loss, ps, optimizer } = task()
     const data = new DataLoader(
@@ -84,16 +75,6 @@ const loops: Record<string, () => Loop> = {
           ps,
           gradient(() => loss(x, y), ps),
         )
-    }
-  },
-  'the hand-written loop over a model': () => {
-    const { model, optimizer } = task()
-    const state = setup(optimizer, model)
-    return steps => {
-      for (let i = 0; i < steps; i++) {
-        const [g] = gradient(m => mse(m(x), y), model)
-        update(state, model, g)
-      }
     }
   },
   'calls of a model in a scope': () => {

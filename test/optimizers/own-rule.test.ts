@@ -150,6 +150,28 @@ describe('a rule of your own', () => {
     expect([...ps].map(p => p.toArray())).toEqual([[0], [0, 0]])
   })
 
+  it('that throws leaves the momenta as they were', () => {
+    let fails = false
+    const Moody = rule('Moody', {
+      hyper: { rho: 0.5 },
+      slots: ['v'],
+      step({ rho }, { v }, x, g, _t, write) {
+        write('v', v.mul(rho).add(g))
+        if (fails && x.size === 2) throw new Error('now')
+        return v
+      },
+    })
+    const ps = params({ a: zeros([1]), b: zeros([2]) })
+    const grads = () => gradient(() => [...ps].map(p => p.sum()).reduce((sum, each) => sum.add(each)), ps)
+    const opt = OptimizerChain(Momentum(1, 0.5), Moody())
+    update(opt, ps, grads())
+    const numbers = () => [...optimizerState(opt, ps).values()].map(value => (typeof value === 'number' ? value : value.toArray()))
+    const before = numbers()
+    fails = true
+    expect(() => update(opt, ps, grads())).toThrow('now')
+    expect(numbers()).toEqual(before)
+  })
+
   it('checks its hyperparameters by a function of its own', () => {
     const Even = rule('Even', {
       hyper: { n: 2 },

@@ -130,6 +130,16 @@ describe('the set', () => {
     expect(ps.path(b)).toBe('1')
   })
 
+  it('gives the path of one that went to the next that comes', () => {
+    const [a, b] = [Dense(2, 2), Dense(2, 2)]
+    const ps = params(a)
+    ps.add(b)
+    expect(ps.paths()).toEqual(['weight', 'bias', '1.weight', '1.bias'])
+    ps.delete(a)
+    ps.add(a)
+    expect(ps.paths()).toEqual(['1.weight', '1.bias', 'weight', 'bias'])
+  })
+
   it('adds and deletes whole models', () => {
     const [first, second] = [Dense(2, 2), Dense(2, 2)]
     const ps = params({ first, second })

@@ -48,7 +48,7 @@ export class Reports {
   expect(onSilence) {
     const id = String(++this.#count)
     const result = new Promise((resolve, reject) => {
-      let group = 'the start'
+      let running = 'the start'
       let timer
       const settle = (f, value) => {
         clearTimeout(timer)
@@ -57,12 +57,12 @@ export class Reports {
       }
       const wait = () => {
         clearTimeout(timer)
-        timer = setTimeout(() => settle(reject, new Error(`nothing new for ${SILENCE / 1000} s in ${group}. ${onSilence()}`)), SILENCE)
+        timer = setTimeout(() => settle(reject, new Error(`nothing new for ${SILENCE / 1000} s in ${running}. ${onSilence()}`)), SILENCE)
       }
       const hear = message => {
-        if (message.error) return settle(reject, new Error(`${group}: ${message.error}`))
+        if (message.error) return settle(reject, new Error(`${running}: ${message.error}`))
         if (message.result) return settle(resolve, message.result)
-        group = message.group ?? group
+        running = message.running ?? running
         wait()
       }
       this.#waiting.set(id, { hear, fail: error => settle(reject, error) })

@@ -28,9 +28,10 @@ export function processPlaces({ name }) {
  * A page: `kind` names its headers (server.mjs), `entry` its script, `library` where a script tag gets the library from; in a page without
  * one the entry imports it.
  */
-export function pagePlaces({ name, shares }) {
+export function pagePlaces({ name, shares, env }) {
   const isolated = shares ? many : { ...alone, reason: CANNOT_SHARE }
-  const plain = { ...alone, reason: NOT_ISOLATED }
+  // The switch that lets WebKitGTK share memory lets every page.
+  const plain = shares && env ? many : { ...alone, reason: NOT_ISOLATED }
   const policed = shares ? { ...alone, reason: NO_WORKERS } : isolated
   const page = { kind: 'isolated', entry: 'page.mjs', where: 'page', expect: isolated }
   const script = { ...page, entry: 'script.js', where: 'script' }

@@ -23,7 +23,7 @@ export function runInProcess(runtime, root, place, options) {
     let text = ''
     let errors = ''
     let result
-    let group = 'the start'
+    let running = 'the start'
     let timer
     const expectNews = (limit, message) => {
       clearTimeout(timer)
@@ -36,12 +36,12 @@ export function runInProcess(runtime, root, place, options) {
       if (!line.startsWith('matrix ')) return
       const message = JSON.parse(line.slice(7))
       if (message.error) errors += message.error
-      group = message.group ?? group
+      running = message.running ?? running
       result = message.result ?? result
       if (result) expectNews(END, () => `the process did not end within ${END / 1000} s after the suite`)
-      else expectNews(SILENCE, () => `nothing new for ${SILENCE / 1000} s in ${group}`)
+      else expectNews(SILENCE, () => `nothing new for ${SILENCE / 1000} s in ${running}`)
     }
-    expectNews(SILENCE, () => `nothing new for ${SILENCE / 1000} s in ${group}`)
+    expectNews(SILENCE, () => `nothing new for ${SILENCE / 1000} s in ${running}`)
     child.stdout.setEncoding('utf8').on('data', data => {
       const lines = (text + data).split('\n')
       text = lines.pop()
@@ -54,7 +54,7 @@ export function runInProcess(runtime, root, place, options) {
     child.on('close', (code, signal) => {
       clearTimeout(timer)
       if (result && code === 0) resolve(result)
-      else reject(new Error(`the process ended with ${code ?? signal} in ${group}: ${errors.trim().slice(0, 2000)}`))
+      else reject(new Error(`the process ended with ${code ?? signal} in ${running}: ${errors.trim().slice(0, 2000)}`))
     })
   })
 }

@@ -2,6 +2,7 @@
 //
 //   node test/runtimes/run.mjs                      all that are there
 //     --only chromium,bun                           only these
+//     --place worker,process                        only these places in them
 //     --require all                                 fail if one of the nine is missing; or a list of names
 //     --dist <folder>                               another build than dist/
 //     --write                                       publish the hashes in docs/bits.md, if all runs agree
@@ -22,6 +23,7 @@ const list = text => (text ? text.split(',') : [])
 const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
+    place: { type: 'string' },
     require: { type: 'string' },
     dist: { type: 'string', default: path('../../dist') },
     write: { type: 'boolean', default: false },
@@ -56,7 +58,11 @@ const reports = new Reports()
 const site = { root, reports, ...(await serve(root, (id, message) => reports.hear(id, message))) }
 const totals = { passed: 0, failed: 0 }
 const runs = []
-const failures = []
+/** Where each was seen. */
+const failures = new Map()
+
+/** The places of a runtime that were asked for. */
+const chosen = places => places.filter(({ name }) => options.place === undefined || list(options.place).includes(name))
 
 /** Runs the suite in one place, prints its row, and keeps what it found. */
 async function runPlace(runtime, version, place, execute) {
@@ -72,7 +78,7 @@ async function runPlace(runtime, version, place, execute) {
   const { passed, failed, variant, threads } = result
   totals.passed += passed
   totals.failed += failed
-  failures.push(...result.failures.map(failure => `${at}: ${failure}`))
+  for (const failure of result.failures) failures.set(failure, [...(failures.get(failure) ?? []), at])
   const trace = async request => (await again(runtime, place, { ...suite, trace: request })).trace
   for (const [model, found] of Object.entries(result.hashes)) {
     for (const [n, { hash, steps }] of Object.entries(found)) runs.push({ at, model, threads: Number(n), hash, steps, trace })
@@ -94,7 +100,7 @@ async function again(runtime, place, suite) {
 
 async function runRuntime(runtime) {
   if (runtime.kind === 'process') {
-    for (const place of processPlaces(runtime)) {
+    for (const place of chosen(processPlaces(runtime))) {
       await runPlace(runtime, runtime.version, place, (...args) => runInProcess(runtime, root, ...args))
     }
     return
@@ -102,12 +108,12 @@ async function runRuntime(runtime) {
   let browser
   try {
     browser = await launch(runtime)
-    for (const place of pagePlaces(runtime)) {
+    for (const place of chosen(pagePlaces(runtime))) {
       await runPlace(runtime, browser.version, place, (...args) => runInPage(browser, site, ...args))
     }
   } catch (error) {
     totals.failed++
-    failures.push(`${runtime.name}: cannot be started: ${error.message}`)
+    failures.set(`cannot be started: ${error.message}`, [runtime.name])
   } finally {
     await browser?.close()
   }
@@ -119,7 +125,7 @@ try {
   const required = options.require === 'all' ? names : list(options.require)
   for (const name of required.filter(each => !found.some(runtime => runtime.name === each))) {
     totals.failed++
-    failures.push(`${name}: is not here, and was required`)
+    failures.set('is not here, and was required', [...(failures.get('is not here, and was required') ?? []), name])
   }
   console.log(line(columns.map(([name]) => name)))
   for (const runtime of found) if (only.length === 0 || only.includes(runtime.name)) await runRuntime(runtime)
@@ -127,9 +133,10 @@ try {
   const hashes = new Map(runs.map(({ model, hash }) => [model, hash]))
   if (options.write && runs.every(({ model, hash }) => hashes.get(model) === hash)) publish(hashes)
   const deviating = deviants(runs)
+  const notes = []
   for (const [model, those] of deviating) {
     totals.failed++
-    failures.push(...(await explain(model, those, runs)))
+    notes.push(...(await explain(model, those, runs)))
   }
   console.log()
   for (const [model, hash] of published()) {
@@ -138,7 +145,8 @@ try {
   }
   const missing = names.filter(each => !found.some(({ name }) => name === each))
   if (missing.length > 0) console.log(`not here: ${missing.join(', ')}`)
-  for (const failure of failures) console.log(failure)
+  for (const [failure, places] of failures) console.log(`${places.join('; ')}:\n  ${failure}`)
+  for (const note of notes) console.log(note)
   const seconds = Math.round((performance.now() - start) / 1000)
   console.log(`runtimes: ${totals.passed} passed, ${totals.failed} failed, ${seconds} s`)
 } finally {

@@ -40,10 +40,10 @@ const groups = { settings, numerics, gradients, errors, files, memory, training,
  * @param {Expectation} options.expect
  * @param {string[]} [options.only] the groups to run
  * @param {{ model: string, step: number, threads: number }} [options.trace] take this step apart instead
- * @param {(name: string) => unknown} [options.onGroup] called before each group
+ * @param {(name: string) => void} [options.onCase] called before each case
  * @returns {Promise<Result>}
  */
-export async function run(library, datasets, { expect, only, trace, onGroup }) {
+export async function run(library, datasets, { expect, only, trace, onCase }) {
   const lib = typeof library === 'string' ? await import(library) : library
   const { digits, readIdx } = await import(datasets)
   const result = { passed: 0, failed: 0, failures: [], variant: lib.variant(), threads: 1, hashes: {} }
@@ -52,8 +52,8 @@ export async function run(library, datasets, { expect, only, trace, onGroup }) {
   context.expect = { ...expect, reason: new RegExp(expect.reason ?? '$^') }
   for (const [group, cases] of Object.entries(groups)) {
     if (only && !only.includes(group)) continue
-    await onGroup?.(group)
     for (const [name, test] of cases) {
+      onCase?.(`${group}, ${name}`)
       try {
         await test(lib, context)
         result.passed++

@@ -300,6 +300,22 @@ describe('an abort', () => {
     expect(steps).toBe(2)
   })
 
+  it('during validation ends the run', async () => {
+    const { loss, ps } = problem()
+    const controller = new AbortController()
+    let batch = 0
+    const validation = {
+      *[Symbol.iterator]() {
+        while (batch < 9) {
+          if (++batch === 2) controller.abort(reason)
+          yield [x, y]
+        }
+      },
+    }
+    await expect(train(loss, ps, batches(1), Descent(0.01), { validation, signal: controller.signal })).rejects.toBe(reason)
+    expect(batch).toBe(2)
+  })
+
   it('without a reason of its own is an AbortError', async () => {
     const { loss, ps } = problem()
     await expect(train(loss, ps, batches(1), Descent(), { signal: AbortSignal.abort() })).rejects.toMatchObject({ name: 'AbortError' })

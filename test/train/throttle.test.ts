@@ -81,6 +81,31 @@ describe('throttle', () => {
     expect(calls).toEqual([1, 2])
   })
 
+  it('without either runs the first call of each time when it is up', () => {
+    const calls: number[] = []
+    const f = throttle((n: number) => calls.push(n), 1, { leading: false })
+    f(1)
+    f(2)
+    vi.advanceTimersByTime(1000)
+    expect(calls).toEqual([1])
+    vi.advanceTimersByTime(5000)
+    expect(calls).toEqual([1])
+  })
+
+  it('does not run twice where timers come late', () => {
+    const calls: number[] = []
+    const f = throttle((n: number) => calls.push(n), 1, { trailing: true })
+    f(1)
+    f(2)
+    const now = performance.now()
+    vi.spyOn(performance, 'now').mockReturnValue(now + 1500)
+    f(3)
+    expect(calls).toEqual([1, 3])
+    vi.restoreAllMocks()
+    vi.advanceTimersByTime(10_000)
+    expect(calls).toEqual([1, 3])
+  })
+
   it('passes all arguments on, and errors out', () => {
     const seen: unknown[][] = []
     throttle((...args: unknown[]) => seen.push(args), 1)(1, 'two', [3])

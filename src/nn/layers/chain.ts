@@ -20,6 +20,8 @@ export type NamedChain<Links> = ChainLayer<Links> & Readonly<Links>
  *
  * The layers are `model[0]` or `model.hidden`, and `model.layers` holds them all; a chain can be iterated and nested. `Chain()` is the
  * identity.
+ *
+ * @example Chain(Dense(4, 3, relu), Dense(3, 2))(zeros([5, 4])).shape // [5, 2]
  */
 export function Chain(...links: Link[]): ChainLayer
 export function Chain<Links extends Readonly<Record<string, Link>>>(links: Links): NamedChain<Links>

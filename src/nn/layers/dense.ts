@@ -26,6 +26,8 @@ export type DenseLayer = Layer<{ weight: Tensor; bias: Tensor | undefined; activ
  * `Dense(inputs, outputs, activation = identity, { bias = true, init = glorotUniform })`, or with ready tensors
  * `Dense(weight, bias, activation)`, weight [outputs, inputs], as PyTorch's `nn.Linear` has it. Throws ShapeError for an input of another
  * size.
+ *
+ * @example Dense(tensor([[1, 2]]), tensor([3]))(tensor([[1, 1]])).toArray() // [[6]]
  */
 export function Dense(inputs: number, outputs: number, activation?: Activation, options?: DenseOptions): DenseLayer
 export function Dense(weight: Tensor, bias?: Tensor | boolean, activation?: Activation): DenseLayer

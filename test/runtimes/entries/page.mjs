@@ -12,7 +12,7 @@ setTimeout(async () => {
     else {
       const { run } = await import('../suite.mjs')
       const library = globalThis.fluxtape ?? bundle('fluxtape')
-      await say({ result: await run(library, bundle('datasets'), { ...options, onGroup: group => say({ group }) }) })
+      await say({ result: await run(library, bundle('datasets'), { ...options, onCase: running => say({ running }) }) })
     }
   } catch (error) {
     await say({ error: String(error?.stack ?? error) })

@@ -12,7 +12,7 @@ else if (where === 'script') {
   say({ result: await globalThis.smoke(globalThis.fluxtape ?? module, options.expect) })
 } else {
   const { run } = await import('../suite.mjs')
-  say({ result: await run(bundle('fluxtape'), bundle('datasets'), { ...options, onGroup: group => say({ group }) }) })
+  say({ result: await run(bundle('fluxtape'), bundle('datasets'), { ...options, onCase: running => say({ running }) }) })
 }
 
 async function inWorker() {

@@ -5,7 +5,7 @@ const { parentPort } = globalThis.WorkerGlobalScope ? {} : await import('node:wo
 const say = message => (parentPort ?? globalThis).postMessage(message)
 const serve = async ({ library, datasets, options }) => {
   try {
-    say({ result: await run(library, datasets, { ...options, onGroup: group => say({ group }) }) })
+    say({ result: await run(library, datasets, { ...options, onCase: running => say({ running }) }) })
   } catch (error) {
     say({ error: String(error?.stack ?? error) })
   }
