@@ -1,3 +1,4 @@
+import { checkOptions } from './errors.ts'
 import { isRecording } from './tape/level.ts'
 import { useBest, useVariant, type Variant, variant } from './wasm/module.ts'
 import { setThreads, type ThreadInfo, threadInfo, withoutThreads } from './wasm/pool.ts'
@@ -12,10 +13,10 @@ export interface Configuration {
  * count; false the best one. Returns the variant in use. Throws TypeError while a gradient is being taken.
  * @example await configure({ deterministic: true }) // 'baseline'
  */
-export async function configure({ deterministic = false, ...others }: Configuration = {}): Promise<Variant> {
-  for (const name in others) throw new TypeError(`configure: there is no option '${name}'. There is deterministic.`)
+export async function configure(options: Configuration = {}): Promise<Variant> {
+  checkOptions('configure', options, ['deterministic'])
   refuseRecording('configure')
-  await withoutThreads(() => (deterministic ? useVariant('baseline') : useBest()))
+  await withoutThreads(() => (options.deterministic ? useVariant('baseline') : useBest()))
   return variant()
 }
 

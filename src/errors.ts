@@ -17,6 +17,14 @@ export function kindOf(value: unknown): string {
   return typeof (value as { then?: unknown } | undefined)?.then === 'function' ? 'a promise' : typeof value
 }
 
+/** Throws TypeError for an option that is none of those known. */
+export function checkOptions(operation: string, options: object, known: readonly string[]): void {
+  const unknown = Object.keys(options).find(name => !known.includes(name))
+  if (unknown === undefined) return
+  const list = known.length === 1 ? `There is ${known[0]}` : `There are ${known.slice(0, -1).join(', ')} and ${known.at(-1)}`
+  throw new TypeError(`${operation}: there is no option '${unknown}'. ${list}.`)
+}
+
 /** The text of a complaint, as every error of the library reads. */
 export function complain({ operation, problem, came, wayOut }: Complaint): string {
   return `${operation}: ${problem}${came === undefined ? '' : `: ${came}`}.${wayOut ? ` ${wayOut}` : ''}`

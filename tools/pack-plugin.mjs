@@ -1,12 +1,16 @@
-// Packs the wasm that @rollup/plugin-wasm inlined, for the bundle only. Base64 hides from gzip what repeats, so each literal becomes a call
-// that unpacks it again: both variants in one deflated stream, a piece of each in turn, so that the one is written as copies of the other.
+// Packs the wasm that @rollup/plugin-wasm inlined, for the bundle only. In base64, where three bytes are four characters, gzip does not see
+// what repeats. So each literal becomes a call that decodes it from a text in which a byte is a character (a rare one, two), the same each
+// time; and a piece of one variant is followed by the same piece of the other, so that gzip writes it as copies of the first.
 import { readFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { deflateRawSync } from 'node:zlib'
 
 const PACKED = '\0packed'
-/** Pieces of each file: a piece and its twin must lie within deflate's window of 32 KB. */
-const PIECES = 16
+/** Pieces of each file: a piece and its twin must lie within the 32 KB that gzip looks back. */
+const PIECES = 12
+/** Printable, and nowhere escaped: not in any quotes, in a template or in a script tag. A blank ends a piece. */
+const ALPHABET = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)).filter(char => !'\'"\\`$<{'.includes(char))
+/** These begin the pairs that stand for rare bytes. */
+const ESCAPES = 3
 /** What plugin-wasm writes. */
 const LITERAL = /'[A-Za-z0-9+/=]{100,}'/
 
@@ -33,42 +37,55 @@ export function pack(files) {
 
 /** A module whose `unpack(i)` gives the i-th file in base64, which is what plugin-wasm's loader reads. */
 function unpacker(contents) {
-  const sizes = contents.map(content => content.length)
-  const pieces = Array.from({ length: PIECES }, (_, piece) => contents.map(content => content.subarray(...range(content.length, piece))))
-  const all = Buffer.concat(pieces.flat())
-  const packed = deflateRawSync(all, { level: 9, memLevel: 9 }).toString('base64')
+  const bytes = byFrequency(contents)
+  const codes = new Map(bytes.map((byte, rank) => [byte, codeOf(rank)]))
+  const pieces = Array.from({ length: PIECES }, (_, i) => contents.map(content => encoded(piece(content, i), codes)))
   return `
-import { inflate } from ${JSON.stringify(resolve('src/wasm/inflate.ts'))}
-
-const SIZES = ${JSON.stringify(sizes)}
-const PIECES = ${PIECES}
-const packed = '${packed}'
-let all
-
-${range}
+const ALPHABET = '${ALPHABET.join('')}'
+const ESCAPES = ${ESCAPES}
+const ranked = '${Buffer.from(bytes).toString('base64')}'
+const packed = '${pieces.flat().join(' ')}'
 
 export function unpack(index) {
-  if (!all) {
-    const text = atob(packed)
-    const bytes = new Uint8Array(text.length)
-    for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i)
-    all = inflate(bytes, ${all.length})
-  }
+  const bytes = Uint8Array.from(atob(ranked), char => char.charCodeAt(0))
+  const codes = new Uint8Array(128)
+  for (let i = 0; i < ALPHABET.length; i++) codes[ALPHABET.charCodeAt(i)] = i
+  const pieces = packed.split(' ')
   let text = ''
-  let at = 0
-  for (let piece = 0; piece < PIECES; piece++) {
-    for (let i = 0; i < SIZES.length; i++) {
-      const [begin, end] = range(SIZES[i], piece)
-      if (i === index) text += String.fromCharCode.apply(null, all.subarray(at, at + end - begin))
-      at += end - begin
-    }
-  }
+  for (let i = index; i < pieces.length; i += ${contents.length}) text += unpackPiece(pieces[i], codes, bytes)
   return btoa(text)
+}
+
+function unpackPiece(piece, codes, bytes) {
+  const found = new Uint8Array(piece.length)
+  let length = 0
+  for (let i = 0; i < piece.length; i++) {
+    let rank = codes[piece.charCodeAt(i)]
+    rank = rank < ESCAPES ? ALPHABET.length - ESCAPES + rank * ALPHABET.length + codes[piece.charCodeAt(++i)] : rank - ESCAPES
+    found[length++] = bytes[rank]
+  }
+  return String.fromCharCode.apply(null, found.subarray(0, length))
 }
 `
 }
 
-/** Where a piece of a file of so many bytes begins and ends; the bundle carries this function's text. */
-function range(size, piece) {
-  return [Math.floor((size * piece) / PIECES), Math.floor((size * (piece + 1)) / PIECES)]
+/** All 256 bytes, the most frequent first. */
+function byFrequency(contents) {
+  const counts = new Array(256).fill(0)
+  for (const content of contents) for (const byte of content) counts[byte]++
+  return Array.from(counts.keys()).sort((a, b) => counts[b] - counts[a] || a - b)
+}
+
+function codeOf(rank) {
+  const pair = rank - (ALPHABET.length - ESCAPES)
+  if (pair < 0) return ALPHABET[rank + ESCAPES]
+  return ALPHABET[Math.floor(pair / ALPHABET.length)] + ALPHABET[pair % ALPHABET.length]
+}
+
+function piece(content, i) {
+  return content.subarray(Math.floor((content.length * i) / PIECES), Math.floor((content.length * (i + 1)) / PIECES))
+}
+
+function encoded(content, codes) {
+  return Array.from(content, byte => codes.get(byte)).join('')
 }

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { checkOptions, kindOf, ShapeError } from '../errors.ts'
 import { gather } from '../ops/indexing.ts'
 import { tensor } from '../tensor/create.ts'
 import { keyed, permutation, type Randomness } from '../tensor/random.ts'
@@ -36,6 +36,8 @@ function isColumns(data: Data): boolean {
 
 /** How many observations there are. Throws ShapeError where tensors disagree. */
 export function countObservations(operation: string, data: Data): number {
+  if (typeof data !== 'object' || data === null)
+    throw new TypeError(`${operation}: data is a tensor, or a list or record of tensors: ${kindOf(data)} came.`)
   if (Array.isArray(data) && !isColumns(data)) return data.length
   const tensors = data instanceof Tensor ? [data] : (Object.values(data) as Tensor[])
   for (const each of tensors) {
@@ -97,11 +99,7 @@ export class DataLoader<D extends Data, B = BatchOf<D>> implements Iterable<B> {
     const { batchSize = 1, partial = true, seed } = options
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new RangeError(`DataLoader: a batch size is a whole number from 1: ${batchSize}.`)
-    for (const name in options) {
-      if (!['batchSize', 'shuffle', 'partial', 'seed', 'collate'].includes(name)) {
-        throw new TypeError(`DataLoader: there is no option '${name}'. There are batchSize, shuffle, partial, seed and collate.`)
-      }
-    }
+    checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'partial', 'seed', 'collate'])
     this.data = data
     this.options = options
     this.batchSize = batchSize

@@ -1,3 +1,4 @@
+import { checkOptions } from '../errors.ts'
 import { keyed, permutation } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type BatchOf, countObservations, type Data, observations } from './loader.ts'
@@ -18,7 +19,9 @@ export interface SplitOptions {
  * half to even. Throws RangeError for shares that do not lie in [0, 1] together.
  * @example splitObs(arange(5), { at: 0.6 }).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
  */
-export function splitObs<D extends Data>(data: D, { at, shuffle = false, seed, stratified }: SplitOptions): BatchOf<D>[] {
+export function splitObs<D extends Data>(data: D, options: SplitOptions): BatchOf<D>[] {
+  checkOptions('splitObs', options, ['at', 'shuffle', 'seed', 'stratified'])
+  const { at, shuffle = false, seed, stratified } = options
   const shares = typeof at === 'number' ? [at] : at
   const total = shares.reduce((sum, share) => sum + share, 0)
   if (shares.some(share => !(share >= 0 && share <= 1)) || total > 1 + 1e-9) {
@@ -46,8 +49,10 @@ export function splitObs<D extends Data>(data: D, { at, shuffle = false, seed, s
 export function kFolds<D extends Data>(
   data: D,
   k = 5,
-  { shuffle = false, seed }: { readonly shuffle?: boolean; readonly seed?: number } = {},
+  options: { readonly shuffle?: boolean; readonly seed?: number } = {},
 ): [train: BatchOf<D>, validation: BatchOf<D>][] {
+  checkOptions('kFolds', options, ['shuffle', 'seed'])
+  const { shuffle = false, seed } = options
   const n = countObservations('kFolds', data)
   if (!Number.isInteger(k) || k < 2 || k > n) throw new RangeError(`kFolds: k lies between 2 and the number of observations: ${k} of ${n}.`)
   const order = shuffle
@@ -65,7 +70,9 @@ export function kFolds<D extends Data>(
 
 /** The observations in a random order.
  * @example shuffleObs([zeros([3, 2]), zeros([3])], { seed: 1 }).map(part => part.shape) // [[3, 2], [3]] */
-export function shuffleObs<D extends Data>(data: D, { seed }: { readonly seed?: number } = {}): BatchOf<D> {
+export function shuffleObs<D extends Data>(data: D, options: { readonly seed?: number } = {}): BatchOf<D> {
+  checkOptions('shuffleObs', options, ['seed'])
+  const { seed } = options
   return observations(data, permutation(countObservations('shuffleObs', data), seed === undefined ? undefined : keyed('shuffleObs', seed)))
 }
 

@@ -1,4 +1,4 @@
-import { FormatError } from '../errors.ts'
+import { checkOptions, FormatError } from '../errors.ts'
 import { fromBytes } from '../tensor/create.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { type Shape, show } from '../tensor/shape.ts'
@@ -75,9 +75,7 @@ const order = /* @__PURE__ */ Object.keys(saved)
  * loadState(model, loadSafetensors(bytes).tensors)
  */
 export function saveSafetensors(source: unknown, options: SafetensorsOptions = {}): Uint8Array<ArrayBuffer> {
-  for (const name in options) {
-    if (name !== 'metadata') throw new TypeError(`saveSafetensors: there is no option '${name}'. There is metadata.`)
-  }
+  checkOptions('saveSafetensors', options, ['metadata'])
   const items = itemsOf(source).sort((a, b) => order.indexOf(a.dtype) - order.indexOf(b.dtype) || (a.name < b.name ? -1 : 1))
   const fields = metadataFields(options.metadata)
   let length = 0

@@ -1,4 +1,4 @@
-import { FluxtapeError } from '../errors.ts'
+import { checkOptions, FluxtapeError } from '../errors.ts'
 import { CLONE } from '../params/clone.ts'
 import { enter, inScope, leave } from '../tensor/scope.ts'
 import { ownedIn, TRAINABLE } from '../tensor/walk.ts'
@@ -37,6 +37,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
   const taken = Object.keys(fields).find(key => RESERVED.includes(key))
   if (taken !== undefined)
     throw new TypeError(`layer: a field cannot be named '${taken}': every function has it. Choose another name in ${name}.`)
+  checkOptions('layer', options, ['trainable', 'label'])
   const { trainable, label = name } = options
   const unknown = trainable?.find(key => !(key in fields))
   if (unknown !== undefined) throw new TypeError(`layer: trainable names a field that ${name} does not have: '${unknown}'.`)

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { checkOptions, ShapeError } from '../errors.ts'
 import { fusion } from '../ops/fusion.ts'
 import { asIndices, badIndex, gather, takeAlong } from '../ops/indexing.ts'
 import { expandDims, reshape, sum } from '../ops/movement.ts'
@@ -28,6 +28,7 @@ import { Tensor } from '../tensor/tensor.ts'
 
 /** float32's machine epsilon: what Flux adds before a logarithm. */
 const EPSILON = 2 ** -23
+const CLASS_OPTIONS = ['agg', 'axis', 'weight', 'ignoreIndex']
 
 export interface LossOptions {
   /** From the loss of each element or sample to the result: `mean` (default), `sum`, `identity`, or a function of your own. */
@@ -64,14 +65,18 @@ function matched(name: string, prediction: Tensor, target: Target): void {
 
 /** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes.
  * @example mae(tensor([1, 2]), tensor([0, 4])).item() // 1.5 */
-export function mae(prediction: Tensor, target: Target, { agg = mean }: LossOptions = {}): Tensor {
+export function mae(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
+  checkOptions('mae', options, ['agg'])
+  const { agg = mean } = options
   matched('mae', prediction, target)
   return agg(abs(sub(cast(prediction, 'float32'), target)))
 }
 
 /** The mean of (ŷ - y)². Throws ShapeError for different shapes.
  * @example mse(tensor([1, 2]), tensor([0, 4])).item() // 2.5 */
-export function mse(prediction: Tensor, target: Target, { agg = mean }: LossOptions = {}): Tensor {
+export function mse(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
+  checkOptions('mse', options, ['agg'])
+  const { agg = mean } = options
   matched('mse', prediction, target)
   return agg(square(sub(cast(prediction, 'float32'), target)))
 }
@@ -84,13 +89,10 @@ export function mse(prediction: Tensor, target: Target, { agg = mean }: LossOpti
  *
  * @example crossEntropy(tensor([[0.25, 0.75]]), tensor([1])).item() // 0.2877
  */
-export function crossEntropy(
-  prediction: Tensor,
-  target: Tensor,
-  { eps = EPSILON, ...options }: ClassLossOptions & { readonly eps?: number } = {},
-): Tensor {
+export function crossEntropy(prediction: Tensor, target: Tensor, options: ClassLossOptions & { readonly eps?: number } = {}): Tensor {
+  checkOptions('crossEntropy', options, [...CLASS_OPTIONS, 'eps'])
   checkTensor('crossEntropy', prediction)
-  return ofClasses('crossEntropy', log(add(prediction, eps)), target, options)
+  return ofClasses('crossEntropy', log(add(prediction, options.eps ?? EPSILON)), target, options)
 }
 
 /**
@@ -99,6 +101,7 @@ export function crossEntropy(
  * @example logitCrossEntropy(tensor([[0, 0]]), tensor([1])).item() // 0.6931
  */
 export function logitCrossEntropy(logits: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
+  checkOptions('logitCrossEntropy', options, CLASS_OPTIONS)
   checkTensor('logitCrossEntropy', logits)
   const { axis = -1, agg = mean, weight, ignoreIndex } = options
   resolveAxis('logitCrossEntropy', axis, logits.shape)
@@ -178,8 +181,10 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
 export function logitBinaryCrossEntropy(
   logits: Tensor,
   target: Target,
-  { agg = mean, posWeight }: LossOptions & { readonly posWeight?: Tensor | number } = {},
+  options: LossOptions & { readonly posWeight?: Tensor | number } = {},
 ): Tensor {
+  checkOptions('logitBinaryCrossEntropy', options, ['agg', 'posWeight'])
+  const { agg = mean, posWeight } = options
   matched('logitBinaryCrossEntropy', logits, target)
   const y = typeof target === 'number' ? full([], target) : cast(target, 'float32')
   const positive = softplus(neg(cast(logits, 'float32')))

@@ -44,7 +44,7 @@ export interface RuleDefinition<H extends Hyper> {
   readonly slots?: readonly string[]
   /** The formula as a fused kernel. */
   readonly kernel?: (hyper: H) => FusedKernel<H>
-  /** The formula in operations: the step, which will be subtracted from x. `t` counts from 1. New slot values go by name into `write`. */
+  /** The formula in operations: the step, which will be subtracted from x; undefined for none. `t` counts from 1. New slot values go by name into `write`. */
   step?(
     hyper: H,
     slots: Readonly<Record<string, Tensor>>,
@@ -52,7 +52,7 @@ export interface RuleDefinition<H extends Hyper> {
     g: Tensor,
     t: number,
     write: (name: string, value: Tensor) => void,
-  ): Tensor
+  ): Tensor | undefined
 }
 
 /** Words and bytes of a kernel's record for one parameter; assembly/optimizer.ts says what is in it. */

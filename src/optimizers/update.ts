@@ -1,6 +1,6 @@
 import { spend } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
-import { ShapeError } from '../errors.ts'
+import { checkOptions, ShapeError } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { type Tree, zipTree } from '../params/tree.ts'
 import { isRecording } from '../tape/level.ts'
@@ -37,8 +37,10 @@ export function update(
   opt: Optimizer | OptimizerState,
   target: Tensor | Params | unknown,
   gradients: unknown,
-  { keep = false }: UpdateOptions = {},
+  options: UpdateOptions = {},
 ): void {
+  checkOptions('update', options, ['keep'])
+  const { keep = false } = options
   if (isRecording()) {
     throw new TypeError(
       'update: a gradient is being taken, and parameters must not change meanwhile. Call update after gradient has returned.',
@@ -174,7 +176,7 @@ export function adjust(
 
 /**
  * What an optimizer remembers of the parameters, by path: momenta as the tensors themselves (`layers.0.weight.m`, in a chain of rules
- * `layers.0.weight.1.Adam.m`), counts of steps as int32 scalars (`layers.0.weight.t`), and `steps`, all updates. Pass it to
+ * `layers.0.weight.1.Adam.m`), counts of steps as numbers (`layers.0.weight.t`), and `steps`, all updates. Pass it to
  * `saveSafetensors`, or to `loadOptimizerState` for another optimizer of the same rules. Throws TypeError for what is no optimizer.
  *
  * @example

@@ -1,4 +1,5 @@
 import type { Grads } from '../autodiff/grads.ts'
+import { checkOptions } from '../errors.ts'
 
 /** What a callback sees of a step. Batch and gradients live until it returns. */
 export interface StepContext {
@@ -58,8 +59,10 @@ export interface History {
 export function throttle<Args extends readonly unknown[], Result>(
   f: (...args: Args) => Result,
   seconds: number,
-  { leading = true, trailing = false }: { readonly leading?: boolean; readonly trailing?: boolean } = {},
+  options: { readonly leading?: boolean; readonly trailing?: boolean } = {},
 ): (...args: Args) => Result | undefined {
+  checkOptions('throttle', options, ['leading', 'trailing'])
+  const { leading = true, trailing = false } = options
   let end = Number.NEGATIVE_INFINITY
   let result: Result | undefined
   let timer: ReturnType<typeof setTimeout> | undefined

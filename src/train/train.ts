@@ -1,6 +1,7 @@
+import { refusePromise } from '../autodiff/gradient.ts'
 import { scope } from '../autodiff/scope.ts'
 import { DataLoader } from '../data/loader.ts'
-import { DivergedError } from '../errors.ts'
+import { checkOptions, DivergedError, kindOf } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { OptimizerState } from '../optimizers/update.ts'
 import { type Randomness, splitRandomness, withRandomness } from '../tensor/random.ts'
@@ -120,12 +121,18 @@ interface RunState {
   ends: boolean
 }
 
+const HOOKS = ['onGradient', 'onStep', 'onEpoch', 'onEnd']
 const OPTIONS = ['epochs', 'callbacks', 'signal', 'progress', 'validation', 'onDiverged', 'trace']
 
 function check(data: TrainingData, options: TrainOptions): void {
   const { epochs = 1 } = options
-  const unknown = Object.keys(options).find(name => !OPTIONS.includes(name))
-  if (unknown !== undefined) throw new TypeError(`train: there is no option '${unknown}'. There are ${OPTIONS.join(', ')}.`)
+  checkOptions('train', options, OPTIONS)
+  for (const callback of ([] as readonly unknown[]).concat(options.callbacks ?? [])) {
+    if (typeof callback === 'object' && callback !== null) checkOptions('train: callbacks', callback, HOOKS)
+    else if (typeof callback !== 'function') {
+      throw new TypeError(`train: a callback is a function, or an object with ${HOOKS.join(', ')}: ${kindOf(callback)} came.`)
+    }
+  }
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`train: epochs is a whole number from 1: ${epochs}.`)
   if (!isIterable(data) || data instanceof Tensor) {
     throw new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].')
@@ -183,7 +190,9 @@ async function* steps(
           const taken = withRandomness(randomness, () =>
             attempt(loss, subject, batch, { step, trace, onDiverged }, (number, gradients) => {
               for (const callback of callbacks) {
-                if (typeof callback === 'object' && callback.onGradient?.({ ...context, loss: number, gradients }) === skip) return skip
+                const answer = typeof callback === 'object' ? callback.onGradient?.({ ...context, loss: number, gradients }) : undefined
+                refusePromise('train: onGradient', answer)
+                if (answer === skip) return skip
               }
               return undefined
             }),

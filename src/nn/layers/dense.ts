@@ -1,4 +1,4 @@
-import { ShapeError } from '../../errors.ts'
+import { checkOptions, kindOf, ShapeError } from '../../errors.ts'
 import { linear } from '../../ops/matmul.ts'
 import { identity } from '../../ops/pointwise.ts'
 import { logSoftmax, softmax } from '../../ops/softmax.ts'
@@ -51,7 +51,10 @@ export function Dense(
       `Dense: the sizes must be whole numbers from 1: ${String(first)}, ${String(outputs)}. Write Dense(inputs, outputs).`,
     )
   }
+  checkOptions('Dense', options, ['bias', 'init'])
   const { bias = true, init = glorotUniform } = options
+  if (typeof bias !== 'boolean' && !(bias instanceof Tensor))
+    throw new TypeError(`Dense: the bias is true, false or a tensor: ${kindOf(bias)}.`)
   return fromTensors(init([outputs, first]), bias, activation)
 }
 

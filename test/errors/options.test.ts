@@ -1,0 +1,55 @@
+import * as f from 'fluxtape'
+import { expect, it } from 'vitest'
+
+const x = f.zeros([4, 3])
+const classes = f.zeros([4], { dtype: 'int32' })
+/** Calls with an option that does not exist, as JavaScript can make them. */
+const calls: readonly [call: (odd: never) => unknown, odd: object, message: string][] = [
+  [odd => f.Dense(2, 2, f.relu, odd), { biass: false }, "Dense: there is no option 'biass'. There are bias and init."],
+  [odd => f.Dense(2, 2, f.relu, odd), { bias: 3 }, 'Dense: the bias is true, false or a tensor: number.'],
+  [odd => f.layer('Own', { w: x }, () => x, odd), { train: ['w'] }, "layer: there is no option 'train'. There are trainable and label."],
+  [odd => f.mse(x, x, odd), { ag: f.sum }, "mse: there is no option 'ag'. There is agg."],
+  [odd => f.mae(x, x, odd), { reduction: f.sum }, "mae: there is no option 'reduction'. There is agg."],
+  [
+    odd => f.logitCrossEntropy(x, classes, odd),
+    { ignoreindex: 0 },
+    "logitCrossEntropy: there is no option 'ignoreindex'. There are agg, axis, weight and ignoreIndex.",
+  ],
+  [
+    odd => f.crossEntropy(x, classes, odd),
+    { epsilon: 1 },
+    "crossEntropy: there is no option 'epsilon'. There are agg, axis, weight, ignoreIndex and eps.",
+  ],
+  [
+    odd => f.logitBinaryCrossEntropy(x, x, odd),
+    { weight: 2 },
+    "logitBinaryCrossEntropy: there is no option 'weight'. There are agg and posWeight.",
+  ],
+  [odd => f.splitObs(x, odd), { att: 0.5 }, "splitObs: there is no option 'att'. There are at, shuffle, seed and stratified."],
+  [odd => f.kFolds(x, 2, odd), { folds: 2 }, "kFolds: there is no option 'folds'. There are shuffle and seed."],
+  [odd => f.shuffleObs(x, odd), { key: 2 }, "shuffleObs: there is no option 'key'. There is seed."],
+  [odd => f.throttle(() => 1, 1, odd), { trail: true }, "throttle: there is no option 'trail'. There are leading and trailing."],
+  [odd => f.update(f.Descent(), x, f.ones([4, 3]), odd), { hold: true }, "update: there is no option 'hold'. There is keep."],
+  [
+    odd => f.train(() => f.mean(x), f.params(x), [1], f.Descent(), { callbacks: odd }),
+    { onstep: () => 1 },
+    "train: callbacks: there is no option 'onstep'. There are onGradient, onStep, onEpoch and onEnd.",
+  ],
+  [
+    () => f.train(() => f.mean(x), f.params(x), [1], f.Descent(), { callbacks: 3 as never }),
+    {},
+    'train: a callback is a function, or an object with onGradient, onStep, onEpoch, onEnd: number came.',
+  ],
+  [() => new f.DataLoader(null as never), {}, 'DataLoader: data is a tensor, or a list or record of tensors: null came.'],
+]
+
+it.each(calls)('refuses %s with %o', (call, odd, message) => {
+  expect(() => call(odd as never)).toThrow(new TypeError(message))
+})
+
+it('refuses an asynchronous onGradient, which would be too late to skip', async () => {
+  const run = f.train(() => f.mean(x), f.params(x), [[]], f.Descent(), { callbacks: { onGradient: async () => f.skip } })
+  await expect(run).rejects.toThrow(
+    new TypeError('train: onGradient: the function returned a promise. Await the data before, and pass a function that is not async.'),
+  )
+})
