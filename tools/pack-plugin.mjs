@@ -8,9 +8,9 @@ const PACKED = '\0packed'
 /** Pieces of each file: a piece and its twin must lie within the 32 KB that gzip looks back. */
 const PIECES = 12
 /** Printable, and nowhere escaped: not in any quotes, in a template or in a script tag. A blank ends a piece. */
-const ALPHABET = Array.from({ length: 94 }, (_, i) => String.fromCharCode(33 + i)).filter(char => !'\'"\\`$<{'.includes(char))
-/** These begin the pairs that stand for rare bytes. */
-const ESCAPES = 3
+const CHARS = Array.from({ length: 91 }, (_, i) => String.fromCharCode(33 + i)).filter(char => !'\'"\\`$<{'.includes(char))
+/** With one of these before it, a character stands for a rare byte. */
+const PREFIXES = ['|', '}', '~']
 /** What plugin-wasm writes. */
 const LITERAL = /'[A-Za-z0-9+/=]{100,}'/
 
@@ -41,30 +41,31 @@ function unpacker(contents) {
   const codes = new Map(bytes.map((byte, rank) => [byte, codeOf(rank)]))
   const pieces = Array.from({ length: PIECES }, (_, i) => contents.map(content => encoded(piece(content, i), codes)))
   return `
-const ALPHABET = '${ALPHABET.join('')}'
-const ESCAPES = ${ESCAPES}
 const ranked = '${Buffer.from(bytes).toString('base64')}'
+const chars = '${CHARS.join('')}'
 const packed = '${pieces.flat().join(' ')}'
 
 export function unpack(index) {
-  const bytes = Uint8Array.from(atob(ranked), char => char.charCodeAt(0))
-  const codes = new Uint8Array(128)
-  for (let i = 0; i < ALPHABET.length; i++) codes[ALPHABET.charCodeAt(i)] = i
+  // A row of 128 for a character alone, then one for each of | } ~ before it.
+  const table = new Uint8Array(512)
+  const bytes = atob(ranked)
+  for (let rank = 0; rank < 256; rank++) {
+    table[(Math.floor(rank / chars.length) << 7) | chars.charCodeAt(rank % chars.length)] = bytes.charCodeAt(rank)
+  }
   const pieces = packed.split(' ')
   let text = ''
-  for (let i = index; i < pieces.length; i += ${contents.length}) text += unpackPiece(pieces[i], codes, bytes)
+  for (let i = index; i < pieces.length; i += ${contents.length}) text += unpackPiece(pieces[i], table)
   return btoa(text)
 }
 
-function unpackPiece(piece, codes, bytes) {
-  const found = new Uint8Array(piece.length)
+function unpackPiece(piece, table) {
+  const bytes = new TextEncoder().encode(piece)
   let length = 0
-  for (let i = 0; i < piece.length; i++) {
-    let rank = codes[piece.charCodeAt(i)]
-    rank = rank < ESCAPES ? ALPHABET.length - ESCAPES + rank * ALPHABET.length + codes[piece.charCodeAt(++i)] : rank - ESCAPES
-    found[length++] = bytes[rank]
+  for (let i = 0; i < bytes.length; i++) {
+    const char = bytes[i]
+    bytes[length++] = table[char > 123 ? ((char - 123) << 7) | bytes[++i] : char]
   }
-  return String.fromCharCode.apply(null, found.subarray(0, length))
+  return String.fromCharCode.apply(null, bytes.subarray(0, length))
 }
 `
 }
@@ -77,9 +78,8 @@ function byFrequency(contents) {
 }
 
 function codeOf(rank) {
-  const pair = rank - (ALPHABET.length - ESCAPES)
-  if (pair < 0) return ALPHABET[rank + ESCAPES]
-  return ALPHABET[Math.floor(pair / ALPHABET.length)] + ALPHABET[pair % ALPHABET.length]
+  const row = Math.floor(rank / CHARS.length)
+  return (row > 0 ? PREFIXES[row - 1] : '') + CHARS[rank % CHARS.length]
 }
 
 function piece(content, i) {
