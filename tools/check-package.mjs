@@ -6,6 +6,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { builtAlike } from './package/builds.mjs'
+import { globalsServe } from './package/globals.mjs'
 import { installs } from './package/installs.mjs'
 import { shakesOut, sizes } from './package/sizes.mjs'
 import { typesServe } from './package/types.mjs'
@@ -32,6 +33,7 @@ const checks = [
     () => void run(tool('attw'), tarball, '--profile', 'esm-only', '--exclude-entrypoints', 'baseline.wasm', 'relaxed.wasm', 'worker.js'),
   ],
   ['types serve a strict program', () => typesServe(scratch, tarball)],
+  ['script tags make their globals', globalsServe],
   ...sizes(scratch),
   ['layers, losses, rules, data and files shake out', () => shakesOut()],
   ...installs(scratch, tarball, manifest),

@@ -21,6 +21,7 @@ import {
 } from '../ops/pointwise.ts'
 import { mean } from '../ops/reduce.ts'
 import { logSoftmax, softmaxCrossEntropy } from '../ops/softmax.ts'
+import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { full } from '../tensor/create.ts'
 import { resolveAxis, type Shape, sameShape, show } from '../tensor/shape.ts'
@@ -65,21 +66,21 @@ function matched(name: string, prediction: Tensor, target: Target): void {
 
 /** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes.
  * @example mae(tensor([1, 2]), tensor([0, 4])).item() // 1.5 */
-export function mae(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
+export const mae = /* @__PURE__ */ composed(function mae(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mae', options, ['agg'])
   const { agg = mean } = options
   matched('mae', prediction, target)
   return agg(abs(sub(cast(prediction, 'float32'), target)))
-}
+})
 
 /** The mean of (ŷ - y)². Throws ShapeError for different shapes.
  * @example mse(tensor([1, 2]), tensor([0, 4])).item() // 2.5 */
-export function mse(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
+export const mse = /* @__PURE__ */ composed(function mse(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mse', options, ['agg'])
   const { agg = mean } = options
   matched('mse', prediction, target)
   return agg(square(sub(cast(prediction, 'float32'), target)))
-}
+})
 
 /**
  * -Σ y log(ŷ + ε) over the classes, of probabilities ŷ; the mean over all samples.
@@ -89,18 +90,26 @@ export function mse(prediction: Tensor, target: Target, options: LossOptions = {
  *
  * @example crossEntropy(tensor([[0.25, 0.75]]), tensor([1])).item() // 0.2877
  */
-export function crossEntropy(prediction: Tensor, target: Tensor, options: ClassLossOptions & { readonly eps?: number } = {}): Tensor {
+export const crossEntropy = /* @__PURE__ */ composed(function crossEntropy(
+  prediction: Tensor,
+  target: Tensor,
+  options: ClassLossOptions & { readonly eps?: number } = {},
+): Tensor {
   checkOptions('crossEntropy', options, [...CLASS_OPTIONS, 'eps'])
   checkTensor('crossEntropy', prediction)
   return ofClasses('crossEntropy', log(add(prediction, options.eps ?? EPSILON)), target, options)
-}
+})
 
 /**
  * -Σ y log softmax(ŷ) over the classes, of logits ŷ, without overflow; the mean over all samples. Shapes and errors as `crossEntropy`; a
  * class whose target is 0 adds 0 even where its logit is -Infinity.
  * @example logitCrossEntropy(tensor([[0, 0]]), tensor([1])).item() // 0.6931
  */
-export function logitCrossEntropy(logits: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
+export const logitCrossEntropy = /* @__PURE__ */ composed(function logitCrossEntropy(
+  logits: Tensor,
+  target: Tensor,
+  options: ClassLossOptions = {},
+): Tensor {
   checkOptions('logitCrossEntropy', options, CLASS_OPTIONS)
   checkTensor('logitCrossEntropy', logits)
   const { axis = -1, agg = mean, weight, ignoreIndex } = options
@@ -110,7 +119,7 @@ export function logitCrossEntropy(logits: Tensor, target: Tensor, options: Class
     return agg(softmaxCrossEntropy(logits, asIndices('logitCrossEntropy', target)))
   }
   return ofClasses('logitCrossEntropy', logSoftmax(logits, axis), target, options)
-}
+})
 
 /** The cross-entropy from the logarithms of the probabilities. */
 function ofClasses(
@@ -178,7 +187,7 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
  * that broadcasts) is a factor of the positive term. Throws ShapeError for different shapes.
  * @example logitBinaryCrossEntropy(tensor([0, 0]), tensor([0, 1])).item() // 0.6931
  */
-export function logitBinaryCrossEntropy(
+export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(function logitBinaryCrossEntropy(
   logits: Tensor,
   target: Target,
   options: LossOptions & { readonly posWeight?: Tensor | number } = {},
@@ -190,4 +199,4 @@ export function logitBinaryCrossEntropy(
   const positive = softplus(neg(cast(logits, 'float32')))
   const factor = posWeight === undefined ? undefined : add(mul(y, typeof posWeight === 'number' ? posWeight - 1 : sub(posWeight, 1)), 1)
   return agg(add(mul(sub(1, y), logits), factor ? mul(factor, positive) : positive))
-}
+})

@@ -1,4 +1,5 @@
 import { DTypeError, ShapeError } from '../errors.ts'
+import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { tensor } from '../tensor/create.ts'
 import { bytesOf, type DType, promote } from '../tensor/dtype.ts'
@@ -99,10 +100,10 @@ const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: 
  * that is not there, DTypeError for indices that are no whole numbers.
  * @example tensor([[1, 2], [3, 4], [5, 6]]).gather([2, 0]).toArray() // [[5, 6], [1, 2]]
  */
-export function gather(x: Tensor, indices: Tensor | number | readonly number[], axis = 0): Tensor {
+export const gather = /* @__PURE__ */ composed(function gather(x: Tensor, indices: Tensor | number | readonly number[], axis = 0): Tensor {
   checkTensor('gather', x)
   return runGather([x, asIndices('gather', indices)], { axis: resolveAxis('gather', axis, x.shape) })
-}
+})
 
 /** Zeros of `shape`, with slices added at the indices: the adjoint of `gather`. */
 const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number; shape: Shape }, { indices: Tensor }>({
@@ -136,7 +137,12 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
  * updates of another shape than `gather` would give; otherwise errors as `gather`.
  * @example zeros([3]).scatterAdd([0, 2, 2], tensor([1, 2, 3])).toArray() // [1, 0, 5]
  */
-export function scatterAdd(x: Tensor, indices: Tensor | number | readonly number[], updates: Tensor, axis = 0): Tensor {
+export const scatterAdd = /* @__PURE__ */ composed(function scatterAdd(
+  x: Tensor,
+  indices: Tensor | number | readonly number[],
+  updates: Tensor,
+  axis = 0,
+): Tensor {
   checkTensor('scatterAdd', x)
   checkTensor('scatterAdd', updates)
   const at = resolveAxis('scatterAdd', axis, x.shape)
@@ -150,7 +156,7 @@ export function scatterAdd(x: Tensor, indices: Tensor | number | readonly number
   }
   const type = promote(x.dtype, updates.dtype)
   return add(cast(x, type), runScatter([places, cast(updates, type)], { axis: at, shape: x.shape }))
-}
+})
 
 const runTakeAlong: Run<{ axis: number }> = operation<{ axis: number }, { indices: Tensor; from: Shape }>({
   name: 'takeAlong',
@@ -199,7 +205,7 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
  * sizes; otherwise errors as `gather`.
  * @example tensor([[1, 2], [3, 4]]).takeAlong(tensor([[1], [0]]), 1).toArray() // [[2], [3]]
  */
-export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
+export const takeAlong = /* @__PURE__ */ composed(function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   checkTensor('takeAlong', x)
   const places = asIndices('takeAlong', indices)
   const at = resolveAxis('takeAlong', axis, x.shape)
@@ -216,14 +222,14 @@ export function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   const floats = bytesOf(x.dtype) === 4 ? x : cast(x, 'int32')
   const y = runTakeAlong([floats, places], { axis: at })
   return bytesOf(x.dtype) === 4 ? y : cast(y, x.dtype)
-}
+})
 
 /**
  * bool rows that are true at the index: `[...]` to `[..., classes]`. Classes count from 0; left out, there is one more than the largest.
  * Throws RangeError for an index that is no class, DTypeError for indices that are no whole numbers.
  * @example oneHot([0, 2], 3).toArray() // [[true, false, false], [false, false, true]]
  */
-export function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
+export const oneHot = /* @__PURE__ */ composed(function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
   const places = asIndices('oneHot', indices)
   if (classes !== undefined && (!Number.isInteger(classes) || classes < 0)) {
     throw new RangeError(`oneHot: the number of classes is a whole number from 0: ${classes}.`)
@@ -232,12 +238,12 @@ export function oneHot(indices: Tensor | readonly number[], classes?: number): T
   const y = make([...places.shape, count], 'bool')
   checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.size, count / 8))
   return y
-}
+})
 
 /** Indices of the largest entries along an axis (-1): what `oneHot` undoes. NaN among them is a RangeError.
  * @example tensor([[0.1, 0.9], [0.8, 0.2]]).oneCold().toArray() // [1, 0] */
-export function oneCold(y: Tensor, { axis = -1 }: { readonly axis?: number } = {}): Tensor {
+export const oneCold = /* @__PURE__ */ composed(function oneCold(y: Tensor, { axis = -1 }: { readonly axis?: number } = {}): Tensor {
   checkTensor('oneCold', y)
   if (y.isNaN().any().item()) throw new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).')
   return y.argMax(axis)
-}
+})

@@ -1,4 +1,5 @@
 import { kindOf, ShapeError } from '../errors.ts'
+import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
 import { resolveAxis, type Shape, show, stepsOf } from '../tensor/shape.ts'
@@ -58,7 +59,7 @@ export type SliceEntry = number | null | readonly (number | null | undefined)[]
  * x.slice('1:, ::-1').toArray() // [[6, 5, 4]]
  * x.slice([[0, 2], -1]).toArray() // [3, 6]
  */
-export function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
+export const slice = /* @__PURE__ */ composed(function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
   checkTensor('slice', x)
   if (typeof where !== 'string' && !Array.isArray(where)) {
     throw new TypeError(`slice: takes a text, or a list with one entry an axis: ${kindOf(where)}. Write slice('1') or slice([1]).`)
@@ -91,7 +92,7 @@ export function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor 
   })
   const part = runSlice([x], { starts, counts, steps })
   return kept.length === counts.length ? part : reshape(part, kept)
-}
+})
 
 /** Start, count and step by Python's rules. */
 function range([from, to, by]: readonly (number | null | undefined)[], size: number): { start: number; count: number; step: number } {
@@ -172,7 +173,7 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
 
 /** Joins tensors of one shape along a new axis (0). Throws ShapeError where the shapes differ, TypeError for an empty list.
  * @example stack([tensor([1, 2]), tensor([3, 4])]).toArray() // [[1, 2], [3, 4]] */
-export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+export const stack = /* @__PURE__ */ composed(function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   checkList('stack', tensors)
   const [{ shape }] = tensors
   const odd = tensors.find(each => show(each.shape) !== show(shape))
@@ -186,7 +187,7 @@ export function stack(tensors: readonly Tensor[], axis = 0): Tensor {
     tensors.map(each => expandDims(each, at)),
     at,
   )
-}
+})
 
 /**
  * Cuts x along an axis (0) into `n` equal parts, or into parts of the given sizes. Throws ShapeError where they do not fit, RangeError for

@@ -1,4 +1,5 @@
 import { ShapeError } from '../errors.ts'
+import { composed } from '../tape/composed.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { broadcastShapes, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
@@ -127,7 +128,11 @@ function whole(x: Tensor, batch: Shape): Tensor {
  *
  * @example tensor([[1, 2], [3, 4]]).matmul(tensor([1, 1])).toArray() // [3, 7]
  */
-export function matmul(a: Tensor, b: Tensor, { transposeLeft = false, transposeRight = false }: MatmulOptions = {}): Tensor {
+export const matmul = /* @__PURE__ */ composed(function matmul(
+  a: Tensor,
+  b: Tensor,
+  { transposeLeft = false, transposeRight = false }: MatmulOptions = {},
+): Tensor {
   checkTensor('matmul', a)
   checkTensor('matmul', b)
   if (a.rank === 0 || b.rank === 0) {
@@ -144,7 +149,7 @@ export function matmul(a: Tensor, b: Tensor, { transposeLeft = false, transposeR
   const batch = y.shape.slice(0, -2)
   const tail = [...(a.rank > 1 ? [y.shape[y.rank - 2]] : []), ...(b.rank > 1 ? [y.shape[y.rank - 1]] : [])]
   return reshape(y, [...batch, ...tail])
-}
+})
 
 const runLinear = operation<undefined, { x: Tensor; weight: Tensor }>({
   name: 'linear',
@@ -162,7 +167,7 @@ const runLinear = operation<undefined, { x: Tensor; weight: Tensor }>({
  * Throws ShapeError where they do not fit.
  * @example linear(tensor([1, 2]), tensor([[3, 4]]), tensor([5])).toArray() // [16]
  */
-export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export const linear = /* @__PURE__ */ composed(function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkTensor('linear', x)
   checkTensor('linear', weight)
   const inputs = x.shape[x.rank - 1]
@@ -175,7 +180,7 @@ export function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   const isFused = bias === undefined || fusion.bias
   const y = isFused ? runLinear(bias ? [rows, weight, bias] : [rows, weight], undefined) : add(product(rows, weight, false, true), bias)
   return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), weight.shape[0]])
-}
+})
 
 function inequal(a: Shape, b: Shape, left: boolean, right: boolean): ShapeError {
   const text = (shape: Shape, transposed: boolean) => `${show(shape)}${transposed ? ' transposed' : ''}`

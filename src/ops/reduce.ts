@@ -1,4 +1,5 @@
 import { ShapeError } from '../errors.ts'
+import { composed } from '../tape/composed.ts'
 import { isTracked } from '../tape/level.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { full, ones } from '../tensor/create.ts'
@@ -22,15 +23,15 @@ function countOf(shape: Shape, axes: readonly number[]): number {
 
 /** The mean along an axis, several, or all; always float32. NaN of nothing.
  * @example tensor([[1, 2], [3, 4]]).mean(1).toArray() // [1.5, 3.5] */
-export function mean(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+export const mean = /* @__PURE__ */ composed(function mean(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
   checkTensor('mean', x)
   const axes = resolveAxes('mean', axis, x.shape)
   return div(sum(cast(x, 'float32'), axes, options), countOf(x.shape, axes))
-}
+})
 
 /** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0).
  * @example tensor([1, 3]).variance().item() // 1 */
-export function variance(
+export const variance = /* @__PURE__ */ composed(function variance(
   x: Tensor,
   axis?: Axis,
   { correction = 0, keepDims = false }: ReduceOptions & { readonly correction?: number } = {},
@@ -39,14 +40,18 @@ export function variance(
   const axes = resolveAxes('variance', axis, x.shape)
   const deviations = square(sub(cast(x, 'float32'), mean(x, axes, { keepDims: true })))
   return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.shape, axes) - correction))
-}
+})
 
 /** The square root of the variance; derivative 0 where it is 0.
  * @example tensor([[1, 3]]).std(1, { correction: 1 }).toArray() // [1.4142] */
-export function std(x: Tensor, axis?: Axis, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
+export const std = /* @__PURE__ */ composed(function std(
+  x: Tensor,
+  axis?: Axis,
+  options: ReduceOptions & { readonly correction?: number } = {},
+): Tensor {
   checkTensor('std', x)
   return root(variance(x, resolveAxes('std', axis, x.shape), options))
-}
+})
 
 /** Extremes: the gradient is shared by all elements that are equal to the extreme, as in PyTorch. */
 function extreme(name: 'max' | 'min', kernel: ReduceKernel, int: ReduceKernel) {
@@ -92,7 +97,7 @@ const runProd = operation<{ axes: readonly number[]; keepDims: boolean }>({
 
 /** The product along an axis, several, or all. The gradient is right where factors are 0, too.
  * @example tensor([2, 3, 4]).prod().item() // 24 */
-export function prod(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
+export const prod = /* @__PURE__ */ composed(function prod(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
   checkTensor('prod', x)
   const axes = resolveAxes('prod', axis, x.shape)
   const result = reducedShape(x.shape, axes, keepDims)
@@ -108,14 +113,18 @@ export function prod(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions
     factors = rest.shape[0] === 0 ? product : concat([product, rest])
   }
   return reshape(factors, result)
-}
+})
 
 /**
  * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. Derivative 0 at 0. Throws RangeError for a p
  * that is not above 0.
  * @example tensor([3, 4]).norm().item() // 5
  */
-export function norm(x: Tensor, axis?: Axis, { p = 2, keepDims = false }: ReduceOptions & { readonly p?: number } = {}): Tensor {
+export const norm = /* @__PURE__ */ composed(function norm(
+  x: Tensor,
+  axis?: Axis,
+  { p = 2, keepDims = false }: ReduceOptions & { readonly p?: number } = {},
+): Tensor {
   checkTensor('norm', x)
   if (!(p > 0)) throw new RangeError(`norm: p must be above 0: ${p}.`)
   if (p === Number.POSITIVE_INFINITY) return max(abs(cast(x, 'float32')), axis, { keepDims })
@@ -123,7 +132,7 @@ export function norm(x: Tensor, axis?: Axis, { p = 2, keepDims = false }: Reduce
   const axes = resolveAxes('norm', axis, x.shape)
   const powers = p === 2 ? square(cast(x, 'float32')) : pow(abs(x), p)
   return root(sum(powers, axes, { keepDims }), p)
-}
+})
 
 /** The pth root, with derivative 0 at 0, where it has none: there it is taken of 1, and replaced by 0. */
 function root(x: Tensor, p = 2): Tensor {
@@ -134,7 +143,11 @@ function root(x: Tensor, p = 2): Tensor {
 
 /** log Σ eˣ along an axis, several, or all, without overflow; -Infinity of nothing but -Infinity.
  * @example tensor([0, 0]).logSumExp().item() // 0.6931 */
-export function logSumExp(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
+export const logSumExp = /* @__PURE__ */ composed(function logSumExp(
+  x: Tensor,
+  axis?: Axis,
+  { keepDims = false }: ReduceOptions = {},
+): Tensor {
   checkTensor('logSumExp', x)
   const floats = cast(x, 'float32')
   const axes = resolveAxes('logSumExp', axis, x.shape)
@@ -143,7 +156,7 @@ export function logSumExp(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOp
   const shift = stopGradient(where(isFinite(largest), largest, 0))
   const result = add(log(sum(exp(sub(floats, shift)), axes, { keepDims: true })), shift)
   return keepDims ? result : reshape(result, reducedShape(x.shape, axes, false))
-}
+})
 
 /** Places of extremes: the first of equals, as int32. */
 function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKernel) {
@@ -153,7 +166,7 @@ function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKerne
     shape: ([x], { axis, keepDims }) => reducedShape(x, [axis], keepDims),
     forward: (y, [x], { axis }) => reduceAxes(x, y, [axis], x.dtype === 'float32' ? kernel : int),
   })
-  return (x: Tensor, axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor => {
+  return composed((x: Tensor, axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor => {
     checkTensor(name, x)
     const source = axis === undefined ? reshape(x, [x.size]) : x
     const at = resolveAxis(name, axis ?? 0, source.shape)
@@ -162,7 +175,7 @@ function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKerne
     }
     const places = run([source], { axis: at, keepDims })
     return axis === undefined ? reshape(places, keepDims ? x.shape.map(() => 1) : []) : places
-  }
+  })
 }
 
 /** The index of the largest along an axis (all: in the flattened tensor), the first of equals, as int32; NaN wins. Errors as `max`.
@@ -174,14 +187,14 @@ export const argMin = place('argMin', kernels.argMin, kernels.argMinI)
 
 /** Is any element not 0? bool; false of nothing.
  * @example tensor([[0, 2], [0, 0]]).any(-1).toArray() // [true, false] */
-export function any(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+export const any = /* @__PURE__ */ composed(function any(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
   checkTensor('any', x)
   return cast(sum(cast(cast(x, 'bool'), 'int32'), axis, options), 'bool')
-}
+})
 
 /** Are all elements not 0? bool; true of nothing.
  * @example tensor([[1, 2], [0, 2]]).all(-1).toArray() // [true, false] */
-export function all(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+export const all = /* @__PURE__ */ composed(function all(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
   checkTensor('all', x)
   return equal(sum(cast(equal(x, 0), 'int32'), axis, options), 0)
-}
+})

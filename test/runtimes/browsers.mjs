@@ -5,7 +5,7 @@ import { pathToFileURL } from 'node:url'
 import { launchWebKit } from './webkit.mjs'
 
 /** How long there may be nothing new from a page, in milliseconds. */
-const SILENCE = 120_000
+const SILENCE = 60_000
 
 /**
  * @param {import('./runtimes.mjs').Runtime} runtime

@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process'
 import { join } from 'node:path'
 
 /** How long there may be nothing new, in milliseconds, and how long a process may live after its result. */
-const SILENCE = 120_000
+const SILENCE = 60_000
 const END = 5_000
 
 /**

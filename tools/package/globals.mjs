@@ -1,0 +1,33 @@
+import { readFileSync } from 'node:fs'
+import { createContext, runInContext } from 'node:vm'
+
+/** What a page has of its own, beside JavaScript itself. */
+const page = () => ({
+  WebAssembly,
+  atob,
+  btoa,
+  TextEncoder,
+  TextDecoder,
+  MessageChannel,
+  performance,
+  setTimeout,
+  clearTimeout,
+  queueMicrotask,
+  console,
+})
+
+/** Runs both files as script tags do: the library is the global `fluxtape`, the datasets are `fluxtape.datasets`. */
+export function globalsServe() {
+  const context = createContext(page())
+  for (const name of ['fluxtape', 'datasets']) runInContext(readFileSync(`dist/${name}.global.js`, 'utf8'), context)
+  const found = runInContext(
+    `{
+      const { train: [x, y] } = fluxtape.datasets.digits()
+      const model = fluxtape.Dense(64, 10)
+      fluxtape.trainStep((x, y) => fluxtape.logitCrossEntropy(model(x), y), fluxtape.params(model), [x, y], fluxtape.Adam())
+    }`,
+    context,
+  )
+  if (!(found > 0)) throw new Error(`a step of training gave ${found}`)
+  return `${Object.keys(context.fluxtape).length} names`
+}
