@@ -1,9 +1,6 @@
 // Reading and writing by index. Indices are int32; the first bad one is left in the status word as 1 + its place among the indices.
 // @cost 0.5: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
-
-function bad(status: usize, place: i32): void {
-  if (!atomic.load<i32>(status)) atomic.store<i32>(status, place + 1)
-}
+import { report } from './status'
 
 /**
  * out[o, j, :] = x[o, indices[j], :] for x of [outer, size, inner] in elements whose `inner` is given in bytes; `begin` and `end` count
@@ -26,7 +23,7 @@ export function gather(
     const outer = row / count
     const place = row - outer * count
     const index = load<i32>(indices + ((<usize>place) << 2))
-    if (<u32>index >= <u32>size) return bad(status, place)
+    if (<u32>index >= <u32>size) return report(status, place)
     memory.copy(out + <usize>row * bytes, x + (<usize>outer * <usize>size + <usize>index) * bytes, bytes)
   }
 }
@@ -46,7 +43,7 @@ export function scatterAdd(
   for (let outer = begin; outer < end; outer++) {
     for (let place = 0; place < count; place++) {
       const index = load<i32>(indices + ((<usize>place) << 2))
-      if (<u32>index >= <u32>size) return bad(status, place)
+      if (<u32>index >= <u32>size) return report(status, place)
       let q = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner) << 2)
       let p = updates + (((<usize>outer * <usize>count + <usize>place) * <usize>inner) << 2)
       let left = inner
@@ -71,7 +68,7 @@ export function scatterAddI(
   for (let outer = begin; outer < end; outer++) {
     for (let place = 0; place < count; place++) {
       const index = load<i32>(indices + ((<usize>place) << 2))
-      if (<u32>index >= <u32>size) return bad(status, place)
+      if (<u32>index >= <u32>size) return report(status, place)
       const q = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner) << 2)
       const p = updates + (((<usize>outer * <usize>count + <usize>place) * <usize>inner) << 2)
       for (let i = 0; i < inner; i++) {
@@ -96,7 +93,7 @@ export function takeAlong(
 ): void {
   for (let at = begin; at < end; at++) {
     const index = load<i32>(indices + ((<usize>at) << 2))
-    if (<u32>index >= <u32>size) return bad(status, at)
+    if (<u32>index >= <u32>size) return report(status, at)
     const outer = at / (count * inner)
     const from = (<usize>outer * <usize>size + <usize>index) * <usize>inner + <usize>(at % inner)
     store<u32>(out + ((<usize>at) << 2), load<u32>(x + (from << 2)))
@@ -117,7 +114,7 @@ export function putAlong(
 ): void {
   for (let at = begin * count * inner; at < end * count * inner; at++) {
     const index = load<i32>(indices + ((<usize>at) << 2))
-    if (<u32>index >= <u32>size) return bad(status, at)
+    if (<u32>index >= <u32>size) return report(status, at)
     const outer = at / (count * inner)
     const to = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner + <usize>(at % inner)) << 2)
     store<f32>(to, load<f32>(to) + load<f32>(updates + ((<usize>at) << 2)))
@@ -129,7 +126,7 @@ export function oneHot(indices: usize, out: usize, classes: i32, status: usize, 
   memory.fill(out + <usize>begin * <usize>classes, 0, <usize>(end - begin) * <usize>classes)
   for (let row = begin; row < end; row++) {
     const index = load<i32>(indices + ((<usize>row) << 2))
-    if (<u32>index >= <u32>classes) return bad(status, row)
+    if (<u32>index >= <u32>classes) return report(status, row)
     store<u8>(out + <usize>row * <usize>classes + <usize>index, 1)
   }
 }

@@ -1,12 +1,13 @@
 // Fork and join over shared memory. One job at a time: its units are cut into chunks, which the calling thread and the workers claim until
 // none is left.
 //
-// The control block (src/wasm/pool.ts owns it) has one cache line for each of:
+// The control block (src/wasm/pool.ts owns it, and gives every set of workers a new one) has one cache line for each of:
 //   0    i64  ticket: the job's number in the high half, the chunks nobody has claimed in the low one
 //   64   i32  chunks that are done
 //   128  i32  kernel, descriptor, units, units a chunk, chunks
 //   192  i32  workers that sleep
 //   256  i32  workers that have come up
+//   320  i32  workers that failed in a chunk; they count themselves in src/wasm/worker.ts
 //   384  u8   a byte a chunk: 1 claimed, 2 done
 // A claim takes one off the ticket by compare-and-swap, so it can only succeed for the job that is on; that job's fields stay until the chunk
 // is done, because the caller waits for it. A worker that wakes late finds no chunk, and touches nothing.

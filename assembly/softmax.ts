@@ -2,6 +2,7 @@
 // @cost 1.2: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { Exp } from './math/exp'
 import { Log } from './math/log'
+import { report } from './status'
 
 /** The largest of a row in every lane, NaN if one is in it. */
 function rowMax(p: usize, n: i32): v128 {
@@ -85,10 +86,7 @@ function shifted(x: v128, largest: v128, log: v128, infinite: bool): v128 {
 export function crossEntropy(x: usize, classes: usize, losses: usize, n: i32, status: usize, begin: i32, end: i32): void {
   for (let row = begin; row < end; row++) {
     const target = load<i32>(classes + ((<usize>row) << 2))
-    if (<u32>target >= <u32>n) {
-      if (!atomic.load<i32>(status)) atomic.store<i32>(status, row + 1)
-      return
-    }
+    if (<u32>target >= <u32>n) return report(status, row)
     const p = x + ((<usize>row * <usize>n) << 2)
     const largest = rowMax(p, n)
     const infinite = f32x4.extract_lane(largest, 0) == Infinity

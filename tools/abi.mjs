@@ -87,8 +87,6 @@ export function wrapperSource(kernels, exported) {
     ),
     '}',
     '',
-    'const D = SCRATCH.descriptor >>> 2',
-    '',
     ...ranged.flatMap((kernel, id) => {
       const { name, parameters, cost } = kernel
       if (cost === undefined) throw new Error(`assembly: ${name} has no @cost, nor has its family`)
@@ -96,6 +94,7 @@ export function wrapperSource(kernels, exported) {
         `export function ${name}(${[...typed(parameters), 'units: number', 'work = 1'].join(', ')}): void {`,
         `  const cost = ${cost} * work`,
         `  if (units * cost < grain) return void wasm.${name}(${[...listed(parameters), '0', 'units'].join(', ')})`,
+        '  const D = SCRATCH.descriptor >>> 2',
         ...parameters.map((parameter, i) => `  ${parameter.type === 'f32' ? 'f32' : 'i32'}[D${i ? ` + ${i}` : ''}] = ${parameter.name}`),
         `  fork(${id}, units, cost)`,
         '}',

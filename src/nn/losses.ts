@@ -66,7 +66,7 @@ function matched(name: string, prediction: Tensor, target: Target): void {
 
 /** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes.
  * @example mae(tensor([1, 2]), tensor([0, 4])).item() // 1.5 */
-export const mae = /* @__PURE__ */ composed(function mae(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
+export const mae = /* @__PURE__ */ composed('mae', function mae(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mae', options, ['agg'])
   const { agg = mean } = options
   matched('mae', prediction, target)
@@ -75,7 +75,7 @@ export const mae = /* @__PURE__ */ composed(function mae(prediction: Tensor, tar
 
 /** The mean of (ŷ - y)². Throws ShapeError for different shapes.
  * @example mse(tensor([1, 2]), tensor([0, 4])).item() // 2.5 */
-export const mse = /* @__PURE__ */ composed(function mse(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
+export const mse = /* @__PURE__ */ composed('mse', function mse(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mse', options, ['agg'])
   const { agg = mean } = options
   matched('mse', prediction, target)
@@ -90,36 +90,40 @@ export const mse = /* @__PURE__ */ composed(function mse(prediction: Tensor, tar
  *
  * @example crossEntropy(tensor([[0.25, 0.75]]), tensor([1])).item() // 0.2877
  */
-export const crossEntropy = /* @__PURE__ */ composed(function crossEntropy(
-  prediction: Tensor,
-  target: Tensor,
-  options: ClassLossOptions & { readonly eps?: number } = {},
-): Tensor {
-  checkOptions('crossEntropy', options, [...CLASS_OPTIONS, 'eps'])
-  checkTensor('crossEntropy', prediction)
-  return ofClasses('crossEntropy', log(add(prediction, options.eps ?? EPSILON)), target, options)
-})
+export const crossEntropy = /* @__PURE__ */ composed(
+  'crossEntropy',
+  function crossEntropy(prediction: Tensor, target: Tensor, options: ClassLossOptions & { readonly eps?: number } = {}): Tensor {
+    checkOptions('crossEntropy', options, [...CLASS_OPTIONS, 'eps'])
+    checkTensor('crossEntropy', prediction)
+    return ofClasses('crossEntropy', log(add(prediction, options.eps ?? EPSILON)), target, options)
+  },
+)
 
 /**
  * -Σ y log softmax(ŷ) over the classes, of logits ŷ, without overflow; the mean over all samples. Shapes and errors as `crossEntropy`; a
  * class whose target is 0 adds 0 even where its logit is -Infinity.
  * @example logitCrossEntropy(tensor([[0, 0]]), tensor([1])).item() // 0.6931
  */
-export const logitCrossEntropy = /* @__PURE__ */ composed(function logitCrossEntropy(
-  logits: Tensor,
-  target: Tensor,
-  options: ClassLossOptions = {},
-): Tensor {
-  checkOptions('logitCrossEntropy', options, CLASS_OPTIONS)
-  checkTensor('logitCrossEntropy', logits)
-  const { axis = -1, agg = mean, weight, ignoreIndex } = options
-  resolveAxis('logitCrossEntropy', axis, logits.shape)
-  const isPlain = weight === undefined && ignoreIndex === undefined && (axis === -1 || axis === logits.rank - 1)
-  if (fusion.crossEntropy && isPlain && target instanceof Tensor && sameShape(target.shape, logits.shape.slice(0, -1)) && logits.rank > 0) {
-    return agg(softmaxCrossEntropy(logits, asIndices('logitCrossEntropy', target)))
-  }
-  return ofClasses('logitCrossEntropy', logSoftmax(logits, axis), target, options)
-})
+export const logitCrossEntropy = /* @__PURE__ */ composed(
+  'logitCrossEntropy',
+  function logitCrossEntropy(logits: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
+    checkOptions('logitCrossEntropy', options, CLASS_OPTIONS)
+    checkTensor('logitCrossEntropy', logits)
+    const { axis = -1, agg = mean, weight, ignoreIndex } = options
+    resolveAxis('logitCrossEntropy', axis, logits.shape)
+    const isPlain = weight === undefined && ignoreIndex === undefined && (axis === -1 || axis === logits.rank - 1)
+    if (
+      fusion.crossEntropy &&
+      isPlain &&
+      target instanceof Tensor &&
+      sameShape(target.shape, logits.shape.slice(0, -1)) &&
+      logits.rank > 0
+    ) {
+      return agg(softmaxCrossEntropy(logits, asIndices('logitCrossEntropy', target)))
+    }
+    return ofClasses('logitCrossEntropy', logSoftmax(logits, axis), target, options)
+  },
+)
 
 /** The cross-entropy from the logarithms of the probabilities. */
 function ofClasses(
@@ -187,16 +191,19 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
  * that broadcasts) is a factor of the positive term. Throws ShapeError for different shapes.
  * @example logitBinaryCrossEntropy(tensor([0, 0]), tensor([0, 1])).item() // 0.6931
  */
-export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(function logitBinaryCrossEntropy(
-  logits: Tensor,
-  target: Target,
-  options: LossOptions & { readonly posWeight?: Tensor | number } = {},
-): Tensor {
-  checkOptions('logitBinaryCrossEntropy', options, ['agg', 'posWeight'])
-  const { agg = mean, posWeight } = options
-  matched('logitBinaryCrossEntropy', logits, target)
-  const y = typeof target === 'number' ? full([], target) : cast(target, 'float32')
-  const positive = softplus(neg(cast(logits, 'float32')))
-  const factor = posWeight === undefined ? undefined : add(mul(y, typeof posWeight === 'number' ? posWeight - 1 : sub(posWeight, 1)), 1)
-  return agg(add(mul(sub(1, y), logits), factor ? mul(factor, positive) : positive))
-})
+export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(
+  'logitBinaryCrossEntropy',
+  function logitBinaryCrossEntropy(
+    logits: Tensor,
+    target: Target,
+    options: LossOptions & { readonly posWeight?: Tensor | number } = {},
+  ): Tensor {
+    checkOptions('logitBinaryCrossEntropy', options, ['agg', 'posWeight'])
+    const { agg = mean, posWeight } = options
+    matched('logitBinaryCrossEntropy', logits, target)
+    const y = typeof target === 'number' ? full([], target) : cast(target, 'float32')
+    const positive = softplus(neg(cast(logits, 'float32')))
+    const factor = posWeight === undefined ? undefined : add(mul(y, typeof posWeight === 'number' ? posWeight - 1 : sub(posWeight, 1)), 1)
+    return agg(add(mul(sub(1, y), logits), factor ? mul(factor, positive) : positive))
+  },
+)

@@ -100,10 +100,13 @@ const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: 
  * that is not there, DTypeError for indices that are no whole numbers.
  * @example tensor([[1, 2], [3, 4], [5, 6]]).gather([2, 0]).toArray() // [[5, 6], [1, 2]]
  */
-export const gather = /* @__PURE__ */ composed(function gather(x: Tensor, indices: Tensor | number | readonly number[], axis = 0): Tensor {
-  checkTensor('gather', x)
-  return runGather([x, asIndices('gather', indices)], { axis: resolveAxis('gather', axis, x.shape) })
-})
+export const gather = /* @__PURE__ */ composed(
+  'gather',
+  function gather(x: Tensor, indices: Tensor | number | readonly number[], axis = 0): Tensor {
+    checkTensor('gather', x)
+    return runGather([x, asIndices('gather', indices)], { axis: resolveAxis('gather', axis, x.shape) })
+  },
+)
 
 /** Zeros of `shape`, with slices added at the indices: the adjoint of `gather`. */
 const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number; shape: Shape }, { indices: Tensor }>({
@@ -137,26 +140,24 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
  * updates of another shape than `gather` would give; otherwise errors as `gather`.
  * @example zeros([3]).scatterAdd([0, 2, 2], tensor([1, 2, 3])).toArray() // [1, 0, 5]
  */
-export const scatterAdd = /* @__PURE__ */ composed(function scatterAdd(
-  x: Tensor,
-  indices: Tensor | number | readonly number[],
-  updates: Tensor,
-  axis = 0,
-): Tensor {
-  checkTensor('scatterAdd', x)
-  checkTensor('scatterAdd', updates)
-  const at = resolveAxis('scatterAdd', axis, x.shape)
-  const places = asIndices('scatterAdd', indices)
-  const wanted = [...x.shape.slice(0, at), ...places.shape, ...x.shape.slice(at + 1)]
-  if (!sameShape(updates.shape, wanted)) {
-    throw new ShapeError(
-      { operation: 'scatterAdd', problem: 'the updates do not fit', came: show(updates.shape), wayOut: `They must be ${show(wanted)}.` },
-      [x.shape, places.shape, updates.shape],
-    )
-  }
-  const type = promote(x.dtype, updates.dtype)
-  return add(cast(x, type), runScatter([places, cast(updates, type)], { axis: at, shape: x.shape }))
-})
+export const scatterAdd = /* @__PURE__ */ composed(
+  'scatterAdd',
+  function scatterAdd(x: Tensor, indices: Tensor | number | readonly number[], updates: Tensor, axis = 0): Tensor {
+    checkTensor('scatterAdd', x)
+    checkTensor('scatterAdd', updates)
+    const at = resolveAxis('scatterAdd', axis, x.shape)
+    const places = asIndices('scatterAdd', indices)
+    const wanted = [...x.shape.slice(0, at), ...places.shape, ...x.shape.slice(at + 1)]
+    if (!sameShape(updates.shape, wanted)) {
+      throw new ShapeError(
+        { operation: 'scatterAdd', problem: 'the updates do not fit', came: show(updates.shape), wayOut: `They must be ${show(wanted)}.` },
+        [x.shape, places.shape, updates.shape],
+      )
+    }
+    const type = promote(x.dtype, updates.dtype)
+    return add(cast(x, type), runScatter([places, cast(updates, type)], { axis: at, shape: x.shape }))
+  },
+)
 
 const runTakeAlong: Run<{ axis: number }> = operation<{ axis: number }, { indices: Tensor; from: Shape }>({
   name: 'takeAlong',
@@ -205,7 +206,7 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
  * sizes; otherwise errors as `gather`.
  * @example tensor([[1, 2], [3, 4]]).takeAlong(tensor([[1], [0]]), 1).toArray() // [[2], [3]]
  */
-export const takeAlong = /* @__PURE__ */ composed(function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
+export const takeAlong = /* @__PURE__ */ composed('takeAlong', function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   checkTensor('takeAlong', x)
   const places = asIndices('takeAlong', indices)
   const at = resolveAxis('takeAlong', axis, x.shape)
@@ -229,7 +230,7 @@ export const takeAlong = /* @__PURE__ */ composed(function takeAlong(x: Tensor, 
  * Throws RangeError for an index that is no class, DTypeError for indices that are no whole numbers.
  * @example oneHot([0, 2], 3).toArray() // [[true, false, false], [false, false, true]]
  */
-export const oneHot = /* @__PURE__ */ composed(function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
+export const oneHot = /* @__PURE__ */ composed('oneHot', function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
   const places = asIndices('oneHot', indices)
   if (classes !== undefined && (!Number.isInteger(classes) || classes < 0)) {
     throw new RangeError(`oneHot: the number of classes is a whole number from 0: ${classes}.`)
@@ -242,8 +243,11 @@ export const oneHot = /* @__PURE__ */ composed(function oneHot(indices: Tensor |
 
 /** Indices of the largest entries along an axis (-1): what `oneHot` undoes. NaN among them is a RangeError.
  * @example tensor([[0.1, 0.9], [0.8, 0.2]]).oneCold().toArray() // [1, 0] */
-export const oneCold = /* @__PURE__ */ composed(function oneCold(y: Tensor, { axis = -1 }: { readonly axis?: number } = {}): Tensor {
-  checkTensor('oneCold', y)
-  if (y.isNaN().any().item()) throw new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).')
-  return y.argMax(axis)
-})
+export const oneCold = /* @__PURE__ */ composed(
+  'oneCold',
+  function oneCold(y: Tensor, { axis = -1 }: { readonly axis?: number } = {}): Tensor {
+    checkTensor('oneCold', y)
+    if (y.isNaN().any().item()) throw new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).')
+    return y.argMax(axis)
+  },
+)

@@ -59,7 +59,7 @@ export type SliceEntry = number | null | readonly (number | null | undefined)[]
  * x.slice('1:, ::-1').toArray() // [[6, 5, 4]]
  * x.slice([[0, 2], -1]).toArray() // [3, 6]
  */
-export const slice = /* @__PURE__ */ composed(function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
+export const slice = /* @__PURE__ */ composed('slice', function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
   checkTensor('slice', x)
   if (typeof where !== 'string' && !Array.isArray(where)) {
     throw new TypeError(`slice: takes a text, or a list with one entry an axis: ${kindOf(where)}. Write slice('1') or slice([1]).`)
@@ -173,7 +173,7 @@ export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
 
 /** Joins tensors of one shape along a new axis (0). Throws ShapeError where the shapes differ, TypeError for an empty list.
  * @example stack([tensor([1, 2]), tensor([3, 4])]).toArray() // [[1, 2], [3, 4]] */
-export const stack = /* @__PURE__ */ composed(function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+export const stack = /* @__PURE__ */ composed('stack', function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   checkList('stack', tensors)
   const [{ shape }] = tensors
   const odd = tensors.find(each => show(each.shape) !== show(shape))

@@ -128,28 +128,27 @@ function whole(x: Tensor, batch: Shape): Tensor {
  *
  * @example tensor([[1, 2], [3, 4]]).matmul(tensor([1, 1])).toArray() // [3, 7]
  */
-export const matmul = /* @__PURE__ */ composed(function matmul(
-  a: Tensor,
-  b: Tensor,
-  { transposeLeft = false, transposeRight = false }: MatmulOptions = {},
-): Tensor {
-  checkTensor('matmul', a)
-  checkTensor('matmul', b)
-  if (a.rank === 0 || b.rank === 0) {
-    throw new ShapeError(
-      { operation: 'matmul', problem: 'a scalar is no matrix', came: `${show(a.shape)} x ${show(b.shape)}`, wayOut: 'Use mul.' },
-      [a.shape, b.shape],
-    )
-  }
-  if (a.rank > 1 && b.rank > 1) return product(a, b, transposeLeft, transposeRight)
-  const row = a.rank === 1 ? reshape(a, [1, a.size]) : a
-  const column = b.rank === 1 ? reshape(b, [b.size, 1]) : b
-  if (a.rank === 1 && b.rank === 1 && a.size !== b.size) throw inequal(a.shape, b.shape, false, false)
-  const y = product(row, column, a.rank > 1 && transposeLeft, b.rank > 1 && transposeRight)
-  const batch = y.shape.slice(0, -2)
-  const tail = [...(a.rank > 1 ? [y.shape[y.rank - 2]] : []), ...(b.rank > 1 ? [y.shape[y.rank - 1]] : [])]
-  return reshape(y, [...batch, ...tail])
-})
+export const matmul = /* @__PURE__ */ composed(
+  'matmul',
+  function matmul(a: Tensor, b: Tensor, { transposeLeft = false, transposeRight = false }: MatmulOptions = {}): Tensor {
+    checkTensor('matmul', a)
+    checkTensor('matmul', b)
+    if (a.rank === 0 || b.rank === 0) {
+      throw new ShapeError(
+        { operation: 'matmul', problem: 'a scalar is no matrix', came: `${show(a.shape)} x ${show(b.shape)}`, wayOut: 'Use mul.' },
+        [a.shape, b.shape],
+      )
+    }
+    if (a.rank > 1 && b.rank > 1) return product(a, b, transposeLeft, transposeRight)
+    const row = a.rank === 1 ? reshape(a, [1, a.size]) : a
+    const column = b.rank === 1 ? reshape(b, [b.size, 1]) : b
+    if (a.rank === 1 && b.rank === 1 && a.size !== b.size) throw inequal(a.shape, b.shape, false, false)
+    const y = product(row, column, a.rank > 1 && transposeLeft, b.rank > 1 && transposeRight)
+    const batch = y.shape.slice(0, -2)
+    const tail = [...(a.rank > 1 ? [y.shape[y.rank - 2]] : []), ...(b.rank > 1 ? [y.shape[y.rank - 1]] : [])]
+    return reshape(y, [...batch, ...tail])
+  },
+)
 
 const runLinear = operation<undefined, { x: Tensor; weight: Tensor }>({
   name: 'linear',
@@ -167,7 +166,7 @@ const runLinear = operation<undefined, { x: Tensor; weight: Tensor }>({
  * Throws ShapeError where they do not fit.
  * @example linear(tensor([1, 2]), tensor([[3, 4]]), tensor([5])).toArray() // [16]
  */
-export const linear = /* @__PURE__ */ composed(function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export const linear = /* @__PURE__ */ composed('linear', function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   checkTensor('linear', x)
   checkTensor('linear', weight)
   const inputs = x.shape[x.rank - 1]

@@ -195,13 +195,13 @@ export const greaterEqual = (x: Operand, y: Operand): Tensor => {
 }
 /** Are both not 0? bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([1, 1]).logicalAnd(tensor([0, 2])).toArray() // [false, true] */
-export const logicalAnd = /* @__PURE__ */ composed(function logicalAnd(x: Tensor, y: Tensor): Tensor {
+export const logicalAnd = /* @__PURE__ */ composed('logicalAnd', function logicalAnd(x: Tensor, y: Tensor): Tensor {
   checkPair('logicalAnd', x, y)
   return notEqual(mul(asInt(x), asInt(y)), 0)
 })
 /** Is either not 0? bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([0, 1]).logicalOr(tensor([0, 0])).toArray() // [false, true] */
-export const logicalOr = /* @__PURE__ */ composed(function logicalOr(x: Tensor, y: Tensor): Tensor {
+export const logicalOr = /* @__PURE__ */ composed('logicalOr', function logicalOr(x: Tensor, y: Tensor): Tensor {
   checkPair('logicalOr', x, y)
   return notEqual(add(asInt(x), asInt(y)), 0)
 })
@@ -255,17 +255,16 @@ const runClampMask = operation<{ low: number; high: number }>({
 
 /** x kept between `low` and `high`; keeps NaN. The derivative is 1 from bound to bound, both included. Throws RangeError for low > high.
  * @example tensor([-2, 0.5, 2]).clamp(-1, 1).toArray() // [-1, 0.5, 1] */
-export const clamp = /* @__PURE__ */ composed(function clamp(
-  x: Tensor,
-  low = Number.NEGATIVE_INFINITY,
-  high = Number.POSITIVE_INFINITY,
-): Tensor {
-  checkTensor('clamp', x)
-  if (!(low <= high)) throw new RangeError(`clamp: low must not be above high: ${low}, ${high}.`)
-  if (x.dtype === 'float32') return runClamp([x], { low, high })
-  const above = low === Number.NEGATIVE_INFINITY ? cast(x, 'int32') : maximum(x, low)
-  return high === Number.POSITIVE_INFINITY ? above : minimum(above, high)
-})
+export const clamp = /* @__PURE__ */ composed(
+  'clamp',
+  function clamp(x: Tensor, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY): Tensor {
+    checkTensor('clamp', x)
+    if (!(low <= high)) throw new RangeError(`clamp: low must not be above high: ${low}, ${high}.`)
+    if (x.dtype === 'float32') return runClamp([x], { low, high })
+    const above = low === Number.NEGATIVE_INFINITY ? cast(x, 'int32') : maximum(x, low)
+    return high === Number.POSITIVE_INFINITY ? above : minimum(above, high)
+  },
+)
 
 const runSelect = operation<undefined, { condition: Tensor }>({
   name: 'where',
@@ -281,7 +280,7 @@ const runSelect = operation<undefined, { condition: Tensor }>({
  * integers.
  * @example where(tensor([true, false]), tensor([1, 2]), 0).toArray() // [1, 0]
  */
-export const where = /* @__PURE__ */ composed(function where(condition: Tensor, x: Operand, y: Operand): Tensor {
+export const where = /* @__PURE__ */ composed('where', function where(condition: Tensor, x: Operand, y: Operand): Tensor {
   checkTensor('where', condition)
   for (const each of [x, y]) if (typeof each !== 'number') checkTensor('where', each)
   const dtypes = [x, y].flatMap(each => (each instanceof Tensor ? [each.dtype] : []))

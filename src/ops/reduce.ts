@@ -23,7 +23,7 @@ function countOf(shape: Shape, axes: readonly number[]): number {
 
 /** The mean along an axis, several, or all; always float32. NaN of nothing.
  * @example tensor([[1, 2], [3, 4]]).mean(1).toArray() // [1.5, 3.5] */
-export const mean = /* @__PURE__ */ composed(function mean(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+export const mean = /* @__PURE__ */ composed('mean', function mean(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
   checkTensor('mean', x)
   const axes = resolveAxes('mean', axis, x.shape)
   return div(sum(cast(x, 'float32'), axes, options), countOf(x.shape, axes))
@@ -31,27 +31,29 @@ export const mean = /* @__PURE__ */ composed(function mean(x: Tensor, axis?: Axi
 
 /** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0).
  * @example tensor([1, 3]).variance().item() // 1 */
-export const variance = /* @__PURE__ */ composed(function variance(
-  x: Tensor,
-  axis?: Axis,
-  { correction = 0, keepDims = false }: ReduceOptions & { readonly correction?: number } = {},
-): Tensor {
-  checkTensor('variance', x)
-  const axes = resolveAxes('variance', axis, x.shape)
-  const deviations = square(sub(cast(x, 'float32'), mean(x, axes, { keepDims: true })))
-  return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.shape, axes) - correction))
-})
+export const variance = /* @__PURE__ */ composed(
+  'variance',
+  function variance(
+    x: Tensor,
+    axis?: Axis,
+    { correction = 0, keepDims = false }: ReduceOptions & { readonly correction?: number } = {},
+  ): Tensor {
+    checkTensor('variance', x)
+    const axes = resolveAxes('variance', axis, x.shape)
+    const deviations = square(sub(cast(x, 'float32'), mean(x, axes, { keepDims: true })))
+    return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.shape, axes) - correction))
+  },
+)
 
 /** The square root of the variance; derivative 0 where it is 0.
  * @example tensor([[1, 3]]).std(1, { correction: 1 }).toArray() // [1.4142] */
-export const std = /* @__PURE__ */ composed(function std(
-  x: Tensor,
-  axis?: Axis,
-  options: ReduceOptions & { readonly correction?: number } = {},
-): Tensor {
-  checkTensor('std', x)
-  return root(variance(x, resolveAxes('std', axis, x.shape), options))
-})
+export const std = /* @__PURE__ */ composed(
+  'std',
+  function std(x: Tensor, axis?: Axis, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
+    checkTensor('std', x)
+    return root(variance(x, resolveAxes('std', axis, x.shape), options))
+  },
+)
 
 /** Extremes: the gradient is shared by all elements that are equal to the extreme, as in PyTorch. */
 function extreme(name: 'max' | 'min', kernel: ReduceKernel, int: ReduceKernel) {
@@ -97,42 +99,44 @@ const runProd = operation<{ axes: readonly number[]; keepDims: boolean }>({
 
 /** The product along an axis, several, or all. The gradient is right where factors are 0, too.
  * @example tensor([2, 3, 4]).prod().item() // 24 */
-export const prod = /* @__PURE__ */ composed(function prod(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
-  checkTensor('prod', x)
-  const axes = resolveAxes('prod', axis, x.shape)
-  const result = reducedShape(x.shape, axes, keepDims)
-  if (!isTracked(x)) return runProd([x], { axes, keepDims })
-  // Halves are multiplied until one factor is left: each step is a product, so that zeros need no special case at any order.
-  const others = x.shape.map((_, i) => i).filter(i => !axes.includes(i))
-  let factors = reshape(permute(x, [...axes, ...others]), [countOf(x.shape, axes), sizeOf(others.map(i => x.shape[i]))])
-  if (factors.shape[0] === 0) return ones(result)
-  while (factors.shape[0] > 1) {
-    const half = factors.shape[0] >> 1
-    const [a, b, rest] = split(factors, [half, half, factors.shape[0] - 2 * half])
-    const product = mul(a, b)
-    factors = rest.shape[0] === 0 ? product : concat([product, rest])
-  }
-  return reshape(factors, result)
-})
+export const prod = /* @__PURE__ */ composed(
+  'prod',
+  function prod(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
+    checkTensor('prod', x)
+    const axes = resolveAxes('prod', axis, x.shape)
+    const result = reducedShape(x.shape, axes, keepDims)
+    if (!isTracked(x)) return runProd([x], { axes, keepDims })
+    // Halves are multiplied until one factor is left: each step is a product, so that zeros need no special case at any order.
+    const others = x.shape.map((_, i) => i).filter(i => !axes.includes(i))
+    let factors = reshape(permute(x, [...axes, ...others]), [countOf(x.shape, axes), sizeOf(others.map(i => x.shape[i]))])
+    if (factors.shape[0] === 0) return ones(result)
+    while (factors.shape[0] > 1) {
+      const half = factors.shape[0] >> 1
+      const [a, b, rest] = split(factors, [half, half, factors.shape[0] - 2 * half])
+      const product = mul(a, b)
+      factors = rest.shape[0] === 0 ? product : concat([product, rest])
+    }
+    return reshape(factors, result)
+  },
+)
 
 /**
  * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. Derivative 0 at 0. Throws RangeError for a p
  * that is not above 0.
  * @example tensor([3, 4]).norm().item() // 5
  */
-export const norm = /* @__PURE__ */ composed(function norm(
-  x: Tensor,
-  axis?: Axis,
-  { p = 2, keepDims = false }: ReduceOptions & { readonly p?: number } = {},
-): Tensor {
-  checkTensor('norm', x)
-  if (!(p > 0)) throw new RangeError(`norm: p must be above 0: ${p}.`)
-  if (p === Number.POSITIVE_INFINITY) return max(abs(cast(x, 'float32')), axis, { keepDims })
-  if (p === 1) return sum(abs(cast(x, 'float32')), axis, { keepDims })
-  const axes = resolveAxes('norm', axis, x.shape)
-  const powers = p === 2 ? square(cast(x, 'float32')) : pow(abs(x), p)
-  return root(sum(powers, axes, { keepDims }), p)
-})
+export const norm = /* @__PURE__ */ composed(
+  'norm',
+  function norm(x: Tensor, axis?: Axis, { p = 2, keepDims = false }: ReduceOptions & { readonly p?: number } = {}): Tensor {
+    checkTensor('norm', x)
+    if (!(p > 0)) throw new RangeError(`norm: p must be above 0: ${p}.`)
+    if (p === Number.POSITIVE_INFINITY) return max(abs(cast(x, 'float32')), axis, { keepDims })
+    if (p === 1) return sum(abs(cast(x, 'float32')), axis, { keepDims })
+    const axes = resolveAxes('norm', axis, x.shape)
+    const powers = p === 2 ? square(cast(x, 'float32')) : pow(abs(x), p)
+    return root(sum(powers, axes, { keepDims }), p)
+  },
+)
 
 /** The pth root, with derivative 0 at 0, where it has none: there it is taken of 1, and replaced by 0. */
 function root(x: Tensor, p = 2): Tensor {
@@ -143,20 +147,19 @@ function root(x: Tensor, p = 2): Tensor {
 
 /** log Σ eˣ along an axis, several, or all, without overflow; -Infinity of nothing but -Infinity.
  * @example tensor([0, 0]).logSumExp().item() // 0.6931 */
-export const logSumExp = /* @__PURE__ */ composed(function logSumExp(
-  x: Tensor,
-  axis?: Axis,
-  { keepDims = false }: ReduceOptions = {},
-): Tensor {
-  checkTensor('logSumExp', x)
-  const floats = cast(x, 'float32')
-  const axes = resolveAxes('logSumExp', axis, x.shape)
-  if (countOf(x.shape, axes) === 0) return full(reducedShape(x.shape, axes, keepDims), Number.NEGATIVE_INFINITY)
-  const largest = max(floats, axes, { keepDims: true })
-  const shift = stopGradient(where(isFinite(largest), largest, 0))
-  const result = add(log(sum(exp(sub(floats, shift)), axes, { keepDims: true })), shift)
-  return keepDims ? result : reshape(result, reducedShape(x.shape, axes, false))
-})
+export const logSumExp = /* @__PURE__ */ composed(
+  'logSumExp',
+  function logSumExp(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
+    checkTensor('logSumExp', x)
+    const floats = cast(x, 'float32')
+    const axes = resolveAxes('logSumExp', axis, x.shape)
+    if (countOf(x.shape, axes) === 0) return full(reducedShape(x.shape, axes, keepDims), Number.NEGATIVE_INFINITY)
+    const largest = max(floats, axes, { keepDims: true })
+    const shift = stopGradient(where(isFinite(largest), largest, 0))
+    const result = add(log(sum(exp(sub(floats, shift)), axes, { keepDims: true })), shift)
+    return keepDims ? result : reshape(result, reducedShape(x.shape, axes, false))
+  },
+)
 
 /** Places of extremes: the first of equals, as int32. */
 function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKernel) {
@@ -166,7 +169,7 @@ function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKerne
     shape: ([x], { axis, keepDims }) => reducedShape(x, [axis], keepDims),
     forward: (y, [x], { axis }) => reduceAxes(x, y, [axis], x.dtype === 'float32' ? kernel : int),
   })
-  return composed((x: Tensor, axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor => {
+  return composed(name, (x: Tensor, axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor => {
     checkTensor(name, x)
     const source = axis === undefined ? reshape(x, [x.size]) : x
     const at = resolveAxis(name, axis ?? 0, source.shape)
@@ -187,14 +190,14 @@ export const argMin = place('argMin', kernels.argMin, kernels.argMinI)
 
 /** Is any element not 0? bool; false of nothing.
  * @example tensor([[0, 2], [0, 0]]).any(-1).toArray() // [true, false] */
-export const any = /* @__PURE__ */ composed(function any(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+export const any = /* @__PURE__ */ composed('any', function any(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
   checkTensor('any', x)
   return cast(sum(cast(cast(x, 'bool'), 'int32'), axis, options), 'bool')
 })
 
 /** Are all elements not 0? bool; true of nothing.
  * @example tensor([[1, 2], [0, 2]]).all(-1).toArray() // [true, false] */
-export const all = /* @__PURE__ */ composed(function all(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+export const all = /* @__PURE__ */ composed('all', function all(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
   checkTensor('all', x)
   return equal(sum(cast(equal(x, 0), 'int32'), axis, options), 0)
 })

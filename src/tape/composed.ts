@@ -1,8 +1,11 @@
 import { enter, inScope, leave } from '../tensor/scope.ts'
 import { tensorsIn } from '../tensor/walk.ts'
 
-/** Makes of a function of several operations one that, called outside every scope, frees what it made on the way. */
-export function composed<F extends (...args: never[]) => unknown>(f: F): F {
+/**
+ * Makes of a function of several operations one that, called outside every scope, frees what it made on the way. Models print and errors show
+ * the name, which bundlers would change.
+ */
+export function composed<F extends (...args: never[]) => unknown>(name: string, f: F): F {
   const scoped = (...args: Parameters<F>): unknown => {
     if (inScope()) return f(...args)
     const start = enter()
@@ -14,6 +17,6 @@ export function composed<F extends (...args: never[]) => unknown>(f: F): F {
       leave(start, tensorsIn(result))
     }
   }
-  Object.defineProperties(scoped, { name: { value: f.name }, length: { value: f.length } })
+  Object.defineProperties(scoped, { name: { value: name }, length: { value: f.length } })
   return scoped as F
 }

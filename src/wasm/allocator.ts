@@ -14,7 +14,10 @@ const free: number[][] = []
 let spans: Span[] = []
 /** Everything from here on was never taken. */
 let top = BLOCKS
-let limbo: [pointer: number, bytes: number][] | undefined
+let limbo: [pointer: number, bytes: number][] = []
+/** How often a quarantine was begun and not ended, and where the memory ended that was in use then. */
+let quarantines = 0
+let quarantineEnd = 0
 let freeBytes = 0
 let usedBytes = 0
 let peakBytes = 0
@@ -49,7 +52,7 @@ export function allocate(bytes: number): number {
 /** Gives a block back; `bytes` as it was asked for. */
 export function release(pointer: number, bytes: number): void {
   const room = roomFor(bytes)
-  if (limbo) {
+  if (quarantines > 0 && pointer < quarantineEnd) {
     limbo.push([pointer, bytes])
     return
   }
@@ -60,14 +63,20 @@ export function release(pointer: number, bytes: number): void {
   usedBytes -= room
 }
 
-/** While a lost thread may still write, what is released must not be used again: it waits until `endQuarantine`. */
+/**
+ * While a lost thread may still write, what was in use when it was lost must not be used again once it is released: it waits until as many
+ * `endQuarantine` as `beginQuarantine` have come. Memory that was never taken before is used as always, so a loop goes on in that.
+ */
 export function beginQuarantine(): void {
-  limbo ??= []
+  quarantines++
+  quarantineEnd = Math.max(quarantineEnd, top)
 }
 
 export function endQuarantine(): void {
-  const waiting = limbo ?? []
-  limbo = undefined
+  if (--quarantines > 0) return
+  const waiting = limbo
+  limbo = []
+  quarantineEnd = 0
   for (const [pointer, bytes] of waiting) release(pointer, bytes)
 }
 

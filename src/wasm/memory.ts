@@ -5,21 +5,34 @@ const PAGE = 65536
 /** Below this address lie the static data of both variants of the kernels. */
 export const HEAP_BASE = 128 * 1024
 
-/**
- * Small areas that JavaScript fills for one kernel call and a kernel reads: the layout of a broadcast or copy, a number that stands for
- * an operand, the status word of an indexing kernel, the arguments of a forked kernel, and the control block of the threads.
- */
-export const SCRATCH = {
-  layout: HEAP_BASE,
-  number: HEAP_BASE + 256,
-  status: HEAP_BASE + 320,
-  descriptor: HEAP_BASE + 384,
-  control: HEAP_BASE + 1024,
-  controlEnd: HEAP_BASE + 16 * 1024,
-} as const
+/** Small areas that JavaScript fills for one kernel call, and the control block of the threads. */
+export interface Scratch {
+  /** The layout of a broadcast or copy. */
+  readonly layout: number
+  /** A number that stands for an operand. */
+  readonly number: number
+  /** The status word of an indexing kernel. */
+  readonly status: number
+  /** The arguments of a forked kernel. */
+  readonly descriptor: number
+  readonly control: number
+}
+
+/** Several sets of them, because one that a lost worker may still read or write is left to it. */
+export const scratches: readonly Scratch[] = Array.from({ length: 8 }, (_, i) => {
+  const base = HEAP_BASE + 2048 * i
+  return { layout: base, number: base + 256, status: base + 320, descriptor: base + 384, control: base + 1024 }
+})
+
+/** The set in use. */
+export let SCRATCH = scratches[0]
+
+export function useScratch(set: Scratch): void {
+  SCRATCH = set
+}
 
 /** Where the allocator's blocks begin. */
-export const BLOCKS = SCRATCH.controlEnd
+export const BLOCKS = HEAP_BASE + 2048 * scratches.length
 
 /** The one linear memory; shared, so that worker threads can compute in it. */
 export const memory = reserve()

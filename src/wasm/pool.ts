@@ -2,7 +2,7 @@
 import { WorkerError } from '../errors.ts'
 import { beginQuarantine, endQuarantine } from './allocator.ts'
 import { inPlaceKernels } from './inplace.generated.ts'
-import { i32, memory, SCRATCH, u8 } from './memory.ts'
+import { i32, memory, SCRATCH, scratches, u8, useScratch } from './memory.ts'
 import { compiledModule, wasm } from './module.ts'
 import { cores, obstacle, spawn, type Thread } from './threads.ts'
 
@@ -16,50 +16,79 @@ export interface ThreadInfo {
 const HOT_GRAIN = 12_000
 /** And while they sleep: waking takes 20 to 50 microseconds. Smaller jobs that follow each other wake them, too, once they add up. */
 const COLD_GRAIN = 150_000
-/** Work of which a chunk should at least consist, in nanoseconds. */
-const CHUNK = 4_000
+/** Work of which a chunk should at least consist, in nanoseconds, and at most, so that the loss of one is noticed soon. */
+const CHUNK = { least: 4_000, most: 20_000_000 }
+const MAX_CHUNKS = 256
 /** Looks for work before a worker sleeps: some 100 microseconds, longer than the gaps between the kernels of a training step. */
 const WORKER_POLLS = 60_000
 /** Looks for the end of a job before the clock is read. */
 const JOIN_POLLS = 200_000
-/** A job whose last chunks take this long is in trouble, in milliseconds; a job of long chunks gets eight times their length. */
-const PATIENCE = 400
-const MAX_CHUNKS = 256
+/**
+ * A job whose last chunks take this long is in trouble, in milliseconds: twice as long where they cannot be done over, and at least eight
+ * times the length of a chunk. Between two looks at the clock at most `look` of it goes by, so that a process that was stopped, as by a
+ * debugger, loses no worker.
+ */
+const PATIENCE = { job: 400, look: 20 }
 /** How long a worker may take to come up, in milliseconds. */
 const START = 10_000
+/** After how many milliseconds an ended worker is taken to be gone where the runtime does not say when. */
+const GONE = 1_000
+const MAX_WORKERS = 255
 
+/** Words of the control block. */
+const ASLEEP = 192
+const DONE = 64
+const READY = 256
+const FAULTS = 320
+const STATES = 384
 const CONTROL_BYTES = 1024
-/** The control block; a pool that failed leaves its own behind, since a lost worker may still write to it. */
-let control: number = SCRATCH.control
+
 let workers: Thread[] = []
 /** How many threads the user wants; undefined: as many as there are cores. */
 let wanted: number | undefined
-/** Why there are no workers, after a fault or where there can be none. */
+/** How many threads there may be after workers were lost. */
+let limit = Number.POSITIVE_INFINITY
+/** Why there are fewer threads than wanted, after a fault or where there can be none. */
 let trouble: string | undefined
 /** Work that was not forked since the workers sleep, in nanoseconds. */
 let missed = 0
+/** The scratch areas that no worker knows. While there are workers it holds one at least, to change to when they end. */
+const unused = scratches.filter(set => set !== SCRATCH)
 
 /** Work below it, in nanoseconds, stays on the calling thread without a further look. */
 export let grain = HOT_GRAIN
 
-const word = (offset: number): number => (control + offset) >>> 2
-const asleep = (): number => Atomics.load(i32, word(192))
-const ready = (): number => Atomics.load(i32, word(256))
-const faults = (): number => Atomics.load(i32, word(320))
-const states = (): number => control + 384
+const word = (offset: number): number => (SCRATCH.control + offset) >>> 2
+const count = (offset: number): number => Atomics.load(i32, word(offset))
 
 /** Runs a kernel whose arguments lie in the descriptor, on all threads that are up. `cost` is that of a unit, in nanoseconds. */
 export function fork(kernel: number, units: number, cost: number): void {
   const total = units * cost
-  if (units < 2 || !isWorthIt(total)) return wasm.run(kernel, SCRATCH.descriptor, 0, units)
-  const helpers = Math.min(workers.length, ready())
-  const most = Math.min(MAX_CHUNKS, 4 * (helpers + 1), units, Math.max(2, Math.floor(total / CHUNK)))
-  const even = Math.ceil(units / most)
+  const { control, descriptor } = SCRATCH
+  if (units < 2 || !isWorthIt(total)) return wasm.run(kernel, descriptor, 0, units)
+  const perThread = 4 * (Math.min(workers.length, count(READY)) + 1)
+  const most = Math.min(MAX_CHUNKS, units, Math.max(2, Math.min(perThread, total / CHUNK.least), total / CHUNK.most))
+  const even = Math.ceil(units / Math.floor(most))
   // Of many units whole cache lines, so that no two threads write to one.
   const size = even >= 64 ? Math.ceil(even / 64) * 64 : even
-  const chunks = Math.ceil(units / size)
-  const begin = performance.now()
-  if (wasm.fork(control, kernel, SCRATCH.descriptor, units, size, chunks, JOIN_POLLS) === 0) waitFor(kernel, units, size, chunks, begin)
+  const job = { kernel, units, size, chunks: Math.ceil(units / size), begin: performance.now() }
+  let isDone: number
+  try {
+    isDone = wasm.fork(control, kernel, descriptor, units, size, job.chunks, JOIN_POLLS)
+  } catch (error) {
+    // The calling thread left the job, for want of stack for instance, and workers may be at it still.
+    lose(0, 'a job failed on the calling thread')
+    throw error
+  }
+  if (isDone === 0) waitFor(job)
+}
+
+interface Job {
+  readonly kernel: number
+  readonly units: number
+  readonly size: number
+  readonly chunks: number
+  readonly begin: number
 }
 
 /** Is there somebody to share this much work with? Starts or wakes the workers where it will be. */
@@ -69,8 +98,8 @@ function isWorthIt(total: number): boolean {
     if (missed > COLD_GRAIN) start()
     return false
   }
-  if (ready() === 0) return false
-  if (asleep() === 0 || total >= COLD_GRAIN) {
+  if (count(READY) === 0) return false
+  if (count(ASLEEP) === 0 || total >= COLD_GRAIN) {
     missed = 0
     return true
   }
@@ -79,17 +108,22 @@ function isWorthIt(total: number): boolean {
     missed = 0
     Atomics.notify(i32, word(0))
   }
-  return asleep() < workers.length
+  return count(ASLEEP) < workers.length
 }
 
-/** Waits for chunks of others up to a deadline, then does without the workers. */
-function waitFor(kernel: number, units: number, size: number, chunks: number, begin: number): void {
-  const now = performance.now()
-  const ownChunk = (now - begin) / Math.max(1, chunks / (workers.length + 1))
-  const deadline = now + Math.max(PATIENCE, 8 * ownChunk)
-  while (wasm.join(control, JOIN_POLLS) === 0) {
-    if (faults() === 0 && performance.now() < deadline) continue
-    return doOver(kernel, units, size, chunks)
+/** Waits for the chunks of others, and does without those workers that fail or take too long. */
+function waitFor(job: Job): void {
+  let last = performance.now()
+  const ownChunk = (last - job.begin) / Math.max(1, job.chunks / (workers.length + 1))
+  let patience = Math.max(inPlaceKernels.has(job.kernel) ? 2 * PATIENCE.job : PATIENCE.job, 8 * ownChunk)
+  while (wasm.join(SCRATCH.control, JOIN_POLLS) === 0) {
+    // Workers that failed hold one chunk each; the others finish theirs.
+    const failed = count(FAULTS)
+    if (failed > 0 && job.chunks - count(DONE) <= failed) return doOver(job, 'a worker failed')
+    const now = performance.now()
+    patience -= Math.min(PATIENCE.look, now - last)
+    last = now
+    if (patience < 0) return doOver(job, 'a worker did not finish its work in time')
   }
 }
 
@@ -97,94 +131,115 @@ function waitFor(kernel: number, units: number, size: number, chunks: number, be
  * Ends the workers after a fault, and does their unfinished chunks over. That is right only for kernels that do not read what they write;
  * after the others nobody knows what was done: WorkerError.
  */
-function doOver(kernel: number, units: number, size: number, chunks: number): void {
-  const hasStalled = faults() === 0
-  const unfinished = Array.from({ length: chunks }, (_, i) => i).filter(i => u8[states() + i] !== 2)
-  abandon(hasStalled ? 'a worker did not finish its work in time' : 'a worker failed')
+function doOver({ kernel, units, size, chunks }: Job, reason: string): void {
+  const { control, descriptor } = SCRATCH
+  const unfinished = Array.from({ length: chunks }, (_, i) => i).filter(i => Atomics.load(u8, control + STATES + i) !== 2)
+  if (unfinished.length === 0) return
+  lose(unfinished.length, reason)
   if (inPlaceKernels.has(kernel)) {
     throw new WorkerError({
       operation: 'threads',
-      problem: `${trouble} while it changed values in place`,
+      problem: `${reason} while it changed values in place`,
       came: `${unfinished.length} of ${chunks} parts are in doubt`,
-      wayOut: 'Load the last checkpoint; what follows runs on one thread, until await threads(n) starts others.',
+      wayOut: 'Load the last checkpoint; what follows runs on fewer threads, until await threads(n) starts others.',
     })
   }
-  for (const chunk of unfinished) wasm.run(kernel, SCRATCH.descriptor, chunk * size, Math.min(units, (chunk + 1) * size))
+  for (const chunk of unfinished) wasm.run(kernel, descriptor, chunk * size, Math.min(units, (chunk + 1) * size))
 }
 
-/** Leaves a pool of which a worker is lost; it may still write to what it was given, so nothing of that is used again until it is gone. */
-function abandon(reason: string): void {
-  const lost = workers
-  workers = []
+/**
+ * Leaves a pool of which some workers are lost in the middle of a job: they may still write to what they were given, so nothing of that is
+ * used again until they are gone. The next big job starts a pool without as many.
+ */
+function lose(lost: number, reason: string): void {
+  limit = workers.length + 1 - lost
   trouble = reason
-  grain = Number.POSITIVE_INFINITY
-  control += CONTROL_BYTES
   beginQuarantine()
-  const ends = lost.map(worker => worker.terminate()).filter(end => end instanceof Promise)
-  const isGone = ends.length === lost.length ? Promise.all(ends) : new Promise(resolve => setTimeout(resolve, 1000))
-  isGone.then(endQuarantine, endQuarantine)
+  void endWorkers().then(endQuarantine)
+  grain = limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY
+}
+
+/** Ends all workers. Their scratch areas are used again when they are gone, which is when the promise resolves. */
+async function endWorkers(): Promise<void> {
+  const left = SCRATCH
+  const next = unused.pop()
+  if (next) useScratch(next)
+  const ends = workers.map(worker => worker.terminate())
+  workers = []
+  missed = 0
+  const doesSay = ends.every(end => end instanceof Promise)
+  await (doesSay ? Promise.allSettled(ends) : new Promise(resolve => setTimeout(resolve, GONE)))
+  unused.push(left)
 }
 
 /** Starts the workers that are wanted; they join when they are up. Does nothing where there can be none. */
 function start(): void {
-  const count = wanted ?? cores()
-  trouble = count <= 1 ? (wanted === 1 ? 'set to one' : 'the machine has one core') : obstacle()
-  if (trouble === undefined && control + CONTROL_BYTES > SCRATCH.controlEnd) trouble = 'too many workers have failed'
-  if (trouble !== undefined) {
-    grain = Number.POSITIVE_INFINITY
-    return
-  }
+  const threads = Math.min(wanted ?? cores(), limit, MAX_WORKERS + 1)
+  const none = threads > 1 ? obstacle() : wanted === 1 ? 'set to one' : cores() === 1 ? 'the machine has one core' : trouble
+  if (none !== undefined) return giveUp(none)
+  if (unused.length === 0) return giveUp('workers that were ended are not gone yet')
   i32.fill(0, word(0), word(CONTROL_BYTES))
+  if (limit >= (wanted ?? cores())) trouble = undefined
+  grain = HOT_GRAIN
   try {
-    for (let i = 1; i < count; i++) workers.push(launch())
+    while (workers.length + 1 < threads) workers.push(launch())
   } catch (error) {
-    for (const worker of workers) worker.terminate()
-    workers = []
-    trouble = `workers cannot be started here: ${error instanceof Error ? error.message : String(error)}`
-    grain = Number.POSITIVE_INFINITY
+    trouble = `${workers.length === 0 ? '' : 'more '}workers cannot be started here: ${error instanceof Error ? error.message : error}`
+    if (workers.length === 0) grain = Number.POSITIVE_INFINITY
   }
 }
 
+function giveUp(reason: string): void {
+  trouble = reason
+  grain = Number.POSITIVE_INFINITY
+}
+
 function launch(): Thread {
-  const worker = spawn(() => {
-    // Ended by itself, or from outside: the others go on, and a job that misses it is noticed by its deadline.
-    const at = workers.indexOf(worker)
-    if (at >= 0) workers.splice(at, 1)
+  const worker = spawn(why => {
+    if (!workers.includes(worker)) return
+    // No job is on, so nothing is in doubt. Where not one came up the next ones would not either.
+    limit = count(READY) > 0 ? workers.length : 1
+    void endWorkers()
+    trouble = `a worker failed: ${why}`
+    grain = limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY
   })
-  worker.postMessage({ module: compiledModule(), memory, control, fault: control + 320, polls: WORKER_POLLS })
+  const control = SCRATCH.control
+  worker.postMessage({ module: compiledModule(), memory, control, fault: control + FAULTS, polls: WORKER_POLLS })
   return worker
 }
 
 /** How many threads compute now, and why. */
 export function threadInfo(): ThreadInfo {
   if (workers.length === 0) return { count: 1, reason: trouble ?? 'workers start with the first job that is worth them' }
-  const up = Math.min(workers.length, ready())
+  const up = count(READY)
   if (up < workers.length) return { count: 1 + up, reason: `${workers.length - up} of ${workers.length} workers are still starting` }
-  return { count: 1 + up, reason: wanted === undefined ? 'as many as the machine has cores' : 'set by threads(n)' }
+  return { count: 1 + up, reason: trouble ?? (wanted === undefined ? 'as many as the machine has cores' : 'set by threads(n)') }
 }
 
-/** Ends all workers; no job may be running. */
-function stop(): void {
-  for (const worker of workers) worker.terminate()
-  workers = []
-  missed = 0
+/** Computes on `threads` threads from now on, the calling one included; waits until they are up. undefined: as many as there are cores. */
+export async function setThreads(threads: number | undefined): Promise<ThreadInfo> {
+  if (workers.length > 0) void endWorkers()
+  wanted = threads
+  limit = Number.POSITIVE_INFINITY
+  trouble = undefined
   grain = HOT_GRAIN
+  const deadline = performance.now() + START
+  const isEarly = () => performance.now() < deadline
+  while (unused.length === 0 && isEarly()) await pause()
+  if (workers.length === 0) start()
+  while (count(READY) < workers.length && isEarly()) await pause()
+  return threadInfo()
 }
 
-/** Computes on `count` threads from now on, the calling one included; waits until they are up. undefined: as many as there are cores. */
-export async function setThreads(count: number | undefined): Promise<ThreadInfo> {
-  stop()
-  wanted = count
-  start()
-  const deadline = performance.now() + START
-  while (ready() < workers.length && performance.now() < deadline) await new Promise(resolve => setTimeout(resolve, 1))
-  return threadInfo()
+function pause(): Promise<void> {
+  return new Promise(resolve => setTimeout(resolve, 1))
 }
 
 /** Does something while there are no workers, such as changing the kernels, and starts them anew. */
 export async function withoutThreads(change: () => void): Promise<void> {
-  const wereUp = workers.length > 0
-  stop()
+  if (workers.length === 0) return change()
+  void endWorkers()
+  grain = HOT_GRAIN
   change()
-  if (wereUp) await setThreads(wanted)
+  await setThreads(wanted)
 }

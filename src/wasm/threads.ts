@@ -54,7 +54,15 @@ export function spawn(onEnd: (why: string) => void): Thread {
     worker.on('error', error => onEnd(error.message))
     worker.on('exit', () => onEnd('it ended'))
     worker.unref()
-    return worker
+    return {
+      postMessage: message => worker.postMessage(message),
+      terminate() {
+        const end = worker.terminate()
+        // Terminating refers to it again, and it may take its time.
+        worker.unref()
+        return end
+      },
+    }
   }
   const url = URL.createObjectURL(new Blob([workerSource], { type: 'text/javascript' }))
   const worker = new Worker(url)

@@ -6,7 +6,7 @@ export interface WorkerStart {
   readonly memory: WebAssembly.Memory
   /** The address of the control block. */
   readonly control: number
-  /** The address of the word that counts failed workers. */
+  /** The address of the word that counts the workers that failed in a chunk. */
   readonly fault: number
   readonly polls: number
 }
@@ -16,8 +16,8 @@ interface Port {
 }
 
 function serve({ module, memory, control, fault, polls }: WorkerStart): void {
+  const { exports } = new WebAssembly.Instance(module, { env: { memory } })
   try {
-    const { exports } = new WebAssembly.Instance(module, { env: { memory } })
     ;(exports.serve as (control: number, polls: number) => void)(control, polls)
   } catch (error) {
     // A thread that spins sees no event: the caller looks at this word.

@@ -1,0 +1,86 @@
+// What runs in a worker before src/wasm/worker.ts does: a worker that misbehaves as FAULT says. It starts as the real one, then follows the
+// protocol of assembly/parallel.ts in JavaScript.
+
+/** Words of the control block that only these tests use. */
+export const SIGNALS = { claims: 700, late: 704 } as const
+
+interface Exports {
+  readonly run: (kernel: number, descriptor: number, begin: number, end: number) => void
+  serve(control: number, polls: number): void
+}
+
+const { Instance } = WebAssembly
+const fault = (globalThis as { process?: { env: Record<string, string | undefined> } }).process?.env.FAULT
+
+if (fault === 'throws at once') throw new Error('no such thing')
+if (fault === 'never starts') sleep(600_000)
+
+class FaultyInstance {
+  readonly exports: Exports
+
+  constructor(module: WebAssembly.Module, imports: { env: { memory: WebAssembly.Memory } }) {
+    if (fault === 'throws before it is ready') throw new Error('not enough memory')
+    const exports = new Instance(module, imports).exports as unknown as Exports
+    this.exports = { ...exports, serve: control => serve(imports.env.memory, exports.run, control) }
+  }
+}
+Object.assign(WebAssembly, { Instance: FaultyInstance })
+
+function sleep(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
+}
+
+function serve(memory: WebAssembly.Memory, run: Exports['run'], control: number): void {
+  const words = new Int32Array(memory.buffer)
+  const bytes = new Uint8Array(memory.buffer)
+  const tickets = new BigInt64Array(memory.buffer)
+  const word = (offset: number) => (control + offset) >>> 2
+  let seed = control + (Date.now() % 1000)
+  const chance = () => {
+    seed = (Math.imul(seed, 1664525) + 1013904223) >>> 0
+    return seed / 2 ** 32
+  }
+  /** Mostly nothing or next to nothing, at times a millisecond or three, asleep or awake. */
+  const delay = () => {
+    if (fault !== 'dawdles') return
+    const kind = chance()
+    if (kind < 0.01) sleep(1 + 2 * chance())
+    else if (kind < 0.2) for (let i = 20_000 * chance(); i > 0; i--) Atomics.load(words, word(0))
+  }
+  Atomics.add(words, word(256), 1)
+  let looks = 0
+  for (;;) {
+    const ticket = Atomics.load(tickets, control >>> 3)
+    const left = Number(BigInt.asIntN(32, ticket))
+    delay()
+    if (left === 0) {
+      if (++looks < (fault === 'dawdles' ? 10 : 300_000)) continue
+      looks = 0
+      Atomics.add(words, word(192), 1)
+      delay()
+      Atomics.wait(words, word(0), 0)
+      delay()
+      Atomics.sub(words, word(192), 1)
+      continue
+    }
+    if (Atomics.compareExchange(tickets, control >>> 3, ticket, ticket - 1n) !== ticket) continue
+    delay()
+    const chunk = words[word(144)] - left
+    const size = words[word(140)]
+    const begin = chunk * size
+    const end = Math.min(begin + size, words[word(136)])
+    Atomics.store(bytes, control + 384 + chunk, 1)
+    const claims = Atomics.add(words, word(SIGNALS.claims), 1)
+    delay()
+    if (fault === 'traps') run(words[word(128)], 0xfffffff0 | 0, begin, end)
+    if (fault === 'traps once' && claims === 0) run(words[word(128)], 0xfffffff0 | 0, begin, end)
+    if (fault === 'ends') (globalThis as unknown as { process: { exit(): void } }).process.exit()
+    if (fault === 'stalls') sleep(600_000)
+    if (fault === 'stalls, then writes') sleep(2000)
+    run(words[word(128)], words[word(132)], begin, end)
+    delay()
+    if (fault === 'stalls, then writes') Atomics.store(words, word(SIGNALS.late), 1)
+    Atomics.store(bytes, control + 384 + chunk, 2)
+    Atomics.add(words, word(64), 1)
+  }
+}

@@ -1,0 +1,180 @@
+// One computation or more of every kernel family, big enough to be shared among threads that sleep.
+import {
+  Adam,
+  AdamW,
+  add,
+  argMax,
+  bernoulli,
+  broadcastTo,
+  cast,
+  clamp,
+  concat,
+  Descent,
+  equal,
+  exp,
+  gather,
+  gelu,
+  gradient,
+  isNaN,
+  less,
+  linear,
+  log,
+  logitCrossEntropy,
+  logSoftmax,
+  Momentum,
+  manualSeed,
+  matmul,
+  max,
+  min,
+  mul,
+  neg,
+  type Optimizer,
+  oneHot,
+  permute,
+  pow,
+  prod,
+  rand,
+  randint,
+  randn,
+  scatterAdd,
+  scope,
+  slice,
+  softmax,
+  sub,
+  sum,
+  type Tensor,
+  takeAlong,
+  tanh,
+  transpose,
+  update,
+  where,
+} from 'fluxtape'
+
+manualSeed(3)
+const [rows, columns] = [603, 501]
+const x = randn([rows, columns])
+const y = rand([rows, columns], { low: 0.5, high: 2 })
+const row = randn([columns])
+const column = randn([rows, 1])
+const whole = randint(-50, 50, [rows, columns])
+const other = randint(-50, 50, [rows, columns])
+const few = randint(0, 9, [rows, 1])
+const odd = randint(0, 2, [40_001, 50]).mul(2).sub(1)
+const bools = less(x, 0)
+const left = randn([203, 301])
+const right = randn([301, 405])
+const leftTransposed = transpose(left).add(0)
+const rightTransposed = transpose(right).add(0)
+const many = randn([6, 130, 130])
+const deep = randn([24, 4_000])
+const rowIndices = randint(0, rows, [1101])
+const columnIndices = randint(0, columns, [rows, 1001])
+const classes = randint(0, columns, [rows])
+const start = randn([250_003])
+const slope = randn([250_003])
+
+/** Three steps of an optimizer on a large parameter and a small one. */
+function steps(optimizer: Optimizer): Tensor {
+  const parameter = start.add(0)
+  for (let step = 0; step < 3; step++) update(optimizer, parameter, slope.mul(1 + step))
+  return parameter
+}
+
+function drawn(draw: () => Tensor): Tensor {
+  manualSeed(11)
+  return draw()
+}
+
+function gradientOf(f: (tensor: Tensor) => Tensor, at: Tensor): Tensor {
+  const [g] = gradient(f, at)
+  if (!g) throw new Error('no gradient')
+  return g
+}
+
+export const cases: Readonly<Record<string, () => Tensor>> = {
+  'a function of one element': () => exp(x),
+  'a costly function': () => gelu(x),
+  'a function of whole numbers': () => neg(whole),
+  clamp: () => clamp(x, -0.5, 0.7),
+  isNaN: () => isNaN(log(x)),
+  'equal shapes': () => add(x, y),
+  'equal shapes of whole numbers': () => mul(whole, other),
+  'a number on the right': () => pow(y, 1.7),
+  'a number on the left': () => sub(1, x),
+  'a row that is repeated': () => mul(x, row),
+  'a column that is repeated': () => add(x, column),
+  'a row and a column': () => add(row, column),
+  'a comparison': () => less(x, y),
+  'a comparison with a row': () => less(x, row),
+  'a comparison of whole numbers': () => equal(whole, other),
+  where: () => where(bools, x, y),
+  'float32 to int32': () => cast(x.mul(100), 'int32'),
+  'float32 to bool': () => cast(x, 'bool'),
+  'float32 to uint8': () => cast(y.mul(100), 'uint8'),
+  'int32 to float32': () => cast(whole, 'float32'),
+  'int32 to bool': () => cast(whole, 'bool'),
+  'int32 to uint8': () => cast(whole.mul(whole).sub(1).clamp(0, 255), 'uint8'),
+  'bool to float32': () => cast(bools, 'float32'),
+  'bool to int32': () => cast(bools, 'int32'),
+  'the sum along the first axis': () => sum(x, 0),
+  'the sum along the last axis': () => sum(x, 1),
+  'the sum of long rows': () => sum(x.slice(':600').reshape([30, 20 * columns]), 1),
+  'the sum of whole numbers': () => sum(whole, 0),
+  'the product': () => prod(odd.cast('float32').mul(1.01), 1),
+  'the product of whole numbers': () => prod(odd, 1),
+  max: () => max(x, 0),
+  'min of whole numbers': () => min(whole, 1),
+  'argMax along the first axis': () => argMax(x, 0),
+  'argMax of whole numbers': () => argMax(whole, 1),
+  softmax: () => softmax(x),
+  'softmax along the first axis': () => softmax(x, 0),
+  logSoftmax: () => logSoftmax(x),
+  'the cross-entropy': () => logitCrossEntropy(x, classes),
+  'its gradient': () => gradientOf(z => logitCrossEntropy(z, classes), x),
+  'gather of rows': () => gather(x, rowIndices),
+  'gather along the last axis': () => gather(x, classes, 1),
+  'gather of bytes': () => gather(bools, rowIndices),
+  'scatterAdd to rows': () => scatterAdd(x, rowIndices, broadcastTo(row, [1101, columns]), 0),
+  'scatterAdd along the last axis': () => scatterAdd(x, classes, broadcastTo(column, [rows, rows]), 1),
+  'scatterAdd of whole numbers': () => scatterAdd(whole, classes, broadcastTo(few, [rows, rows]), 1),
+  takeAlong: () => takeAlong(x, columnIndices, 1),
+  'its gradient, putAlong': () => gradientOf(z => takeAlong(z, columnIndices, 1).mul(column).sum(), x),
+  oneHot: () => oneHot(classes, 1501),
+  slice: () => slice(x, '3:590, 1:500:2'),
+  concat: () => concat([x, y], 1),
+  'concat of bytes': () => concat([bools, bools], 1),
+  permute: () => permute(concat([many, many, many, many], 0), [1, 0, 2]).add(0),
+  transpose: () => transpose(x).add(0),
+  matmul: () => matmul(left, right),
+  'matmul, left transposed': () => matmul(leftTransposed, right, { transposeLeft: true }),
+  'matmul, right transposed': () => matmul(left, rightTransposed, { transposeRight: true }),
+  'matmul, both transposed': () => matmul(leftTransposed, rightTransposed, { transposeLeft: true, transposeRight: true }),
+  'matmul in batches': () => matmul(many, many),
+  'matmul in batches with one matrix on the left': () => matmul(many.slice(':1'), many, { transposeRight: true }),
+  'matmul of long rows': () => matmul(deep, deep, { transposeRight: true }),
+  'matmul with strides of a power of two': () => matmul(x.slice(':200, :512'), x.slice(':200, :512'), { transposeLeft: true }),
+  'linear with a bias': () => linear(x, y.slice(':101'), row.slice(':101')),
+  rand: () => drawn(() => rand([300_001])),
+  randn: () => drawn(() => randn([300_001])),
+  bernoulli: () => drawn(() => bernoulli(0.3, [300_001])),
+  randint: () => drawn(() => randint(-7, 1000, [300_001])),
+  'tanh and its gradient': () => gradientOf(z => tanh(z).sum(), x),
+  Descent: () => steps(Descent(0.1)),
+  Momentum: () => steps(Momentum(0.1)),
+  Adam: () => steps(Adam(0.1)),
+  AdamW: () => steps(AdamW(0.1)),
+}
+
+/** A product that is worth waking the threads for. They look for work for a while after it, and so take smaller jobs, too. */
+export function wake(): void {
+  scope(() => void matmul(left, right))
+}
+
+/** The bytes of what a computation gives; everything else of it is freed. */
+export function bytesOf(compute: () => Tensor): Uint8Array {
+  const result = scope(compute)
+  const data = result.data()
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice()
+  result.dispose()
+  return bytes
+}
