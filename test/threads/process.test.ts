@@ -14,8 +14,8 @@ interface Ended {
 }
 
 /** Runs a script that has `flux`, the bundle, in a process of its own. */
-function run(script: string): Promise<Ended> {
-  const source = `const flux = await import(${JSON.stringify(`file://${bundle}`)});\n${script}`
+function run(script: string, before = ''): Promise<Ended> {
+  const source = `${before}\nconst flux = await import(${JSON.stringify(`file://${bundle}`)});\n${script}`
   return new Promise(resolve => {
     let last = Date.now()
     const child = execFile(
@@ -30,12 +30,20 @@ function run(script: string): Promise<Ended> {
   })
 }
 
-const ownResources = 'process.getActiveResourcesInfo().filter(each => !/Pipe|TTY|FS/.test(each))'
+/** Counts the workers that are made. */
+const counting = `
+  import workerThreads from 'node:worker_threads'
+  let made = 0
+  const { Worker } = workerThreads
+  workerThreads.Worker = class extends Worker { constructor(...args) { super(...args); made++ } }`
 
 describe.runIf(bundle)('a process', () => {
-  test('has nothing running after the import alone', async () => {
-    const { code, out, errors } = await run(`console.log(JSON.stringify(${ownResources}))`)
-    expect({ code, out: out.trim(), errors }).toEqual({ code: 0, out: '[]', errors: '' })
+  test('has no worker after the import alone, and some after threads(3)', async () => {
+    const { code, out, errors } = await run(
+      `await new Promise(resolve => setTimeout(resolve, 50)); console.log(made); await flux.threads(3); console.log(made)`,
+      counting,
+    )
+    expect({ code, out: out.trim(), errors }).toEqual({ code: 0, out: '0\n2', errors: '' })
   })
 
   test.each([
