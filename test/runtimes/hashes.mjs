@@ -13,7 +13,10 @@ export function published() {
 export function publish(hashes) {
   const rows = [...hashes].map(([model, hash]) => `| ${model} | \`${hash}\` |`)
   const text = readFileSync(page, 'utf8')
-  writeFileSync(page, text.replace(/(\|---\|---\|\n)(?:\| .*\n)*/, (_, head) => `${head}${rows.join('\n')}\n`))
+  writeFileSync(
+    page,
+    text.replace(/(\|---\|---\|\n)(?:\| .*\n)*/, (_, head) => `${head}${rows.join('\n')}\n`),
+  )
 }
 
 /** @typedef {{ at: string, model: string, threads: number, hash: string, steps: number[], trace: (request: object) => Promise<[string, number][]> }} Run */
@@ -35,7 +38,9 @@ export async function explain(model, deviating, runs) {
   const all = runs.filter(run => run.model === model)
   const hashes = new Set(all.map(({ hash }) => hash))
   if (hashes.size === 1) {
-    return [`${model}: all runs agree on another hash than docs/bits.md: ${all[0].hash}. If that is meant: npm run test:runtimes -- --write`]
+    return [
+      `${model}: all runs agree on another hash than docs/bits.md: ${all[0].hash}. If that is meant: npm run test:runtimes -- --write`,
+    ]
   }
   const [run] = deviating
   const reference = all.find(({ hash }) => hash === published().get(model)) ?? all.find(({ hash }) => hash !== run.hash)

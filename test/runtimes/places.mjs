@@ -9,7 +9,7 @@ const short = ['settings', 'training', 'threads', 'bits']
 
 const NOT_ISOLATED = 'not cross-origin isolated'
 const CANNOT_SHARE = 'cannot share memory|not cross-origin isolated'
-const NO_WORKERS = 'workers cannot be started'
+const NO_WORKERS = 'worker-src|workers cannot be started'
 
 /**
  * A place in a process: `where` is what entries/process.mjs knows.

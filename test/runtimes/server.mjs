@@ -54,7 +54,11 @@ async function answer(root, onReport, request, response) {
     const file = normalize(join(root, ...rest))
     if (!headers[kind] || !file.startsWith(root)) throw new Error(`no ${pathname}`)
     const content = await readFile(file)
-    response.writeHead(200, { ...headers[kind], 'Content-Type': types[extname(file)] ?? 'application/octet-stream', 'Cache-Control': 'no-store' })
+    response.writeHead(200, {
+      ...headers[kind],
+      'Content-Type': types[extname(file)] ?? 'application/octet-stream',
+      'Cache-Control': 'no-store',
+    })
     response.end(content)
   } catch {
     response.writeHead(404).end()

@@ -22,7 +22,12 @@ export const errors = [
     'inside a model the last line says where',
     async lib => {
       const model = lib.Chain(lib.Dense(2, 3), lib.Dense(4, 1))
-      const error = await throws(() => model(lib.ones([1, 2])), 'ShapeError', /\nin Chain\[1\]: Dense\(4, 1\)$/, 'a layer that does not fit')
+      const error = await throws(
+        () => model(lib.ones([1, 2])),
+        'ShapeError',
+        /\nin Chain\[1\]: Dense\(4, 1\)$/,
+        'a layer that does not fit',
+      )
       same([error instanceof lib.ShapeError, error instanceof lib.FluxtapeError, error instanceof Error], [true, true, true], 'its classes')
     },
   ],

@@ -7,15 +7,28 @@ const functions = {
   'log, sqrt, div': lib => x => x.add(2).log().div(x.add(3).sqrt()).sum(),
   'tanh, erf, gelu': lib => x => x.tanh().add(x.erf()).add(lib.gelu(x)).sum(),
   'sigmoid, softplus': lib => x => lib.sigmoid(x).mul(lib.softplus(x)).sum(),
-  'pow, broadcasting': lib => x => x.add(2).pow(lib.tensor([1, 2, 3, 0.5, -1, 0])).sum(),
-  'matmul': lib => x => x.matmul(x.transpose()).matmul(x).square().sum(),
-  'matmul, batched': lib => x => x.reshape([2, 2, 6]).matmul(x.reshape([2, 6, 2])).tanh().sum(),
-  'softmax': lib => x => x.mul(5).softmax().mul(lib.arange(6)).sum(),
-  'logitCrossEntropy': lib => x => lib.logitCrossEntropy(x.mul(3), lib.tensor(Int32Array.of(0, 5, 2, 2))),
+  'pow, broadcasting': lib => x =>
+    x
+      .add(2)
+      .pow(lib.tensor([1, 2, 3, 0.5, -1, 0]))
+      .sum(),
+  matmul: lib => x => x.matmul(x.transpose()).matmul(x).square().sum(),
+  'matmul, batched': lib => x =>
+    x
+      .reshape([2, 2, 6])
+      .matmul(x.reshape([2, 6, 2]))
+      .tanh()
+      .sum(),
+  softmax: lib => x => x.mul(5).softmax().mul(lib.arange(6)).sum(),
+  logitCrossEntropy: lib => x => lib.logitCrossEntropy(x.mul(3), lib.tensor(Int32Array.of(0, 5, 2, 2))),
   'mean, variance, std': lib => x => x.mean(0).square().sum().add(x.variance(1).sum()).add(x.std()),
   'max, min, norm': lib => x => x.max(1).sum().sub(x.min(0).sum()).add(x.norm()),
   'prod, logSumExp': lib => x => x.prod(1).sum().add(x.logSumExp(0).sum()),
-  'slice, permute, concat': lib => x => lib.concat([x.slice('1:, ::2'), x.permute([1, 0]).slice(':3, 1:')], 1).square().sum(),
+  'slice, permute, concat': lib => x =>
+    lib
+      .concat([x.slice('1:, ::2'), x.permute([1, 0]).slice(':3, 1:')], 1)
+      .square()
+      .sum(),
   'gather, takeAlong': lib => x => lib.gather(x, lib.tensor(Int32Array.of(1, 1, 3))).square().sum().add(lib.takeAlong(x, lib.tensor(Int32Array.of(0, 2, 5, 5), [4, 1]), 1).sum()), // biome-ignore format: one line
   'where, clamp, relu': lib => x => lib.where(x.greater(0), x.square(), x.mul(3)).add(x.clamp(-0.5, 0.5)).add(lib.relu(x)).sum(),
 }

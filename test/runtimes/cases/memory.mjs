@@ -12,7 +12,12 @@ export const memory = [
       const opt = lib.Adam(1e-3)
       const x = lib.tensor(numbers(8 * 16, 12), [8, 16])
       const y = lib.tensor(Int32Array.from({ length: 8 }, (_, i) => i % 4))
-      const byHand = () => lib.update(opt, ps, lib.gradient(() => lib.logitCrossEntropy(model(x), y), ps))
+      const byHand = () =>
+        lib.update(
+          opt,
+          ps,
+          lib.gradient(() => lib.logitCrossEntropy(model(x), y), ps),
+        )
       const step = i => (i % 2 ? byHand() : void lib.trainStep((a, b) => lib.logitCrossEntropy(model(a), b), ps, [x, y], opt))
       for (let i = 0; i < 100; i++) step(i)
       const before = lib.memory()

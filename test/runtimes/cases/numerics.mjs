@@ -81,7 +81,12 @@ export const numerics = [
       const y = numbers(5, 3).map(value => 1.5 + value)
       const wanted = Array.from(x, (value, i) => of(value, y[i % 5]))
       close(lib[name](lib.tensor(x, [3, 5]), lib.tensor(y)).data(), wanted, 2e-6, `${name} broadcast`)
-      close(lib[name](lib.tensor(y), 2).data(), Array.from(y, value => of(value, 2)), 2e-6, `${name} of a number`)
+      close(
+        lib[name](lib.tensor(y), 2).data(),
+        Array.from(y, value => of(value, 2)),
+        2e-6,
+        `${name} of a number`,
+      )
     },
   ]),
   ...Object.entries(reductions).map(([name, of]) => [
@@ -149,9 +154,23 @@ export const numerics = [
     lib => {
       const x = lib.arange(12).reshape([4, 3])
       same(lib.gather(x, lib.tensor(Int32Array.of(3, 0, 3))).toArray(), [[9, 10, 11], [0, 1, 2], [9, 10, 11]], 'gather') // biome-ignore format: a matrix
-      same(lib.takeAlong(x, lib.tensor(Int32Array.of(2, 1, 0, 2), [4, 1]), 1).data().join(), '2,4,6,11', 'takeAlong')
+      same(
+        lib
+          .takeAlong(x, lib.tensor(Int32Array.of(2, 1, 0, 2), [4, 1]), 1)
+          .data()
+          .join(),
+        '2,4,6,11',
+        'takeAlong',
+      )
       same(lib.scatterAdd(lib.zeros([3]), lib.tensor(Int32Array.of(1, 1, 2)), lib.ones([3])).toArray(), [0, 2, 1], 'scatterAdd')
-      same(lib.oneHot(lib.tensor(Int32Array.of(1, 0)), 2).data().join(), '0,1,1,0', 'oneHot')
+      same(
+        lib
+          .oneHot(lib.tensor(Int32Array.of(1, 0)), 2)
+          .data()
+          .join(),
+        '0,1,1,0',
+        'oneHot',
+      )
     },
   ],
   [

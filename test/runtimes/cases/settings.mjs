@@ -21,11 +21,14 @@ export const settings = [
     'configure and threads(n) are refused while a gradient is taken',
     async lib => {
       const refused = []
-      lib.gradient(x => {
-        refused.push(throws(() => lib.configure({ deterministic: true }), 'TypeError', /^configure: /, 'configure'))
-        refused.push(throws(() => lib.threads(2), 'TypeError', /^threads: /, 'threads(2)'))
-        return x.sum()
-      }, lib.ones([2]))
+      lib.gradient(
+        x => {
+          refused.push(throws(() => lib.configure({ deterministic: true }), 'TypeError', /^configure: /, 'configure'))
+          refused.push(throws(() => lib.threads(2), 'TypeError', /^threads: /, 'threads(2)'))
+          return x.sum()
+        },
+        lib.ones([2]),
+      )
       await Promise.all(refused)
     },
   ],

@@ -4,18 +4,18 @@ import { fnv } from '../sha256.mjs'
 
 /** Operations large enough to be shared, as functions of a [384, 512]. */
 const operations = {
-  'exp': (lib, a) => lib.exp(a),
+  exp: (lib, a) => lib.exp(a),
   'add, broadcast': (lib, a) => a.add(a.slice('0')),
-  'matmul': (_, a) => a.matmul(a.transpose()),
-  'softmax': (_, a) => a.softmax(),
+  matmul: (_, a) => a.matmul(a.transpose()),
+  softmax: (_, a) => a.softmax(),
   'sum of all': (_, a) => a.sum(),
   'sum along axis 0': (_, a) => a.sum(0),
   'variance along axis 1': (_, a) => a.variance(1),
-  'logSumExp': (_, a) => a.logSumExp(),
-  'max': (_, a) => a.max(0),
-  'permute': (_, a) => a.permute([1, 0]).add(0),
+  logSumExp: (_, a) => a.logSumExp(),
+  max: (_, a) => a.max(0),
+  permute: (_, a) => a.permute([1, 0]).add(0),
   'scatterAdd': (lib, a) => lib.scatterAdd(lib.zeros([7, 512]), lib.arange(384).cast('int32').sub(192).abs().clamp(0, 6).cast('int32'), a), // biome-ignore format: one line
-  'randn': lib => (lib.manualSeed(3), lib.randn([384, 512])),
+  randn: lib => (lib.manualSeed(3), lib.randn([384, 512])),
   'gradient of a loss': (lib, a) => lib.gradient(x => lib.logitCrossEntropy(x.matmul(x.transpose()), lib.arange(384)), a)[0],
 }
 
