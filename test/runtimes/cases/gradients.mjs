@@ -3,8 +3,8 @@ import { close, numbers, same, throws } from '../check.mjs'
 
 /** Scalar functions of x [4, 6], whose entries lie in [-1, 1]. */
 const functions = {
-  'exp, sin, mul': lib => x => x.exp().mul(x.sin()).sum(),
-  'log, sqrt, div': lib => x => x.add(2).log().div(x.add(3).sqrt()).sum(),
+  'exp, sin, mul': _lib => x => x.exp().mul(x.sin()).sum(),
+  'log, sqrt, div': _lib => x => x.add(2).log().div(x.add(3).sqrt()).sum(),
   'tanh, erf, gelu': lib => x => x.tanh().add(x.erf()).add(lib.gelu(x)).sum(),
   'sigmoid, softplus': lib => x => lib.sigmoid(x).mul(lib.softplus(x)).sum(),
   'pow, broadcasting': lib => x =>
@@ -12,8 +12,8 @@ const functions = {
       .add(2)
       .pow(lib.tensor([1, 2, 3, 0.5, -1, 0]))
       .sum(),
-  matmul: lib => x => x.matmul(x.transpose()).matmul(x).square().sum(),
-  'matmul, batched': lib => x =>
+  matmul: _lib => x => x.matmul(x.transpose()).matmul(x).square().sum(),
+  'matmul, batched': _lib => x =>
     x
       .reshape([2, 2, 6])
       .matmul(x.reshape([2, 6, 2]))
@@ -21,9 +21,9 @@ const functions = {
       .sum(),
   softmax: lib => x => x.mul(5).softmax().mul(lib.arange(6)).sum(),
   logitCrossEntropy: lib => x => lib.logitCrossEntropy(x.mul(3), lib.tensor(Int32Array.of(0, 5, 2, 2))),
-  'mean, variance, std': lib => x => x.mean(0).square().sum().add(x.variance(1).sum()).add(x.std()),
-  'max, min, norm': lib => x => x.max(1).sum().sub(x.min(0).sum()).add(x.norm()),
-  'prod, logSumExp': lib => x => x.prod(1).sum().add(x.logSumExp(0).sum()),
+  'mean, variance, std': _lib => x => x.mean(0).square().sum().add(x.variance(1).sum()).add(x.std()),
+  'max, min, norm': _lib => x => x.max(1).sum().sub(x.min(0).sum()).add(x.norm()),
+  'prod, logSumExp': _lib => x => x.prod(1).sum().add(x.logSumExp(0).sum()),
   'slice, permute, concat': lib => x =>
     lib
       .concat([x.slice('1:, ::2'), x.permute([1, 0]).slice(':3, 1:')], 1)

@@ -5,7 +5,7 @@ import { fnv } from '../sha256.mjs'
 /** Operations large enough to be shared, as functions of a [384, 512]. */
 const operations = {
   exp: (lib, a) => lib.exp(a),
-  'add, broadcast': (lib, a) => a.add(a.slice('0')),
+  'add, broadcast': (_lib, a) => a.add(a.slice('0')),
   matmul: (_, a) => a.matmul(a.transpose()),
   softmax: (_, a) => a.softmax(),
   'sum of all': (_, a) => a.sum(),
