@@ -16,10 +16,8 @@ export async function trainForBits(lib, digits, entry, threads) {
     steps.push([...run.ps].reduce((hash, p) => fnv(words(p.view()), hash), fnv(words(Float64Array.of(loss)))))
     if (steps.length === STEPS) break
   }
-  const bytes = [...run.ps].map(p => new Uint8Array(p.data().buffer))
-  const all = new Uint8Array(bytes.reduce((sum, each) => sum + each.length, 0))
-  bytes.reduce((at, each) => (all.set(each, at), at + each.length), 0)
-  return { hash: await sha256(all), steps }
+  const values = Float32Array.from([...run.ps].flatMap(p => Array.from(p.data())))
+  return { hash: await sha256(new Uint8Array(values.buffer)), steps }
 }
 
 /**

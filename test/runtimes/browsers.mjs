@@ -1,5 +1,8 @@
-// Runs the suite in pages of a browser: one browser, a page for each place.
+// Runs the suite in pages of a browser: a fresh browser for each place, since pages report by themselves.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { launchWebKit } from './webkit.mjs'
@@ -7,35 +10,53 @@ import { launchWebKit } from './webkit.mjs'
 /** How long there may be nothing new from a page, in milliseconds. */
 const SILENCE = 60_000
 
+/** How a browser is started with a profile of its own. */
+const commands = {
+  // Its sandbox refuses root, which containers run as. Without the port it would end at once.
+  chromium: profile => [
+    '--headless',
+    '--remote-debugging-port=0',
+    `--user-data-dir=${profile}`,
+    '--no-first-run',
+    ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []),
+  ],
+  // Not by WebDriver: while that is on, Firefox 153 at times blocks for good in a worker that makes workers, whatever these run.
+  firefox: profile => ['--headless', '--no-remote', '--profile', profile],
+}
+
 /**
  * @param {import('./runtimes.mjs').Runtime} runtime
- * @returns {Promise<{ version: string, open: (url: string) => Promise<unknown>, errors?: () => string, close: () => Promise<void> }>}
+ * @returns {Promise<{ version: string, open: (url: string) => Promise<unknown>, close: () => Promise<unknown> }>}
  */
 export async function launch(runtime) {
   if (runtime.kind === 'webkit') return launchWebKit(runtime.command, runtime.env)
-  const { launch: start } = await import('puppeteer-core')
-  const isChromium = runtime.name === 'chromium'
-  const browser = await start({
-    browser: isChromium ? 'chrome' : 'firefox',
-    executablePath: runtime.command,
-    headless: true,
-    // Chromium's sandbox refuses root, which containers run as.
-    args: isChromium && process.getuid?.() === 0 ? ['--no-sandbox'] : [],
-  })
-  let page
-  let errors = []
+  let close = async () => {}
   return {
     version: runtime.version,
     async open(url) {
-      await page?.close()
-      page = await browser.newPage()
-      errors = []
-      page.on('pageerror', error => errors.push(String(error?.message ?? error)))
-      page.on('console', message => message.type() === 'error' && errors.push(message.text()))
-      await page.goto(url, { waitUntil: 'domcontentloaded' })
+      await close()
+      const profile = mkdtempSync(join(tmpdir(), 'fluxtape-profile-'))
+      const browser = spawn(runtime.command, [...commands[runtime.name](profile), url], { stdio: 'ignore', detached: true })
+      const end = new Promise(resolve => browser.once('exit', resolve).once('error', resolve))
+      close = async () => {
+        stop(browser, 'SIGTERM')
+        const timer = setTimeout(() => stop(browser, 'SIGKILL'), 5000)
+        await end
+        clearTimeout(timer)
+        stop(browser, 'SIGKILL')
+        rmSync(profile, { recursive: true, force: true, maxRetries: 10 })
+      }
     },
-    errors: () => errors.join('\n'),
-    close: () => browser.close(),
+    close: () => close(),
+  }
+}
+
+/** Signals a browser and all that it started. */
+function stop({ pid }, signal) {
+  try {
+    process.kill(-pid, signal)
+  } catch {
+    // It is gone already.
   }
 }
 
@@ -44,8 +65,8 @@ export class Reports {
   #waiting = new Map()
   #count = 0
 
-  /** A number for a page, and a promise of its result; `onSilence` tells what else is known when it says nothing more. */
-  expect(onSilence) {
+  /** A number for a page, and a promise of its result. */
+  expect() {
     const id = String(++this.#count)
     const result = new Promise((resolve, reject) => {
       let running = 'the start'
@@ -57,7 +78,7 @@ export class Reports {
       }
       const wait = () => {
         clearTimeout(timer)
-        timer = setTimeout(() => settle(reject, new Error(`nothing new for ${SILENCE / 1000} s in ${running}. ${onSilence()}`)), SILENCE)
+        timer = setTimeout(() => settle(reject, new Error(`nothing new for ${SILENCE / 1000} s in ${running}`)), SILENCE)
       }
       const hear = message => {
         if (message.error) return settle(reject, new Error(`${running}: ${message.error}`))
@@ -88,7 +109,7 @@ export class Reports {
  * @returns {Promise<import('./suite.mjs').Result>}
  */
 export async function runInPage(browser, { root, home, other, reports }, place, options) {
-  const { id, result } = reports.expect(() => browser.errors?.() ?? '')
+  const { id, result } = reports.expect()
   const name = `${place.name.replace(/\W+/g, '-')}.html`
   await writeFile(join(root, 'pages', name), html(place, other))
   const message = encodeURIComponent(JSON.stringify({ id, home, where: place.where, options }))

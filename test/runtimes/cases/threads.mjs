@@ -15,7 +15,10 @@ const operations = {
   max: (_, a) => a.max(0),
   permute: (_, a) => a.permute([1, 0]).add(0),
   'scatterAdd': (lib, a) => lib.scatterAdd(lib.zeros([7, 512]), lib.arange(384).cast('int32').sub(192).abs().clamp(0, 6).cast('int32'), a), // biome-ignore format: one line
-  randn: lib => (lib.manualSeed(3), lib.randn([384, 512])),
+  randn: lib => {
+    lib.manualSeed(3)
+    return lib.randn([384, 512])
+  },
   'gradient of a loss': (lib, a) => lib.gradient(x => lib.logitCrossEntropy(x.matmul(x.transpose()), lib.arange(384)), a)[0],
 }
 
