@@ -6,7 +6,7 @@
 //   64   i32  chunks that are done
 //   128  i32  kernel, descriptor, units, units a chunk, chunks
 //   192  i32  workers that sleep
-//   256  i32  workers that have come up
+//   256  i32  workers that have come up; 1 if they are to leave; workers that have left
 //   320  i32  workers that failed in a chunk; they count themselves in src/wasm/worker.ts
 //   384  u8   a byte a chunk: 1 claimed, 2 done
 // A claim takes one off the ticket by compare-and-swap, so it can only succeed for the job that is on; that job's fields stay until the chunk
@@ -21,6 +21,8 @@ const SIZE: usize = 140
 const CHUNKS: usize = 144
 const ASLEEP: usize = 192
 const READY: usize = 256
+const LEAVE: usize = 260
+const LEFT: usize = 264
 const STATES: usize = 384
 
 /** Claims and runs chunks until none is left. */
@@ -63,12 +65,12 @@ export function join(control: usize, polls: i32): i32 {
   return 0
 }
 
-/** A worker's life: looks for work, sleeps when it has seen none for `polls` looks. Does not return. */
+/** A worker's life: looks for work, sleeps when it has seen none for `polls` looks. Returns when it is told to leave. */
 export function serve(control: usize, polls: i32): void {
   atomic.add<i32>(control, 1, READY)
-  for (;;) {
+  while (atomic.load<i32>(control, LEAVE) === 0) {
     let left = polls
-    while (left > 0 && atomic.load<i32>(control) === 0) left--
+    while (left > 0 && atomic.load<i32>(control) === 0 && atomic.load<i32>(control, LEAVE) === 0) left--
     if (left > 0) {
       work(control)
       continue
@@ -77,4 +79,5 @@ export function serve(control: usize, polls: i32): void {
     atomic.wait<i32>(control, 0, -1)
     atomic.sub<i32>(control, 1, ASLEEP)
   }
+  atomic.add<i32>(control, 1, LEFT)
 }

@@ -34,19 +34,25 @@ const JOIN_POLLS = 200_000
 const PATIENCE = { job: 400, look: 20 }
 /** How long a worker may take to come up, in milliseconds. */
 const START = 10_000
-/** After how many milliseconds an ended worker is taken to be gone where the runtime does not say when. */
-const GONE = 1_000
+/** How long workers may take to leave when they are told to, in milliseconds. */
+const LEAVING = 400
+/** After how many milliseconds a terminated worker is taken to be gone where the runtime does not say when: Chromium lets it run for two seconds. */
+const GONE = 3_000
 const MAX_WORKERS = 255
 
 /** Words of the control block. */
 const ASLEEP = 192
 const DONE = 64
 const READY = 256
+const LEAVE = 260
+const LEFT = 264
 const FAULTS = 320
 const STATES = 384
 const CONTROL_BYTES = 1024
 
 let workers: Thread[] = []
+/** Workers that left: they wait to be sent for again. */
+let parked: Thread[] = []
 /** How many threads the user wants; undefined: as many as there are cores. */
 let wanted: number | undefined
 /** How many threads there may be after workers were lost. */
@@ -158,21 +164,51 @@ function lose(lost: number, reason: string): void {
   limit = workers.length + 1 - lost
   trouble = reason
   beginQuarantine()
-  void endWorkers().then(endQuarantine)
+  void terminate(leave()).then(endQuarantine)
   grain = limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY
 }
 
-/** Ends all workers. Their scratch areas are used again when they are gone, which is when the promise resolves. */
-async function endWorkers(): Promise<void> {
-  const left = SCRATCH
+interface Leaving {
+  readonly scratch: typeof SCRATCH
+  readonly workers: readonly Thread[]
+}
+
+/** Tells all workers to leave; other scratch areas are used from now on. */
+function leave(): Leaving {
+  const leaving = { scratch: SCRATCH, workers }
+  Atomics.store(i32, word(LEAVE), 1)
+  Atomics.notify(i32, word(0))
   const next = unused.pop()
   if (next) useScratch(next)
-  const ends = workers.map(worker => worker.terminate())
   workers = []
   missed = 0
+  return leaving
+}
+
+/**
+ * Sends all workers away, to be sent for again. To terminate them would not do: Chromium and Deno let a terminated worker that never returns to
+ * its event loop run for two seconds more, in which it would take chunks of the next jobs with the kernels of before. Only where one does not
+ * leave, all are terminated.
+ */
+async function endWorkers(): Promise<void> {
+  const leaving = leave()
+  const at = (offset: number) => (leaving.scratch.control + offset) >>> 2
+  const deadline = performance.now() + LEAVING
+  while (Atomics.load(i32, at(LEFT)) < leaving.workers.length) {
+    if (performance.now() > deadline) return terminate(leaving)
+    await pause()
+    Atomics.notify(i32, at(0))
+  }
+  parked.push(...leaving.workers)
+  unused.push(leaving.scratch)
+}
+
+/** Terminates workers. Their scratch areas are used again when they are gone, which is when the promise resolves. */
+async function terminate(leaving: Leaving): Promise<void> {
+  const ends = leaving.workers.map(worker => worker.terminate())
   const doesSay = ends.every(end => end instanceof Promise)
   await (doesSay ? Promise.allSettled(ends) : new Promise(resolve => setTimeout(resolve, GONE)))
-  unused.push(left)
+  unused.push(leaving.scratch)
 }
 
 /** Starts the workers that are wanted; they join when they are up. Does nothing where there can be none. */
@@ -198,16 +234,22 @@ function giveUp(reason: string): void {
 }
 
 function launch(): Thread {
+  const worker = parked.pop() ?? startOne()
+  const control = SCRATCH.control
+  worker.postMessage({ module: compiledModule(), memory, control, fault: control + FAULTS, polls: WORKER_POLLS })
+  return worker
+}
+
+function startOne(): Thread {
   const worker = spawn(why => {
+    parked = parked.filter(each => each !== worker)
     if (!workers.includes(worker)) return
     // No job is on, so nothing is in doubt. Where not one came up the next ones would not either.
     limit = count(READY) > 0 ? workers.length : 1
-    void endWorkers()
+    void terminate(leave())
     trouble = `a worker failed: ${why}`
     grain = limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY
   })
-  const control = SCRATCH.control
-  worker.postMessage({ module: compiledModule(), memory, control, fault: control + FAULTS, polls: WORKER_POLLS })
   return worker
 }
 

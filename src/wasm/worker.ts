@@ -1,6 +1,7 @@
-// What a worker thread runs; bundled into the library as a string. It computes until it is terminated.
+// What a worker thread runs; bundled into the library as a string. It computes until it is
+// told to leave, and then waits to be sent for again.
 
-/** What the pool sends to a new worker. */
+/** What the pool sends to a worker. */
 export interface WorkerStart {
   readonly module: WebAssembly.Module
   readonly memory: WebAssembly.Memory
@@ -12,7 +13,7 @@ export interface WorkerStart {
 }
 
 interface Port {
-  once(event: 'message', listener: (start: WorkerStart) => void): void
+  on(event: 'message', listener: (start: WorkerStart) => void): void
 }
 
 function serve({ module, memory, control, fault, polls }: WorkerStart): void {
@@ -28,7 +29,7 @@ function serve({ module, memory, control, fault, polls }: WorkerStart): void {
 
 const { process } = globalThis as { process?: { getBuiltinModule?: (name: string) => { parentPort?: Port } } }
 const port = process?.getBuiltinModule?.('node:worker_threads')?.parentPort
-if (port) port.once('message', serve)
+if (port) port.on('message', serve)
 else {
   globalThis.onmessage = (event: MessageEvent) => serve(event.data as WorkerStart)
 }

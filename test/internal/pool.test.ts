@@ -15,23 +15,20 @@ const jobs = (): number => i32[(SCRATCH.control >>> 2) + 1] >>> 0
 const sleep = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
 
 describe('every kernel family is shared with a worker that is awake, and has the bits of one thread', () => {
-  const { Worker } = workerThreads
-
-  /** Looks for work for seconds before it sleeps. */
-  class WakefulWorker extends Worker {
-    override postMessage(start: WorkerStart): void {
-      super.postMessage({ ...start, polls: 2 ** 31 - 1 })
-    }
-  }
+  const { prototype } = workerThreads.Worker
+  const { postMessage } = prototype
 
   const expected = new Map<string, Uint8Array>()
 
   beforeAll(async () => {
     await threads(1)
     for (const [name, compute] of Object.entries(cases)) expected.set(name, bytesOf(compute))
-    Object.assign(workerThreads, { Worker: WakefulWorker })
+    // Looks for work for seconds before it sleeps.
+    prototype.postMessage = function (start: WorkerStart) {
+      postMessage.call(this, { ...start, polls: 2 ** 31 - 1 })
+    }
     await threads(2)
-    Object.assign(workerThreads, { Worker })
+    prototype.postMessage = postMessage
   })
 
   test.each(Object.entries(cases))('%s', (name, compute) => {
