@@ -133,7 +133,7 @@ export const pow = binary('pow', kernels.pow, {
     return mul(g, mul(y, pow(x, where(bothZero, 1, sub(y, 1)))))
   },
   right: (g, x, y, result) => {
-    if (typeof x === 'number' && x !== 0) return mul(g, mul(result, Math.log(x)))
+    if (typeof x === 'number' && x !== 0) return mul(g, mul(result, log(full([], x))))
     const flat = typeof x === 'number' ? greaterEqual(y, 0) : logicalAnd(equal(x, 0), greaterEqual(y, 0))
     return mul(g, mul(result, log(where(flat, 1, x))))
   },

@@ -35,9 +35,19 @@ export const Momentum = /* @__PURE__ */ rule('Momentum', {
 
 type Betas = readonly [number, number]
 
+/** bᵗ by squaring, since the last bit of `**` differs between engines. */
+function power(b: number, t: number): number {
+  let result = 1
+  for (let square = b, left = t; left > 0; left = Math.floor(left / 2)) {
+    if (left % 2 === 1) result *= square
+    square *= square
+  }
+  return result
+}
+
 /** What the Adam kernels read: the bias corrections, from powers in double precision, then the constants of the formula. */
 function adamNumbers(eta: number, [b1, b2]: Betas, epsilon: number, t: number, decay: number): readonly number[] {
-  return [eta / (1 - b1 ** t), 1 / (1 - b2 ** t), epsilon, b1, 1 - b1, b2, 1 - b2, decay]
+  return [eta / (1 - power(b1, t)), 1 / (1 - power(b2, t)), epsilon, b1, 1 - b1, b2, 1 - b2, decay]
 }
 
 /**
