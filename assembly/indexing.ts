@@ -28,8 +28,8 @@ export function gather(
   }
 }
 
-/** out[o, indices[j], :] += updates[o, j, :], float32, in the order of j; `begin` and `end` count the slices o. @inplace */
-export function scatterAdd(
+/** Adds slices of float32 or int32 elements in the order of j. */
+function scatter<T>(
   out: usize,
   indices: usize,
   updates: usize,
@@ -47,10 +47,25 @@ export function scatterAdd(
       let q = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner) << 2)
       let p = updates + (((<usize>outer * <usize>count + <usize>place) * <usize>inner) << 2)
       let left = inner
-      for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, f32x4.add(v128.load(q), v128.load(p)))
-      for (; left > 0; left--, p += 4, q += 4) store<f32>(q, load<f32>(q) + load<f32>(p))
+      for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, v128.add<T>(v128.load(q), v128.load(p)))
+      for (; left > 0; left--, p += 4, q += 4) store<T>(q, load<T>(q) + load<T>(p))
     }
   }
+}
+
+/** out[o, indices[j], :] += updates[o, j, :], float32; `begin` and `end` count the slices o. @inplace */
+export function scatterAdd(
+  out: usize,
+  indices: usize,
+  updates: usize,
+  size: i32,
+  count: i32,
+  inner: i32,
+  status: usize,
+  begin: i32,
+  end: i32,
+): void {
+  scatter<f32>(out, indices, updates, size, count, inner, status, begin, end)
 }
 
 /** `scatterAdd` for int32. @inplace */
@@ -65,18 +80,7 @@ export function scatterAddI(
   begin: i32,
   end: i32,
 ): void {
-  for (let outer = begin; outer < end; outer++) {
-    for (let place = 0; place < count; place++) {
-      const index = load<i32>(indices + ((<usize>place) << 2))
-      if (<u32>index >= <u32>size) return report(status, place)
-      const q = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner) << 2)
-      const p = updates + (((<usize>outer * <usize>count + <usize>place) * <usize>inner) << 2)
-      for (let i = 0; i < inner; i++) {
-        const at = (<usize>i) << 2
-        store<i32>(q + at, load<i32>(q + at) + load<i32>(p + at))
-      }
-    }
-  }
+  scatter<i32>(out, indices, updates, size, count, inner, status, begin, end)
 }
 
 /** out[o, j, i] = x[o, indices[o, j, i], i], 4-byte elements; `begin` and `end` count elements of the result. */
