@@ -22,7 +22,7 @@ export async function configure(options: Configuration = {}): Promise<Variant> {
 
 /**
  * `threads()` says how many threads compute, the calling one included, and why: `{ count, reason }`. `await threads(n)` sets how many and
- * waits until they are up; 1 ends all workers. Without it the first big job starts as many as the machine has cores. Results have the same bits
+ * waits until they are up; with 1 the calling one computes alone. Without it the first big job starts as many as the machine has cores. Results have the same bits
  * for every n. Throws RangeError for what is no whole number from 1, TypeError while a gradient is being taken.
  *
  * @example

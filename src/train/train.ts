@@ -77,9 +77,7 @@ export function train(
     if (isPulled) return
     hasStarted = true
     try {
-      let next = await generator.next()
-      while (!next.done) next = await generator.next()
-      settle(next.value)
+      settle((await finish(generator)).value)
     } catch (error) {
       fail(error)
     }
@@ -103,15 +101,20 @@ export function train(
       }
     }
     // Who breaks off ends the run after this step, as `stop` does.
-    const end = async () => {
+    const end = () => {
       run.ends = true
-      let next = await generator.next()
-      while (!next.done) next = await generator.next()
-      return next
+      return finish(generator)
     }
     return { next: () => settled(generator.next()), return: () => settled(end()) }
   }
   return Object.assign(promise, { [Symbol.asyncIterator]: iterator })
+}
+
+/** Takes all steps that are left. */
+async function finish(generator: AsyncGenerator<StepRecord, History, undefined>): Promise<IteratorReturnResult<History>> {
+  let next = await generator.next()
+  while (!next.done) next = await generator.next()
+  return next
 }
 
 /** A run's own source of random numbers, its history, and whether it is to end after this step. */
