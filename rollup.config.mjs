@@ -17,13 +17,18 @@ const plugins = minify => [
 
 /** What the file of the datasets has of its own, all of it without state; the rest it takes from the library's public API. */
 const OWN = ['src/datasets', 'src/io/idx.ts', 'src/io/bytes.ts', 'src/tensor/shape.ts'].map(path => resolve(path))
-const LIBRARY = './fluxtape.js'
-const fromLibrary = {
+const fromLibrary = library => ({
   name: 'from-library',
   resolveId(id, importer) {
     if (!importer || OWN.some(path => resolve(dirname(importer), id).startsWith(path))) return null
-    return { id: LIBRARY, external: true, moduleSideEffects: false }
+    return { id: library, external: true, moduleSideEffects: false }
   },
+})
+
+/** The types of the entries are the same ones, so that code of one may be used with the other. */
+const typesOfLibrary = {
+  name: 'types-of-library',
+  resolveId: (id, importer) => (importer && /\/(index|module)\.ts$/.test(id) ? { id: './fluxtape.js', external: true } : null),
 }
 
 /** The kernels and the worker as files, for who may not compile or start what is inlined. */
@@ -42,14 +47,24 @@ const banner = '/// <reference lib="esnext.disposable" />'
 rmSync('dist', { recursive: true, force: true })
 
 export default [
-  { input: 'src/index.ts', plugins: [...plugins(false), plainFiles], output: { file: 'dist/fluxtape.js', format: 'es' } },
-  { input: 'src/index.ts', plugins: plugins(true), output: { file: 'dist/fluxtape.global.js', format: 'umd', name: 'fluxtape' } },
-  { input: 'src/datasets.ts', plugins: [fromLibrary, ...plugins(false)], output: { file: 'dist/datasets.js', format: 'es' } },
+  { input: 'src/fluxtape.ts', plugins: [...plugins(false), plainFiles], output: { file: 'dist/fluxtape.js', format: 'es' } },
+  { input: 'src/fluxtape.ts', plugins: plugins(true), output: { file: 'dist/fluxtape.global.js', format: 'umd', name: 'fluxtape' } },
+  { input: 'src/edge.ts', plugins: plugins(false), output: { file: 'dist/edge.js', format: 'es' } },
+  ...['fluxtape', 'edge'].map(name => ({
+    input: 'src/datasets.ts',
+    plugins: [fromLibrary(`./${name}.js`), ...plugins(false)],
+    output: { file: name === 'edge' ? 'dist/edge-datasets.js' : 'dist/datasets.js', format: 'es' },
+  })),
   {
     input: 'src/datasets.ts',
-    plugins: [fromLibrary, ...plugins(true)],
-    output: { file: 'dist/datasets.global.js', format: 'iife', name: 'fluxtape.datasets', globals: { [LIBRARY]: 'fluxtape' } },
+    plugins: [fromLibrary('./fluxtape.js'), ...plugins(true)],
+    output: { file: 'dist/datasets.global.js', format: 'iife', name: 'fluxtape.datasets', globals: { './fluxtape.js': 'fluxtape' } },
   },
-  { input: 'src/index.ts', plugins: [dts()], output: { file: 'dist/fluxtape.d.ts', format: 'es', banner } },
-  { input: 'src/datasets.ts', plugins: [fromLibrary, dts()], output: { file: 'dist/datasets.d.ts', format: 'es', banner } },
+  { input: 'src/fluxtape.ts', plugins: [dts()], output: { file: 'dist/fluxtape.d.ts', format: 'es', banner } },
+  { input: 'src/edge.ts', plugins: [typesOfLibrary, dts()], output: { file: 'dist/edge.d.ts', format: 'es', banner } },
+  {
+    input: 'src/datasets.ts',
+    plugins: [fromLibrary('./fluxtape.js'), dts()],
+    output: { file: 'dist/datasets.d.ts', format: 'es', banner },
+  },
 ]

@@ -25,8 +25,8 @@ export default defineConfig({
   define: { __GUARD__: String(!onDist) },
   resolve: {
     alias: [
-      { find: /^fluxtape$/, replacement: entry(onDist ? 'fluxtape' : 'index') },
-      { find: /^fluxtape\/datasets$/, replacement: entry('datasets') },
+      { find: /^fluxtape$/, replacement: entry('fluxtape') },
+      { find: /^fluxtape\/(datasets|edge)$/, replacement: entry('$1') },
     ],
   },
   test: { pool: 'forks', testTimeout: 60_000, projects: [project('relaxed'), project('baseline')] },

@@ -2,9 +2,14 @@
 
 export * from './kernels'
 export { fork, join, serve } from './parallel'
-export { run } from './run.generated'
+export { abi, run } from './run.generated'
 
 /** Where the static data ends; the build checks it against the variant's range. */
 export function staticEnd(): usize {
   return __heap_base
+}
+
+/** Does it multiply and add in one rounding? */
+export function isRelaxed(): bool {
+  return ASC_FEATURE_RELAXED_SIMD
 }

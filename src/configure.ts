@@ -38,6 +38,7 @@ export function threads(count?: number): ThreadInfo | Promise<ThreadInfo> {
   return setThreads(count)
 }
 
-function refuseRecording(operation: string): void {
+/** Throws TypeError while a gradient is being taken. */
+export function refuseRecording(operation: string): void {
   if (isRecording()) throw new TypeError(`${operation}: a gradient is being taken. Call it before or after.`)
 }

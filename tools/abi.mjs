@@ -1,4 +1,5 @@
 // Reads what assembly/index.ts exports, and prints what is made of it: the dispatcher `run` for threads, and the typed wrappers for src/.
+import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import ts from 'typescript'
@@ -44,6 +45,11 @@ export function runSource(kernels) {
     '// Made by tools/abi.mjs: one case a kernel, in the order of their names.',
     "import * as kernels from './kernels'",
     '',
+    '/** Kernels and callers that were built together have the same number. */',
+    'export function abi(): i32 {',
+    `  return ${abiOf(kernels)}`,
+    '}',
+    '',
     '/** Runs a range of a kernel whose arguments are the words at `d`. */',
     'export function run(id: i32, d: usize, begin: i32, end: i32): void {',
     '  switch (id) {',
@@ -55,6 +61,11 @@ export function runSource(kernels) {
     '}',
     '',
   ].join('\n')
+}
+
+/** A number that stands for the names, the order and the parameters of the kernels. */
+function abiOf(kernels) {
+  return createHash('sha256').update(JSON.stringify(kernels)).digest().readInt32LE()
 }
 
 /** The numbers of the kernels that read what they write, and cannot be done over. */
@@ -79,6 +90,9 @@ export function wrapperSource(kernels, exported) {
     "import { f32, i32, SCRATCH } from './memory.ts'",
     "import { wasm } from './module.ts'",
     "import { fork, grain } from './pool.ts'",
+    '',
+    '/** What `abi()` of kernels that these wrappers may call gives. */',
+    `export const ABI = ${abiOf(kernels)}`,
     '',
     'export interface Kernels {',
     ...exported.map(

@@ -13,6 +13,7 @@ import { typesServe } from './package/types.mjs'
 
 const CONTENTS = [
   ...['CREDITS.md', 'LICENSE', 'README.md', 'dist/baseline.wasm', 'dist/datasets.d.ts', 'dist/datasets.global.js', 'dist/datasets.js'],
+  ...['dist/edge-datasets.js', 'dist/edge.d.ts', 'dist/edge.js'],
   ...['dist/fluxtape.d.ts', 'dist/fluxtape.global.js', 'dist/fluxtape.js', 'dist/relaxed.wasm', 'dist/worker.js', 'package.json'],
 ]
 const scratch = mkdtempSync(join(tmpdir(), 'fluxtape-package-'))

@@ -2,7 +2,7 @@
 import { relative } from 'node:path'
 import ts from 'typescript'
 
-const ENTRIES = ['src/index.ts', 'src/datasets.ts']
+const ENTRIES = ['src/index.ts', 'src/edge.ts', 'src/datasets.ts']
 
 /** Every public export of the entries, once, with the public members of its class. */
 export function publicExports() {

@@ -13,13 +13,25 @@ const NO_WORKERS = 'worker-src|workers cannot be started'
 
 /**
  * A place in a process: `where` is what entries/process.mjs knows.
- * @typedef {{ name: string, where: string, only?: string[], expect: import('./suite.mjs').Expectation, bare?: true }} Place
+ * @typedef {{ name: string, where: string, only?: string[], args?: string[], expect: import('./suite.mjs').Expectation, bare?: true }} Place
  */
-export function processPlaces({ name }) {
+export function processPlaces({ name, kind }) {
+  if (kind === 'workerd') {
+    const expect = { ...alone, reason: 'no worker was given|one core' }
+    return ['edge', 'guide'].map(where => ({ name: where, where, expect }))
+  }
   const places = [
     { name: 'process', where: 'process', expect: { ...many, large: true } },
     { name: 'worker', where: 'worker', only: short, expect: many },
     { name: 'global script', where: 'script', expect: many },
+    // Where Node makes no code from text, neither may the library.
+    {
+      name: 'edge',
+      where: 'edge',
+      only: short,
+      expect: many,
+      args: name.startsWith('node') ? ['--disallow-code-generation-from-strings'] : [],
+    },
   ]
   return name === 'deno' ? [...places, { name: 'no permissions', where: 'bare', bare: true, expect: many }] : places
 }
@@ -43,6 +55,8 @@ export function pagePlaces({ name, shares, env }) {
     { ...page, name: 'strict policy', kind: 'strict', only: short },
     { ...page, name: 'policy without wasm', kind: 'forbidden', where: 'forbidden' },
     { ...page, name: 'policy without blobs', kind: 'workerless', only: short, expect: policed },
+    { ...page, name: 'edge', kind: 'strictest', where: 'edge', only: short },
+    { ...page, name: 'guide', kind: 'strictest', where: 'guide' },
     { ...page, name: 'script tag', library: 'same', only: short },
     { ...script, name: 'script tag, CDN', library: 'cdn' },
     { ...script, name: 'script tag, bare', library: 'plain', kind: 'plain', expect: plain },

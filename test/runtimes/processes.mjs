@@ -17,7 +17,7 @@ export function runInProcess(runtime, root, place, options) {
   const entries = join(root, 'suite/entries')
   const args = place.bare
     ? ['run', '--quiet', '--no-prompt', join(entries, 'permissionless.mjs')]
-    : [...runtime.args, join(entries, 'process.mjs'), JSON.stringify({ where: place.where, options })]
+    : [...runtime.args, ...(place.args ?? []), join(entries, 'process.mjs'), JSON.stringify({ where: place.where, options })]
   return new Promise((resolve, reject) => {
     const child = spawn(runtime.command, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] })
     let text = ''

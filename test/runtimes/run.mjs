@@ -3,7 +3,7 @@
 //   node test/runtimes/run.mjs                      all that are there
 //     --only chromium,bun                           only these
 //     --place worker,process                        only these places in them
-//     --require all                                 fail if one of the nine is missing; or a list of names
+//     --require all                                 fail if one of them is missing; or a list of names
 //     --dist <folder>                               another build than dist/
 //     --write                                       publish the hashes in docs/bits.md, if all runs agree
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -12,11 +12,13 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
 import { launch, Reports, runInPage } from './browsers.mjs'
+import { layOutGuide } from './guide.mjs'
 import { deviants, explain, publish, published } from './hashes.mjs'
 import { pagePlaces, processPlaces } from './places.mjs'
 import { runInProcess } from './processes.mjs'
 import { findRuntimes, names } from './runtimes.mjs'
 import { serve } from './server.mjs'
+import { runInWorkerd } from './workerd.mjs'
 
 const path = relative => fileURLToPath(new URL(relative, import.meta.url))
 const list = text => (text ? text.split(',') : [])
@@ -37,6 +39,7 @@ function stage() {
   cpSync(path('.'), join(root, 'suite'), { recursive: true, filter: source => !source.includes('node_modules') })
   mkdirSync(join(root, 'pages'))
   writeFileSync(join(root, 'package.json'), '{ "type": "module" }')
+  layOutGuide(root)
   return root
 }
 
@@ -87,9 +90,13 @@ async function runPlace(runtime, version, place, execute) {
   console.log(line([runtime.name, version, place.name, variant, threads, passed, failed, seconds]))
 }
 
+/** Runs the suite without a page; undefined where it needs one. */
+const runners = { process: runInProcess, workerd: runInWorkerd }
+
 /** Runs one place of a runtime once more, by itself. */
 async function again(runtime, place, suite) {
-  if (runtime.kind === 'process') return runInProcess(runtime, root, place, suite)
+  const runner = runners[runtime.kind]
+  if (runner) return runner(runtime, root, place, suite)
   const browser = await launch(runtime)
   try {
     return await runInPage(browser, site, place, suite)
@@ -99,9 +106,10 @@ async function again(runtime, place, suite) {
 }
 
 async function runRuntime(runtime) {
-  if (runtime.kind === 'process') {
+  const runner = runners[runtime.kind]
+  if (runner) {
     for (const place of chosen(processPlaces(runtime))) {
-      await runPlace(runtime, runtime.version, place, (...args) => runInProcess(runtime, root, ...args))
+      await runPlace(runtime, runtime.version, place, (...args) => runner(runtime, root, ...args))
     }
     return
   }

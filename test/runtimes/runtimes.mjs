@@ -7,13 +7,13 @@ import { findMiniBrowser } from './webkit.mjs'
 
 const modules = fileURLToPath(new URL('./node_modules', import.meta.url))
 
-/** The nine that must be green. */
-export const names = ['node20', 'node22', 'node24', 'node26', 'deno', 'bun', 'chromium', 'firefox', 'webkit']
+/** All that must be green. */
+export const names = ['node20', 'node22', 'node24', 'node26', 'deno', 'bun', 'workerd', 'chromium', 'firefox', 'webkit']
 
 /**
  * @typedef {object} Runtime
  * @property {string} name
- * @property {'process' | 'browser' | 'webkit'} kind
+ * @property {'process' | 'workerd' | 'browser' | 'webkit'} kind
  * @property {string} command
  * @property {string} version
  * @property {boolean} shares may its threads share memory?
@@ -38,6 +38,9 @@ export function findRuntimes(root) {
     const version = versionOf(command)
     if (version) add({ name, kind: 'process', command, version, args: args[name] })
   }
+  const workerd = join(modules, `@cloudflare/workerd-${process.platform}-${process.arch === 'x64' ? '64' : process.arch}/bin/workerd`)
+  const version = versionOf(workerd)
+  if (version) add({ name: 'workerd', kind: 'workerd', command: workerd, version, shares: false })
   const browsers = { chromium: ['chromium', 'chromium-browser', 'google-chrome'], firefox: ['firefox-esr', 'firefox'] }
   for (const [name, commands] of Object.entries(browsers)) {
     const command = commands.map(each => `/usr/bin/${each}`).find(each => existsSync(each))
@@ -57,5 +60,5 @@ export function findRuntimes(root) {
 
 function versionOf(command) {
   const { status, stdout } = spawnSync(command, ['--version'], { encoding: 'utf8' })
-  return status === 0 ? /\d+\.\d+[\d.]*/.exec(stdout)?.[0] : undefined
+  return status === 0 ? /\d+[.-]\d+[\d.-]*/.exec(stdout)?.[0] : undefined
 }

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join, normalize } from 'node:path'
 
-const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript' }
+const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.mjs': 'text/javascript', '.wasm': 'application/wasm' }
 const isolation = { 'Cross-Origin-Opener-Policy': 'same-origin', 'Cross-Origin-Embedder-Policy': 'require-corp' }
 const policy = directives => ({ ...isolation, 'Content-Security-Policy': `default-src 'self'; ${directives}` })
 
@@ -17,6 +17,8 @@ export const headers = {
   forbidden: policy("script-src 'self'; worker-src blob:"),
   /** No workers from a blob. */
   workerless: policy("script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'"),
+  /** The strictest policy under which fluxtape/edge works: nothing is made from text. */
+  strictest: policy("script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'"),
   /** What a content delivery network sends. */
   cdn: { 'Cross-Origin-Resource-Policy': 'cross-origin', 'Access-Control-Allow-Origin': '*' },
 }

@@ -35,7 +35,7 @@ const groups = { settings, numerics, gradients, errors, files, memory, training,
 /**
  * Runs the suite.
  * @param {string | object} library the address of the built bundle, or the library where it is there already
- * @param {string} datasets the address of the datasets' bundle
+ * @param {string | object} datasets the address of the datasets' bundle, or what it exports
  * @param {object} options
  * @param {Expectation} options.expect
  * @param {string[]} [options.only] the groups to run
@@ -45,9 +45,9 @@ const groups = { settings, numerics, gradients, errors, files, memory, training,
  */
 export async function run(library, datasets, { expect, only, trace, onCase }) {
   const lib = typeof library === 'string' ? await import(library) : library
-  const { digits, readIdx } = await import(datasets)
+  const { digits, readIdx } = typeof datasets === 'string' ? await import(datasets) : datasets
   const result = { passed: 0, failed: 0, failures: [], variant: lib.variant(), threads: 1, hashes: {} }
-  const context = { digits: adopted(lib, digits), readIdx, result }
+  const context = { library, digits: adopted(lib, digits), readIdx, result }
   if (trace) return { ...result, trace: await traceStep(lib, context.digits().train, trace) }
   context.expect = { ...expect, reason: new RegExp(expect.reason ?? '$^') }
   for (const [group, cases] of Object.entries(groups)) {

@@ -7,6 +7,7 @@ import { rollup } from 'rollup'
 const KB = 1000
 const ALL = 100 * KB
 const HELLO = 60 * KB
+const EDGE = 75 * KB
 const library = resolve('dist/fluxtape.js')
 const hello = `import { Dense, tensor } from ${JSON.stringify(library)}
 console.log(Dense(2, 1)(tensor([[1, 2]])).toArray())
@@ -20,6 +21,7 @@ export function sizes(scratch) {
   return [
     ['size of fluxtape.js, as it is', () => within(readFileSync(library), ALL)],
     ['size of fluxtape.global.js', () => within(readFileSync('dist/fluxtape.global.js'), ALL)],
+    ['size of edge.js, which has no kernels', () => within(readFileSync('dist/edge.js'), EDGE)],
     ['size of a hello-world of one Dense, bundled by esbuild', () => within(bundled(true), HELLO)],
     ['size of a hello-world of one Dense, bundled by rollup', async () => within(minified(await rolledUp(scratch)), HELLO)],
   ]

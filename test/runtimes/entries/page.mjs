@@ -8,10 +8,11 @@ addEventListener('error', ({ message }) => say({ error: message }))
 setTimeout(async () => {
   try {
     if (where === 'worker') inWorker()
+    else if (where === 'guide') await say({ result: await guide(options.expect) })
     else if (where === 'forbidden') await say({ result: await forbidden() })
     else {
       const { run } = await import('../suite.mjs')
-      const library = globalThis.fluxtape ?? bundle('fluxtape')
+      const library = where === 'edge' ? await edge() : (globalThis.fluxtape ?? bundle('fluxtape'))
       await say({ result: await run(library, bundle('datasets'), { ...options, onCase: running => say({ running }) }) })
     }
   } catch (error) {
@@ -19,11 +20,31 @@ setTimeout(async () => {
   }
 })
 
+async function edge() {
+  const fluxtape = await import(bundle('edge'))
+  const module = await WebAssembly.compileStreaming(fetch(new URL('../../dist/baseline.wasm', import.meta.url)))
+  await fluxtape.init({ module, worker: bundle('worker') })
+  return fluxtape
+}
+
 function inWorker() {
   const worker = new Worker(new URL('./worker.mjs', import.meta.url), { type: 'module' })
   worker.onmessage = ({ data }) => say(data)
   worker.onerror = ({ message }) => say({ error: `the worker: ${message}` })
   worker.postMessage({ library: bundle('fluxtape'), datasets: bundle('datasets'), options })
+}
+
+/** The page of docs/edge.md, which prints one line. */
+async function guide(expect) {
+  let printed
+  console.log = (...values) => {
+    printed = values
+  }
+  await import('../../pages/guide/page.mjs')
+  const [variant, threads, reason, sum] = printed
+  const isRight = threads === (expect.threads ? 2 : 1) && Math.abs(sum / (512 ** 3 / 4) - 1) < 0.01
+  const failures = isRight ? [] : [`the page printed ${printed.join(' ')}`]
+  return { passed: isRight ? 1 : 0, failed: failures.length, failures, variant, threads, reason, hashes: {} }
 }
 
 /** Where a policy forbids wasm, importing must say what is missing. */

@@ -12,7 +12,15 @@ else if (where === 'script') {
   say({ result: await globalThis.smoke(globalThis.fluxtape ?? module, options.expect) })
 } else {
   const { run } = await import('../suite.mjs')
-  say({ result: await run(bundle('fluxtape'), bundle('datasets'), { ...options, onCase: running => say({ running }) }) })
+  const library = where === 'edge' ? await edge() : bundle('fluxtape')
+  say({ result: await run(library, bundle('datasets'), { ...options, onCase: running => say({ running }) }) })
+}
+
+async function edge() {
+  const [fluxtape, { readFile }] = await Promise.all([import(bundle('edge')), import('node:fs/promises')])
+  const module = await WebAssembly.compile(await readFile(new URL('../../dist/baseline.wasm', import.meta.url)))
+  await fluxtape.init({ module, worker: bundle('worker') })
+  return fluxtape
 }
 
 async function inWorker() {
