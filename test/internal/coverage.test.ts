@@ -117,7 +117,7 @@ describe('every operation that the tape knows', () => {
 
 describe('every kernel', () => {
   /** Exports that do no work over a range. */
-  const machinery = new Set(['staticEnd', 'run', 'fork', 'join', 'serve'])
+  const machinery = new Set(['abi', 'isRelaxed', 'staticEnd', 'run', 'fork', 'join', 'serve'])
   const kernels = Object.entries(wasm)
     .filter(([name, value]) => typeof value === 'function' && !machinery.has(name))
     .map(([name]) => name)
