@@ -24,13 +24,14 @@ export const Descent = /* @__PURE__ */ rule('Descent', {
   kernel: () => ({ run: kernels.descent, numbers: ({ eta }) => [eta] }),
 })
 
-/** Momentum (Polyak 1964): v ← ρv + ηg, Δ = v. `Momentum(eta = 0.01, rho = 0.9)`. Throws RangeError for a number out of its range.
+/** Momentum (Polyak 1964): v ← ρv + ηg, Δ = v; a subnormal v becomes 0. `Momentum(eta = 0.01, rho = 0.9)`. Throws RangeError for a number
+ * out of its range.
  * @example apply(Momentum(0.1, 0.9), tensor([1, 2]), tensor([2, 0])).toArray() // [0.2, 0] */
 export const Momentum = /* @__PURE__ */ rule('Momentum', {
   hyper: { eta: 0.01, rho: 0.9 },
   check: hyper => ranges('Momentum', hyper),
   slots: ['v'],
-  kernel: () => ({ run: kernels.momentum, numbers: ({ eta, rho }) => [eta, rho] }),
+  kernel: () => ({ run: kernels.momentum, numbers: ({ eta, rho }) => [0, 0, 0, 0, rho, eta] }),
 })
 
 type Betas = readonly [number, number]
@@ -47,12 +48,12 @@ function power(b: number, t: number): number {
 
 /** What the Adam kernels read: the bias corrections, from powers in double precision, then the constants of the formula. */
 function adamNumbers(eta: number, [b1, b2]: Betas, epsilon: number, t: number, decay: number): readonly number[] {
-  return [eta / (1 - power(b1, t)), 1 / (1 - power(b2, t)), epsilon, b1, 1 - b1, b2, 1 - b2, decay]
+  return [eta / (1 - power(b1, t)), 1 / (1 - power(b2, t)), epsilon, decay, b1, 1 - b1, b2, 1 - b2]
 }
 
 /**
  * Adam (Kingma & Ba 2015, algorithm 1): m ← β₁m + (1-β₁)g, v ← β₂v + (1-β₂)g², Δ = η m̂ / (√v̂ + ε) with m̂ = m / (1-β₁ᵗ), v̂ = v /
- * (1-β₂ᵗ). `Adam(eta = 1e-3, beta = [0.9, 0.999], epsilon = 1e-8)`. Throws RangeError for a number out of its range.
+ * (1-β₂ᵗ); a subnormal m or v becomes 0. `Adam(eta = 1e-3, beta = [0.9, 0.999], epsilon = 1e-8)`. Throws RangeError for a number out of its range.
  * @example apply(Adam(0.1), tensor([1, 2]), tensor([5, 0])).toArray() // [0.1, 0]
  */
 export const Adam = /* @__PURE__ */ rule('Adam', {

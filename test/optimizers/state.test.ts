@@ -6,6 +6,7 @@ import {
   clone,
   Dense,
   Descent,
+  gradient,
   loadOptimizerState,
   Momentum,
   memory,
@@ -233,5 +234,26 @@ describe('the memory of an optimizer', () => {
     for (let i = 0; i < 10; i++) trainStep(() => w.square().sum(), params(w), [], opt)
     expect(memory().tensors).toBe(before + 2)
     expect((optimizerState(opt, params(w)).get('0.m') as Tensor).released).toBe(false)
+  })
+
+  it('has no subnormal numbers: what decays that far is zero, what is not a number stays', () => {
+    const least = 2 ** -126
+    const slot = [4 * 2 ** -149, least / 0.9, least * 2, -least, 0, Number.NaN, Number.POSITIVE_INFINITY]
+    const ps = params({ w: zeros([7]) })
+    for (const [opt, names] of [[Momentum(0.1, 0.9), ['v']] as const, [Adam(0.1, [0.9, 0.9]), ['m', 'v']] as const]) {
+      const slots = names.map(name => [`w.${name}`, tensor(name === 'v' ? slot.map(Math.abs) : slot)] as const)
+      loadOptimizerState(opt, ps, new Map<string, Tensor | number>([['steps', 1], ['w.t', 1], ...slots]))
+      update(
+        opt,
+        ps,
+        gradient(() => ([...ps][0] as Tensor).mul(0).sum(), ps),
+      )
+      for (const [name] of slots) {
+        const [first, second, third, fourth, ...rest] = (optimizerState(opt, ps).get(name) as Tensor).data()
+        expect([first, fourth, ...rest]).toEqual([0, 0, 0, Number.NaN, Number.POSITIVE_INFINITY])
+        expect(second === 0 || second >= least).toBe(true)
+        expect(third / least).toBeCloseTo(1.8, 5)
+      }
+    }
   })
 })
