@@ -34,10 +34,14 @@ const JOIN_POLLS = 200_000
 const PATIENCE = { job: 400, look: 20 }
 /** How long a worker may take to come up, in milliseconds. */
 const START = 10_000
+/** And how long one that left before may take to come back. */
+const RETURN = 2_000
 /** How long workers may take to leave when they are told to, in milliseconds. */
 const LEAVING = 400
-/** After how many milliseconds a terminated worker is taken to be gone where the runtime does not say when: Chromium lets it run for two seconds. */
+/** After how many milliseconds a terminated worker is taken to be gone where the runtime never says so: Chromium lets it run for two seconds. */
 const GONE = 3_000
+/** Milliseconds between two looks whether it is gone, at most. */
+const LOOK = 100
 const MAX_WORKERS = 255
 
 /** Words of the control block. */
@@ -53,12 +57,18 @@ const CONTROL_BYTES = 1024
 let workers: Thread[] = []
 /** Workers that left: they wait to be sent for again. */
 let parked: Thread[] = []
+/** Are there some of them among the workers? */
+let hasReturning = false
+/** Workers of which the runtime said that they ended. */
+const ended = new WeakSet<Thread>()
 /** How many threads the user wants; undefined: as many as there are cores. */
 let wanted: number | undefined
 /** How many threads there may be after workers were lost. */
 let limit = Number.POSITIVE_INFINITY
 /** Why there are fewer threads than wanted, after a fault or where there can be none. */
 let trouble: string | undefined
+/** Jobs that were lost while they changed values in place, whose workers may write yet. */
+let inDoubt = 0
 /** Work that was not forked since the workers sleep, in nanoseconds. */
 let missed = 0
 /** The scratch areas that no worker knows. While there are workers it holds one at least, to change to when they end. */
@@ -86,7 +96,7 @@ export function fork(kernel: number, units: number, cost: number): void {
     isDone = wasm.fork(control, kernel, descriptor, units, size, job.chunks, JOIN_POLLS)
   } catch (error) {
     // The calling thread left the job, for want of stack for instance, and workers may be at it still.
-    lose(0, 'a job failed on the calling thread')
+    void lose(0, 'a job failed on the calling thread')
     throw error
   }
   if (isDone === 0) waitFor(job)
@@ -144,13 +154,15 @@ function doOver({ kernel, units, size, chunks }: Job, reason: string): void {
   const { control, descriptor } = SCRATCH
   const unfinished = Array.from({ length: chunks }, (_, i) => i).filter(i => Atomics.load(u8, control + STATES + i) !== 2)
   if (unfinished.length === 0) return
-  lose(unfinished.length, reason)
+  const gone = lose(unfinished.length, reason)
   if (inPlaceKernels.has(kernel)) {
+    inDoubt++
+    void gone.then(() => inDoubt--)
     throw new WorkerError({
       operation: 'threads',
       problem: `${reason} while it changed values in place`,
       came: `${unfinished.length} of ${chunks} parts are in doubt`,
-      wayOut: 'Load the last checkpoint; what follows runs on fewer threads, until await threads(n) starts others.',
+      wayOut: 'When await threads(n) has started other workers, nothing writes to them any more: then load the last checkpoint.',
     })
   }
   for (const chunk of unfinished) wasm.run(kernel, descriptor, chunk * size, Math.min(units, (chunk + 1) * size))
@@ -158,14 +170,14 @@ function doOver({ kernel, units, size, chunks }: Job, reason: string): void {
 
 /**
  * Leaves a pool of which some workers are lost in the middle of a job: they may still write to what they were given, so nothing of that is
- * used again until they are gone. The next big job starts a pool without as many.
+ * used again until they are gone, which is when the promise resolves. The next big job starts a pool without as many.
  */
-function lose(lost: number, reason: string): void {
+function lose(lost: number, reason: string): Promise<void> {
   limit = workers.length + 1 - lost
   trouble = reason
   beginQuarantine()
-  void terminate(leave()).then(endQuarantine)
   grain = limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY
+  return terminate(leave()).then(endQuarantine)
 }
 
 interface Leaving {
@@ -203,11 +215,26 @@ async function endWorkers(): Promise<void> {
   unused.push(leaving.scratch)
 }
 
-/** Terminates workers. Their scratch areas are used again when they are gone, which is when the promise resolves. */
+/**
+ * Terminates workers. Their scratch areas are used again when they are gone, which is when the promise resolves: all have left or failed by
+ * their own account, or the runtime says that they ended, or it never says so and enough time has passed.
+ */
 async function terminate(leaving: Leaving): Promise<void> {
-  const ends = leaving.workers.map(worker => worker.terminate())
-  const doesSay = ends.every(end => end instanceof Promise)
-  await (doesSay ? Promise.allSettled(ends) : new Promise(resolve => setTimeout(resolve, GONE)))
+  const at = (offset: number) => (leaving.scratch.control + offset) >>> 2
+  const alive = leaving.workers.filter(worker => !ended.has(worker))
+  let doesSay = true
+  for (const worker of alive) {
+    const end = worker.terminate()
+    doesSay &&= end instanceof Promise
+    // What is said before terminate() returns is not so: Deno 2.9 lets a thread run on for good that never returns to its event loop.
+    ended.delete(worker)
+  }
+  const deadline = performance.now() + GONE
+  const isGone = () =>
+    alive.every(worker => ended.has(worker)) ||
+    Atomics.load(i32, at(LEFT)) + Atomics.load(i32, at(FAULTS)) >= alive.length ||
+    (!doesSay && performance.now() > deadline)
+  for (let wait = 1; !isGone(); wait = Math.min(2 * wait, LOOK)) await pause(wait, true)
   unused.push(leaving.scratch)
 }
 
@@ -220,6 +247,7 @@ function start(): void {
   i32.fill(0, word(0), word(CONTROL_BYTES))
   if (limit >= (wanted ?? cores())) trouble = undefined
   grain = HOT_GRAIN
+  hasReturning = parked.length > 0
   try {
     while (workers.length + 1 < threads) workers.push(launch())
   } catch (error) {
@@ -242,8 +270,10 @@ function launch(): Thread {
 
 function startOne(): Thread {
   const worker = spawn(why => {
+    ended.add(worker)
     parked = parked.filter(each => each !== worker)
     if (!workers.includes(worker)) return
+    if (hasReturning && count(READY) < workers.length) return startAfresh()
     // No job is on, so nothing is in doubt. Where not one came up the next ones would not either.
     limit = count(READY) > 0 ? workers.length : 1
     void terminate(leave())
@@ -270,14 +300,30 @@ export async function setThreads(threads: number | undefined): Promise<ThreadInf
   grain = HOT_GRAIN
   const deadline = performance.now() + START
   const isEarly = () => performance.now() < deadline
-  while (unused.length === 0 && isEarly()) await pause()
+  while ((unused.length === 0 || inDoubt > 0) && isEarly()) await pause()
   if (workers.length === 0) start()
-  while (count(READY) < workers.length && isEarly()) await pause()
+  const end = performance.now() + RETURN
+  while (count(READY) < workers.length && isEarly()) {
+    await pause()
+    if (hasReturning && performance.now() > end) startAfresh()
+  }
   return threadInfo()
 }
 
-function pause(): Promise<void> {
-  return new Promise(resolve => setTimeout(resolve, 1))
+/** Does without workers that left before, and may have been ended since: a browser does not say so, and such a one never comes. */
+function startAfresh(): void {
+  for (const worker of parked) worker.terminate()
+  parked = []
+  void terminate(leave())
+  start()
+}
+
+/** `mayEnd`: the process may end meanwhile, where there is one. */
+function pause(milliseconds = 1, mayEnd = false): Promise<void> {
+  return new Promise(resolve => {
+    const timer: unknown = setTimeout(resolve, milliseconds)
+    if (mayEnd) (timer as { unref?(): void }).unref?.()
+  })
 }
 
 /** Does something while there are no workers, such as changing the kernels, and starts them anew. */

@@ -53,6 +53,7 @@ type Fault =
   | 'traps'
   | 'traps once'
   | 'ends'
+  | 'ends when it comes back'
   | 'stalls'
   | 'stalls, then writes'
   | 'never starts'
@@ -211,6 +212,16 @@ describe('a worker that', () => {
     await expectHealthy()
   })
 
+  test('left, and ended while it was sent for again: another one takes its place', async () => {
+    withFault('ends when it comes back')
+    expect(await threads(2)).toMatchObject({ count: 2 })
+    withFault(undefined)
+    await threads(1)
+    await sleep(50)
+    expect(await threads(2)).toEqual({ count: 2, reason: 'set by threads(n)' })
+    await expectHealthy()
+  })
+
   test('never starts: work goes on without it', async () => {
     withFault('never starts')
     const up = threads(2)
@@ -271,7 +282,7 @@ describe('a worker that fails while values change in place', () => {
     expect(await untilLost(2, /^a worker/, once)).toBeLessThan(DEADLINE)
     expect(error).toBeInstanceOf(WorkerError)
     expect((error as WorkerError).message).toMatch(
-      /^threads: a worker (failed|did not finish its work in time) while it changed values in place: 1 of \d+ parts are in doubt\. Load the last checkpoint; /,
+      /^threads: a worker (failed|did not finish its work in time) while it changed values in place: 1 of \d+ parts are in doubt\. When await threads\(n\) .* checkpoint\.$/,
     )
     restore()
     for (const { step } of [wanted, failing]) for (let i = 0; i < 3; i++) step()

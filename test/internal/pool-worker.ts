@@ -15,16 +15,25 @@ const fault = (globalThis as { process?: { env: Record<string, string | undefine
 if (fault === 'throws at once') throw new Error('no such thing')
 if (fault === 'never starts') sleep(600_000)
 
+let calls = 0
+
 class FaultyInstance {
   readonly exports: Exports
 
   constructor(module: WebAssembly.Module, imports: { env: { memory: WebAssembly.Memory } }) {
     if (fault === 'throws before it is ready') throw new Error('not enough memory')
     const exports = new Instance(module, imports).exports as unknown as Exports
-    this.exports = { ...exports, serve: control => serve(imports.env.memory, exports.run, control) }
+    const isReal = fault === 'ends when it comes back'
+    // One that does not leave is not used again, in a test with another fault.
+    this.exports = { ...exports, serve: isReal ? exports.serve : control => serve(imports.env.memory, exports.run, control) }
+    if (fault === 'ends when it comes back' && calls++ > 0) exit()
   }
 }
 Object.assign(WebAssembly, { Instance: FaultyInstance })
+
+function exit(): void {
+  ;(globalThis as unknown as { process: { exit(): void } }).process.exit()
+}
 
 function sleep(milliseconds: number): void {
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds)
@@ -74,7 +83,7 @@ function serve(memory: WebAssembly.Memory, run: Exports['run'], control: number)
     delay()
     if (fault === 'traps') run(words[word(128)], 0xfffffff0 | 0, begin, end)
     if (fault === 'traps once' && claims === 0) run(words[word(128)], 0xfffffff0 | 0, begin, end)
-    if (fault === 'ends') (globalThis as unknown as { process: { exit(): void } }).process.exit()
+    if (fault === 'ends') exit()
     if (fault === 'stalls') sleep(600_000)
     if (fault === 'stalls, then writes') sleep(2000)
     run(words[word(128)], words[word(132)], begin, end)

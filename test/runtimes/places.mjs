@@ -21,7 +21,7 @@ export function processPlaces({ name, kind }) {
     return ['edge', 'guide'].map(where => ({ name: where, where, expect }))
   }
   const places = [
-    { name: 'process', where: 'process', expect: { ...many, large: true } },
+    { name: 'process', where: 'process', expect: { ...many, large: true, faults: true } },
     { name: 'worker', where: 'worker', only: short, expect: many },
     { name: 'global script', where: 'script', expect: many },
     // Where Node makes no code from text, neither may the library.
@@ -49,7 +49,7 @@ export function pagePlaces({ name, shares, env }) {
   const script = { ...page, entry: 'script.js', where: 'script' }
   return [
     // WebKit takes seconds to grow a shared memory so far.
-    { ...page, name: 'isolated page', expect: { ...isolated, large: !name.startsWith('webkit') } },
+    { ...page, name: 'isolated page', expect: { ...isolated, large: !name.startsWith('webkit'), faults: shares } },
     { ...page, name: 'plain page', kind: 'plain', expect: plain },
     { ...page, name: 'worker', where: 'worker', only: short },
     { ...page, name: 'strict policy', kind: 'strict', only: short },
@@ -60,6 +60,6 @@ export function pagePlaces({ name, shares, env }) {
     { ...page, name: 'script tag', library: 'same', only: short },
     { ...script, name: 'script tag, CDN', library: 'cdn' },
     { ...script, name: 'script tag, bare', library: 'plain', kind: 'plain', expect: plain },
-    ...(name === 'chromium' ? [{ ...script, name: 'script tag, file', library: 'file', kind: 'file', expect: plain }] : []),
+    { ...script, name: 'script tag, file', library: 'file', kind: 'file', expect: plain },
   ]
 }

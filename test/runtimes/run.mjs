@@ -36,6 +36,8 @@ const { values: options } = parseArgs({
 function stage() {
   const root = mkdtempSync(join(tmpdir(), 'fluxtape-'))
   cpSync(options.dist, join(root, 'dist'), { recursive: true })
+  // A second library for cases/faults.mjs: Bun takes an address with a query for the one without.
+  cpSync(join(options.dist, 'fluxtape.js'), join(root, 'dist/fluxtape-faults.js'))
   cpSync(path('.'), join(root, 'suite'), { recursive: true, filter: source => !source.includes('node_modules') })
   mkdirSync(join(root, 'pages'))
   writeFileSync(join(root, 'package.json'), '{ "type": "module" }')

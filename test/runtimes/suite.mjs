@@ -1,6 +1,7 @@
 // The portable suite: plain ECMAScript, no test framework, nothing of any runtime. A runtime imports it and calls `run`.
 import { traceStep, trainForBits } from './bits.mjs'
 import { errors } from './cases/errors.mjs'
+import { faults } from './cases/faults.mjs'
 import { files } from './cases/files.mjs'
 import { gradients } from './cases/gradients.mjs'
 import { memory } from './cases/memory.mjs'
@@ -13,7 +14,7 @@ import { models } from './models.mjs'
 import { digest, hex, sha256 } from './sha256.mjs'
 
 /** In the order in which they run: the first one that starts threads comes after those that must do without. */
-const groups = { settings, numerics, gradients, errors, files, memory, training, threads, bits: bits() }
+const groups = { settings, numerics, gradients, errors, files, memory, training, threads, faults, bits: bits() }
 
 /**
  * What a runtime should be able to do.
@@ -21,6 +22,7 @@ const groups = { settings, numerics, gradients, errors, files, memory, training,
  * @property {boolean} threads may it have more than one?
  * @property {string} [reason] a regular expression for what `threads()` says where it may not
  * @property {boolean} [large] has it room for 3 GiB?
+ * @property {boolean} [faults] are its workers made to fail? That takes seconds, and needs the library by its address.
  *
  * @typedef {object} Result
  * @property {number} passed
@@ -51,7 +53,7 @@ export async function run(library, datasets, { expect, only, trace, onCase }) {
   if (trace) return { ...result, trace: await traceStep(lib, context.digits().train, trace) }
   context.expect = { ...expect, reason: new RegExp(expect.reason ?? '$^') }
   for (const [group, cases] of Object.entries(groups)) {
-    if (only && !only.includes(group)) continue
+    if ((only && !only.includes(group)) || (group === 'faults' && !expect.faults)) continue
     for (const [name, test] of cases) {
       onCase?.(`${group}, ${name}`)
       try {

@@ -116,19 +116,47 @@ export class Visit {
     return ([x, y]) => [box.left + x * box.width, box.top + y * box.height]
   }
 
-  /** Milliseconds from each of some clicks, as the browser times them, to its handler. */
+  /**
+   * Milliseconds from each of some clicks to its handler, by the clocks here and there: Firefox stamps an event that a driver makes only
+   * when its page takes it.
+   */
   async clickDelays(id, count) {
-    await this.page.$eval(`#${id}`, element => {
-      globalThis.delays = []
-      element.addEventListener('click', event => globalThis.delays.push(performance.now() - event.timeStamp))
+    const now = () => performance.timeOrigin + performance.now()
+    const [x, y] = await this.page.$eval(`#${id}`, element => {
+      globalThis.clicked = []
+      element.addEventListener('click', () => globalThis.clicked.push(performance.timeOrigin + performance.now()))
+      element.scrollIntoView({ block: 'center' })
+      const { left, top, width, height } = element.getBoundingClientRect()
+      return [left + width / 2, top + height / 2]
     })
+    await this.page.mouse.move(x, y)
+    const sent = []
     for (let i = 0; i < count; i++) {
-      await this.click(id)
+      await this.page.mouse.down()
+      sent.push(now())
+      await this.page.mouse.up()
       await pause(30)
     }
-    const delays = await this.page.evaluate(() => globalThis.delays)
-    assert(delays.length === count, `${delays.length} of ${count} clicks arrived`)
-    return delays.sort((a, b) => a - b)
+    const clicked = await this.page.evaluate(() => globalThis.clicked)
+    assert(clicked.length === count, `${clicked.length} of ${count} clicks arrived`)
+    return clicked.map((time, i) => time - sent[i]).sort((a, b) => a - b)
+  }
+
+  /** How many frames the page draws in a second. */
+  framesInASecond() {
+    return this.page.evaluate(
+      () =>
+        new Promise(resolve => {
+          const start = performance.now()
+          let count = 0
+          const frame = () => {
+            count++
+            if (performance.now() - start < 1000) requestAnimationFrame(frame)
+            else resolve(count)
+          }
+          requestAnimationFrame(frame)
+        }),
+    )
   }
 
   /** The longest that a timer of the page had to wait in some milliseconds. */

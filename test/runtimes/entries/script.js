@@ -1,6 +1,8 @@
 // In a page that loaded the library by a script tag, from wherever either comes: a classic script, as smoke.js before it.
 const { id, home, options } = JSON.parse(decodeURIComponent(location.search.slice(1)))
 const report = message => fetch(`${home}/report?${id}`, { method: 'POST', mode: 'no-cors', body: JSON.stringify(message) })
+addEventListener('error', ({ message }) => report({ error: message }))
+addEventListener('unhandledrejection', ({ reason }) => report({ error: `nobody caught: ${reason}` }))
 
 setTimeout(async () => {
   try {
