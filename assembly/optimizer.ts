@@ -81,14 +81,14 @@ class AdamW {
   }
 }
 
-/**
- * Without its subnormal lanes, which become zero. A slot of what gets no gradient any more, such as the weights of a dead unit, decays into that
- * range and never out of it (0.9 of four of the smallest steps rounds to four), and there processors compute at a fraction of their speed.
- */
-// @ts-ignore: decorator
-@inline
-function flushed(slot: v128, exponent: v128): v128 {
-  return v128.andnot(slot, i32x4.eq(v128.and(slot, exponent), i32x4.splat(0)))
+class Slot {
+  /**
+   * Without its subnormal lanes, which become zero. A slot of what gets no gradient any more, such as the weights of a dead unit, decays into that
+   * range and never out of it (0.9 of four of the smallest steps rounds to four), and there processors compute at a fraction of their speed.
+   */
+  @inline static flushed(slot: v128, exponent: v128): v128 {
+    return v128.andnot(slot, i32x4.eq(v128.and(slot, exponent), i32x4.splat(0)))
+  }
 }
 
 function apply<R>(segments: usize, count: i32, begin: i32, end: i32): void {
@@ -126,11 +126,11 @@ function segment<R>(record: usize, from: usize, to: usize): void {
     let a = vg
     let b = vg
     if (changetype<R>(0).slots() > 0) {
-      a = flushed(changetype<R>(0).first(vg, v128.load(first + i), firstP, firstQ), exponent)
+      a = Slot.flushed(changetype<R>(0).first(vg, v128.load(first + i), firstP, firstQ), exponent)
       v128.store(first + i, a)
     }
     if (changetype<R>(0).slots() > 1) {
-      b = flushed(changetype<R>(0).second(vg, v128.load(second + i), secondP, secondQ), exponent)
+      b = Slot.flushed(changetype<R>(0).second(vg, v128.load(second + i), secondP, secondQ), exponent)
       v128.store(second + i, b)
     }
     const step = changetype<R>(0).step(vx, vg, a, b, p, q, r, s)
@@ -142,11 +142,11 @@ function segment<R>(record: usize, from: usize, to: usize): void {
     let a = vg
     let b = vg
     if (changetype<R>(0).slots() > 0) {
-      a = flushed(changetype<R>(0).first(vg, v128.load32_zero(first + i), firstP, firstQ), exponent)
+      a = Slot.flushed(changetype<R>(0).first(vg, v128.load32_zero(first + i), firstP, firstQ), exponent)
       v128.store32_lane(first + i, a, 0)
     }
     if (changetype<R>(0).slots() > 1) {
-      b = flushed(changetype<R>(0).second(vg, v128.load32_zero(second + i), secondP, secondQ), exponent)
+      b = Slot.flushed(changetype<R>(0).second(vg, v128.load32_zero(second + i), secondP, secondQ), exponent)
       v128.store32_lane(second + i, b, 0)
     }
     const step = changetype<R>(0).step(vx, vg, a, b, p, q, r, s)

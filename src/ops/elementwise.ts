@@ -5,6 +5,7 @@ import { checkTensor, operation } from '../tape/operation.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
 import { broadcastShapes, broadcastSteps, type Shape, writeLayout } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
 import { f32, i32, SCRATCH } from '../wasm/memory.ts'
 import { sumTo } from './movement.ts'
 
@@ -162,6 +163,12 @@ function operands(
   i32[base + 2] = options.x === undefined ? 1 : 0
   i32[base + 3] = options.x === undefined ? 0 : 1
   return options.x === undefined ? [pointer, SCRATCH.number, SCRATCH.layout] : [SCRATCH.number, pointer, SCRATCH.layout]
+}
+
+/** Divides all elements of a new float32 tensor in place. */
+export function divideBy(y: Tensor, divisor: number): void {
+  const [a, b, layout] = operands('div', y.shape, [y], { y: divisor }, 'float32')
+  kernels.div(a, b, y.pointer, layout, y.size)
 }
 
 /** The type of the operands' arithmetic. Throws DTypeError where a number would have to be rounded for it. */

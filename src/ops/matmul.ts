@@ -62,7 +62,8 @@ function matrices(x: Tensor, transposed: boolean): Operand {
 
 /** [rows, columns] as the product sees them. */
 function seen(shape: Shape, transposed: boolean): [number, number] {
-  const [rows, columns] = shape.slice(-2)
+  const rows = shape[shape.length - 2]
+  const columns = shape[shape.length - 1]
   return transposed ? [columns, rows] : [rows, columns]
 }
 
@@ -72,12 +73,12 @@ const runMatmul = operation<Flags, { a: Tensor; b: Tensor }>({
     const [M, inner] = seen(a, left)
     const [other, N] = seen(b, right)
     if (inner !== other) throw inequal(a, b, left, right)
-    return [...batchShape(a, b), M, N]
+    return a.length === 2 && b.length === 2 ? [M, N] : [...batchShape(a, b), M, N]
   },
   forward(y, [a, b], { left, right }) {
     const [M, K] = seen(a.shape, left)
     const [, N] = seen(b.shape, right)
-    multiply(y, matrices(a, left), matrices(b, right), 0, sizeOf(y.shape.slice(0, -2)), M, N, K)
+    multiply(y, matrices(a, left), matrices(b, right), 0, M * N === 0 ? 0 : y.size / (M * N), M, N, K)
   },
   save: (_, [a, b]) => ({ a, b }),
   pullback: [

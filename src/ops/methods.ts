@@ -11,7 +11,7 @@ import * as softmax from './softmax.ts'
 
 type Indexing = Omit<typeof indexing, 'asIndices' | 'badIndex' | 'checked'>
 type Joining = Omit<typeof joining, 'concat' | 'stack'>
-type Movement = Omit<typeof movement, 'copyElements' | 'sumTo'>
+type Movement = Omit<typeof movement, 'copyElements' | 'spread' | 'sumTo'>
 
 /** The functions of a module as methods: without their first parameter. */
 type AsMethods<Module> = {
@@ -36,6 +36,7 @@ const withoutTensorFirst = new Set([
   'concat',
   'stack',
   'copyElements',
+  'spread',
   'sumTo',
   'linear',
 ])

@@ -183,7 +183,7 @@ const runSum = operation<{ axes: readonly number[]; keepDims: boolean }, { from:
   shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
   forward: (y, [x], { axes }) => reduceAxes(x, y, axes, x.dtype === 'float32' ? kernels.sum : kernels.sumI),
   save: (_, [x]) => ({ from: x.shape }),
-  pullback: [(g, { from }, { axes }) => broadcastTo(reshape(g, reducedShape(from, axes, true)), from)],
+  pullback: [(g, { from }, { axes }) => spread(g, from, axes)],
 })
 
 /**
@@ -204,6 +204,13 @@ const runBroadcastTo = operation<{ shape: Shape }, { from: Shape }>({
   save: (_, [x]) => ({ from: x.shape }),
   pullback: [(g, { from }) => sumTo(g, from)],
 })
+
+/** Repeats the cotangent of a reduction along the axes that were reduced. */
+export function spread(g: Tensor, shape: Shape, axes: readonly number[]): Tensor {
+  // The first axes are new ones to `broadcastTo`.
+  const areFirst = axes.length === 0 || axes[axes.length - 1] === axes.length - 1
+  return broadcastTo(areFirst ? g : reshape(g, reducedShape(shape, axes, true)), shape)
+}
 
 /** Repeats x along new axes and those of size 1 until it has the given shape. Throws ShapeError where a size differs otherwise.
  * @example tensor([1, 2]).broadcastTo([2, 2]).toArray() // [[1, 2], [1, 2]] */

@@ -6,8 +6,9 @@ import { full, ones } from '../tensor/create.ts'
 import { type Axis, resolveAxes, resolveAxis, type Shape, show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import { divideBy } from './elementwise.ts'
 import { concat, split } from './joining.ts'
-import { permute, reshape, sum } from './movement.ts'
+import { permute, reshape, spread, sum } from './movement.ts'
 import { abs, add, cast, div, equal, exp, isFinite, log, mul, pow, sqrt, square, stopGradient, sub, where } from './pointwise.ts'
 import { type ReduceKernel, reduceAxes, reducedShape } from './reduction.ts'
 
@@ -21,13 +22,23 @@ function countOf(shape: Shape, axes: readonly number[]): number {
   return sizeOf(axes.map(axis => shape[axis]))
 }
 
+const runMean = operation<{ axes: readonly number[]; keepDims: boolean }, { from: Shape }>({
+  name: 'mean',
+  shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
+  forward(y, [x], { axes }) {
+    reduceAxes(x, y, axes, kernels.sum)
+    divideBy(y, countOf(x.shape, axes))
+  },
+  save: (_, [x]) => ({ from: x.shape }),
+  pullback: [(g, { from }, { axes }) => spread(div(g, countOf(from, axes)), from, axes)],
+})
+
 /** The mean along an axis, several, or all; always float32. NaN of nothing.
  * @example tensor([[1, 2], [3, 4]]).mean(1).toArray() // [1.5, 3.5] */
-export const mean = /* @__PURE__ */ composed('mean', function mean(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+export function mean(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
   checkTensor('mean', x)
-  const axes = resolveAxes('mean', axis, x.shape)
-  return div(sum(cast(x, 'float32'), axes, options), countOf(x.shape, axes))
-})
+  return runMean([x], { axes: resolveAxes('mean', axis, x.shape), keepDims })
+}
 
 /** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0).
  * @example tensor([1, 3]).variance().item() // 1 */

@@ -163,7 +163,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     const slot = this.slot(x)
     if (kernel) {
       const out = zerosLike(x)
-      this.runKernel(kernel(this.hyper), [[x, g]], out)
+      this.runKernel(kernel, [[x, g]], out)
       return out
     }
     slot.t++
@@ -186,7 +186,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     const { kernel } = this.definition
     if (!kernel || !fusion.optimizer) return takeSteps(this, pairs)
     // All that can fail comes before the kernel writes, so that at most new slots have to be undone.
-    const run = () => this.runKernel(kernel(this.hyper), pairs, undefined)
+    const run = () => this.runKernel(kernel, pairs, undefined)
     if (pairs.every(([x]) => this.slotOf.has(x))) run()
     else allOrNothing(this, pairs, false, run)
   }
@@ -201,14 +201,23 @@ export class Rule<H extends Hyper> extends Optimizer {
   }
 
   /** One kernel call for all pairs; the step goes to `out` (of a single pair), or is subtracted from each x. */
-  private runKernel(kernel: FusedKernel<H>, pairs: readonly (readonly [x: Tensor, g: Tensor])[], out: Tensor | undefined): void {
+  private runKernel(
+    kernelOf: (hyper: H) => FusedKernel<H>,
+    pairs: readonly (readonly [x: Tensor, g: Tensor])[],
+    out: Tensor | undefined,
+  ): void {
     const hyper = this.hyper
+    const kernel = kernelOf(hyper)
+    // Mostly all parameters have taken as many steps, and the numbers are the same.
+    let numbers: readonly number[] = []
+    let numbersAt = 0
     const names = this.slotNames
     for (const [x] of pairs) x.settleWaiting()
     const slots = pairs.map(([x]) => this.slot(x))
     const records = new Storage(pairs.length * RECORD)
     let total = 0
-    pairs.forEach(([x, g], i) => {
+    for (let i = 0; i < pairs.length; i++) {
+      const [x, g] = pairs[i]
       const slot = slots[i]
       slot.t++
       if (!out) x.startWrite()
@@ -222,9 +231,13 @@ export class Rule<H extends Hyper> extends Optimizer {
       }
       i32[at + 6] = x.size
       i32[at + 7] = total
-      f32.set(kernel.numbers(hyper, slot.t), at + 8)
+      if (numbersAt !== slot.t) {
+        numbers = kernel.numbers(hyper, slot.t)
+        numbersAt = slot.t
+      }
+      for (let k = 0; k < numbers.length; k++) f32[at + 8 + k] = numbers[k]
       total += x.size
-    })
+    }
     kernel.run(records.pointer, pairs.length, total)
     records.drop()
   }

@@ -30,24 +30,17 @@ export class Saved {
   private readonly versions: number[] = []
   private references = 0
 
-  constructor(
-    values: Readonly<Record<string, unknown>>,
-    handle: (tensor: Tensor) => Tensor,
-    isTensor: (value: unknown) => value is Tensor,
-  ) {
-    const kept: Record<string, unknown> = {}
+  /** Takes `values` over, and changes the tensors in it for handles of its own. */
+  constructor(values: Record<string, unknown>, handle: (tensor: Tensor) => Tensor, isTensor: (value: unknown) => value is Tensor) {
     for (const name in values) {
       const value = values[name]
-      if (!isTensor(value)) {
-        kept[name] = value
-        continue
-      }
+      if (!isTensor(value)) continue
       const own = handle(value)
-      kept[name] = own
+      values[name] = own
       this.handles.push(own)
       this.versions.push(own.storage.version)
     }
-    this.values = kept
+    this.values = values
   }
 
   retain(): this {

@@ -25,7 +25,7 @@ export interface Definition<Options, Saves extends Values> {
   forward?(y: Tensor, xs: readonly Tensor[], options: Options): void
   /** Instead of `forward`: makes the result itself, such as another view of the same memory. */
   view?(x: Tensor, shape: Shape, options: Options): Tensor
-  /** What the tape keeps, by name. */
+  /** What the tape keeps, by name: an object of its own. */
   save?(y: Tensor, xs: readonly Tensor[], options: Options): Saves
   /** The cotangent of each input from that of the result; null where there is none; one function where all inputs are alike. */
   readonly pullback?: readonly (Pullback<Options, Saves> | null)[] | Pullback<Options, Saves>
