@@ -58,8 +58,8 @@ export function pagePlaces({ name, shares, env }) {
     { ...page, name: 'edge', kind: 'strictest', where: 'edge', only: short },
     { ...page, name: 'guide', kind: 'strictest', where: 'guide' },
     { ...page, name: 'script tag', library: 'same', only: short },
-    { ...script, name: 'script tag, CDN', library: 'cdn' },
-    { ...script, name: 'script tag, bare', library: 'plain', kind: 'plain', expect: plain },
-    { ...script, name: 'script tag, file', library: 'file', kind: 'file', expect: plain },
+    { ...script, name: 'script tag CDN', library: 'cdn' },
+    { ...script, name: 'script tag bare', library: 'plain', kind: 'plain', expect: plain },
+    { ...script, name: 'script tag file', library: 'file', kind: 'file', expect: plain },
   ]
 }
