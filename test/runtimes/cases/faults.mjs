@@ -238,8 +238,8 @@ const cases = {
     same((await lib.threads(2)).count, 2, 'threads')
     same(await train(), alone, 'the parameters')
     const [forks, claims] = [workers.forks(), workers.claims()]
-    // Some 10,000 and 5,000, but on a machine whose cores are busy the main thread gets to most parts first.
-    ok(forks >= 2000 && claims >= 100, `${forks} jobs were shared, of which workers did ${claims} parts: ${lib.threads().reason}`)
+    // Some 10,000 and 50,000. On a machine whose cores are busy, workers sleep more and get to fewer: 350 and 70 were seen.
+    ok(forks >= 50 && claims >= 10, `${forks} jobs were shared, of which workers did ${claims} parts: ${lib.threads().reason}`)
     await expectHealthy(site, workers)
   },
 }
