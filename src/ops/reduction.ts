@@ -1,4 +1,4 @@
-import type { Shape } from '../tensor/shape.ts'
+import { type Shape, sizeOf } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
@@ -21,9 +21,9 @@ export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel
   try {
     for (let i = groups.length - 1; i >= 0; i--) {
       const [first, last] = groups[i]
-      const outer = product(shape, 0, first)
-      const n = product(shape, first, last + 1)
-      const inner = product(shape, last + 1, shape.length)
+      const outer = sizeOf(shape, 0, first)
+      const n = sizeOf(shape, first, last + 1)
+      const inner = sizeOf(shape, last + 1)
       target = i === 0 ? undefined : new Storage(outer * inner * 4)
       kernel(from, target?.pointer ?? y.pointer, n, inner, outer * inner, n)
       scratch?.drop()
@@ -36,13 +36,6 @@ export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel
     scratch?.drop()
     target?.drop()
   }
-}
-
-/** The product of some neighbouring sizes. */
-function product(shape: Shape, from: number, to: number): number {
-  let size = 1
-  for (let i = from; i < to; i++) size *= shape[i]
-  return size
 }
 
 /** The first and last of each run of axes; ascending. */

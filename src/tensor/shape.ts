@@ -9,10 +9,10 @@ export type Axis = number | readonly number[] | undefined
 
 const MAX_RANK = 8
 
-/** How many elements a shape has. */
-export function sizeOf(shape: Shape): number {
+/** How many elements a shape has, or some neighbouring axes of it: from `from` up to, but without, `to`. */
+export function sizeOf(shape: Shape, from = 0, to = shape.length): number {
   let size = 1
-  for (let i = 0; i < shape.length; i++) size *= shape[i]
+  for (let i = from; i < to; i++) size *= shape[i]
   return size
 }
 
