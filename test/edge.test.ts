@@ -12,7 +12,12 @@ const failing = (options: unknown) => init(options as edge.EdgeOptions)
 
 describe('fluxtape/edge', () => {
   // In the sources the other entry has brought the kernels already.
-  it.runIf(onDist)('computes nothing before init, and says so', () => {
+  it.runIf(onDist)('computes nothing before init, and says so', async () => {
+    await expect(edge.configure({ deterministic: true })).rejects.toThrow(
+      /^fluxtape\/edge: there are no kernels yet: the baseline ones were asked for\. /,
+    )
+    await expect(edge.configure()).rejects.toThrow(/^fluxtape\/edge: there are no kernels yet: /)
+    expect((await threads(2)).count).toBe(1)
     expect(() => tensor([1, 2]).add(1)).toThrow(FluxtapeError)
     expect(() => tensor([1, 2]).add(1)).toThrow(
       /^fluxtape\/edge: there are no kernels yet: \w+ was called\. Call init\(\{ module \}\) first/,

@@ -11,20 +11,26 @@ export type Variant = 'relaxed' | 'baseline'
 /** Gives the compiled kernels of a variant; throws where there are none. */
 export type ModuleSource = (variant: Variant) => WebAssembly.Module
 
-let source: ModuleSource
+let source: ModuleSource = variant => {
+  throw noKernels(`the ${variant} ones were asked for`)
+}
 let current: Variant = 'baseline'
 
 /** The kernels of the variant in use; call them through kernels.generated.ts. An entry provides them; until then each call says so. */
 export let wasm: Kernels = new Proxy({} as Kernels, {
   get(_, name) {
-    throw new FluxtapeError({
-      operation: 'fluxtape/edge',
-      problem: 'there are no kernels yet',
-      came: `${String(name)} was called`,
-      wayOut: 'Call init({ module }) first, with a compiled fluxtape/baseline.wasm or fluxtape/relaxed.wasm.',
-    })
+    throw noKernels(`${String(name)} was called`)
   },
 })
+
+function noKernels(came: string): FluxtapeError {
+  return new FluxtapeError({
+    operation: 'fluxtape/edge',
+    problem: 'there are no kernels yet',
+    came,
+    wayOut: 'Call init({ module }) first, with a compiled fluxtape/baseline.wasm or fluxtape/relaxed.wasm.',
+  })
+}
 
 /** Takes the kernels from `from` and the best of them into use. */
 export function provide(from: ModuleSource): void {
