@@ -47,23 +47,13 @@ class Rows {
     }
   }
 
-  /** Adds the bias to finished rows of a panel, while they are in the cache. */
-  static addBias(rows: i32, width: i32, c: usize, rowC: usize, bias: usize, lanes: i32): void {
-    if (width === 8) {
-      const addend = v128.load(bias)
-      for (let i = 0, p = c; i < rows; i++, p += rowC) v128.store(p, f32x4.add(v128.load(p), addend))
-      c += 16
-      bias += 16
-    }
-    if (lanes === 4) {
-      const addend = v128.load(bias)
-      for (let i = 0, p = c; i < rows; i++, p += rowC) v128.store(p, f32x4.add(v128.load(p), addend))
-    } else {
-      for (let i = 0; i < rows; i++, c += rowC) {
-        for (let j: usize = 0, bytes = (<usize>lanes) << 2; j < bytes; j += 4) {
-          store<f32>(c + j, load<f32>(c + j) + load<f32>(bias + j))
-        }
-      }
+  /** Adds the bias to `columns` columns of finished rows, row by row: down the columns, a row stride of a power of two would miss the cache. */
+  static addBias(rows: i32, columns: i32, c: usize, rowC: usize, bias: usize): void {
+    const bytes = (<usize>columns) << 2
+    for (; rows > 0; rows--, c += rowC) {
+      let j: usize = 0
+      for (; j + 16 <= bytes; j += 16) v128.store(c + j, f32x4.add(v128.load(c + j), v128.load(bias + j)))
+      for (; j < bytes; j += 4) store<f32>(c + j, load<f32>(c + j) + load<f32>(bias + j))
     }
   }
 }
@@ -148,11 +138,9 @@ export function gemm(
       k += steps
     } while (k < K)
     if (bias !== 0) {
-      for (let p = panel; p < last; p++) {
-        const j = p << 3
-        const width = Panel.width(N - j)
-        Rows.addBias(height, width, ci + ((<usize>j) << 2), rowC, bias + ((<usize>j) << 2), min(4, N - j - width + 4))
-      }
+      const j = panel << 3
+      const at = (<usize>j) << 2
+      Rows.addBias(height, min(N, last << 3) - j, ci + at, rowC, bias + at)
     }
     begin += last - panel
     panel = 0
