@@ -1,82 +1,215 @@
 // Softmax over the last axis: x and out are rows of n elements; `begin` and `end` count rows.
-// @cost 1.2: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
+//
+// Rows are taken four at a time: their last elements, sums and logarithms then share a vector, one lane a row, which is most of the work where
+// n is small. What is left is taken row by row, all lanes alike. A row's bits do not depend on its company.
+// @cost 1: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { Exp } from './math/exp'
 import { Log } from './math/log'
 import { report } from './status'
 
-/** The largest of a row in every lane, NaN if one is in it. */
-function rowMax(p: usize, n: i32): v128 {
-  let four = v128.load32_splat(p)
-  for (; n >= 4; n -= 4, p += 16) four = f32x4.max(four, v128.load(p))
-  for (; n > 0; n--, p += 4) four = f32x4.max(four, v128.load32_splat(p))
-  four = f32x4.max(four, v128.shuffle<u32>(four, four, 2, 3, 0, 1))
-  return f32x4.max(four, v128.shuffle<u32>(four, four, 1, 0, 3, 2))
+class Rows {
+  /** How many rows go together. */
+  @inline static together(left: i32): i32 {
+    return left >= 4 ? 4 : 1
+  }
+  /** One element of each: from `p`, and at row distances from it. */
+  @inline static gather(p: usize, row: usize): v128 {
+    const low = v128.load32_lane(p + row, v128.load32_splat(p), 1)
+    return v128.load32_lane(p + 3 * row, v128.load32_lane(p + 2 * row, low, 2), 3)
+  }
+  @inline static scatter(p: usize, row: usize, v: v128): void {
+    v128.store32_lane(p, v, 0)
+    v128.store32_lane(p + row, v, 1)
+    v128.store32_lane(p + 2 * row, v, 2)
+    v128.store32_lane(p + 3 * row, v, 3)
+  }
+  /** Lane 0 everywhere. */
+  @inline static first(v: v128): v128 {
+    return v128.shuffle<u32>(v, v, 0, 0, 0, 0)
+  }
+  /** The next row's lane comes first. */
+  @inline static next(v: v128): v128 {
+    return v128.shuffle<u32>(v, v, 1, 2, 3, 0)
+  }
 }
 
-class Row {
-  /** e^(x - max); at a largest of +Infinity 1 there and 0 elsewhere, as Flux has it. */
-  @inline static exponential(x: v128, largest: v128, infinite: bool): v128 {
-    const e = Exp.exp(f32x4.sub(x, largest))
-    return infinite ? v128.bitselect(f32x4.splat(1), e, f32x4.eq(x, largest)) : e
+/** Rows to lanes: what is combined of lanes 0 and 2, and of 1 and 3, is combined of these. */
+class Across {
+  @inline static low(a: v128, b: v128): v128 {
+    return v128.shuffle<u32>(a, b, 0, 4, 1, 5)
   }
-  @inline static total(four: v128): v128 {
-    const two = f32x4.add(four, v128.shuffle<u32>(four, four, 2, 3, 0, 1))
-    return f32x4.add(two, v128.shuffle<u32>(two, two, 1, 0, 3, 2))
+  @inline static high(a: v128, b: v128): v128 {
+    return v128.shuffle<u32>(a, b, 2, 6, 3, 7)
+  }
+  @inline static even(low: v128, high: v128): v128 {
+    return v128.shuffle<u64>(low, high, 0, 2)
+  }
+  @inline static odd(low: v128, high: v128): v128 {
+    return v128.shuffle<u64>(low, high, 1, 3)
+  }
+  /** (v0 + v2) + (v1 + v3) of each row. */
+  @inline static sum(a: v128, b: v128, c: v128, d: v128): v128 {
+    const ab = f32x4.add(Across.low(a, b), Across.high(a, b))
+    const cd = f32x4.add(Across.low(c, d), Across.high(c, d))
+    return f32x4.add(Across.even(ab, cd), Across.odd(ab, cd))
+  }
+  @inline static max(a: v128, b: v128, c: v128, d: v128): v128 {
+    const ab = f32x4.max(Across.low(a, b), Across.high(a, b))
+    const cd = f32x4.max(Across.low(c, d), Across.high(c, d))
+    return f32x4.max(Across.even(ab, cd), Across.odd(ab, cd))
   }
 }
 
-/** Writes e^(x - largest) to q unless it is null, and returns the sum in every lane. */
-function exponentials(p: usize, q: usize, n: i32, largest: v128, infinite: bool): v128 {
-  let sum = i32x4.splat(0)
-  for (; n >= 4; n -= 4, p += 16) {
-    const e = Row.exponential(v128.load(p), largest, infinite)
-    sum = f32x4.add(sum, e)
-    if (q) {
-      v128.store(q, e)
-      q += 16
+/** The largest of each row, NaN if one is in it. */
+function largestOf(rows: i32, p: usize, n: i32): v128 {
+  const row = (<usize>n) << 2
+  let left = n
+  if (rows === 1) {
+    let four = v128.load32_splat(p)
+    for (; left >= 4; left -= 4, p += 16) four = f32x4.max(four, v128.load(p))
+    four = Across.max(four, four, four, four)
+    for (; left > 0; left--, p += 4) four = f32x4.max(four, v128.load32_splat(p))
+    return four
+  }
+  let largest = Rows.gather(p, row)
+  if (left >= 4) {
+    let a = v128.load(p)
+    let b = v128.load(p + row)
+    let c = v128.load(p + 2 * row)
+    let d = v128.load(p + 3 * row)
+    for (left -= 4, p += 16; left >= 4; left -= 4, p += 16) {
+      a = f32x4.max(a, v128.load(p))
+      b = f32x4.max(b, v128.load(p + row))
+      c = f32x4.max(c, v128.load(p + 2 * row))
+      d = f32x4.max(d, v128.load(p + 3 * row))
     }
+    largest = Across.max(a, b, c, d)
   }
-  sum = Row.total(sum)
-  for (; n > 0; n--, p += 4) {
-    const e = Row.exponential(v128.load32_splat(p), largest, infinite)
+  for (; left > 0; left--, p += 4) largest = f32x4.max(largest, Rows.gather(p, row))
+  return largest
+}
+
+/** Is one of them +Infinity? */
+function anyInfinite(largest: v128): bool {
+  return v128.any_true(f32x4.eq(largest, f32x4.splat(Infinity)))
+}
+
+/** e^(x - largest); at a largest of +Infinity 1 there and 0 elsewhere, as Flux has it. */
+// @ts-ignore: decorator
+@inline
+function exponential(x: v128, largest: v128, infinite: bool): v128 {
+  const e = Exp.exp(f32x4.sub(x, largest))
+  return infinite ? v128.bitselect(f32x4.splat(1), e, f32x4.eq(x, largest)) : e
+}
+
+/** Writes e^(x - largest) to q unless it is null, and returns the sum of each row. */
+function exponentials(rows: i32, p: usize, q: usize, n: i32, largest: v128): v128 {
+  const infinite = anyInfinite(largest)
+  const row = (<usize>n) << 2
+  let left = n
+  let sum = i32x4.splat(0)
+  if (rows === 1) {
+    for (; left >= 4; left -= 4, p += 16) {
+      const e = exponential(v128.load(p), largest, infinite)
+      sum = f32x4.add(sum, e)
+      if (q) {
+        v128.store(q, e)
+        q += 16
+      }
+    }
+    sum = Across.sum(sum, sum, sum, sum)
+    for (; left > 0; left--, p += 4) {
+      const e = exponential(v128.load32_splat(p), largest, infinite)
+      sum = f32x4.add(sum, e)
+      if (q) {
+        v128.store32_lane(q, e, 0)
+        q += 4
+      }
+    }
+    return sum
+  }
+  if (left >= 4) {
+    const second = Rows.next(largest)
+    const third = Rows.next(second)
+    const largestA = Rows.first(largest)
+    const largestB = Rows.first(second)
+    const largestC = Rows.first(third)
+    const largestD = Rows.first(Rows.next(third))
+    let a = i32x4.splat(0)
+    let b = i32x4.splat(0)
+    let c = i32x4.splat(0)
+    let d = i32x4.splat(0)
+    for (; left >= 4; left -= 4, p += 16) {
+      const ea = exponential(v128.load(p), largestA, infinite)
+      const eb = exponential(v128.load(p + row), largestB, infinite)
+      const ec = exponential(v128.load(p + 2 * row), largestC, infinite)
+      const ed = exponential(v128.load(p + 3 * row), largestD, infinite)
+      a = f32x4.add(a, ea)
+      b = f32x4.add(b, eb)
+      c = f32x4.add(c, ec)
+      d = f32x4.add(d, ed)
+      if (q) {
+        v128.store(q, ea)
+        v128.store(q + row, eb)
+        v128.store(q + 2 * row, ec)
+        v128.store(q + 3 * row, ed)
+        q += 16
+      }
+    }
+    sum = Across.sum(a, b, c, d)
+  }
+  for (; left > 0; left--, p += 4) {
+    const e = exponential(Rows.gather(p, row), largest, infinite)
     sum = f32x4.add(sum, e)
     if (q) {
-      v128.store32_lane(q, e, 0)
+      Rows.scatter(q, row, e)
       q += 4
     }
   }
   return sum
 }
 
+/** x - largest - log; at a largest of +Infinity 0 - log there. */
+// @ts-ignore: decorator
+@inline
+function shifted(x: v128, largest: v128, log: v128, infinite: bool): v128 {
+  const difference = f32x4.sub(x, largest)
+  return f32x4.sub(infinite ? v128.andnot(difference, f32x4.eq(x, largest)) : difference, log)
+}
+
 export function softmax(x: usize, out: usize, n: i32, begin: i32, end: i32): void {
-  for (let row = begin; row < end; row++) {
-    const p = x + ((<usize>row * <usize>n) << 2)
-    let q = out + ((<usize>row * <usize>n) << 2)
-    const largest = rowMax(p, n)
-    const sum = exponentials(p, q, n, largest, f32x4.extract_lane(largest, 0) == Infinity)
-    let left = n
-    for (; left >= 4; left -= 4, q += 16) v128.store(q, f32x4.div(v128.load(q), sum))
-    for (; left > 0; left--, q += 4) v128.store32_lane(q, f32x4.div(v128.load32_zero(q), sum), 0)
+  while (begin < end) {
+    const rows = Rows.together(end - begin)
+    const p = x + ((<usize>begin * <usize>n) << 2)
+    let q = out + ((<usize>begin * <usize>n) << 2)
+    let sums = exponentials(rows, p, q, n, largestOf(rows, p, n))
+    begin += rows
+    for (let r = rows; r > 0; r--, sums = Rows.next(sums)) {
+      const sum = Rows.first(sums)
+      let left = n
+      for (; left >= 4; left -= 4, q += 16) v128.store(q, f32x4.div(v128.load(q), sum))
+      for (; left > 0; left--, q += 4) v128.store32_lane(q, f32x4.div(v128.load32_zero(q), sum), 0)
+    }
   }
 }
 
 export function logSoftmax(x: usize, out: usize, n: i32, begin: i32, end: i32): void {
-  for (let row = begin; row < end; row++) {
-    let p = x + ((<usize>row * <usize>n) << 2)
-    let q = out + ((<usize>row * <usize>n) << 2)
-    const largest = rowMax(p, n)
-    const infinite = f32x4.extract_lane(largest, 0) == Infinity
-    const log = Log.log(exponentials(p, 0, n, largest, infinite))
-    let left = n
-    for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, shifted(v128.load(p), largest, log, infinite))
-    for (; left > 0; left--, p += 4, q += 4) v128.store32_lane(q, shifted(v128.load32_zero(p), largest, log, infinite), 0)
+  while (begin < end) {
+    const rows = Rows.together(end - begin)
+    let p = x + ((<usize>begin * <usize>n) << 2)
+    let q = out + ((<usize>begin * <usize>n) << 2)
+    let largests = largestOf(rows, p, n)
+    let logs = Log.log(exponentials(rows, p, 0, n, largests))
+    const infinite = anyInfinite(largests)
+    begin += rows
+    for (let r = rows; r > 0; r--, logs = Rows.next(logs), largests = Rows.next(largests)) {
+      const log = Rows.first(logs)
+      const largest = Rows.first(largests)
+      let left = n
+      for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, shifted(v128.load(p), largest, log, infinite))
+      for (; left > 0; left--, p += 4, q += 4) v128.store32_lane(q, shifted(v128.load32_zero(p), largest, log, infinite), 0)
+    }
   }
-}
-
-function shifted(x: v128, largest: v128, log: v128, infinite: bool): v128 {
-  let difference = f32x4.sub(x, largest)
-  if (infinite) difference = v128.bitselect(i32x4.splat(0), difference, f32x4.eq(x, largest))
-  return f32x4.sub(difference, log)
 }
 
 /**
@@ -84,31 +217,37 @@ function shifted(x: v128, largest: v128, log: v128, infinite: bool): v128 {
  * `end` count rows.
  */
 export function crossEntropy(x: usize, classes: usize, losses: usize, n: i32, status: usize, begin: i32, end: i32): void {
-  for (let row = begin; row < end; row++) {
-    const target = load<i32>(classes + ((<usize>row) << 2))
-    if (<u32>target >= <u32>n) return report(status, row)
-    const p = x + ((<usize>row * <usize>n) << 2)
-    const largest = rowMax(p, n)
-    const infinite = f32x4.extract_lane(largest, 0) == Infinity
-    const log = Log.log(exponentials(p, 0, n, largest, infinite))
-    const own = shifted(v128.load32_splat(p + ((<usize>target) << 2)), largest, log, infinite)
-    v128.store32_lane(losses + ((<usize>row) << 2), f32x4.neg(own), 0)
+  while (begin < end) {
+    const rows = Rows.together(end - begin)
+    const p = x + ((<usize>begin * <usize>n) << 2)
+    const largest = largestOf(rows, p, n)
+    let log = Log.log(exponentials(rows, p, 0, n, largest))
+    const infinite = anyInfinite(largest)
+    let largests = largest
+    for (const last = begin + rows; begin < last; begin++, log = Rows.next(log), largests = Rows.next(largests)) {
+      const target = load<i32>(classes + ((<usize>begin) << 2))
+      if (<u32>target >= <u32>n) return report(status, begin)
+      const own = v128.load32_splat(x + ((<usize>begin * <usize>n + <usize>target) << 2))
+      v128.store32_lane(losses + ((<usize>begin) << 2), f32x4.neg(shifted(own, largests, log, infinite)), 0)
+    }
   }
 }
 
 /** out[row] = g[row] (softmax(x[row]) - 1 at the class): the gradient of `crossEntropy`. `begin` and `end` count rows. */
 export function crossEntropyGradient(x: usize, classes: usize, g: usize, out: usize, n: i32, begin: i32, end: i32): void {
-  for (let row = begin; row < end; row++) {
-    const p = x + ((<usize>row * <usize>n) << 2)
-    let q = out + ((<usize>row * <usize>n) << 2)
-    const at = q + ((<usize>load<i32>(classes + ((<usize>row) << 2))) << 2)
-    const largest = rowMax(p, n)
-    const sum = exponentials(p, q, n, largest, f32x4.extract_lane(largest, 0) == Infinity)
-    const slope = load<f32>(g + ((<usize>row) << 2))
-    const scale = f32x4.div(f32x4.splat(slope), sum)
-    let left = n
-    for (; left >= 4; left -= 4, q += 16) v128.store(q, f32x4.mul(v128.load(q), scale))
-    for (; left > 0; left--, q += 4) v128.store32_lane(q, f32x4.mul(v128.load32_zero(q), scale), 0)
-    store<f32>(at, load<f32>(at) - slope)
+  while (begin < end) {
+    const rows = Rows.together(end - begin)
+    const p = x + ((<usize>begin * <usize>n) << 2)
+    let q = out + ((<usize>begin * <usize>n) << 2)
+    let sums = exponentials(rows, p, q, n, largestOf(rows, p, n))
+    for (const last = begin + rows; begin < last; begin++, sums = Rows.next(sums)) {
+      const at = q + ((<usize>load<i32>(classes + ((<usize>begin) << 2))) << 2)
+      const slope = load<f32>(g + ((<usize>begin) << 2))
+      const scale = f32x4.div(f32x4.splat(slope), Rows.first(sums))
+      let left = n
+      for (; left >= 4; left -= 4, q += 16) v128.store(q, f32x4.mul(v128.load(q), scale))
+      for (; left > 0; left--, q += 4) v128.store32_lane(q, f32x4.mul(v128.load32_zero(q), scale), 0)
+      store<f32>(at, load<f32>(at) - slope)
+    }
   }
 }

@@ -97,13 +97,18 @@ const reduction = (name: KernelName, kind: Kind, lengths: readonly number[], res
 ]
 const lengths = [...sizes, 64, 65, 130, 511, 513, 1100]
 
+/** Two groups of four rows, and three; with and without rows that are infinite or NaN. */
+const rowsTried = 11
+const rowTrials = sizes.slice(1).flatMap(n => [[n, false] as const, [n, true] as const])
+
 /** (x, out, n): rows of n. */
 const rowwise = (name: KernelName): KernelRow => [
   name,
   function* (arena) {
-    for (const n of sizes.slice(1)) {
-      const [x, out] = [arena.floats(6 * n), arena.floats(6 * n)]
-      yield { name: `rows of ${n}`, units: 6, writes: [out], run: (begin, end) => kernel(name)(x.pointer, out.pointer, n, begin, end) }
+    for (const [n, odd] of rowTrials) {
+      const [x, out] = [arena.floats(rowsTried * n, { odd }), arena.floats(rowsTried * n)]
+      const run = (begin: number, end: number) => kernel(name)(x.pointer, out.pointer, n, begin, end)
+      yield { name: `rows of ${n}${odd ? ', odd' : ''}`, units: rowsTried, writes: [out], run }
     }
   },
 ]
@@ -112,16 +117,16 @@ const rowwise = (name: KernelName): KernelRow => [
 const classLosses = (name: 'crossEntropy' | 'crossEntropyGradient'): KernelRow => [
   name,
   function* (arena) {
-    for (const n of sizes.slice(1)) {
-      const rows = 6
-      const [x, classes, g] = [arena.floats(rows * n), arena.ints(rows, 0, n), arena.floats(rows)]
+    for (const [n, odd] of rowTrials) {
+      const rows = rowsTried
+      const [x, classes, g] = [arena.floats(rows * n, { odd }), arena.ints(rows, 0, n), arena.floats(rows)]
       const out = arena.floats(name === 'crossEntropy' ? rows : rows * n)
       const status = arena.words([0])
       const run = (begin: number, end: number) =>
         name === 'crossEntropy'
           ? wasm.crossEntropy(x.pointer, classes.pointer, out.pointer, n, status, begin, end)
           : wasm.crossEntropyGradient(x.pointer, classes.pointer, g.pointer, out.pointer, n, begin, end)
-      yield { name: `rows of ${n}`, units: rows, writes: [out], run }
+      yield { name: `rows of ${n}${odd ? ', odd' : ''}`, units: rows, writes: [out], run }
     }
   },
 ]
