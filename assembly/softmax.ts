@@ -60,6 +60,20 @@ class Across {
   }
 }
 
+/** What becomes of an element, given the largest of its row. */
+class Element {
+  /** e^(x - largest); at a largest of +Infinity 1 there and 0 elsewhere, as Flux has it. */
+  @inline static exponential(x: v128, largest: v128, infinite: bool): v128 {
+    const e = Exp.exp(f32x4.sub(x, largest))
+    return infinite ? v128.bitselect(f32x4.splat(1), e, f32x4.eq(x, largest)) : e
+  }
+  /** x - largest - log; at a largest of +Infinity 0 - log there. */
+  @inline static shifted(x: v128, largest: v128, log: v128, infinite: bool): v128 {
+    const difference = f32x4.sub(x, largest)
+    return f32x4.sub(infinite ? v128.andnot(difference, f32x4.eq(x, largest)) : difference, log)
+  }
+}
+
 /** The largest of each row, NaN if one is in it. */
 function largestOf(rows: i32, p: usize, n: i32): v128 {
   const row = (<usize>n) << 2
@@ -94,14 +108,6 @@ function anyInfinite(largest: v128): bool {
   return v128.any_true(f32x4.eq(largest, f32x4.splat(Infinity)))
 }
 
-/** e^(x - largest); at a largest of +Infinity 1 there and 0 elsewhere, as Flux has it. */
-// @ts-ignore: decorator
-@inline
-function exponential(x: v128, largest: v128, infinite: bool): v128 {
-  const e = Exp.exp(f32x4.sub(x, largest))
-  return infinite ? v128.bitselect(f32x4.splat(1), e, f32x4.eq(x, largest)) : e
-}
-
 /** Writes e^(x - largest) to q unless it is null, and returns the sum of each row. */
 function exponentials(rows: i32, p: usize, q: usize, n: i32, largest: v128): v128 {
   const infinite = anyInfinite(largest)
@@ -110,7 +116,7 @@ function exponentials(rows: i32, p: usize, q: usize, n: i32, largest: v128): v12
   let sum = i32x4.splat(0)
   if (rows === 1) {
     for (; left >= 4; left -= 4, p += 16) {
-      const e = exponential(v128.load(p), largest, infinite)
+      const e = Element.exponential(v128.load(p), largest, infinite)
       sum = f32x4.add(sum, e)
       if (q) {
         v128.store(q, e)
@@ -119,7 +125,7 @@ function exponentials(rows: i32, p: usize, q: usize, n: i32, largest: v128): v12
     }
     sum = Across.sum(sum, sum, sum, sum)
     for (; left > 0; left--, p += 4) {
-      const e = exponential(v128.load32_splat(p), largest, infinite)
+      const e = Element.exponential(v128.load32_splat(p), largest, infinite)
       sum = f32x4.add(sum, e)
       if (q) {
         v128.store32_lane(q, e, 0)
@@ -140,10 +146,10 @@ function exponentials(rows: i32, p: usize, q: usize, n: i32, largest: v128): v12
     let c = i32x4.splat(0)
     let d = i32x4.splat(0)
     for (; left >= 4; left -= 4, p += 16) {
-      const ea = exponential(v128.load(p), largestA, infinite)
-      const eb = exponential(v128.load(p + row), largestB, infinite)
-      const ec = exponential(v128.load(p + 2 * row), largestC, infinite)
-      const ed = exponential(v128.load(p + 3 * row), largestD, infinite)
+      const ea = Element.exponential(v128.load(p), largestA, infinite)
+      const eb = Element.exponential(v128.load(p + row), largestB, infinite)
+      const ec = Element.exponential(v128.load(p + 2 * row), largestC, infinite)
+      const ed = Element.exponential(v128.load(p + 3 * row), largestD, infinite)
       a = f32x4.add(a, ea)
       b = f32x4.add(b, eb)
       c = f32x4.add(c, ec)
@@ -159,7 +165,7 @@ function exponentials(rows: i32, p: usize, q: usize, n: i32, largest: v128): v12
     sum = Across.sum(a, b, c, d)
   }
   for (; left > 0; left--, p += 4) {
-    const e = exponential(Rows.gather(p, row), largest, infinite)
+    const e = Element.exponential(Rows.gather(p, row), largest, infinite)
     sum = f32x4.add(sum, e)
     if (q) {
       Rows.scatter(q, row, e)
@@ -167,14 +173,6 @@ function exponentials(rows: i32, p: usize, q: usize, n: i32, largest: v128): v12
     }
   }
   return sum
-}
-
-/** x - largest - log; at a largest of +Infinity 0 - log there. */
-// @ts-ignore: decorator
-@inline
-function shifted(x: v128, largest: v128, log: v128, infinite: bool): v128 {
-  const difference = f32x4.sub(x, largest)
-  return f32x4.sub(infinite ? v128.andnot(difference, f32x4.eq(x, largest)) : difference, log)
 }
 
 export function softmax(x: usize, out: usize, n: i32, begin: i32, end: i32): void {
@@ -206,8 +204,8 @@ export function logSoftmax(x: usize, out: usize, n: i32, begin: i32, end: i32): 
       const log = Rows.first(logs)
       const largest = Rows.first(largests)
       let left = n
-      for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, shifted(v128.load(p), largest, log, infinite))
-      for (; left > 0; left--, p += 4, q += 4) v128.store32_lane(q, shifted(v128.load32_zero(p), largest, log, infinite), 0)
+      for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, Element.shifted(v128.load(p), largest, log, infinite))
+      for (; left > 0; left--, p += 4, q += 4) v128.store32_lane(q, Element.shifted(v128.load32_zero(p), largest, log, infinite), 0)
     }
   }
 }
@@ -228,7 +226,7 @@ export function crossEntropy(x: usize, classes: usize, losses: usize, n: i32, st
       const target = load<i32>(classes + ((<usize>begin) << 2))
       if (<u32>target >= <u32>n) return report(status, begin)
       const own = v128.load32_splat(x + ((<usize>begin * <usize>n + <usize>target) << 2))
-      v128.store32_lane(losses + ((<usize>begin) << 2), f32x4.neg(shifted(own, largests, log, infinite)), 0)
+      v128.store32_lane(losses + ((<usize>begin) << 2), f32x4.neg(Element.shifted(own, largests, log, infinite)), 0)
     }
   }
 }
