@@ -67,7 +67,7 @@ class Round {
   }
 }
 @unmanaged
-class Relu {
+export class Relu {
   // x < 0 ? 0 : x, which keeps NaN and -0 (unlike max).
   @inline f(x: v128): v128 {
     return v128.andnot(x, f32x4.lt(x, i32x4.splat(0)))

@@ -50,16 +50,19 @@ function pull(node: Node, cotangent: Tensor): void {
     })
   }
   const values = saved?.values ?? {}
+  const outer = mark()
+  const g = entry.through?.(cotangent, values, options) ?? cotangent
   for (let i = 0; i < inputs.length; i++) {
     const input = inputs[i]
     if (!input) continue
     const start = mark()
-    const part = entry.pull(i, cotangent, values, options)
+    const part = entry.pull(i, g, values, options)
     const before = input.cotangent
     input.cotangent = taken(before ? add(before, part) : part, start)
     before?.dispose()
     free(start)
   }
+  free(outer)
 }
 
 /** A handle for the tape: the tensor itself if it was just made, else another handle of the same value. */

@@ -7,6 +7,8 @@ export const fusion = {
   crossEntropy: true,
   /** The bias of `linear` is added while the product is written. */
   bias: true,
+  /** relu behind `linear` in a Dense is computed while the product is written, and its derivative once for all three gradients. */
+  activation: true,
   /** One kernel call takes the step of a rule with all parameters, and subtracts it; otherwise each step is computed, then subtracted. */
   optimizer: true,
 }

@@ -24,7 +24,7 @@ export interface Methods
     AsMethods<Joining>,
     AsMethods<typeof reduce>,
     AsMethods<Indexing>,
-    AsMethods<Omit<typeof matmul, 'linear'>>,
+    AsMethods<typeof matmul>,
     AsMethods<Omit<typeof softmax, 'softmaxCrossEntropy'>>,
     AsMethods<typeof assign> {}
 
@@ -38,7 +38,6 @@ const withoutTensorFirst = new Set([
   'copyElements',
   'spread',
   'sumTo',
-  'linear',
 ])
 
 for (const module of [assign, pointwise, movement, joining, reduce, indexing, matmul, softmax]) {

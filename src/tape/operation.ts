@@ -27,6 +27,8 @@ export interface Definition<Options, Saves extends Values> {
   view?(x: Tensor, shape: Shape, options: Options): Tensor
   /** What the tape keeps, by name: an object of its own. */
   save?(y: Tensor, xs: readonly Tensor[], options: Options): Saves
+  /** What the pullbacks get instead of the result's cotangent, worked out once for all of them. */
+  through?(g: Tensor, saved: Saves, options: Options): Tensor
   /** The cotangent of each input from that of the result; null where there is none; one function where all inputs are alike. */
   readonly pullback?: readonly (Pullback<Options, Saves> | null)[] | Pullback<Options, Saves>
 }
@@ -38,6 +40,7 @@ export interface Entry {
   readonly name: string
   differentiable(index: number): boolean
   readonly save: ((y: Tensor, xs: readonly Tensor[], options: unknown) => Values) | undefined
+  readonly through?: ((g: Tensor, saved: Values, options: unknown) => Tensor) | undefined
   pull(index: number, g: Tensor, saved: Values, options: unknown): Tensor
 }
 
@@ -64,6 +67,7 @@ export function operation<Options = undefined, Saves extends Values = Values>(de
     name,
     differentiable: index => at(index) !== null,
     save: definition.save as Entry['save'],
+    through: definition.through as Entry['through'],
     pull: (index, g, saved, options) => (at(index) as Pullback<unknown, Values>)(g, saved, options, index),
   }
   operations.set(name, entry)

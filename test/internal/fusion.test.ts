@@ -1,5 +1,5 @@
 // Each fused path gives what its composed form does.
-import { add, gradient, linear, logitCrossEntropy, matmul, pullback, scope, sum, type Tensor, tensor } from 'fluxtape'
+import { add, Dense, gradient, linear, logitCrossEntropy, matmul, pullback, relu, scope, sum, type Tensor, tensor } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import { fusion } from '../../src/ops/fusion.ts'
 import { randomness } from './kernel-trials.ts'
@@ -102,5 +102,43 @@ describe('linear', () => {
       })
       expect(fused).toEqual(composed)
     }
+  })
+})
+
+describe('relu in a Dense', () => {
+  it.each(sizes)('has the bits of relu behind it, twice differentiated, for %i outputs', n => {
+    for (const [shape, isBiased] of [
+      [[1, 1], true],
+      [[5, 7], true],
+      [[50, 9], false],
+      [[2, 3, 257], true],
+    ] as const) {
+      const inputs = shape[shape.length - 1]
+      const size = shape.reduce((product: number, each) => product * each, 1)
+      const x = tensor(numbers(size), shape)
+      const [weight, bias] = [tensor(numbers(n * inputs), [n, inputs]), isBiased ? tensor(numbers(n)) : false]
+      const direction = tensor(numbers(size), shape)
+      const pairs = bothWays(() => {
+        const dense = Dense(weight, bias, relu)
+        const loss = (z: Tensor) => sum(dense(z).square())
+        const second = (z: Tensor) => sum((gradient(loss, z)[0] as Tensor).mul(direction))
+        const gradients = gradient(model => sum(model(x).square()), dense)[0] as unknown as { weight: Tensor; bias?: Tensor }
+        const own = [gradients.weight, ...(isBiased ? [gradients.bias as Tensor] : [])]
+        return [dense(x), gradient(loss, x)[0] as Tensor, gradient(second, x)[0] as Tensor, ...own]
+      })
+      expect(pairs.length).toBe(isBiased ? 5 : 4)
+      for (const [fused, composed] of pairs) expect(fused).toEqual(composed)
+    }
+  })
+
+  it('keeps NaN and negative zero, and has no slope at 0', () => {
+    const x = tensor([[Number.NaN], [-0], [0], [2], [Number.POSITIVE_INFINITY], [Number.NEGATIVE_INFINITY]])
+    const pairs = bothWays(() => {
+      const dense = Dense(tensor([[1]]), false, relu)
+      return [dense(x), gradient(z => sum(dense(z)), x)[0] as Tensor]
+    })
+    for (const [fused, composed] of pairs) expect(fused).toEqual(composed)
+    expect(Array.from(pairs[0][0])).toEqual([Number.NaN, expect.closeTo(0), 0, 2, Number.POSITIVE_INFINITY, 0])
+    expect(Array.from(pairs[1][0])).toEqual([0, 0, 0, 1, 1, 0])
   })
 })

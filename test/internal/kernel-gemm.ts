@@ -29,9 +29,11 @@ export interface Product {
   readonly a: Float32Array
   readonly b: Float32Array
   readonly bias: Float32Array | undefined
+  /** Does relu follow? */
+  readonly relu: boolean
 }
 
-/** Every inner dimension with every outer one, in turn with each transposition; with and without a bias. */
+/** Every inner dimension with every outer one, in turn with each transposition; with and without a bias and relu. */
 export function* products(): Iterable<Product> {
   const random = randomness(3)
   const numbers = (n: number) => Float32Array.from({ length: n }, () => 2 * random() - 1)
@@ -40,7 +42,8 @@ export function* products(): Iterable<Product> {
       for (const [left, right] of K < 20 ? transpositions : [transpositions[(i + K) % 4], transpositions[(i + K + 1) % 4]]) {
         const name = `${batch} of ${M} x ${N} x ${K}${left ? ', A transposed' : ''}${right ? ', B transposed' : ''}`
         const bias = i % 2 === 0 ? numbers(N) : undefined
-        yield { name, M, N, K, batch, left, right, a: numbers(batch * M * K), b: numbers(batch * K * N), bias }
+        const relu = (i + K) % 3 === 0
+        yield { name, M, N, K, batch, left, right, a: numbers(batch * M * K), b: numbers(batch * K * N), bias, relu }
       }
     }
   }
@@ -53,10 +56,10 @@ const transpositions = [
 ] as const
 
 /**
- * The product in three loops, k innermost, as the contract has it: from 0, in the order of k, then the bias. `sizes` is the sum of the
+ * The product in three loops, k innermost, as the contract has it: from 0, in the order of k, then the bias and relu. `sizes` is the sum of the
  * products' sizes, by which rounding is judged where they are fused.
  */
-export function reference({ M, N, K, batch, left, right, a, b, bias }: Product): { c: Float32Array; sizes: Float32Array } {
+export function reference({ M, N, K, batch, left, right, a, b, bias, relu }: Product): { c: Float32Array; sizes: Float32Array } {
   const c = new Float32Array(batch * M * N)
   const sizes = new Float32Array(batch * M * N)
   const fused = variant() === 'relaxed'
@@ -68,7 +71,8 @@ export function reference({ M, N, K, batch, left, right, a, b, bias }: Product):
       sum = Math.fround(sum + (fused ? product : Math.fround(product)))
       sizes[at] += Math.abs(product)
     }
-    c[at] = sum + (bias?.[j] ?? 0)
+    const biased = sum + (bias?.[j] ?? 0)
+    c[at] = relu ? Math.max(biased, 0) : biased
     sizes[at] += Math.abs(bias?.[j] ?? 0)
   }
   return { c, sizes }
@@ -106,7 +110,8 @@ export function* ways(arena: Arena, product: Product): Iterable<Trial & { readon
         if (packsA) packA(product, a, copy, stride, 0, batch * Math.ceil(M / 16))
         const ofA = packsA ? ([copy.pointer, stride, 1, M * stride] as const) : ([a.pointer, left ? 1 : K, left ? M : 1, M * K] as const)
         const ofB = packsB ? ([panels.pointer, 0, packedLength(product) / batch] as const) : ([b.pointer, N, K * N] as const)
-        const run = (begin: number, end: number) => wasm.gemm(...ofA, ...ofB, c.pointer, bias, M, N, K, rows, begin, end)
+        const run = (begin: number, end: number) =>
+          wasm.gemm(...ofA, ...ofB, c.pointer, bias, Number(product.relu), M, N, K, rows, begin, end)
         const how = `${packsA ? ', A packed' : ''}${packsB ? ', B packed' : ''}, ${rows} rows a unit`
         yield { name: `${name}${how}`, units: batch * Math.ceil(M / rows) * Math.ceil(N / 8), writes: [c], run, c }
       }

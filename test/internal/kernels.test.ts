@@ -98,7 +98,7 @@ describe('gemm', () => {
     const arena = new Arena(6)
     const [M, N, K, batch] = [3, 4, 2, 5]
     const [a, b, c] = [arena.floats(M * K), arena.floats(batch * K * N), arena.floats(batch * M * N)]
-    wasm.gemm(a.pointer, K, 1, 0, b.pointer, N, K * N, c.pointer, 0, M, N, K, M, 0, batch)
+    wasm.gemm(a.pointer, K, 1, 0, b.pointer, N, K * N, c.pointer, 0, 0, M, N, K, M, 0, batch)
     const [x, y, z] = [a, b, c].map(({ pointer, bytes }) => f32.slice(pointer >>> 2, (pointer + bytes) >>> 2))
     for (let at = 0; at < z.length; at++) {
       const [n, i, j] = [Math.floor(at / (M * N)), Math.floor(at / N) % M, at % N]

@@ -1,5 +1,5 @@
 import { checkOptions, kindOf, ShapeError } from '../../errors.ts'
-import { linear } from '../../ops/matmul.ts'
+import { type Activation, activated } from '../../ops/linear.ts'
 import { identity } from '../../ops/pointwise.ts'
 import { logSoftmax, softmax } from '../../ops/softmax.ts'
 import { zeros } from '../../tensor/create.ts'
@@ -7,9 +7,6 @@ import { show } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import { type Layer, layer } from '../layer.ts'
-
-/** A function of each element, such as `relu`. */
-export type Activation = (x: Tensor) => Tensor
 
 export interface DenseOptions {
   /** true: a trainable vector of zeros; false: none; a tensor [out]: that one. */
@@ -68,7 +65,7 @@ function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activat
   }
   const fields = { weight, bias: bias === true ? zeros([outputs]) : bias === false ? undefined : bias, activation }
   const parts = [inputs, outputs, ...(activation === identity ? [] : [activation.name]), ...(bias === false ? ['{ bias: false }'] : [])]
-  return layer('Dense', fields, (self, x: Tensor) => self.activation(linear(x, self.weight, self.bias)), {
+  return layer('Dense', fields, (self, x: Tensor) => activated(x, self.weight, self.bias, self.activation), {
     label: `Dense(${parts.join(', ')})`,
   })
 }
