@@ -105,6 +105,43 @@ function across<F>(four: v128): v128 {
   return changetype<F>(0).f(two, v128.shuffle<u32>(two, two, 1, 0, 3, 2))
 }
 
+/** What `wideColumns` gives beside its result: the sums of its second, third and fourth four columns. */
+class Beside {
+  static second: v128 = i32x4.splat(0)
+  static third: v128 = i32x4.splat(0)
+  static fourth: v128 = i32x4.splat(0)
+}
+
+/** n rows of 16 neighbouring columns, a cache line of each, in the order of `columns`. */
+function wideColumns<F>(p: usize, step: usize, n: i32): v128 {
+  let a = changetype<F>(0).start()
+  let b = a
+  let c = a
+  let d = a
+  if (n > COLUMN_BLOCK) {
+    const half = (((n >> 1) + COLUMN_BLOCK - 1) / COLUMN_BLOCK) * COLUMN_BLOCK
+    a = wideColumns<F>(p, step, half)
+    b = Beside.second
+    c = Beside.third
+    d = Beside.fourth
+    a = changetype<F>(0).f(a, wideColumns<F>(p + step * <usize>half, step, n - half))
+    b = changetype<F>(0).f(b, Beside.second)
+    c = changetype<F>(0).f(c, Beside.third)
+    d = changetype<F>(0).f(d, Beside.fourth)
+  } else {
+    for (; n > 0; n--, p += step) {
+      a = changetype<F>(0).f(a, v128.load(p))
+      b = changetype<F>(0).f(b, v128.load(p, 16))
+      c = changetype<F>(0).f(c, v128.load(p, 32))
+      d = changetype<F>(0).f(d, v128.load(p, 48))
+    }
+  }
+  Beside.second = b
+  Beside.third = c
+  Beside.fourth = d
+  return a
+}
+
 /** n rows of four neighbouring columns (or of one, in lane 0). */
 function columns<F>(p: usize, step: usize, n: i32, four: bool): v128 {
   if (n > COLUMN_BLOCK) {
@@ -130,6 +167,15 @@ function reduce<F>(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i3
     const outer = at / inner
     const column = at - outer * inner
     const p = x + ((<usize>outer * <usize>n * <usize>inner + <usize>column) << 2)
+    if (inner - column >= 16 && end - at >= 16) {
+      const q = out + ((<usize>at) << 2)
+      v128.store(q, wideColumns<F>(p, step, n))
+      v128.store(q, Beside.second, 16)
+      v128.store(q, Beside.third, 32)
+      v128.store(q, Beside.fourth, 48)
+      at += 16
+      continue
+    }
     const four = inner - column >= 4 && end - at >= 4
     const sum = columns<F>(p, step, n, four)
     if (four) {
