@@ -231,8 +231,11 @@ export function crossEntropy(x: usize, classes: usize, losses: usize, n: i32, st
   }
 }
 
-/** out[row] = g[row] (softmax(x[row]) - 1 at the class): the gradient of `crossEntropy`. `begin` and `end` count rows. */
-export function crossEntropyGradient(x: usize, classes: usize, g: usize, out: usize, n: i32, begin: i32, end: i32): void {
+/**
+ * out[row] = g[row] (softmax(x[row]) - 1 at the class): the gradient of `crossEntropy`, or with a number of rows as `mean` that of the mean,
+ * g[0] / mean for all rows. `begin` and `end` count rows.
+ */
+export function crossEntropyGradient(x: usize, classes: usize, g: usize, out: usize, n: i32, mean: i32, begin: i32, end: i32): void {
   while (begin < end) {
     const rows = Rows.together(end - begin)
     const p = x + ((<usize>begin * <usize>n) << 2)
@@ -240,7 +243,7 @@ export function crossEntropyGradient(x: usize, classes: usize, g: usize, out: us
     let sums = exponentials(rows, p, q, n, largestOf(rows, p, n))
     for (const last = begin + rows; begin < last; begin++, sums = Rows.next(sums)) {
       const at = q + ((<usize>load<i32>(classes + ((<usize>begin) << 2))) << 2)
-      const slope = load<f32>(g + ((<usize>begin) << 2))
+      const slope = mean > 0 ? load<f32>(g) / <f32>mean : load<f32>(g + ((<usize>begin) << 2))
       const scale = f32x4.div(f32x4.splat(slope), Rows.first(sums))
       let left = n
       for (; left >= 4; left -= 4, q += 16) v128.store(q, f32x4.mul(v128.load(q), scale))

@@ -119,7 +119,8 @@ export const logitCrossEntropy = /* @__PURE__ */ composed(
       sameShape(target.shape, logits.shape.slice(0, -1)) &&
       logits.rank > 0
     ) {
-      return agg(softmaxCrossEntropy(logits, asIndices('logitCrossEntropy', target)))
+      const classes = asIndices('logitCrossEntropy', target)
+      return agg === mean ? softmaxCrossEntropy(logits, classes, true) : agg(softmaxCrossEntropy(logits, classes, false))
     }
     return ofClasses('logitCrossEntropy', logSoftmax(logits, axis), target, options)
   },

@@ -1,11 +1,13 @@
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { resolveAxis, type Shape } from '../tensor/shape.ts'
+import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import { divideBy } from './elementwise.ts'
 import { checked, oneHot } from './indexing.ts'
 import { expandDims, permute, sum } from './movement.ts'
-import { cast, exp, mul, sub } from './pointwise.ts'
+import { cast, div, exp, mul, sub } from './pointwise.ts'
 
 const keepDims = { keepDims: true }
 
@@ -51,37 +53,60 @@ export const logSoftmax = /* @__PURE__ */ composed('logSoftmax', function logSof
   return along('logSoftmax', runLogSoftmax, x, axis)
 })
 
-const runCrossEntropy = operation<undefined, { x: Tensor; classes: Tensor }>({
+/** Is the result the mean over all rows, or the loss of each? */
+interface CrossEntropyOptions {
+  readonly mean: boolean
+}
+
+const runCrossEntropy = operation<CrossEntropyOptions, { x: Tensor; classes: Tensor }>({
   name: 'softmaxCrossEntropy',
   types: () => ({ output: 'float32' }),
-  shape: ([x]) => x.slice(0, -1),
-  forward(y, [x, classes]) {
+  shape: ([x], { mean }) => (mean ? [] : x.slice(0, -1)),
+  forward(y, [x, classes], { mean }) {
     const [n, count, work] = rows(x.shape)
-    const run = (status: number) => kernels.crossEntropy(x.pointer, classes.pointer, y.pointer, n, status, count, work)
-    checked('logitCrossEntropy', classes, n, run, 'class')
+    const losses = mean ? new Storage(4 * count) : undefined
+    const out = losses?.pointer ?? y.pointer
+    try {
+      const run = (status: number) => kernels.crossEntropy(x.pointer, classes.pointer, out, n, status, count, work)
+      checked('logitCrossEntropy', classes, n, run, 'class')
+      if (!mean) return
+      kernels.sum(out, y.pointer, count, 1, 1, count)
+      divideBy(y, count)
+    } finally {
+      losses?.drop()
+    }
   },
   save: (_, [x, classes]) => ({ x, classes }),
-  pullback: [(g, { x, classes }) => runCrossEntropyGradient([g, x, classes], undefined), null],
+  pullback: [(g, { x, classes }, options) => runCrossEntropyGradient([g, x, classes], options), null],
 })
 
-const runCrossEntropyGradient: Run<undefined> = operation<undefined, { g: Tensor; x: Tensor; classes: Tensor }>({
+const runCrossEntropyGradient: Run<CrossEntropyOptions> = operation<CrossEntropyOptions, { g: Tensor; x: Tensor; classes: Tensor }>({
   name: 'softmaxCrossEntropyGradient',
   types: () => ({ output: 'float32' }),
   shape: ([, x]) => x,
-  forward: (y, [g, x, classes]) => kernels.crossEntropyGradient(x.pointer, classes.pointer, g.pointer, y.pointer, ...rows(x.shape)),
+  forward(y, [g, x, classes], { mean }) {
+    const [n, count, work] = rows(x.shape)
+    kernels.crossEntropyGradient(x.pointer, classes.pointer, g.pointer, y.pointer, n, mean ? count : 0, count, work)
+  },
   save: (_, [g, x, classes]) => ({ g, x, classes }),
   pullback: [
-    (h, { x, classes }) => sum(mul(h, sub(softmax(x), oneHot(classes, x.shape[x.rank - 1]))), -1),
-    (h, { g, x }) => {
+    (h, { x, classes }, { mean }) => {
+      const slopes = mul(h, sub(softmax(x), oneHot(classes, x.shape[x.rank - 1])))
+      return mean ? div(sum(slopes), rows(x.shape)[1]) : sum(slopes, -1)
+    },
+    (h, { g, x }, { mean }) => {
       const y = softmax(x)
-      const weighted = mul(mul(h, expandDims(g, -1)), y)
+      const weighted = mul(mul(h, mean ? div(g, rows(x.shape)[1]) : expandDims(g, -1)), y)
       return sub(weighted, mul(y, sum(weighted, -1, keepDims)))
     },
     null,
   ],
 })
 
-/** @internal log Σ eˣ - x[class] for each row of the last axis, classes int32: the fused form of logSoftmax and takeAlong. */
-export function softmaxCrossEntropy(x: Tensor, classes: Tensor): Tensor {
-  return runCrossEntropy([cast(x, 'float32'), classes], undefined)
+/**
+ * @internal log Σ eˣ - x[class] for each row of the last axis, classes int32, or the mean of all: the fused form of logSoftmax and
+ * takeAlong.
+ */
+export function softmaxCrossEntropy(x: Tensor, classes: Tensor, mean: boolean): Tensor {
+  return runCrossEntropy([cast(x, 'float32'), classes], { mean })
 }

@@ -122,10 +122,11 @@ const classLosses = (name: 'crossEntropy' | 'crossEntropyGradient'): KernelRow =
       const [x, classes, g] = [arena.floats(rows * n, { odd }), arena.ints(rows, 0, n), arena.floats(rows)]
       const out = arena.floats(name === 'crossEntropy' ? rows : rows * n)
       const status = arena.words([0])
+      const mean = n % 2 === 0 ? rows : 0
       const run = (begin: number, end: number) =>
         name === 'crossEntropy'
           ? wasm.crossEntropy(x.pointer, classes.pointer, out.pointer, n, status, begin, end)
-          : wasm.crossEntropyGradient(x.pointer, classes.pointer, g.pointer, out.pointer, n, begin, end)
+          : wasm.crossEntropyGradient(x.pointer, classes.pointer, g.pointer, out.pointer, n, mean, begin, end)
       yield { name: `rows of ${n}${odd ? ', odd' : ''}`, units: rows, writes: [out], run }
     }
   },
