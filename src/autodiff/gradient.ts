@@ -65,15 +65,14 @@ export function withGradient(f: (...args: never[]) => Loss, ...args: unknown[]):
 /** Tensors that an update has used up: readable until the next outermost gradient, then freed. */
 const spent: Tensor[] = []
 
-/** Marks gradients as used up. */
-export function spend(gradients: Iterable<Tensor>): void {
-  spent.push(...gradients)
+/** Marks a gradient as used up. */
+export function spend(gradient: Tensor): void {
+  spent.push(gradient)
 }
 
 function freeSpent(): void {
   if (spent.length === 0 || isRecording()) return
-  for (const tensor of spent) tensor.dispose()
-  spent.length = 0
+  for (let tensor = spent.pop(); tensor; tensor = spent.pop()) tensor.dispose()
 }
 
 /** The arguments as `f` sees them, and how their gradients are read off the level afterwards. */

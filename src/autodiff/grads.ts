@@ -45,6 +45,11 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
     return this.gradientOf.values()
   }
 
+  /** @internal The parameters that took part, in order. */
+  parameters(): Iterable<Tensor> {
+    return this.gradientOf.keys()
+  }
+
   /** Pairs of parameter and gradient. */
   [Symbol.iterator](): Iterator<[Tensor, Tensor]> {
     return this.gradientOf.entries()

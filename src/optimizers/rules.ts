@@ -40,7 +40,7 @@ type Betas = readonly [number, number]
 function power(b: number, t: number): number {
   let result = 1
   for (let square = b, left = t; left > 0; left = Math.floor(left / 2)) {
-    if (left % 2 === 1) result *= square
+    if (left & 1) result *= square
     square *= square
   }
   return result

@@ -51,7 +51,7 @@ export function update(
   const wanted = pairs.filter(([x]) => !x.frozen)
   if (wanted.length > 0) optimizer.take(wanted)
   optimizer.steps++
-  if (!keep) spend(new Set(pairs.map(([, g]) => g)))
+  if (!keep) for (const [, g] of pairs) spend(g)
 }
 
 /** The step that `update` would subtract from x, as a new tensor; the optimizer's state moves on as in `update`. Errors as `update`.

@@ -110,11 +110,22 @@ export function track(level: Level, tensor: Tensor): Node {
 
 /** Another handle of a tensor that every open level takes for the same value. */
 export function trackedAlias(tensor: Tensor): Tensor {
+  return aliasOn(levels.length, tensor)
+}
+
+/** Another handle of a tensor for a pullback: the levels around those that record see it, and the innermost level is none of them. */
+function savedAlias(tensor: Tensor): Tensor {
+  return aliasOn(levels.length - 1, tensor)
+}
+
+/** A handle for the tape that the outermost `count` levels take for the same value. */
+function aliasOn(count: number, tensor: Tensor): Tensor {
   const alias = tensor.alias()
   alias.kept = 'tape'
-  for (const level of levels) {
-    const node = level.nodeOf.get(tensor)
-    if (node) level.nodeOf.set(alias, node)
+  for (let i = 0; i < count; i++) {
+    const { nodeOf } = levels[i]
+    const node = nodeOf.get(tensor)
+    if (node) nodeOf.set(alias, node)
   }
   return alias
 }
@@ -149,6 +160,6 @@ export function record(
     made.push(node)
   }
   if (made.length === 0 || !entry.save) return
-  const saved = new Saved(entry.save(output, inputs, options), trackedAlias, isTensor)
+  const saved = new Saved(entry.save(output, inputs, options), savedAlias, isTensor)
   for (const node of made) node.saved = saved.retain()
 }

@@ -67,7 +67,8 @@ export function free(mark: number, survivors?: Iterable<Owned>): void {
     else if (depth > 0) made[kept++] = tensor
     else tensor.escape()
   }
-  made.length = kept
+  // Setting the length calls into the runtime; this does not.
+  while (made.length > kept) made.pop()
 }
 
 /** Where the list of made tensors stands. */

@@ -71,7 +71,7 @@ export interface StepResult {
   readonly loss: number
   readonly skipped: boolean
   /** The parameters that took part. */
-  readonly reached: readonly Tensor[]
+  readonly reached: Iterable<Tensor>
 }
 
 /**
@@ -117,7 +117,7 @@ export function takeStep(
     }
     const { value, gradient } = differentiate(operation, lossOfBatch, [params], true) as { value: unknown; gradient: Grads }
     const number = (Array.isArray(value) ? (value[0] as Tensor) : (value as Tensor)).item()
-    const result = { loss: number, reached: [...gradient].map(([parameter]) => parameter) }
+    const result = { loss: number, reached: gradient.parameters() }
     if (skipped) return { ...result, loss: Number.NaN, skipped }
     if (!Number.isFinite(number)) throw diverged(operation, step, number, origin)
     if (onGradient?.(number, gradient) === skip) return { ...result, skipped: true }

@@ -41,16 +41,19 @@ function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): Chai
     'Chain',
     { layers },
     (self, ...inputs: [Tensor]) => {
-      let flow: unknown[] = inputs
-      for (const [key, link] of Object.entries(self.layers)) {
+      const links = self.layers as Readonly<Record<string, Link>>
+      const keys = Object.keys(links)
+      let flow: unknown = inputs[0]
+      for (let i = 0; i < keys.length; i++) {
+        const link = links[keys[i]]
         try {
-          flow = [link(...flow)]
+          flow = i === 0 ? link(...inputs) : link(flow)
         } catch (error) {
-          if (error instanceof FluxtapeError) error.within(Array.isArray(self.layers) ? `Chain[${key}]` : `Chain.${key}`)
+          if (error instanceof FluxtapeError) error.within(Array.isArray(links) ? `Chain[${keys[i]}]` : `Chain.${keys[i]}`)
           throw error
         }
       }
-      return flow[0] as Tensor
+      return flow as Tensor
     },
     { label: null },
   )
