@@ -60,21 +60,22 @@ function serve(memory: WebAssembly.Memory, run: Exports['run'], control: number)
   let looks = 0
   for (;;) {
     const ticket = Atomics.load(tickets, control >>> 3)
-    const left = Number(BigInt.asIntN(32, ticket))
+    const low = Number(BigInt.asIntN(32, ticket))
+    const left = low & 0xffff
     delay()
     if (left === 0) {
       if (++looks < (fault === 'dawdles' ? 10 : 300_000)) continue
       looks = 0
       Atomics.add(words, word(192), 1)
       delay()
-      Atomics.wait(words, word(0), 0)
+      Atomics.wait(words, word(0), low)
       delay()
       Atomics.sub(words, word(192), 1)
       continue
     }
     if (Atomics.compareExchange(tickets, control >>> 3, ticket, ticket - 1n) !== ticket) continue
     delay()
-    const chunk = words[word(144)] - left
+    const chunk = (low >>> 16) + left - 1
     const size = words[word(140)]
     const begin = chunk * size
     const end = Math.min(begin + size, words[word(136)])

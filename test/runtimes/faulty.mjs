@@ -46,23 +46,25 @@ function preamble(FAULTS, OFFSETS, atOnce) {
     let looks = 0
     Atomics.add(words, word(256), 1)
     while (Atomics.load(words, word(260)) === 0) {
-      if (Atomics.load(words, word(0)) === 0) {
+      const seen = Atomics.load(words, word(0))
+      if ((seen & 0xffff) === 0) {
         if (++looks < 300_000 && (fault !== 'dawdles' || Math.random() > 1e-5)) continue
         looks = 0
         Atomics.add(words, word(192), 1)
         delay()
-        Atomics.wait(words, word(0), 0)
+        Atomics.wait(words, word(0), seen)
         delay()
         Atomics.sub(words, word(192), 1)
         continue
       }
       const ticket = Atomics.load(tickets, control >>> 3)
-      const left = Number(BigInt.asIntN(32, ticket))
+      const low = Number(BigInt.asIntN(32, ticket))
+      const left = low & 0xffff
       delay()
       if (left === 0 || Atomics.compareExchange(tickets, control >>> 3, ticket, ticket - 1n) !== ticket) continue
       looks = 0
       delay()
-      const chunk = words[word(144)] - left
+      const chunk = (low >>> 16) + left - 1
       const size = words[word(140)]
       const begin = chunk * size
       const end = Math.min(begin + size, words[word(136)])
