@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { mlp } from './contenders/steps.mjs'
+import * as families from './contenders/steps.mjs'
 import { selectWorkloads } from './workloads/index.mjs'
 
 const TURNS = 5
@@ -23,7 +23,7 @@ if (values.part) console.log(JSON.stringify(await measure(selectWorkloads(positi
 else report()
 
 function report() {
-  const names = selectWorkloads(positionals.length > 0 ? positionals : ['mlp']).map(workload => workload.name)
+  const names = selectWorkloads(positionals.length > 0 ? positionals : ['mlp', 'lstm', 'gpt']).map(workload => workload.name)
   const profiles = names.map(profile)
   const firstStep = timeFirstStep()
   console.log(`\nfrom import to the end of the first mlp-xs step: ${firstStep.toFixed(1)} ms (median of nine processes)`)
@@ -50,11 +50,11 @@ function profile(workload) {
 }
 
 /** Microseconds of a step and, if they are timed, of the kernels in it. */
-async function measure({ spec, data }, isTimed) {
+async function measure({ family, spec, data }, isTimed) {
   if (isTimed) timeKernels()
   const flux = await import(bundle)
   await flux.threads(1)
-  const { step } = mlp(flux, spec, data())
+  const { step } = families[family](flux, spec, data())
   const batch = Math.ceil(20 / time(step, 1500 / time(step, 20)))
   const steps = []
   const kernels = {}

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { serve } from '../harness/serve.mjs'
-import { gemm, mlp } from './steps.mjs'
+import * as families from './steps.mjs'
 
 const build = new URL('../../dist/fluxtape.js', import.meta.url)
 
@@ -12,6 +12,6 @@ serve(async threads => {
   else if (threads > 1) throw new Error('this build has no threads')
   return {
     versions: { node: process.versions.node, v8: process.versions.v8 },
-    families: { mlp: (spec, data) => mlp(flux, spec, data), gemm: (spec, data) => gemm(flux, spec, data) },
+    families: Object.fromEntries(Object.entries(families).map(([name, family]) => [name, (spec, data) => family(flux, spec, data)])),
   }
 })

@@ -48,13 +48,16 @@ def mlp(spec, data):
             linear.weight.copy_(data[f"{i}.weight"])
             linear.bias.copy_(data[f"{i}.bias"])
         modules += [linear, torch.nn.ReLU()]
-    model = torch.nn.Sequential(*modules[:-1])
+    return train(torch.nn.Sequential(*modules[:-1]), data["x"], spec, data)
+
+
+def train(model, x, spec, data):
     optimizer = torch.optim.Adam(model.parameters(), lr=spec["rate"])
     targets = [data[f"classes.{i}"].long() for i in (0, 1)]
     state = {"count": 0, "loss": None}
 
     def step():
-        loss = torch.nn.functional.cross_entropy(model(data["x"]), targets[state["count"] % 2])
+        loss = torch.nn.functional.cross_entropy(model(x), targets[state["count"] % 2])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
         optimizer.step()
@@ -62,6 +65,85 @@ def mlp(spec, data):
         state["loss"] = loss
 
     return step, lambda: state["loss"].item()
+
+
+def fill(parameter, values):
+    with torch.no_grad():
+        parameter.copy_(values)
+
+
+class Recurrent(torch.nn.Module):
+    def __init__(self, spec, data):
+        super().__init__()
+        width, vocabulary = spec["width"], len(data["embedding"])
+        self.embedding = torch.nn.Embedding(vocabulary, width)
+        self.recurrence = torch.nn.LSTM(width, width)
+        self.head = torch.nn.Linear(width, vocabulary)
+        fill(self.embedding.weight, data["embedding"])
+        for own, name in (("weight_ih", "weightX"), ("weight_hh", "weightH"), ("bias_ih", "biasX"), ("bias_hh", "biasH")):
+            fill(getattr(self.recurrence, f"{own}_l0"), data[name])
+        fill(self.head.weight, data["headWeight"])
+        fill(self.head.bias, data["headBias"])
+
+    def forward(self, tokens):
+        states, _ = self.recurrence(self.embedding(tokens))
+        return self.head(states).flatten(0, 1)
+
+
+class Transformer(torch.nn.Module):
+    def __init__(self, spec, data):
+        super().__init__()
+        self.heads, self.blocks = spec["heads"], spec["blocks"]
+        self.embedding = torch.nn.Parameter(data["embedding"].clone())
+        self.position = torch.nn.Parameter(data["position"].clone())
+        context = len(data["position"])
+        self.mask = torch.ones(context, context, dtype=torch.bool).triu(1)
+        self.parts = torch.nn.ModuleDict()
+        for name in data:
+            if name.endswith(".weight"):
+                self.parts[name[:-7].replace(".", "_")] = self.dense(data, name[:-7])
+            if name.endswith(".scale"):
+                self.parts[name[:-6].replace(".", "_")] = self.norm(data, name[:-6])
+
+    @staticmethod
+    def dense(data, part):
+        outputs, inputs = data[f"{part}.weight"].shape
+        linear = torch.nn.Linear(inputs, outputs)
+        fill(linear.weight, data[f"{part}.weight"])
+        fill(linear.bias, data[f"{part}.bias"])
+        return linear
+
+    @staticmethod
+    def norm(data, part):
+        norm = torch.nn.LayerNorm(len(data[f"{part}.scale"]))
+        fill(norm.weight, data[f"{part}.scale"])
+        fill(norm.bias, data[f"{part}.shift"])
+        return norm
+
+    def attention(self, x, i):
+        batch, context, width = x.shape
+        q, k, v = (
+            each.view(batch, context, self.heads, -1).transpose(1, 2) for each in self.parts[f"{i}_qkv"](x).chunk(3, -1)
+        )
+        scores = (q @ k.transpose(-2, -1)) / (width / self.heads) ** 0.5
+        mixed = scores.masked_fill(self.mask, float("-inf")).softmax(-1) @ v
+        return self.parts[f"{i}_out"](mixed.transpose(1, 2).reshape(batch, context, width))
+
+    def forward(self, tokens):
+        x = torch.nn.functional.embedding(tokens, self.embedding) + self.position
+        for i in range(self.blocks):
+            x = x + self.attention(self.parts[f"{i}_before"](x), i)
+            hidden = torch.nn.functional.gelu(self.parts[f"{i}_up"](self.parts[f"{i}_between"](x)))
+            x = x + self.parts[f"{i}_down"](hidden)
+        return self.parts["head"](self.parts["norm"](x)).flatten(0, 1)
+
+
+def lstm(spec, data):
+    return train(Recurrent(spec, data), data["tokens"].long(), spec, data)
+
+
+def gpt(spec, data):
+    return train(Transformer(spec, data), data["tokens"].long(), spec, data)
 
 
 def gemm(spec, data):
@@ -79,7 +161,7 @@ def gemm(spec, data):
     return step, value
 
 
-FAMILIES = {"mlp": mlp, "gemm": gemm}
+FAMILIES = {"mlp": mlp, "lstm": lstm, "gpt": gpt, "gemm": gemm}
 
 
 def repeat(step, budget):

@@ -23,6 +23,73 @@ export function mlp({ Adam, Chain, Dense, identity, logitCrossEntropy, params, r
   }
 }
 
+/** A step of `model`, a function of the tokens, with everything in `weights` trained. */
+function trainTokens({ Adam, logitCrossEntropy, params, tensor, trainStep }, model, weights, { rate, ...spec }, data) {
+  const ps = params(weights)
+  const optimizer = Adam(rate)
+  const tokens = tensor(data.tokens.data, data.tokens.shape)
+  const loss = (x, classes) => logitCrossEntropy(model(x, weights, spec), classes)
+  const batches = [0, 1].map(i => [tokens, tensor(data[`classes.${i}`].data)])
+  let count = 0
+  let last
+  return {
+    step: () => {
+      last = trainStep(loss, ps, batches[count++ % 2], optimizer)
+    },
+    value: () => last,
+  }
+}
+
+const weightsIn = ({ tensor }, { tokens, 'classes.0': even, 'classes.1': odd, ...weights }) =>
+  Object.fromEntries(Object.entries(weights).map(([name, { data, shape }]) => [name, tensor(data, shape)]))
+
+export function lstm(flux, spec, data) {
+  const { linear, stack, zeros } = flux
+  const model = (tokens, { embedding, weightX, biasX, weightH, biasH, headWeight, headBias }, { batch, steps, width }) => {
+    const inputs = linear(embedding.gather(tokens), weightX, biasX).split(steps)
+    let h = zeros([batch, width])
+    let c = zeros([batch, width])
+    const states = inputs.map(x => {
+      const gates = x.reshape([batch, 4 * width]).add(linear(h, weightH, biasH))
+      const [input, forget, candidate, output] = gates.split(4, 1)
+      c = forget.sigmoid().mul(c).add(input.sigmoid().mul(candidate.tanh()))
+      h = output.sigmoid().mul(c.tanh())
+      return h
+    })
+    return linear(stack(states), headWeight, headBias).reshape([steps * batch, -1])
+  }
+  return trainTokens(flux, model, weightsIn(flux, data), spec, data)
+}
+
+export function gpt(flux, spec, data) {
+  const { gelu, linear, matmul, tensor } = flux
+  const { context } = spec
+  const future = Float32Array.from({ length: context ** 2 }, (_, at) => (at % context > Math.floor(at / context) ? -Infinity : 0))
+  const mask = tensor(future, [context, context])
+  const model = (tokens, w, { batch, blocks, width, heads }) => {
+    const dense = (x, part) => linear(x, w[`${part}.weight`], w[`${part}.bias`])
+    const norm = (x, part) => {
+      const centred = x.sub(x.mean(-1, { keepDims: true }))
+      const deviation = centred.square().mean(-1, { keepDims: true }).add(1e-5).sqrt()
+      return centred.div(deviation).mul(w[`${part}.scale`]).add(w[`${part}.shift`])
+    }
+    const byHead = x => x.reshape([batch, context, heads, width / heads]).permute([0, 2, 1, 3])
+    const attention = (x, i) => {
+      const [q, k, v] = dense(x, `${i}.qkv`).split(3, -1).map(byHead)
+      const scores = matmul(q, k, { transposeRight: true }).mul(1 / Math.sqrt(width / heads))
+      const mixed = scores.add(mask).softmax().matmul(v)
+      return dense(mixed.permute([0, 2, 1, 3]).reshape([batch, context, width]), `${i}.out`)
+    }
+    let x = w.embedding.gather(tokens).add(w.position)
+    for (let i = 0; i < blocks; i++) {
+      x = x.add(attention(norm(x, `${i}.before`), i))
+      x = x.add(dense(gelu(dense(norm(x, `${i}.between`), `${i}.up`)), `${i}.down`))
+    }
+    return dense(norm(x, 'norm'), 'head').reshape([batch * context, -1])
+  }
+  return trainTokens(flux, model, weightsIn(flux, data), spec, data)
+}
+
 export function gemm({ matmul, scope, tensor }, { transposeA, transposeB }, data) {
   const a = tensor(data.a.data, data.a.shape)
   const b = tensor(data.b.data, data.b.shape)

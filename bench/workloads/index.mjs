@@ -1,5 +1,6 @@
 import { workloads as gemm } from './gemm.mjs'
 import { workloads as mlp } from './mlp.mjs'
+import { workloads as sequences } from './sequences.mjs'
 
 /**
  * What is measured. A family is one file that lists its workloads, and every contender has one function for it.
@@ -12,7 +13,7 @@ import { workloads as mlp } from './mlp.mjs'
  */
 
 /** @type {Workload[]} */
-export const workloads = [...mlp, ...gemm]
+export const workloads = [...mlp, ...sequences, ...gemm]
 
 /**
  * The workloads that a user named: each name is a whole one, or the beginning of several (`gemm`, `gemm-nt`).
