@@ -36,6 +36,27 @@ export function copy(x: usize, out: usize, layout: usize, begin: i32, end: i32):
   }
 }
 
+/** out[layout] += x[layout] of floats, as `copy` has it. @inplace: a chunk cannot be done over. */
+export function addTo(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  const rank = load<i32>(layout)
+  const inner = load<i32>(layout + ((<usize>rank) << 2))
+  const xStep = load<i32>(layout + ((<usize>(2 * rank)) << 2)) << 2
+  const outStep = load<i32>(layout + ((<usize>(3 * rank)) << 2)) << 2
+  for (let row = begin; row < end; row++) {
+    let p = x + ((<usize>place(layout, rank, 1, row)) << 2)
+    let q = out + ((<usize>place(layout, rank, 2, row)) << 2)
+    let left = inner
+    if (xStep == 4 && outStep == 4) {
+      for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, f32x4.add(v128.load(q), v128.load(p)))
+    }
+    for (; left > 0; left--) {
+      store<f32>(q, load<f32>(q) + load<f32>(p))
+      p += xStep
+      q += outStep
+    }
+  }
+}
+
 /** `copy` for elements of one byte. */
 export function copyBytes(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   const rank = load<i32>(layout)

@@ -149,12 +149,6 @@ class ErfLane {
   }
 }
 @unmanaged
-class NormalCdf {
-  @inline f(x: v128): v128 {
-    return Erf.normal(x)
-  }
-}
-@unmanaged
 class NormalPdf {
   @inline f(x: v128): v128 {
     return f32x4.mul(Erf.gaussian(x), v128.load32_splat(CONSTANTS, INVERSE_ROOT_TWO_PI))
@@ -269,10 +263,6 @@ export function tanh(x: usize, out: usize, begin: i32, end: i32): void {
 export function erf(x: usize, out: usize, begin: i32, end: i32): void {
   map1<ErfLane>(x, out, begin, end)
 }
-/** @cost 1.4 */
-export function normalCdf(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<NormalCdf>(x, out, begin, end)
-}
 /** @cost 0.8 */
 export function normalPdf(x: usize, out: usize, begin: i32, end: i32): void {
   map1<NormalPdf>(x, out, begin, end)
@@ -337,6 +327,13 @@ class Minimum {
     return f32x4.min(x, y)
   }
 }
+/** x times the derivative of gelu at y. */
+@unmanaged
+class GeluGradient {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, Erf.geluDerivative(y))
+  }
+}
 /** x where y > 0, else 0: the gradient of relu from its output. */
 @unmanaged
 class Gate {
@@ -366,6 +363,10 @@ export function maximum(x: usize, y: usize, out: usize, layout: usize, begin: i3
 }
 export function minimum(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<Minimum>(x, y, out, layout, begin, end)
+}
+/** @cost 1.6 */
+export function geluGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<GeluGradient>(x, y, out, layout, begin, end)
 }
 export function gate(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<Gate>(x, y, out, layout, begin, end)

@@ -64,7 +64,7 @@ class Across {
 class Element {
   /** e^(x - largest); at a largest of +Infinity 1 there and 0 elsewhere, as Flux has it. */
   @inline static exponential(x: v128, largest: v128, infinite: bool): v128 {
-    const e = Exp.exp(f32x4.sub(x, largest))
+    const e = Exp.orZero(f32x4.sub(x, largest))
     return infinite ? v128.bitselect(f32x4.splat(1), e, f32x4.eq(x, largest)) : e
   }
   /** x - largest - log; at a largest of +Infinity 0 - log there. */

@@ -6,7 +6,7 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import * as families from './contenders/steps.mjs'
+import { families } from './contenders/steps.mjs'
 import { selectWorkloads } from './workloads/index.mjs'
 
 const TURNS = 5

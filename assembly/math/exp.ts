@@ -41,6 +41,17 @@ export class Exp {
     return Exp.scale(Exp.polynomial(Exp.remainder(bounded, rounded)), rounded)
   }
 
+  /**
+   * exp(x) for x <= 89. Where that is 0 it is not computed by way of subnormal numbers, which take twice as long: rows of attention are mostly
+   * -Infinity.
+   */
+  @inline static orZero(x: v128): v128 {
+    const vanishing = f32x4.lt(x, v128.load32_splat(TABLE, LOWEST))
+    const bounded = v128.andnot(x, vanishing)
+    const rounded = Exp.round(bounded)
+    return v128.andnot(Exp.scale(Exp.polynomial(Exp.remainder(bounded, rounded)), rounded), vanishing)
+  }
+
   /** exp(x) - 1. Error at most 1.7 ulp, relaxed 1.6. */
   @inline static expm1(x: v128): v128 {
     const bounded = Vector.atLeast(Vector.atMost(x, v128.load32_splat(TABLE, HIGHEST)), v128.load32_splat(TABLE, LOWEST_MINUS_ONE))

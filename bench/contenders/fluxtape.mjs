@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { serve } from '../harness/serve.mjs'
-import * as families from './steps.mjs'
+import { families } from './steps.mjs'
 
 const build = new URL('../../dist/fluxtape.js', import.meta.url)
 

@@ -1,7 +1,7 @@
 // Our side of the workloads: what one step is, of a build of the library that is passed in.
 import { checksum } from '../harness/serve.mjs'
 
-export function mlp({ Adam, Chain, Dense, identity, logitCrossEntropy, params, relu, tensor, trainStep }, { widths, rate }, data) {
+function mlp({ Adam, Chain, Dense, identity, logitCrossEntropy, params, relu, tensor, trainStep }, { widths, rate }, data) {
   const depth = widths.length - 1
   const toTensor = ({ data, shape }) => tensor(data, shape)
   const layers = Array.from({ length: depth }, (_, i) =>
@@ -43,7 +43,7 @@ function trainTokens({ Adam, logitCrossEntropy, params, tensor, trainStep }, mod
 const weightsIn = ({ tensor }, { tokens, 'classes.0': even, 'classes.1': odd, ...weights }) =>
   Object.fromEntries(Object.entries(weights).map(([name, { data, shape }]) => [name, tensor(data, shape)]))
 
-export function lstm(flux, spec, data) {
+function lstm(flux, spec, data) {
   const { linear, stack, zeros } = flux
   const model = (tokens, { embedding, weightX, biasX, weightH, biasH, headWeight, headBias }, { batch, steps, width }) => {
     const inputs = linear(embedding.gather(tokens), weightX, biasX).split(steps)
@@ -61,7 +61,7 @@ export function lstm(flux, spec, data) {
   return trainTokens(flux, model, weightsIn(flux, data), spec, data)
 }
 
-export function gpt(flux, spec, data) {
+function gpt(flux, spec, data) {
   const { gelu, linear, matmul, tensor } = flux
   const { context } = spec
   const future = Float32Array.from({ length: context ** 2 }, (_, at) => (at % context > Math.floor(at / context) ? -Infinity : 0))
@@ -90,7 +90,7 @@ export function gpt(flux, spec, data) {
   return trainTokens(flux, model, weightsIn(flux, data), spec, data)
 }
 
-export function gemm({ matmul, scope, tensor }, { transposeA, transposeB }, data) {
+function gemm({ matmul, scope, tensor }, { transposeA, transposeB }, data) {
   const a = tensor(data.a.data, data.a.shape)
   const b = tensor(data.b.data, data.b.shape)
   const product = () => matmul(a, b, { transposeLeft: transposeA, transposeRight: transposeB })
@@ -107,3 +107,6 @@ export function gemm({ matmul, scope, tensor }, { transposeA, transposeB }, data
     },
   }
 }
+
+/** A function of the library, a workload's spec and its data for each family. */
+export const families = { mlp, lstm, gpt, gemm }

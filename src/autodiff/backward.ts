@@ -1,6 +1,6 @@
 import { ReleasedError } from '../errors.ts'
 import { add } from '../ops/pointwise.ts'
-import { type Level, type Node, outside, trackedAlias } from '../tape/level.ts'
+import { isRecording, type Level, type Node, outside, trackedAlias } from '../tape/level.ts'
 import { enter, free, leave, madeSince, mark } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
@@ -55,14 +55,23 @@ function pull(node: Node, cotangent: Tensor): void {
   for (let i = 0; i < inputs.length; i++) {
     const input = inputs[i]
     if (!input) continue
+    const before = input.cotangent
+    if (before && entry.accumulate && isAlone(before)) {
+      entry.accumulate(before, g, values, options)
+      continue
+    }
     const start = mark()
     const part = entry.pull(i, g, values, options)
-    const before = input.cotangent
     input.cotangent = taken(before ? add(before, part) : part, start)
     before?.dispose()
     free(start)
   }
   free(outer)
+}
+
+/** May the cotangent be written? Nobody else sees its memory, and no level around differentiates this walk. */
+function isAlone(cotangent: Tensor): boolean {
+  return cotangent.storage.references === 1 && !isRecording()
 }
 
 /** A handle for the tape: the tensor itself if it was just made, else another handle of the same value. */

@@ -2,8 +2,9 @@ import { kindOf, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
-import { resolveAxis, type Shape, show, stepsOf } from '../tensor/shape.ts'
+import { resolveAxis, type Shape, show, stepsOf, writeLayout } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { wasm } from '../wasm/module.ts'
 import { copyElements, expandDims, reshape } from './movement.ts'
 
 /** For each axis where reading begins, how far it goes, and in which steps. */
@@ -31,6 +32,14 @@ const runSlice: Run<Range> = operation<Range, { from: Shape }>({
   },
   save: (_, [x]) => ({ from: x.shape }),
   pullback: [(g, { from }, range) => runPlace([g], { ...range, shape: from })],
+  accumulate(sum, g, _, range) {
+    if (g.size === 0) return
+    const { at, steps } = place(sum.shape, range)
+    const { pointer } = g
+    const { layout, rows } = writeLayout('slice', g.shape, stepsOf(g.shape), steps)
+    // On this thread alone: the chunk of a worker that is lost could not be done over.
+    wasm.addTo(pointer, sum.pointer + 4 * at, layout, 0, rows)
+  },
 })
 
 /** The adjoint of slicing: zeros of `shape` with x at the range. */

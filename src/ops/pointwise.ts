@@ -80,7 +80,7 @@ export const softplus = unary('softplus', kernels.softplus, { fromInput: (g, x) 
 export const relu = unary('relu', kernels.relu, { fromOutput: (g, y) => gate(g, y) })
 /** x Φ(x), Φ the distribution function of the standard normal (Hendrycks & Gimpel 2016). Exact, where Flux's `gelu` is the tanh form.
  * @example tensor([0, 1]).gelu().toArray() // [0, 0.8413] */
-export const gelu = unary('gelu', kernels.gelu, { fromInput: (g, x) => mul(g, add(normalCdf(x), mul(x, normalPdf(x)))) })
+export const gelu = unary('gelu', kernels.gelu, { fromInput: (g, x) => geluGradient(g, x) })
 const runStop = operation({
   name: 'stopGradient',
   types: ([dtype]) => ({ output: dtype }),
@@ -94,7 +94,6 @@ export const stopGradient = (x: Tensor): Tensor => runStop([x], undefined)
  * @example identity(tensor([1, 2])).toArray() // [1, 2] */
 export const identity = (x: Tensor): Tensor => x
 
-const normalCdf = unary('normalCdf', kernels.normalCdf, { fromInput: (g, x) => mul(g, normalPdf(x)) })
 const normalPdf = unary('normalPdf', kernels.normalPdf, { fromInput: (g, x) => neg(mul(g, mul(x, normalPdf(x)))) })
 
 type Operand = Tensor | number
@@ -160,6 +159,12 @@ export const minimum = binary('minimum', kernels.minimum, {
   right: (g, x, y) => mul(g, preference(x, y)),
   saves: 'operands',
   int: kernels.minimumI,
+})
+/** x (Φ(y) + y φ(y)): gelu's gradient; the derivative by y is φ(y) (2 - y²). */
+const geluGradient = binary('geluGradient', kernels.geluGradient, {
+  left: (g, _, y) => geluGradient(g, y),
+  right: (g, x, y) => mul(mul(g, x), mul(normalPdf(y as Tensor), sub(2, square(y as Tensor)))),
+  saves: 'operands',
 })
 /** x where y > 0, else 0: the derivative of relu from its output. */
 export const gate = binary('gate', kernels.gate, { left: (g, _, y) => gate(g, y), right: g => zerosLike(g), saves: 'operands' })

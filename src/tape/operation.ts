@@ -31,6 +31,8 @@ export interface Definition<Options, Saves extends Values> {
   through?(g: Tensor, saved: Saves, options: Options): Tensor
   /** The cotangent of each input from that of the result; null where there is none; one function where all inputs are alike. */
   readonly pullback?: readonly (Pullback<Options, Saves> | null)[] | Pullback<Options, Saves>
+  /** Instead of the pullback of an only input and a sum: adds that cotangent to `sum`, float32, which nobody else holds. */
+  accumulate?(sum: Tensor, g: Tensor, saved: Saves, options: Options): void
 }
 
 export type Pullback<Options, Saves> = (g: Tensor, saved: Saves, options: Options, index: number) => Tensor
@@ -41,6 +43,7 @@ export interface Entry {
   differentiable(index: number): boolean
   readonly save: ((y: Tensor, xs: readonly Tensor[], options: unknown) => Values) | undefined
   readonly through?: ((g: Tensor, saved: Values, options: unknown) => Tensor) | undefined
+  readonly accumulate?: ((sum: Tensor, g: Tensor, saved: Values, options: unknown) => void) | undefined
   pull(index: number, g: Tensor, saved: Values, options: unknown): Tensor
 }
 
@@ -68,6 +71,7 @@ export function operation<Options = undefined, Saves extends Values = Values>(de
     differentiable: index => at(index) !== null,
     save: definition.save as Entry['save'],
     through: definition.through as Entry['through'],
+    accumulate: definition.accumulate as Entry['accumulate'],
     pull: (index, g, saved, options) => (at(index) as Pullback<unknown, Values>)(g, saved, options, index),
   }
   operations.set(name, entry)

@@ -133,7 +133,7 @@ const classLosses = (name: 'crossEntropy' | 'crossEntropyGradient'): KernelRow =
 ]
 
 /** (x, out, layout): [shape, steps of x, where x begins, steps of out, how many elements out has]; units are rows. */
-const copying = (name: KernelName, width: number): KernelRow => [
+const copying = (name: KernelName, kind: Kind): KernelRow => [
   name,
   function* (arena) {
     for (const n of sizes.slice(1)) {
@@ -147,9 +147,10 @@ const copying = (name: KernelName, width: number): KernelRow => [
         [[2, n, 3], [3 * n, 3, 1], 0, [3, 6, 1], 6 * n],
       ]
       for (const [shape, xSteps, at, outSteps, size] of ways) {
-        const [x, out] = width === 4 ? [arena.ints(7 * n), arena.ints(size)] : [arena.bytes(7 * n), arena.bytes(size)]
+        const [x, out] = [make(arena, kind, 7 * n), make(arena, kind, size)]
         const layout = arena.words([shape.length, ...shape, ...xSteps, ...outSteps])
-        const run = (begin: number, end: number) => kernel(name)(x.pointer + at * width, out.pointer, layout, begin, end)
+        const run = (begin: number, end: number) =>
+          kernel(name)(x.pointer + at * (kind === 'bytes' ? 1 : 4), out.pointer, layout, begin, end)
         const units = shape.slice(0, -1).reduce((rows, each) => rows * each, 1)
         yield { name: `[${shape}], steps [${xSteps}] to [${outSteps}]`, units, writes: [out], run }
       }
@@ -260,7 +261,7 @@ const floatMaps = [
     'sigmoid',
     'log',
   ] as const),
-  ...(['softplus', 'log1p', 'sin', 'cos', 'tan', 'tanh', 'erf', 'normalCdf', 'normalPdf', 'gelu'] as const),
+  ...(['softplus', 'log1p', 'sin', 'cos', 'tan', 'tanh', 'erf', 'normalPdf', 'gelu'] as const),
 ]
 
 /** Every kernel. */
@@ -270,7 +271,9 @@ export const kernelRows: readonly KernelRow[] = [
   map('clampMask', 'floats', 'floats', -1, 1.5),
   ...(['isNaN', 'isFinite'] as const).map(name => map(name, 'floats', 'bytes')),
   ...(['negI', 'absI', 'squareI', 'signI'] as const).map(name => map(name, 'ints', 'ints')),
-  ...(['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'gate'] as const).map(name => zip(name, 'floats', 'floats')),
+  ...(['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'gate', 'geluGradient'] as const).map(name =>
+    zip(name, 'floats', 'floats'),
+  ),
   ...(['addI', 'subI', 'mulI', 'maximumI', 'minimumI'] as const).map(name => zip(name, 'ints', 'ints')),
   ...(['equal', 'notEqual', 'less', 'lessEqual'] as const).map(name => zip(name, 'floats', 'bytes')),
   ...(['equalI', 'notEqualI', 'lessI', 'lessEqualI'] as const).map(name => zip(name, 'ints', 'bytes')),
@@ -284,8 +287,9 @@ export const kernelRows: readonly KernelRow[] = [
   map('toBoolFromFloat', 'floats', 'bytes'),
   map('toBoolFromInt', 'ints', 'bytes'),
   map('toBoolFromByte', 'bytes', 'bytes'),
-  copying('copy', 4),
-  copying('copyBytes', 1),
+  copying('copy', 'ints'),
+  copying('copyBytes', 'bytes'),
+  copying('addTo', 'floats'),
   ['transposeMatrices', transpositions],
   ...(['sum', 'prod', 'max', 'min'] as const).map(name => reduction(name, 'floats', lengths)),
   ...(['sumI', 'prodI', 'maxI', 'minI'] as const).map(name => reduction(name, 'ints', lengths)),
