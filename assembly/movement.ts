@@ -1,25 +1,21 @@
 // Copies between layouts: transposing, slicing, broadcasting, joining. Elements of 4 bytes, or of 1 in the kernels that end in Bytes.
 // @cost 0.3: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 
-/**
- * out[layout] = x[layout]: `layout` is rank (1 to 8), the sizes, the steps of x in elements, then the steps of out; x and out are the
- * addresses of the element with all indices 0. Steps may be negative or 0. `begin` and `end` count rows: all axes but the last.
- */
-export function copy(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  const rank = load<i32>(layout)
-  const inner = load<i32>(layout + ((<usize>rank) << 2))
-  const xStep = load<i32>(layout + ((<usize>(2 * rank)) << 2)) << 2
-  const outStep = load<i32>(layout + ((<usize>(3 * rank)) << 2)) << 2
-  for (let row = begin; row < end; row++) {
-    let p = x + ((<usize>place(layout, rank, 1, row)) << 2)
-    let q = out + ((<usize>place(layout, rank, 2, row)) << 2)
-    let left = inner
+@unmanaged
+class Copy {
+  /** Bytes of an element, as a power of two. */
+  @inline scale(): i32 {
+    return 2
+  }
+  /** A row of n elements with their steps in bytes. */
+  @inline row(p: usize, xStep: i32, q: usize, outStep: i32, n: i32): void {
     if (outStep == 4) {
       if (xStep == 4) {
-        memory.copy(q, p, (<usize>inner) << 2)
-        continue
+        // A call, which pays for long rows only.
+        if (n >= 256) return memory.copy(q, p, (<usize>n) << 2)
+        for (; n >= 4; n -= 4, p += 16, q += 16) v128.store(q, v128.load(p))
       }
-      for (; left >= 4; left -= 4, q += 16) {
+      for (; n >= 4; n -= 4, q += 16) {
         let four = v128.load32_zero(p)
         four = v128.load32_lane(p + xStep, four, 1)
         four = v128.load32_lane(p + 2 * xStep, four, 2)
@@ -28,50 +24,67 @@ export function copy(x: usize, out: usize, layout: usize, begin: i32, end: i32):
         p += 4 * xStep
       }
     }
-    for (; left > 0; left--) {
-      store<u32>(q, load<u32>(p))
-      p += xStep
-      q += outStep
+    for (; n > 0; n--, p += xStep, q += outStep) store<u32>(q, load<u32>(p))
+  }
+}
+@unmanaged
+class CopyBytes {
+  @inline scale(): i32 {
+    return 0
+  }
+  @inline row(p: usize, xStep: i32, q: usize, outStep: i32, n: i32): void {
+    for (; n > 0; n--, p += xStep, q += outStep) store<u8>(q, load<u8>(p))
+  }
+}
+@unmanaged
+class AddTo {
+  @inline scale(): i32 {
+    return 2
+  }
+  @inline row(p: usize, xStep: i32, q: usize, outStep: i32, n: i32): void {
+    if (xStep == 4 && outStep == 4) {
+      for (; n >= 4; n -= 4, p += 16, q += 16) v128.store(q, f32x4.add(v128.load(q), v128.load(p)))
     }
+    for (; n > 0; n--, p += xStep, q += outStep) store<f32>(q, load<f32>(q) + load<f32>(p))
   }
 }
 
-/** out[layout] += x[layout] of floats, as `copy` has it. @inplace: a chunk cannot be done over. */
-export function addTo(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+/** Rows from `begin` to `end` of both operands; along the last axis but one they lie equal steps apart. */
+function eachRow<F>(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  const scale = changetype<F>(0).scale()
   const rank = load<i32>(layout)
   const inner = load<i32>(layout + ((<usize>rank) << 2))
-  const xStep = load<i32>(layout + ((<usize>(2 * rank)) << 2)) << 2
-  const outStep = load<i32>(layout + ((<usize>(3 * rank)) << 2)) << 2
-  for (let row = begin; row < end; row++) {
-    let p = x + ((<usize>place(layout, rank, 1, row)) << 2)
-    let q = out + ((<usize>place(layout, rank, 2, row)) << 2)
-    let left = inner
-    if (xStep == 4 && outStep == 4) {
-      for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, f32x4.add(v128.load(q), v128.load(p)))
-    }
-    for (; left > 0; left--) {
-      store<f32>(q, load<f32>(q) + load<f32>(p))
-      p += xStep
-      q += outStep
-    }
+  const xStep = load<i32>(layout + ((<usize>(2 * rank)) << 2)) << scale
+  const outStep = load<i32>(layout + ((<usize>(3 * rank)) << 2)) << scale
+  const length = rank > 1 ? load<i32>(layout + ((<usize>(rank - 1)) << 2)) : 1
+  const xRow = rank > 1 ? load<i32>(layout + ((<usize>(2 * rank - 1)) << 2)) << scale : 0
+  const outRow = rank > 1 ? load<i32>(layout + ((<usize>(3 * rank - 1)) << 2)) << scale : 0
+  while (begin < end) {
+    let p = x + <usize>(place(layout, rank, 1, begin) << scale)
+    let q = out + <usize>(place(layout, rank, 2, begin) << scale)
+    let rows = length - (begin - (begin / length) * length)
+    if (rows > end - begin) rows = end - begin
+    begin += rows
+    for (; rows > 0; rows--, p += xRow, q += outRow) changetype<F>(0).row(p, xStep, q, outStep, inner)
   }
+}
+
+/**
+ * out[layout] = x[layout]: `layout` is rank (1 to 8), the sizes, the steps of x in elements, then the steps of out; x and out are the
+ * addresses of the element with all indices 0. Steps may be negative or 0. `begin` and `end` count rows: all axes but the last.
+ */
+export function copy(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  eachRow<Copy>(x, out, layout, begin, end)
 }
 
 /** `copy` for elements of one byte. */
 export function copyBytes(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  const rank = load<i32>(layout)
-  const inner = load<i32>(layout + ((<usize>rank) << 2))
-  const xStep = load<i32>(layout + ((<usize>(2 * rank)) << 2))
-  const outStep = load<i32>(layout + ((<usize>(3 * rank)) << 2))
-  for (let row = begin; row < end; row++) {
-    let p = x + <usize>place(layout, rank, 1, row)
-    let q = out + <usize>place(layout, rank, 2, row)
-    for (let left = inner; left > 0; left--) {
-      store<u8>(q, load<u8>(p))
-      p += xStep
-      q += outStep
-    }
-  }
+  eachRow<CopyBytes>(x, out, layout, begin, end)
+}
+
+/** out[layout] += x[layout] of floats, as `copy` has it. @inplace: a chunk cannot be done over. */
+export function addTo(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  eachRow<AddTo>(x, out, layout, begin, end)
 }
 
 function place(layout: usize, rank: i32, operand: i32, row: i32): i32 {

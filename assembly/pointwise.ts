@@ -1,4 +1,4 @@
-// Pointwise kernels. `x`, `y`, `out` are addresses of float32 (names ending in I: int32) elements, `layout` a broadcast (see map.ts).
+// Pointwise kernels of float32. `x`, `y`, `out` are addresses of elements, `layout` a broadcast (see map.ts).
 // @cost 0.15: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { map1, map1With, map2, test1 } from './map'
 import { Erf } from './math/erf'
@@ -8,9 +8,8 @@ import { Log } from './math/log'
 import { Power } from './math/power'
 import { Trigonometry } from './math/trigonometry'
 
-const CONSTANTS: usize = memory.data<f32>([1.0, 0.3989422804014327])
+const CONSTANTS: usize = memory.data<f32>([1.0])
 const ONE: usize = 0
-const INVERSE_ROOT_TWO_PI: usize = 4
 
 @unmanaged
 class Neg {
@@ -149,12 +148,6 @@ class ErfLane {
   }
 }
 @unmanaged
-class NormalPdf {
-  @inline f(x: v128): v128 {
-    return f32x4.mul(Erf.gaussian(x), v128.load32_splat(CONSTANTS, INVERSE_ROOT_TWO_PI))
-  }
-}
-@unmanaged
 class Gelu {
   @inline f(x: v128): v128 {
     return Erf.gelu(x)
@@ -263,10 +256,6 @@ export function tanh(x: usize, out: usize, begin: i32, end: i32): void {
 export function erf(x: usize, out: usize, begin: i32, end: i32): void {
   map1<ErfLane>(x, out, begin, end)
 }
-/** @cost 0.8 */
-export function normalPdf(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<NormalPdf>(x, out, begin, end)
-}
 /** @cost 1.5 */
 export function gelu(x: usize, out: usize, begin: i32, end: i32): void {
   map1<Gelu>(x, out, begin, end)
@@ -327,6 +316,20 @@ class Minimum {
     return f32x4.min(x, y)
   }
 }
+/** x times the derivative of the sigmoid of which y is the value. */
+@unmanaged
+class SigmoidGradient {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, f32x4.mul(y, f32x4.sub(v128.load32_splat(CONSTANTS, ONE), y)))
+  }
+}
+/** x times the derivative of the hyperbolic tangent of which y is the value. */
+@unmanaged
+class TanhGradient {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, f32x4.sub(v128.load32_splat(CONSTANTS, ONE), f32x4.mul(y, y)))
+  }
+}
 /** x times the derivative of gelu at y. */
 @unmanaged
 class GeluGradient {
@@ -364,94 +367,16 @@ export function maximum(x: usize, y: usize, out: usize, layout: usize, begin: i3
 export function minimum(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<Minimum>(x, y, out, layout, begin, end)
 }
+export function sigmoidGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<SigmoidGradient>(x, y, out, layout, begin, end)
+}
+export function tanhGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<TanhGradient>(x, y, out, layout, begin, end)
+}
 /** @cost 1.6 */
 export function geluGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<GeluGradient>(x, y, out, layout, begin, end)
 }
 export function gate(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<Gate>(x, y, out, layout, begin, end)
-}
-
-@unmanaged
-class NegI {
-  @inline f(x: v128): v128 {
-    return i32x4.neg(x)
-  }
-}
-@unmanaged
-class AbsI {
-  @inline f(x: v128): v128 {
-    return i32x4.abs(x)
-  }
-}
-@unmanaged
-class SquareI {
-  @inline f(x: v128): v128 {
-    return i32x4.mul(x, x)
-  }
-}
-@unmanaged
-class SignI {
-  @inline f(x: v128): v128 {
-    const zero = i32x4.splat(0)
-    return i32x4.sub(i32x4.lt_s(x, zero), i32x4.gt_s(x, zero))
-  }
-}
-@unmanaged
-class AddI {
-  @inline f(x: v128, y: v128): v128 {
-    return i32x4.add(x, y)
-  }
-}
-@unmanaged
-class SubI {
-  @inline f(x: v128, y: v128): v128 {
-    return i32x4.sub(x, y)
-  }
-}
-@unmanaged
-class MulI {
-  @inline f(x: v128, y: v128): v128 {
-    return i32x4.mul(x, y)
-  }
-}
-@unmanaged
-class MaximumI {
-  @inline f(x: v128, y: v128): v128 {
-    return i32x4.max_s(x, y)
-  }
-}
-@unmanaged
-class MinimumI {
-  @inline f(x: v128, y: v128): v128 {
-    return i32x4.min_s(x, y)
-  }
-}
-
-export function negI(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<NegI>(x, out, begin, end)
-}
-export function absI(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<AbsI>(x, out, begin, end)
-}
-export function squareI(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<SquareI>(x, out, begin, end)
-}
-export function signI(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<SignI>(x, out, begin, end)
-}
-export function addI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<AddI>(x, y, out, layout, begin, end)
-}
-export function subI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<SubI>(x, y, out, layout, begin, end)
-}
-export function mulI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<MulI>(x, y, out, layout, begin, end)
-}
-export function maximumI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<MaximumI>(x, y, out, layout, begin, end)
-}
-export function minimumI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<MinimumI>(x, y, out, layout, begin, end)
 }

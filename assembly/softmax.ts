@@ -5,6 +5,7 @@
 // @cost 1: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { Exp } from './math/exp'
 import { Log } from './math/log'
+import { Vector } from './math/vector'
 import { report } from './status'
 
 class Rows {
@@ -187,6 +188,30 @@ export function softmax(x: usize, out: usize, n: i32, begin: i32, end: i32): voi
       let left = n
       for (; left >= 4; left -= 4, q += 16) v128.store(q, f32x4.div(v128.load(q), sum))
       for (; left > 0; left--, q += 4) v128.store32_lane(q, f32x4.div(v128.load32_zero(q), sum), 0)
+    }
+  }
+}
+
+/** out = y (g - Σ g y) in each row: the gradient of `softmax` from its output. */
+export function softmaxGradient(g: usize, y: usize, out: usize, n: i32, begin: i32, end: i32): void {
+  const row = (<usize>n) << 2
+  for (; begin < end; begin++) {
+    const at = <usize>begin * row
+    let p = g + at
+    let r = y + at
+    let q = out + at
+    let left = n
+    let sum = i32x4.splat(0)
+    for (; left >= 4; left -= 4, p += 16, r += 16) sum = Vector.fma(v128.load(p), v128.load(r), sum)
+    sum = Across.sum(sum, sum, sum, sum)
+    for (; left > 0; left--, p += 4, r += 4) sum = Vector.fma(v128.load32_splat(p), v128.load32_splat(r), sum)
+    p -= row
+    r -= row
+    for (left = n; left >= 4; left -= 4, p += 16, r += 16, q += 16) {
+      v128.store(q, f32x4.mul(v128.load(r), f32x4.sub(v128.load(p), sum)))
+    }
+    for (; left > 0; left--, p += 4, r += 4, q += 4) {
+      v128.store32_lane(q, f32x4.mul(v128.load32_zero(r), f32x4.sub(v128.load32_zero(p), sum)), 0)
     }
   }
 }

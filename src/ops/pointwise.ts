@@ -55,7 +55,7 @@ export const cos = unary('cos', kernels.cos, { fromInput: (g, x) => neg(mul(g, s
 export const tan = unary('tan', kernels.tan, { fromOutput: (g, y) => mul(g, add(mul(y, y), 1)) })
 /** The hyperbolic tangent.
  * @example tensor([0, 1]).tanh().toArray() // [0, 0.7616] */
-export const tanh = unary('tanh', kernels.tanh, { fromOutput: (g, y) => mul(g, sub(1, mul(y, y))) })
+export const tanh = unary('tanh', kernels.tanh, { fromOutput: (g, y) => tanhGradient(g, y) })
 /** The error function 2/√π ∫₀ˣ e^(-t²) dt.
  * @example tensor([0, 1]).erf().toArray() // [0, 0.8427] */
 export const erf = unary('erf', kernels.erf, { fromInput: (g, x) => mul(g, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))) })
@@ -71,7 +71,7 @@ export const round = unary('round', kernels.round, flat)
 
 /** 1 / (1 + e^(-x)), without overflow at either end.
  * @example tensor([0, 1]).sigmoid().toArray() // [0.5, 0.7311] */
-export const sigmoid = unary('sigmoid', kernels.sigmoid, { fromOutput: (g, y) => mul(g, mul(y, sub(1, y))) })
+export const sigmoid = unary('sigmoid', kernels.sigmoid, { fromOutput: (g, y) => sigmoidGradient(g, y) })
 /** log(1 + eˣ), without overflow.
  * @example tensor([0, 1]).softplus().toArray() // [0.6931, 1.3133] */
 export const softplus = unary('softplus', kernels.softplus, { fromInput: (g, x) => mul(g, sigmoid(x)) })
@@ -93,8 +93,6 @@ export const stopGradient = (x: Tensor): Tensor => runStop([x], undefined)
 /** x, unchanged: the activation of a layer that has none, and an `agg` that leaves a loss unreduced.
  * @example identity(tensor([1, 2])).toArray() // [1, 2] */
 export const identity = (x: Tensor): Tensor => x
-
-const normalPdf = unary('normalPdf', kernels.normalPdf, { fromInput: (g, x) => neg(mul(g, mul(x, normalPdf(x)))) })
 
 type Operand = Tensor | number
 
@@ -160,10 +158,26 @@ export const minimum = binary('minimum', kernels.minimum, {
   saves: 'operands',
   int: kernels.minimumI,
 })
-/** x (Φ(y) + y φ(y)): gelu's gradient; the derivative by y is φ(y) (2 - y²). */
+/** x y (1 - y): the sigmoid's gradient from its output. */
+const sigmoidGradient = binary('sigmoidGradient', kernels.sigmoidGradient, {
+  left: (g, _, y) => sigmoidGradient(g, y),
+  right: (g, x, y) => mul(mul(g, x), sub(1, mul(y, 2))),
+  saves: 'operands',
+})
+/** x (1 - y²): the gradient of the hyperbolic tangent from its output. */
+const tanhGradient = binary('tanhGradient', kernels.tanhGradient, {
+  left: (g, _, y) => tanhGradient(g, y),
+  right: (g, x, y) => mul(mul(g, x), mul(y, -2)),
+  saves: 'operands',
+})
+/** x (Φ(y) + y φ(y)): gelu's gradient. */
 const geluGradient = binary('geluGradient', kernels.geluGradient, {
   left: (g, _, y) => geluGradient(g, y),
-  right: (g, x, y) => mul(mul(g, x), mul(normalPdf(y as Tensor), sub(2, square(y as Tensor)))),
+  // φ(y) (2 - y²)
+  right: (g, x, y) => {
+    const squares = mul(y, y)
+    return mul(mul(g, x), mul(mul(exp(mul(squares, -0.5)), 1 / Math.sqrt(2 * Math.PI)), sub(2, squares)))
+  },
   saves: 'operands',
 })
 /** x where y > 0, else 0: the derivative of relu from its output. */

@@ -21,7 +21,22 @@ const runSoftmax = operation<undefined, { y: Tensor }>({
   shape: ([shape]) => shape,
   forward: (y, [x]) => kernels.softmax(x.pointer, y.pointer, ...rows(x.shape)),
   save: y => ({ y }),
-  pullback: [(g, { y }) => mul(y, sub(g, sum(mul(g, y), -1, keepDims)))],
+  pullback: [(g, { y }) => runSoftmaxGradient([g, y], undefined)],
+})
+
+/** y (g - Σ g y) in each row, in one pass over the memory. */
+const runSoftmaxGradient: Run<undefined> = operation<undefined, { g: Tensor; y: Tensor }>({
+  name: 'softmaxGradient',
+  shape: ([shape]) => shape,
+  forward: (out, [g, y]) => kernels.softmaxGradient(g.pointer, y.pointer, out.pointer, ...rows(y.shape)),
+  save: (_, [g, y]) => ({ g, y }),
+  pullback: [
+    (h, { y }) => runSoftmaxGradient([h, y], undefined),
+    (h, { g, y }) => {
+      const weighted = sum(mul(h, y), -1, keepDims)
+      return sub(mul(h, sub(g, sum(mul(g, y), -1, keepDims))), mul(g, weighted))
+    },
+  ],
 })
 
 const runLogSoftmax = operation<undefined, { y: Tensor }>({

@@ -31,6 +31,7 @@ describe('first derivatives at kinks', () => {
   ])[] = [
     ['abs is flat at 0', x => flux.abs(x), [[-1, 0, -0, 2]], [[-1, 0, 0, 1]]],
     ['relu is flat at 0', x => flux.relu(x), [[-1, 0, 2, infinity]], [[0, 0, 1, 1]]],
+    ['gelu is flat at -Infinity', x => flux.gelu(x), [[-infinity, infinity]], [[0, 1]]],
     ['sign, floor, ceil and round are flat', x => x.sign().add(x.floor()).add(x.ceil()).add(x.round()), [[-1, 0, 0.5, 2]], [[0, 0, 0, 0]]],
     ['clamp has slope 1 on both bounds', x => flux.clamp(x, -1, 1), [[-1.5, -1, 0, 1, 1.5]], [[0, 1, 1, 1, 0]]],
     ['clamp of one bound', x => flux.clamp(x, 0), [[-1, 0, 1]], [[0, 1, 1]]],

@@ -113,6 +113,14 @@ const rowwise = (name: KernelName): KernelRow => [
   },
 ]
 
+function* softmaxGradients(arena: Arena): Iterable<Trial> {
+  for (const [n, odd] of rowTrials) {
+    const [g, y, out] = [arena.floats(rowsTried * n, { odd }), arena.floats(rowsTried * n), arena.floats(rowsTried * n)]
+    const run = (begin: number, end: number) => wasm.softmaxGradient(g.pointer, y.pointer, out.pointer, n, begin, end)
+    yield { name: `rows of ${n}${odd ? ', odd' : ''}`, units: rowsTried, writes: [out], run }
+  }
+}
+
 /** The losses of rows of n, or (from g) their gradient. */
 const classLosses = (name: 'crossEntropy' | 'crossEntropyGradient'): KernelRow => [
   name,
@@ -261,7 +269,7 @@ const floatMaps = [
     'sigmoid',
     'log',
   ] as const),
-  ...(['softplus', 'log1p', 'sin', 'cos', 'tan', 'tanh', 'erf', 'normalPdf', 'gelu'] as const),
+  ...(['softplus', 'log1p', 'sin', 'cos', 'tan', 'tanh', 'erf', 'gelu'] as const),
 ]
 
 /** Every kernel. */
@@ -271,8 +279,8 @@ export const kernelRows: readonly KernelRow[] = [
   map('clampMask', 'floats', 'floats', -1, 1.5),
   ...(['isNaN', 'isFinite'] as const).map(name => map(name, 'floats', 'bytes')),
   ...(['negI', 'absI', 'squareI', 'signI'] as const).map(name => map(name, 'ints', 'ints')),
-  ...(['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'gate', 'geluGradient'] as const).map(name =>
-    zip(name, 'floats', 'floats'),
+  ...(['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'gate', 'sigmoidGradient', 'tanhGradient', 'geluGradient'] as const).map(
+    name => zip(name, 'floats', 'floats'),
   ),
   ...(['addI', 'subI', 'mulI', 'maximumI', 'minimumI'] as const).map(name => zip(name, 'ints', 'ints')),
   ...(['equal', 'notEqual', 'less', 'lessEqual'] as const).map(name => zip(name, 'floats', 'bytes')),
@@ -297,6 +305,7 @@ export const kernelRows: readonly KernelRow[] = [
   ...(['argMaxI', 'argMinI'] as const).map(name => reduction(name, 'ints', sizes.slice(1))),
   rowwise('softmax'),
   rowwise('logSoftmax'),
+  ['softmaxGradient', softmaxGradients],
   classLosses('crossEntropy'),
   classLosses('crossEntropyGradient'),
   indexed('gather', 'floats', 'gather'),

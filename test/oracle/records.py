@@ -220,11 +220,13 @@ def single(x):
         return torch.from_numpy(x.detach().numpy().astype(np.float32).astype(np.float64))
 
 
-def unsettled(gradient, again, leaf, out):
-    """Where a gradient at a special value is not compared: limits that come out NaN, and what float32 cannot follow."""
+def unsettled(gradient, again, leaf, out, free_nan):
+    """Where a gradient at a special value is not compared: limits that come out NaN, there or in the value, and what float32 cannot follow."""
     free = torch.isnan(gradient) & ~torch.isnan(out) if out.shape == gradient.shape else torch.zeros_like(gradient, dtype=torch.bool)
     if out.shape == gradient.shape:
         free |= (torch.isnan(leaf) | torch.isnan(out)) & ~torch.isnan(gradient)
+        if free_nan:
+            free |= torch.isnan(out) & ~torch.isnan(leaf)
     wide, narrow = single(gradient), single(again)
     same = (wide == narrow) | (torch.isnan(wide) & torch.isnan(narrow)) | ((wide - narrow).abs() <= 1e-3 * wide.abs() + 1e-6)
     return free | ~same
@@ -319,7 +321,7 @@ class Row:
         for x, gradient, size, narrow in zip(run.wanted, run.gradients, sizes, again):
             copies = max(1, sum(out.numel() for out in run.outs) / max(1, x.numel())) if o['magnitude'] is None else 1
             floor = EPSILON * (o['spread'] * largest(size) + o['gradient_floor'] * biggest * copies)
-            yield floor, unsettled(gradient, narrow, x, run.outs[0]) if o['special'] else None
+            yield floor, unsettled(gradient, narrow, x, run.outs[0], o['free_nan']) if o['special'] else None
 
 
 def lines(records):
