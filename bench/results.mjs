@@ -76,6 +76,8 @@ const targets = [
   target('gemm, two threads over one, n ≥ 512', least(speedups), 1.7, 1.95, plain),
   target('mlp-s, share of the limit, one thread', limit('mlp-s'), 0.5, 0.75, percent),
   target('mlp-l, share of the limit, one thread', limit('mlp-l'), 0.62, 0.82, percent),
+  target('lstm, share of the limit, one thread', limit('lstm'), 0.5, 0.75, percent),
+  target('gpt, share of the limit, one thread', limit('gpt'), 0.6, 0.82, percent),
   target('mlp-xs, time over PyTorch', ratio('mlp-xs', 'pytorch'), 0.5, 0.15, plain, true),
   target('mlp-xs, time over jax-js', ratio('mlp-xs', 'jax-js'), 1 / 5, 1 / 20, inverse, true),
   target('import to the end of the first mlp-xs step, ms', profile.firstStepMilliseconds, 60, 30, value => value.toFixed(0), true),
