@@ -1,4 +1,5 @@
 import { ReleasedError } from '../errors.ts'
+import { fusion } from '../ops/fusion.ts'
 import { add } from '../ops/pointwise.ts'
 import { isRecording, type Level, type Node, outside, trackedAlias } from '../tape/level.ts'
 import { enter, free, leave, madeSince, mark } from '../tensor/scope.ts'
@@ -71,7 +72,7 @@ function pull(node: Node, cotangent: Tensor): void {
 
 /** May the cotangent be written? Nobody else sees its memory, and no level around differentiates this walk. */
 function isAlone(cotangent: Tensor): boolean {
-  return cotangent.storage.references === 1 && !isRecording()
+  return fusion.parts && cotangent.storage.references === 1 && !isRecording()
 }
 
 /** A handle for the tape: the tensor itself if it was just made, else another handle of the same value. */

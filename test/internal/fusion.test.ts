@@ -1,5 +1,5 @@
 // Each fused path gives what its composed form does.
-import { add, Dense, gradient, linear, logitCrossEntropy, matmul, pullback, relu, scope, sum, type Tensor, tensor } from 'fluxtape'
+import { add, Dense, gradient, linear, logitCrossEntropy, matmul, pullback, relu, scope, split, sum, type Tensor, tensor } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import { fusion } from '../../src/ops/fusion.ts'
 import { randomness } from './kernel-trials.ts'
@@ -149,5 +149,25 @@ describe('relu in a Dense', () => {
     for (const [fused, composed] of pairs) expect(fused).toEqual(composed)
     expect(Array.from(pairs[0][0])).toEqual([Number.NaN, expect.closeTo(0), 0, 2, Number.POSITIVE_INFINITY, 0])
     expect(Array.from(pairs[1][0])).toEqual([0, 0, 0, 1, 1, 0])
+  })
+})
+
+describe('parts of a tensor', () => {
+  it('have the gradient of their sums, bit for bit', () => {
+    const x = tensor(numbers(4 * 6), [4, 6])
+    const parts = (z: Tensor) => [...split(z, 3, 1), z.slice('1:3, ::-1'), z.slice('::2, 1:5'), ...split(z.transpose(), 2)]
+    const loss = (z: Tensor) =>
+      parts(z).reduce(
+        (total, part, i) =>
+          total.add(
+            part
+              .square()
+              .mul(i + 1)
+              .sum(),
+          ),
+        sum(z),
+      )
+    const pairs = bothWays(() => [gradient(loss, x)[0] as Tensor])
+    for (const [fused, composed] of pairs) expect(fused).toEqual(composed)
   })
 })
