@@ -1,43 +1,39 @@
 // Our side of the workloads: what one step is, of a build of the library that is passed in.
 import { checksum } from '../harness/serve.mjs'
 
-function mlp({ Adam, Chain, Dense, identity, logitCrossEntropy, params, relu, tensor, trainStep }, { widths, rate }, data) {
+/** Steps of `loss` over batches in turn, with everything in `model` trained. */
+function training({ Adam, params, trainStep }, model, loss, batches, rate) {
+  const ps = params(model)
+  const optimizer = Adam(rate)
+  let count = 0
+  let last
+  return {
+    step: () => {
+      last = trainStep(loss, ps, batches[count++ % batches.length], optimizer)
+    },
+    value: () => last,
+  }
+}
+
+function mlp(flux, { widths, rate }, data) {
+  const { Chain, Dense, identity, logitCrossEntropy, relu, tensor } = flux
   const depth = widths.length - 1
   const toTensor = ({ data, shape }) => tensor(data, shape)
   const layers = Array.from({ length: depth }, (_, i) =>
     Dense(toTensor(data[`${i}.weight`]), toTensor(data[`${i}.bias`]), i < depth - 1 ? relu : identity),
   )
   const model = Chain(...layers)
-  const loss = (x, classes) => logitCrossEntropy(model(x), classes)
-  const ps = params(model)
-  const optimizer = Adam(rate)
   const x = toTensor(data.x)
   const batches = [0, 1].map(i => [x, toTensor(data[`classes.${i}`])])
-  let count = 0
-  let last
-  return {
-    step: () => {
-      last = trainStep(loss, ps, batches[count++ % 2], optimizer)
-    },
-    value: () => last,
-  }
+  return training(flux, model, (x, classes) => logitCrossEntropy(model(x), classes), batches, rate)
 }
 
-/** A step of `model`, a function of the tokens, with everything in `weights` trained. */
-function trainTokens({ Adam, logitCrossEntropy, params, tensor, trainStep }, model, weights, { rate, ...spec }, data) {
-  const ps = params(weights)
-  const optimizer = Adam(rate)
+/** Training of `model`, a function of the tokens, the weights and the spec. */
+function trainTokens(flux, model, weights, { rate, ...spec }, data) {
+  const { logitCrossEntropy, tensor } = flux
   const tokens = tensor(data.tokens.data, data.tokens.shape)
-  const loss = (x, classes) => logitCrossEntropy(model(x, weights, spec), classes)
   const batches = [0, 1].map(i => [tokens, tensor(data[`classes.${i}`].data)])
-  let count = 0
-  let last
-  return {
-    step: () => {
-      last = trainStep(loss, ps, batches[count++ % 2], optimizer)
-    },
-    value: () => last,
-  }
+  return training(flux, weights, (x, classes) => logitCrossEntropy(model(x, weights, spec), classes), batches, rate)
 }
 
 const weightsIn = ({ tensor }, { tokens, 'classes.0': even, 'classes.1': odd, ...weights }) =>
