@@ -213,23 +213,51 @@ export function minI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: 
   reduce<MinI>(x, out, n, inner, begin, end)
 }
 
-/** The first index of the largest (sign 1) or smallest (sign -1) element; the first NaN wins. */
+/** The first index of the largest or smallest element; the first NaN wins. */
 function arg<T>(x: usize, out: usize, n: i32, inner: i32, smallest: bool, begin: i32, end: i32): void {
   for (let at = begin; at < end; at++) {
     const outer = at / inner
-    let p = x + ((<usize>outer * <usize>n * <usize>inner + <usize>(at - outer * inner)) << 2)
-    let best = load<T>(p)
-    let index = 0
-    for (let i = 1; i < n && best == best; i++) {
-      p += (<usize>inner) << 2
-      const value = load<T>(p)
-      if (smallest ? !(value >= best) : !(value <= best)) {
-        best = value
-        index = i
-      }
-    }
+    const p = x + ((<usize>outer * <usize>n * <usize>inner + <usize>(at - outer * inner)) << 2)
+    const index = inner === 1 && n >= 16 ? argOfRow<T>(p, n, smallest) : argOfColumn<T>(p, (<usize>inner) << 2, n, smallest)
     store<i32>(out + ((<usize>at) << 2), index)
   }
+}
+
+function argOfColumn<T>(p: usize, step: usize, n: i32, smallest: bool): i32 {
+  let best = load<T>(p)
+  let index = 0
+  for (let i = 1; i < n && best == best; i++) {
+    p += step
+    const value = load<T>(p)
+    if (smallest ? !(value >= best) : !(value <= best)) {
+      best = value
+      index = i
+    }
+  }
+  return index
+}
+
+/** Looks for the extreme first, then for its place: both in vectors. */
+function argOfRow<T>(p: usize, n: i32, smallest: bool): i32 {
+  const four = isFloat<T>()
+    ? smallest
+      ? across<Min>(partials<Min>(p, n))
+      : across<Max>(partials<Max>(p, n))
+    : smallest
+      ? across<MinI>(partials<MinI>(p, n))
+      : across<MaxI>(partials<MaxI>(p, n))
+  const isNaN = isFloat<T>() && v128.any_true(f32x4.ne(four, four))
+  let i = 0
+  for (; i + 4 <= n; i += 4, p += 16) {
+    const v = v128.load(p)
+    const hit = isFloat<T>() ? (isNaN ? f32x4.ne(v, v) : f32x4.eq(v, four)) : i32x4.eq(v, four)
+    if (v128.any_true(hit)) return i + ctz(i32x4.bitmask(hit))
+  }
+  for (const best = isFloat<T>() ? <T>f32x4.extract_lane(four, 0) : <T>i32x4.extract_lane(four, 0); i < n; i++, p += 4) {
+    const value = load<T>(p)
+    if (value == best || value != value) return i
+  }
+  return 0
 }
 
 export function argMax(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {

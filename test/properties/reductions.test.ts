@@ -70,6 +70,23 @@ describe('reductions over any axes', () => {
     })
   })
 
+  it.each(['argMax', 'argMin'] as const)('%s names the first of the extremes and the first NaN in rows of any length', name => {
+    const row = fc
+      .integer({ min: 1, max: 600 })
+      .chain(n => fc.tuple(fc.constant(n), fc.array(fc.nat(n - 1), { maxLength: 4 }), fc.nat(1000)))
+    holds(fc.tuple(row, fc.constantFrom('extremes', 'NaN', 'int32')), ([[n, places, seed], kind]) => {
+      const { data } = filled([n], seed)
+      const sign = name === 'argMax' ? 1 : -1
+      const values = data.map(value => Math.round(value))
+      for (const place of places) values[place] = kind === 'NaN' ? Number.NaN : sign * 1e6
+      const extreme = name === 'argMax' ? Math.max : Math.min
+      const nan = values.findIndex(Number.isNaN)
+      const wanted = nan >= 0 ? nan : values.indexOf(values.reduce((a, b) => extreme(a, b)))
+      const x = flux.tensor(values, undefined, { dtype: kind === 'int32' ? 'int32' : 'float32' })
+      expect(library[name](x).item()).toBe(wanted)
+    })
+  })
+
   it('softmax and logSoftmax go along any axis', () => {
     holds(fc.tuple(shapes(4, 1, sizeFrom1), fc.nat(3), fc.nat(1000)), ([shape, which, seed]) => {
       const axis = which % shape.length
