@@ -17,6 +17,13 @@ const { values, positionals } = parseArgs({
   allowPositionals: true,
 })
 
+/** The text of a program that has a `step` of mlp-xs. */
+const smallModel = `
+    const { Adam, Chain, Dense, logitCrossEntropy, memory, params, rand, randint, relu, trainStep } = await import('${bundle}')
+    const model = Chain(Dense(64, 32, relu), Dense(32, 10))
+    const [ps, batch, opt] = [params(model), [rand([16, 64]), randint(0, 10, [16])], Adam()]
+    const step = () => trainStep((x, y) => logitCrossEntropy(model(x), y), ps, batch, opt)`
+
 /** Milliseconds and calls of each function of wasm. */
 const spent = new Map()
 if (values.part) console.log(JSON.stringify(await measure(selectWorkloads(positionals)[0], values.part === 'kernels')))
@@ -27,8 +34,21 @@ function report() {
   const profiles = names.map(profile)
   const firstStep = timeFirstStep()
   console.log(`\nfrom import to the end of the first mlp-xs step: ${firstStep.toFixed(1)} ms (median of nine processes)`)
+  const [few, many, most] = [100, 10_000, 100_000].map(bytesAfter)
+  const megabytes = bytes => (bytes / 2 ** 20).toFixed(2)
+  for (const part of ['tensors', 'heap']) {
+    const told = [few, many, most].map(run => megabytes(run[part])).join(', ')
+    console.log(`${part === 'tensors' ? 'tensors at most' : 'heap in the end'}: ${told} MiB in 100, 10,000 and 100,000 steps of mlp-xs`)
+  }
   if (!values.json) return
-  const header = { runtime: process.versions.node, variant: profiles[0].variant, threads: 1, firstStepMilliseconds: firstStep }
+  const header = {
+    runtime: process.versions.node,
+    variant: profiles[0].variant,
+    threads: 1,
+    firstStepMilliseconds: firstStep,
+    memoryRatio: many.tensors / few.tensors,
+    memory: { 100: few, 10000: many, 100000: most },
+  }
   writeFileSync(values.json, `${JSON.stringify({ ...header, profiles }, null, 1)}\n`)
 }
 
@@ -119,14 +139,22 @@ function median(numbers) {
 
 /** Milliseconds from before the import to after the first step of mlp-xs, in processes of their own. */
 function timeFirstStep() {
-  const script = `
-    const start = performance.now()
-    const { Adam, Chain, Dense, logitCrossEntropy, params, rand, randint, relu, trainStep } = await import('${bundle}')
-    const model = Chain(Dense(64, 32, relu), Dense(32, 10))
-    trainStep((x, y) => logitCrossEntropy(model(x), y), params(model), [rand([16, 64]), randint(0, 10, [16])], Adam())
-    console.log(performance.now() - start)`
-  const times = Array.from({ length: 9 }, () =>
-    Number(execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })),
-  )
-  return median(times)
+  const script = `const start = performance.now(); ${smallModel}; step(); console.log(performance.now() - start)`
+  return median(Array.from({ length: 9 }, () => evaluated(script)))
+}
+
+/**
+ * Bytes that tensors took at most, and bytes of the heap in the end, in a process that has taken so many steps of mlp-xs. The heap holds what the
+ * engine compiles and learns of the program, too, which ends with the first few thousand steps.
+ */
+function bytesAfter(steps) {
+  const script = `${smallModel}
+    for (let i = 0; i < ${steps}; i++) step()
+    for (let i = 0; i < 3; i++) gc()
+    console.log(JSON.stringify({ tensors: memory().peak, heap: process.memoryUsage().heapUsed }))`
+  return evaluated(script, '--expose-gc')
+}
+
+function evaluated(script, ...flags) {
+  return JSON.parse(execFileSync(process.execPath, [...flags, '--input-type=module', '-e', script], { encoding: 'utf8' }))
 }

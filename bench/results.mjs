@@ -9,6 +9,7 @@ const profile = read('profile.json')
 
 const percent = share => `${(100 * share).toFixed(0)} %`
 const milliseconds = seconds => `${(1000 * seconds).toPrecision(3)} ms`
+const megabytes = bytes => (bytes / 2 ** 20).toFixed(2)
 const row = cells => `| ${cells.join(' | ')} |`
 const table = (heads, rows) => [row(heads), row(heads.map((_, i) => (i === 0 ? '---' : '--:'))), ...rows.map(row)].join('\n')
 const unique = list => [...new Set(list)]
@@ -104,6 +105,7 @@ const targets = [
   target('mlp-s, time over tfjs-wasm', ratio('mlp-s', 'tfjs-wasm'), 1 / 12, 1 / 25, inverse, true, atBest('mlp-s', 'tfjs-wasm')),
   target('mlp-s, time over jax-js', ratio('mlp-s', 'jax-js'), 1 / 2, 1 / 4, inverse, true, atBest('mlp-s', 'jax-js')),
   target('two threads over one, the worst workload', most(workloads.map(workload => two(workload))), 1.05, 1, plain, true),
+  target('memory for tensors in a 10,000-step run over that in a 100-step one', profile.memoryRatio, 1, 1, plain, true),
   target('JavaScript share of an mlp-s step', javaScript, 0.2, 0.08, percent, true),
 ]
 
@@ -173,6 +175,17 @@ ${threadCounts.map(threads => `## ${threads === 1 ? 'One thread' : `${threads} t
 ## By runtime and threads
 
 ${byRuntime()}
+
+## Memory
+
+${Object.entries(profile.memory)
+  .map(
+    ([steps, { tensors, heap }]) =>
+      `- ${steps} steps of mlp-xs: tensors ${megabytes(tensors)} MiB at most, heap ${megabytes(heap)} MiB in the end`,
+  )
+  .join('\n')}
+
+The heap holds what the engine compiles and learns of the program, too, which ends with the first few thousand steps.
 
 ## Where a step's time goes (Node ${profile.runtime}, ${profile.variant}, one thread)
 
