@@ -275,7 +275,7 @@ export function isFinite(x: usize, out: usize, begin: i32, end: i32): void {
 }
 
 @unmanaged
-class Add {
+export class Add {
   @inline f(x: v128, y: v128): v128 {
     return f32x4.add(x, y)
   }

@@ -253,11 +253,7 @@ function argOfRow<T>(p: usize, n: i32, smallest: bool): i32 {
     const hit = isFloat<T>() ? (isNaN ? f32x4.ne(v, v) : f32x4.eq(v, four)) : i32x4.eq(v, four)
     if (v128.any_true(hit)) return i + ctz(i32x4.bitmask(hit))
   }
-  for (const best = isFloat<T>() ? <T>f32x4.extract_lane(four, 0) : <T>i32x4.extract_lane(four, 0); i < n; i++, p += 4) {
-    const value = load<T>(p)
-    if (value == best || value != value) return i
-  }
-  return 0
+  return i + argOfColumn<T>(p, 4, n - i, smallest)
 }
 
 export function argMax(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {

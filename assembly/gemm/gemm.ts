@@ -1,5 +1,5 @@
-import { map1 } from '../map'
-import { Relu } from '../pointwise'
+import { map1, map2 } from '../map'
+import { Add, Relu } from '../pointwise'
 import { Panel } from './pack'
 import { tallest, tile } from './tiles.generated'
 
@@ -53,13 +53,8 @@ class Rows {
    * Bias and relu of `columns` columns of finished rows, row by row: down the columns, a row stride of a power of two would miss the cache.
    */
   static finish(rows: i32, columns: i32, c: usize, rowC: usize, bias: usize, relu: bool): void {
-    const bytes = (<usize>columns) << 2
     for (; rows > 0; rows--, c += rowC) {
-      if (bias) {
-        let j: usize = 0
-        for (; j + 16 <= bytes; j += 16) v128.store(c + j, f32x4.add(v128.load(c + j), v128.load(bias + j)))
-        for (; j < bytes; j += 4) store<f32>(c + j, load<f32>(c + j) + load<f32>(bias + j))
-      }
+      if (bias) map2<Add>(c, bias, c, 0, 0, columns)
       if (relu) map1<Relu>(c, c, 0, columns)
     }
   }
@@ -72,14 +67,14 @@ class Rows {
 const kBlock: i32 = 256
 
 /**
- * C[batch, M, N] = A[batch, M, K] B[batch, K, N] (+ bias[N]), and relu of that; C is contiguous, every stride is in elements, and a
+ * C[batch, M, N] = A[batch, M, K] B[batch, K, N] (+ bias[N]), or relu of that; C is contiguous, every stride is in elements, and a
  * batch stride of 0 repeats a matrix.
  *
  * B is either packed (`rowB` 0: panels written by `gemmPackB`, whose batch stride is K * (N rounded up to 4)), or read in place:
  * then its columns are contiguous, `rowB` is its row stride, and N a multiple of 4.
  *
  * A unit is `rows` rows by one panel of 8 columns of one matrix: units are batch * ceil(M / rows) * ceil(N / 8). Any `rows` and
- * any cut give the same bits: every output starts from 0 and adds its products in the order of k, then the bias. Reads nothing
+ * any cut give the same bits: every output starts from 0 and adds its products in the order of k, then the bias, and relu last. Reads nothing
  * beyond A, B and the bias, writes its own part of C and nothing else. Without a bias `bias` is null.
  *
  * @cost 0.035 a multiplication

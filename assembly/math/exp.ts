@@ -36,9 +36,7 @@ export class Exp {
 
   /** exp(x) for x <= 89. */
   @inline static notHigh(x: v128): v128 {
-    const bounded = Vector.atLeast(x, v128.load32_splat(TABLE, LOWEST))
-    const rounded = Exp.round(bounded)
-    return Exp.scale(Exp.polynomial(Exp.remainder(bounded, rounded)), rounded)
+    return Exp.within(Vector.atLeast(x, v128.load32_splat(TABLE, LOWEST)))
   }
 
   /**
@@ -47,9 +45,13 @@ export class Exp {
    */
   @inline static orZero(x: v128): v128 {
     const vanishing = f32x4.lt(x, v128.load32_splat(TABLE, LOWEST))
-    const bounded = v128.andnot(x, vanishing)
-    const rounded = Exp.round(bounded)
-    return v128.andnot(Exp.scale(Exp.polynomial(Exp.remainder(bounded, rounded)), rounded), vanishing)
+    return v128.andnot(Exp.within(v128.andnot(x, vanishing)), vanishing)
+  }
+
+  /** exp(x) for -104 <= x <= 89. */
+  @inline static within(x: v128): v128 {
+    const rounded = Exp.round(x)
+    return Exp.scale(Exp.polynomial(Exp.remainder(x, rounded)), rounded)
   }
 
   /** exp(x) - 1. Error at most 1.7 ulp, relaxed 1.6. */

@@ -110,9 +110,8 @@ const runCrossEntropyGradient: Run<CrossEntropyOptions> = operation<CrossEntropy
       return mean ? div(sum(slopes), rows(x.shape)[1]) : sum(slopes, -1)
     },
     (h, { g, x }, { mean }) => {
-      const y = softmax(x)
-      const weighted = mul(mul(h, mean ? div(g, rows(x.shape)[1]) : expandDims(g, -1)), y)
-      return sub(weighted, mul(y, sum(weighted, -1, keepDims)))
+      const slopes = mean ? div(g, rows(x.shape)[1]) : expandDims(g, -1)
+      return runSoftmaxGradient([mul(h, slopes), softmax(x)], undefined)
     },
     null,
   ],
