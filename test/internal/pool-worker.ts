@@ -1,5 +1,5 @@
-// What runs in a worker before src/wasm/worker.ts does: a worker that misbehaves as FAULT says. It starts as the real one, then follows the
-// protocol of assembly/parallel.ts in JavaScript.
+// What runs in a worker before src/wasm/worker.ts does: a worker that misbehaves as FAULT says. It starts as the real one.
+import { follow } from '../runtimes/protocol.mjs'
 
 /** Words of the control block that only these tests use. */
 export const SIGNALS = { claims: 700, late: 704 } as const
@@ -41,8 +41,6 @@ function sleep(milliseconds: number): void {
 
 function serve(memory: WebAssembly.Memory, run: Exports['run'], control: number): void {
   const words = new Int32Array(memory.buffer)
-  const bytes = new Uint8Array(memory.buffer)
-  const tickets = new BigInt64Array(memory.buffer)
   const word = (offset: number) => (control + offset) >>> 2
   let seed = control + (Date.now() % 1000)
   const chance = () => {
@@ -56,41 +54,22 @@ function serve(memory: WebAssembly.Memory, run: Exports['run'], control: number)
     if (kind < 0.01) sleep(1 + 2 * chance())
     else if (kind < 0.2) for (let i = 20_000 * chance(); i > 0; i--) Atomics.load(words, word(0))
   }
-  Atomics.add(words, word(256), 1)
-  let looks = 0
-  for (;;) {
-    const ticket = Atomics.load(tickets, control >>> 3)
-    const low = Number(BigInt.asIntN(32, ticket))
-    const left = low & 0xffff
-    delay()
-    if (left === 0) {
-      if (++looks < (fault === 'dawdles' ? 10 : 300_000)) continue
-      looks = 0
-      Atomics.add(words, word(192), 1)
+  follow(memory.buffer, control, {
+    delay,
+    isTired: looks => {
       delay()
-      Atomics.wait(words, word(0), low)
+      return looks >= (fault === 'dawdles' ? 10 : 300_000)
+    },
+    mayLeave: false,
+    compute({ kernel, descriptor, begin, end }) {
+      const claims = Atomics.add(words, word(SIGNALS.claims), 1)
       delay()
-      Atomics.sub(words, word(192), 1)
-      continue
-    }
-    if (Atomics.compareExchange(tickets, control >>> 3, ticket, ticket - 1n) !== ticket) continue
-    delay()
-    const chunk = (low >>> 16) + left - 1
-    const size = words[word(140)]
-    const begin = chunk * size
-    const end = Math.min(begin + size, words[word(136)])
-    Atomics.store(bytes, control + 384 + chunk, 1)
-    const claims = Atomics.add(words, word(SIGNALS.claims), 1)
-    delay()
-    if (fault === 'traps') run(words[word(128)], 0xfffffff0 | 0, begin, end)
-    if (fault === 'traps once' && claims === 0) run(words[word(128)], 0xfffffff0 | 0, begin, end)
-    if (fault === 'ends') exit()
-    if (fault === 'stalls') sleep(600_000)
-    if (fault === 'stalls, then writes') sleep(2000)
-    run(words[word(128)], words[word(132)], begin, end)
-    delay()
-    if (fault === 'stalls, then writes') Atomics.store(words, word(SIGNALS.late), 1)
-    Atomics.store(bytes, control + 384 + chunk, 2)
-    Atomics.add(words, word(64), 1)
-  }
+      if (fault === 'traps' || (fault === 'traps once' && claims === 0)) run(kernel, 0xfffffff0 | 0, begin, end)
+      if (fault === 'ends') exit()
+      if (fault === 'stalls') sleep(600_000)
+      if (fault === 'stalls, then writes') sleep(2000)
+      run(kernel, descriptor, begin, end)
+      if (fault === 'stalls, then writes') Atomics.store(words, word(SIGNALS.late), 1)
+    },
+  })
 }

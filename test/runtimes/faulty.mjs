@@ -1,5 +1,5 @@
-// Workers that misbehave on demand: a preamble runs in front of what the library gives them, and follows the protocol of
-// assembly/parallel.ts in JavaScript.
+// Workers that misbehave on demand: a preamble runs in front of what the library gives them.
+import { follow } from './protocol.mjs'
 
 /** What a worker may do. The number of one is written into the control block before the worker hears of it. */
 const FAULTS = ['none', 'traps', 'traps once', 'never starts', 'throws at start', 'stalls', 'dawdles']
@@ -7,7 +7,7 @@ const FAULTS = ['none', 'traps', 'traps once', 'never starts', 'throws at start'
 const OFFSETS = { claims: 700, late: 704, fault: 708 }
 
 /** Runs in the worker, as text. `atOnce`: the fault when it was made; those it is sent for again with come by the control block. */
-function preamble(FAULTS, OFFSETS, atOnce) {
+function preamble(follow, FAULTS, OFFSETS, atOnce) {
   const { Instance } = WebAssembly
   const bed = new Int32Array(new SharedArrayBuffer(4))
   const sleep = milliseconds => Atomics.wait(bed, 0, 0, milliseconds)
@@ -32,8 +32,6 @@ function preamble(FAULTS, OFFSETS, atOnce) {
 
   function misbehave(fault, buffer, run, control) {
     const words = new Int32Array(buffer)
-    const bytes = new Uint8Array(buffer)
-    const tickets = new BigInt64Array(buffer)
     const word = offset => (control + offset) >>> 2
     /** Mostly nothing or next to nothing, at times a millisecond or two, asleep or awake. */
     const delay = () => {
@@ -43,44 +41,20 @@ function preamble(FAULTS, OFFSETS, atOnce) {
       else if (kind < 0.001) for (const end = performance.now() + 1 + Math.random(); performance.now() < end; ) Atomics.load(words, word(0))
       else if (kind < 0.1) for (let i = 500 * Math.random(); i > 0; i--) Atomics.load(words, word(0))
     }
-    let looks = 0
-    Atomics.add(words, word(256), 1)
-    while (Atomics.load(words, word(260)) === 0) {
-      const seen = Atomics.load(words, word(0))
-      if ((seen & 0xffff) === 0) {
-        if (++looks < 300_000 && (fault !== 'dawdles' || Math.random() > 1e-5)) continue
-        looks = 0
-        Atomics.add(words, word(192), 1)
+    follow(buffer, control, {
+      delay,
+      isTired: looks => looks >= 300_000 || (fault === 'dawdles' && Math.random() <= 1e-5),
+      mayLeave: true,
+      compute({ kernel, descriptor, begin, end }) {
+        const claims = Atomics.add(words, word(OFFSETS.claims), 1)
         delay()
-        Atomics.wait(words, word(0), seen)
-        delay()
-        Atomics.sub(words, word(192), 1)
-        continue
-      }
-      const ticket = Atomics.load(tickets, control >>> 3)
-      const low = Number(BigInt.asIntN(32, ticket))
-      const left = low & 0xffff
-      delay()
-      if (left === 0 || Atomics.compareExchange(tickets, control >>> 3, ticket, ticket - 1n) !== ticket) continue
-      looks = 0
-      delay()
-      const chunk = (low >>> 16) + left - 1
-      const size = words[word(140)]
-      const begin = chunk * size
-      const end = Math.min(begin + size, words[word(136)])
-      Atomics.store(bytes, control + 384 + chunk, 1)
-      const claims = Atomics.add(words, word(OFFSETS.claims), 1)
-      delay()
-      // Where no memory is.
-      if (fault === 'traps' || (fault === 'traps once' && claims === 0)) run(words[word(128)], 0xfffffff0 | 0, begin, end)
-      if (fault === 'stalls') sleep(2000)
-      run(words[word(128)], words[word(132)], begin, end)
-      if (fault === 'stalls') Atomics.store(words, word(OFFSETS.late), 1)
-      delay()
-      Atomics.store(bytes, control + 384 + chunk, 2)
-      Atomics.add(words, word(64), 1)
-    }
-    Atomics.add(words, word(264), 1)
+        // Where no memory is.
+        if (fault === 'traps' || (fault === 'traps once' && claims === 0)) run(kernel, 0xfffffff0 | 0, begin, end)
+        if (fault === 'stalls') sleep(2000)
+        run(kernel, descriptor, begin, end)
+        if (fault === 'stalls') Atomics.store(words, word(OFFSETS.late), 1)
+      },
+    })
   }
 }
 
@@ -94,7 +68,7 @@ export function faultyWorkers() {
   let fault = 'none'
   let words
   let control
-  const text = () => `(${preamble})(${JSON.stringify(FAULTS)}, ${JSON.stringify(OFFSETS)}, ${JSON.stringify(fault)});`
+  const text = () => `(${preamble})(${follow}, ${JSON.stringify(FAULTS)}, ${JSON.stringify(OFFSETS)}, ${JSON.stringify(fault)});`
 
   class FaultyWorker extends Worker {
     constructor(source, options) {
