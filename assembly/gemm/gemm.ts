@@ -61,10 +61,10 @@ class Rows {
 }
 
 /**
- * Steps of k between two visits of C: a panel's part (8 KiB) stays in the first-level cache, a block of A in the second. Of 128,
- * 192, 256, 512 and 1024 the last three are equal here; 256 asks least of the cache.
+ * Steps of k between two visits of C at most; a longer K is cut into equal parts. A panel's part (16 KiB) stays in the first-level cache, a
+ * block of A in the second. Against 256, a multiplication with K = 784 takes 0.5 to 1 % less time; 1024 would fill that cache.
  */
-const kBlock: i32 = 256
+const kBlock: i32 = 512
 
 /**
  * C[batch, M, N] = A[batch, M, K] B[batch, K, N] (+ bias[N]), or relu of that; C is contiguous, every stride is in elements, and a
@@ -103,6 +103,8 @@ export function gemm(
   const bytesA = (<usize>rowA) << 2
   const stepA = (<usize>columnA) << 2
   const rowC = (<usize>N) << 2
+  const parts = max((K + kBlock - 1) / kBlock, 1)
+  const deep = (K + parts - 1) / parts
   const rest = begin / panels
   let panel = begin - rest * panels
   let index = rest / blocks
@@ -117,7 +119,7 @@ export function gemm(
     const ci = c + (<usize>index * <usize>M + <usize>i) * rowC
     let k = 0
     do {
-      const steps = min(K - k, kBlock)
+      const steps = min(K - k, deep)
       for (let p = panel; p < last; p++) {
         const j = p << 3
         const width = Panel.width(N - j)

@@ -4,8 +4,8 @@ import { f32 } from '../../src/wasm/memory.ts'
 import { variant, wasm } from '../../src/wasm/module.ts'
 import { type Arena, type Block, randomness, type Trial } from './kernel-trials.ts'
 
-/** Inner dimensions around nothing, a vector, a block of k (256) and two of them. */
-const inner = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 255, 256, 257, 511, 512, 513]
+/** Inner dimensions around nothing, a vector, a block of k (512) and two of them. */
+const inner = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025]
 /** [M, N, batch] around the tiles (6 or 5 rows, 8 or 4 columns). */
 const outer = [
   [1, 1, 1],
