@@ -173,7 +173,8 @@ export function divideBy(y: Tensor, divisor: number): void {
 
 /** The type of the operands' arithmetic. Throws DTypeError where a number would have to be rounded for it. */
 export function commonType(name: string, dtypes: readonly DType[], number: number | undefined): 'float32' | 'int32' {
-  const type = dtypes.reduce<DType>(promote, 'int32') as 'float32' | 'int32'
+  let type: 'float32' | 'int32' = 'int32'
+  for (const dtype of dtypes) type = promote(type, dtype)
   if (number === undefined || type === 'float32' || isInt32(number)) return type
   throw new DTypeError(
     {

@@ -18,8 +18,13 @@ const asIs = ([dtype]: readonly DType[]) => ({ output: dtype })
 
 /** Where a range begins in a tensor of `shape`, and its steps in elements. */
 function place(shape: Shape, { starts, steps }: Range): { at: number; steps: number[] } {
-  const own = stepsOf(shape)
-  return { at: starts.reduce((sum, start, i) => sum + start * own[i], 0), steps: own.map((step, i) => step * steps[i]) }
+  const strides = stepsOf(shape)
+  let at = 0
+  for (let i = 0; i < shape.length; i++) {
+    at += starts[i] * strides[i]
+    strides[i] *= steps[i]
+  }
+  return { at, steps: strides }
 }
 
 const runSlice: Run<Range> = operation<Range, { from: Shape }>({

@@ -5,6 +5,7 @@ import { bytesOf, type DType } from '../tensor/dtype.ts'
 import { own } from '../tensor/scope.ts'
 import {
   type Axis,
+  areSizes,
   broadcastSteps,
   checkShape,
   resolveAxes,
@@ -59,10 +60,13 @@ const runReshape = operation<{ shape: Shape }, { from: Shape }>({
 export function reshape(x: Tensor, shape: Shape): Tensor {
   checkTensor('reshape', x)
   if (!Array.isArray(shape)) checkShape('reshape', shape)
-  const open = shape.filter(size => size === -1).length
-  const known = shape.reduce((product, size) => (size === -1 ? product : product * size), 1)
-  const settled = open === 1 && known > 0 ? shape.map(size => (size === -1 ? x.size / known : size)) : [...shape]
-  if (sizeOf(settled) !== x.size || settled.some(size => !Number.isInteger(size) || size < 0)) {
+  const settled = [...shape]
+  const open = settled.indexOf(-1)
+  if (open >= 0) {
+    settled[open] = 1
+    settled[open] = x.size / sizeOf(settled)
+  }
+  if (sizeOf(settled) !== x.size || !areSizes(settled)) {
     throw new ShapeError(
       {
         operation: 'reshape',
@@ -231,6 +235,7 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
 export function sumTo(x: Tensor, shape: Shape): Tensor {
   if (sameShape(x.shape, shape)) return x
   const lead = x.rank - shape.length
-  const axes = x.shape.flatMap((size, i) => (i < lead || (shape[i - lead] === 1 && size !== 1) ? [i] : []))
+  const axes: number[] = []
+  for (let i = 0; i < x.rank; i++) if (i < lead || (shape[i - lead] === 1 && x.shape[i] !== 1)) axes.push(i)
   return reshape(sum(x, axes), shape)
 }

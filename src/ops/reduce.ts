@@ -19,7 +19,9 @@ export interface ReduceOptions {
 
 /** How many elements go into each result. */
 function countOf(shape: Shape, axes: readonly number[]): number {
-  return sizeOf(axes.map(axis => shape[axis]))
+  let count = 1
+  for (const axis of axes) count *= shape[axis]
+  return count
 }
 
 const runMean = operation<{ axes: readonly number[]; keepDims: boolean }, { from: Shape }>({

@@ -7,7 +7,12 @@ export type ReduceKernel = (x: number, out: number, n: number, inner: number, un
 
 /** The shape that is left of `shape` after a reduction. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {
-  return keepDims ? shape.map((size, i) => (axes.includes(i) ? 1 : size)) : shape.filter((_, i) => !axes.includes(i))
+  const left: number[] = []
+  for (let i = 0; i < shape.length; i++) {
+    if (!axes.includes(i)) left.push(shape[i])
+    else if (keepDims) left.push(1)
+  }
+  return left
 }
 
 /** Reduces neighbouring axes in one kernel call each, the last ones first. Both tensors have elements of 4 bytes. */
@@ -42,7 +47,7 @@ export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel
 function neighbours(axes: readonly number[]): [number, number][] {
   const groups: [number, number][] = []
   for (const axis of axes) {
-    const last = groups.at(-1)
+    const last = groups[groups.length - 1]
     if (last && last[1] === axis - 1) last[1] = axis
     else groups.push([axis, axis])
   }

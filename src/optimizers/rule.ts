@@ -23,6 +23,8 @@ export type HyperInput<H> = { readonly [Name in keyof H]?: H[Name] | (H[Name] ex
 /** A rule's state for one parameter: named tensors (momenta), and how many steps it has taken. */
 export interface Slot {
   readonly tensors: Readonly<Record<string, Tensor>>
+  /** The tensors in the order of the rule's slots. */
+  readonly list: readonly Tensor[]
   /** Steps taken with this parameter. */
   t: number
 }
@@ -81,6 +83,8 @@ export class Rule<H extends Hyper> extends Optimizer {
   readonly name: string
   private readonly definition: RuleDefinition<H>
   private written: HyperInput<H>
+  /** The hyperparameters, if none has a schedule. */
+  private constant: H | undefined
   private slotOf = new WeakMap<Tensor, Slot>()
 
   constructor(name: string, definition: RuleDefinition<H>, written: HyperInput<H>) {
@@ -93,12 +97,16 @@ export class Rule<H extends Hyper> extends Optimizer {
 
   /** The hyperparameters as they are now; a schedule stands for its value at this step. */
   get hyper(): H {
+    if (this.constant) return this.constant
     const { hyper } = this.definition
     const now: Record<string, HyperValue> = {}
+    let isConstant = true
     for (const name in hyper) {
       const written = this.written[name]
+      if (typeof written === 'function') isConstant = false
       now[name] = typeof written === 'function' ? (written as Schedule)(this.steps) : ((written as HyperValue | undefined) ?? hyper[name])
     }
+    if (isConstant) this.constant = Object.freeze(now) as H
     return now as H
   }
 
@@ -110,10 +118,12 @@ export class Rule<H extends Hyper> extends Optimizer {
   adjust(changes: HyperInput<H>): void {
     const before = this.written
     this.written = { ...before, ...changes }
+    this.constant = undefined
     try {
       this.definition.check?.(this.hyper)
     } catch (error) {
       this.written = before
+      this.constant = undefined
       throw error
     }
   }
@@ -127,9 +137,9 @@ export class Rule<H extends Hyper> extends Optimizer {
   slot(x: Tensor): Slot {
     let slot = this.slotOf.get(x)
     if (!slot) {
-      const tensors = this.slotNames.map(name => [name, zerosLike(x)] as const)
-      for (const [, tensor] of tensors) keep(tensor)
-      slot = { tensors: Object.fromEntries(tensors), t: 0 }
+      const list = this.slotNames.map(() => zerosLike(x))
+      list.forEach(keep)
+      slot = { tensors: Object.fromEntries(this.slotNames.map((name, i) => [name, list[i]])), list, t: 0 }
       this.slotOf.set(x, slot)
     }
     return slot
@@ -145,7 +155,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     const slot = this.slotOf.get(x)
     if (!slot) return () => this.forget(x)
     const { t } = slot
-    const copies = mayWrite ? Object.values(slot.tensors).map(tensor => [tensor, copyTensor(tensor)] as const) : []
+    const copies = mayWrite ? slot.list.map(tensor => [tensor, copyTensor(tensor)] as const) : []
     return () => {
       slot.t = t
       for (const [tensor, copy] of copies) write(tensor, copy)
@@ -154,7 +164,7 @@ export class Rule<H extends Hyper> extends Optimizer {
 
   /** Gives the state of a parameter back. */
   forget(x: Tensor): void {
-    for (const tensor of Object.values(this.slotOf.get(x)?.tensors ?? {})) tensor.dispose()
+    for (const tensor of this.slotOf.get(x)?.list ?? []) tensor.dispose()
     this.slotOf.delete(x)
   }
 
@@ -211,7 +221,6 @@ export class Rule<H extends Hyper> extends Optimizer {
     // Mostly all parameters have taken as many steps, and the numbers are the same.
     let numbers: readonly number[] = []
     let numbersAt = 0
-    const names = this.slotNames
     for (const [x] of pairs) x.settleWaiting()
     const slots = pairs.map(([x]) => this.slot(x))
     const records = new Storage(pairs.length * RECORD)
@@ -225,10 +234,7 @@ export class Rule<H extends Hyper> extends Optimizer {
       i32[at] = x.pointer
       i32[at + 1] = g.pointer
       i32[at + 2] = out ? out.pointer : 0
-      for (let k = 0; k < 3; k++) {
-        const name = names[k]
-        i32[at + 3 + k] = name === undefined ? 0 : slot.tensors[name].pointer
-      }
+      for (let k = 0; k < 3; k++) i32[at + 3 + k] = k < slot.list.length ? slot.list[k].pointer : 0
       i32[at + 6] = x.size
       i32[at + 7] = total
       if (numbersAt !== slot.t) {

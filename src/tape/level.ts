@@ -23,24 +23,32 @@ export interface Level {
   readonly leaves: Node[]
 }
 
+/** A tensor that the tape keeps, and how often its memory had been written by then. */
+interface Kept {
+  readonly handle: Tensor
+  readonly version: number
+  readonly next: Kept | undefined
+}
+
 /** What a node keeps for its pullback, by name. The tensors among it are handles of the tape's own. */
 export class Saved {
   readonly values: Readonly<Record<string, unknown>>
-  private readonly handles: Tensor[] = []
-  private readonly versions: number[] = []
+  // A list of links, since most hold one or two and an array that grows takes room for seventeen.
+  private readonly kept: Kept | undefined
   private references = 0
 
   /** Takes `values` over, and changes the tensors in it for handles of its own. */
-  constructor(values: Record<string, unknown>, handle: (tensor: Tensor) => Tensor, isTensor: (value: unknown) => value is Tensor) {
+  constructor(values: Record<string, unknown>, handleOf: (tensor: Tensor) => Tensor, isTensor: (value: unknown) => value is Tensor) {
+    let kept: Kept | undefined
     for (const name in values) {
       const value = values[name]
       if (!isTensor(value)) continue
-      const own = handle(value)
-      values[name] = own
-      this.handles.push(own)
-      this.versions.push(own.storage.version)
+      const handle = handleOf(value)
+      values[name] = handle
+      kept = { handle, version: handle.storage.version, next: kept }
     }
     this.values = values
+    this.kept = kept
   }
 
   retain(): this {
@@ -49,12 +57,12 @@ export class Saved {
   }
 
   drop(): void {
-    if (--this.references === 0) for (const handle of this.handles) handle.dispose()
+    if (--this.references === 0) for (let each = this.kept; each; each = each.next) each.handle.dispose()
   }
 
   /** Has one of the tensors been written since it was saved? */
   isStale(): boolean {
-    for (let i = 0; i < this.handles.length; i++) if (this.handles[i].storage.version !== this.versions[i]) return true
+    for (let each = this.kept; each; each = each.next) if (each.handle.storage.version !== each.version) return true
     return false
   }
 }
@@ -144,7 +152,8 @@ export function record(
   options: unknown,
   isTensor: (value: unknown) => value is Tensor,
 ): void {
-  const made: Node[] = []
+  const made = new Array<Node>(levels.length)
+  let count = 0
   for (const level of levels) {
     let tracked = false
     const nodes = new Array<Node | undefined>(inputs.length)
@@ -157,9 +166,9 @@ export function record(
     const node: Node = { entry, inputs: nodes, options, saved: undefined, cotangent: undefined }
     level.nodeOf.set(output, node)
     level.nodes.push(node)
-    made.push(node)
+    made[count++] = node
   }
-  if (made.length === 0 || !entry.save) return
+  if (count === 0 || !entry.save) return
   const saved = new Saved(entry.save(output, inputs, options), savedAlias, isTensor)
-  for (const node of made) node.saved = saved.retain()
+  for (let i = 0; i < count; i++) made[i].saved = saved.retain()
 }

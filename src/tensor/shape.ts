@@ -27,6 +27,12 @@ export function sameShape(a: Shape, b: Shape): boolean {
   return true
 }
 
+/** Are all of them whole numbers from 0? */
+export function areSizes(sizes: readonly number[]): boolean {
+  for (const size of sizes) if (!Number.isInteger(size) || size < 0) return false
+  return true
+}
+
 /** Throws unless `shape` is a list of whole numbers >= 0 whose product can be addressed. */
 export function checkShape(operation: string, shape: unknown): asserts shape is Shape {
   if (!Array.isArray(shape)) {
@@ -34,11 +40,7 @@ export function checkShape(operation: string, shape: unknown): asserts shape is 
       `${operation}: a shape is a list of numbers: ${typeof shape === 'number' ? shape : kindOf(shape)}. Write [2, 3], or [] for a scalar.`,
     )
   }
-  for (const size of shape) {
-    if (!Number.isInteger(size) || size < 0) {
-      throw new ShapeError({ operation, problem: 'sizes must be whole numbers from 0', came: show(shape) }, [shape])
-    }
-  }
+  if (!areSizes(shape)) throw new ShapeError({ operation, problem: 'sizes must be whole numbers from 0', came: show(shape) }, [shape])
   if (sizeOf(shape) > 2 ** 30 - 1) {
     throw new ShapeError({ operation, problem: 'more elements than the linear memory can hold', came: show(shape) }, [shape])
   }
@@ -153,5 +155,7 @@ const y = new Array<number>(MAX_RANK).fill(1)
 export function broadcastSteps(from: Shape, to: Shape): number[] {
   const own = stepsOf(from)
   const lead = to.length - from.length
-  return to.map((size, i) => (i < lead || (from[i - lead] === 1 && size !== 1) ? 0 : own[i - lead]))
+  const steps = new Array<number>(to.length)
+  for (let i = 0; i < to.length; i++) steps[i] = i < lead || (from[i - lead] === 1 && to[i] !== 1) ? 0 : own[i - lead]
+  return steps
 }

@@ -77,10 +77,8 @@ export class Tensor implements Owned {
   /** The elements where they lie, without a copy. Unsafe past the next operation: the memory may be used for something else, or move. */
   view(): TypedArray {
     this.check('view')
-    const { pointer, size } = this
-    if (this.dtype === 'float32') return f32.subarray(pointer >>> 2, (pointer >>> 2) + size)
-    if (this.dtype === 'int32') return i32.subarray(pointer >>> 2, (pointer >>> 2) + size)
-    return u8.subarray(pointer, pointer + size)
+    const { memory, first } = elementsOf(this)
+    return memory.subarray(first, first + this.size)
   }
 
   /** The elements as nested arrays of numbers (bool: of booleans); a scalar as one number. */
@@ -103,7 +101,8 @@ export class Tensor implements Owned {
         [this.shape],
       )
     }
-    return this.view()[0]
+    const { memory, first } = elementsOf(this)
+    return memory[first]
   }
 
   /** Gives this handle's memory back now. Other handles of the same storage, and what a tape saved, stay. Does nothing the second time. */
@@ -182,6 +181,12 @@ export class Tensor implements Owned {
     waiting?.splice(waiting.indexOf(this), 1)
     source.dispose()
   }
+}
+
+/** The memory as elements of the tensor's type, and where its first one lies. */
+function elementsOf({ dtype, pointer }: Tensor): { memory: TypedArray; first: number } {
+  const memory = dtype === 'float32' ? f32 : dtype === 'int32' ? i32 : u8
+  return { memory, first: pointer / memory.BYTES_PER_ELEMENT }
 }
 
 /** A new tensor with arbitrary elements, owned by the scope. */
