@@ -103,8 +103,13 @@ export class Erf {
 
   /** x Phi(x). Error at most 5.2 ulp in both variants for x >= -12.9. */
   @inline static gelu(x: v128): v128 {
+    return Erf.geluFrom(x, Erf.normal(x))
+  }
+
+  /** x Phi(x) from Phi(x). */
+  @inline static geluFrom(x: v128, normal: v128): v128 {
     // Below the bound Phi is zero, and -Infinity must not meet it.
-    return f32x4.mul(Vector.atLeast(x, v128.load32_splat(TABLE, LOWEST)), Erf.normal(x))
+    return f32x4.mul(Vector.atLeast(x, v128.load32_splat(TABLE, LOWEST)), normal)
   }
 
   /**
@@ -112,11 +117,19 @@ export class Erf {
    * Error at most 1.8e-7 in absolute terms in both variants; it has a zero at -0.75.
    */
   @inline static geluDerivative(x: v128): v128 {
-    const highest = v128.load32_splat(TABLE, HIGHEST)
-    const bounded = Vector.atLeast(Vector.atMost(x, highest), v128.load32_splat(TABLE, LOWEST))
+    const bounded = Erf.bounded(x)
     const g = Erf.gaussian(bounded)
-    const slope = f32x4.mul(bounded, v128.load32_splat(TABLE, DENSITY))
-    return Vector.fma(slope, g, Erf.normalFrom(bounded, g))
+    return Erf.geluDerivativeFrom(bounded, g, Erf.normalFrom(bounded, g))
+  }
+
+  /** The derivative of x Phi(x) from the bounded x, exp(-x^2 / 2) and Phi(x). */
+  @inline static geluDerivativeFrom(bounded: v128, g: v128, normal: v128): v128 {
+    return Vector.fma(f32x4.mul(bounded, v128.load32_splat(TABLE, DENSITY)), g, normal)
+  }
+
+  /** x between -14.5 and 14.5. */
+  @inline static bounded(x: v128): v128 {
+    return Vector.atLeast(Vector.atMost(x, v128.load32_splat(TABLE, HIGHEST)), v128.load32_splat(TABLE, LOWEST))
   }
 
   /** |x|, at most 14.5, where Phi(-|x|) is zero in float32. */

@@ -1,15 +1,18 @@
 // How pointwise operations are made: one line of a table each. Conversions, broadcasting and its undoing, numbers as operands and
 // recording are here, so that no entry has to think of them.
 import { DTypeError } from '../errors.ts'
+import { isTrackedOnce } from '../tape/level.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
 import { broadcastShapes, broadcastSteps, type Shape, writeLayout } from '../tensor/shape.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { f32, i32, SCRATCH } from '../wasm/memory.ts'
+import { fusion } from './fusion.ts'
 import { sumTo } from './movement.ts'
 
 type UnaryKernel = (x: number, out: number, count: number) => void
+type SlopeKernel = (x: number, out: number, slope: number, count: number) => void
 type BinaryKernel = (x: number, y: number, out: number, layout: number, count: number) => void
 
 /** The derivative of a unary operation: from its input, from its output, or 0 everywhere. */
@@ -17,30 +20,41 @@ interface UnaryRule {
   readonly fromInput?: (g: Tensor, x: Tensor) => Tensor
   readonly fromOutput?: (g: Tensor, y: Tensor) => Tensor
   readonly constant?: (g: Tensor) => Tensor
+  /** A kernel that gives the slope, too, where that costs little more; what is differentiated again has `fromInput`. */
+  readonly withSlope?: SlopeKernel
+  readonly fromSlope?: (g: Tensor, slope: Tensor) => Tensor
   /** The kernel for integers; without one they are converted to float32. */
   readonly int?: UnaryKernel
 }
 
 /** An operation on each element. */
-export function unary(name: string, kernel: UnaryKernel, { fromInput, fromOutput, constant, int }: UnaryRule): (x: Tensor) => Tensor {
-  const run = operation<undefined, { x?: Tensor; y?: Tensor }>({
+export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: Tensor) => Tensor {
+  const { fromInput, fromOutput, constant, withSlope, fromSlope, int } = rule
+  const run = operation<{ slope?: Tensor }, { x?: Tensor; y?: Tensor; slope?: Tensor }>({
     name,
     types: ([dtype]) => {
       const type = int && dtype !== 'float32' ? 'int32' : 'float32'
       return { inputs: type, output: type }
     },
     shape: ([shape]) => shape,
-    forward: (y, [x]) => (int && y.dtype === 'int32' ? int : kernel)(x.pointer, y.pointer, y.size),
-    save: fromInput ? (_, [x]) => ({ x }) : fromOutput ? y => ({ y }) : undefined,
+    forward(y, [x], { slope }) {
+      if (withSlope && slope) withSlope(x.pointer, y.pointer, slope.pointer, y.size)
+      else (int && y.dtype === 'int32' ? int : kernel)(x.pointer, y.pointer, y.size)
+    },
+    save: fromInput ? (_, [x], { slope }) => (slope ? { slope } : { x }) : fromOutput ? y => ({ y }) : undefined,
     pullback: [
-      (g, { x, y }) => {
+      (g, { x, y, slope }) => {
+        if (fromSlope && slope) return fromSlope(g, slope)
         if (fromInput && x) return fromInput(g, x)
         if (fromOutput && y) return fromOutput(g, y)
         return constant ? constant(g) : g
       },
     ],
   })
-  return named(name, (x: Tensor) => run([x], undefined))
+  return named(name, (x: Tensor) => {
+    checkTensor(name, x)
+    return run([x], withSlope && fusion.slopes && isTrackedOnce(x) ? { slope: make(x.shape, 'float32') } : {})
+  })
 }
 
 /** Gives a function the name that models print and errors show. */

@@ -80,7 +80,11 @@ export const softplus = unary('softplus', kernels.softplus, { fromInput: (g, x) 
 export const relu = unary('relu', kernels.relu, { fromOutput: (g, y) => gate(g, y) })
 /** x Φ(x), Φ the distribution function of the standard normal (Hendrycks & Gimpel 2016). Exact, where Flux's `gelu` is the tanh form.
  * @example tensor([0, 1]).gelu().toArray() // [0, 0.8413] */
-export const gelu = unary('gelu', kernels.gelu, { fromInput: (g, x) => geluGradient(g, x) })
+export const gelu = unary('gelu', kernels.gelu, {
+  fromInput: (g, x) => geluGradient(g, x),
+  withSlope: kernels.geluSlope,
+  fromSlope: (g, slope) => mul(g, slope),
+})
 const runStop = operation({
   name: 'stopGradient',
   types: ([dtype]) => ({ output: dtype }),

@@ -144,6 +144,11 @@ export function isTracked(tensor: Tensor): boolean {
   return false
 }
 
+/** Is the tensor tracked on the only open level? What is recorded of it then is differentiated once. */
+export function isTrackedOnce(tensor: Tensor): boolean {
+  return levels.length === 1 && levels[0].nodeOf.has(tensor)
+}
+
 /** Records an operation on every level on which one of its inputs is tracked. */
 export function record(
   entry: Entry,

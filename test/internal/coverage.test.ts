@@ -8,6 +8,7 @@ import { checkRow } from '../gradients/check.ts'
 import { rows } from '../gradients/rows.ts'
 import { files, loadCases, runCase } from '../oracle/oracle.ts'
 import { kernelRows } from './kernel-table.ts'
+import { unfused } from './unfused.ts'
 
 const library: Readonly<Record<string, unknown>> = { ...fluxtape }
 const cases = files.flatMap(loadCases)
@@ -99,7 +100,11 @@ describe('every operation that the tape knows', () => {
       often.set(op, count)
       return count <= 6
     })
-    watched(run.oracle, () => void few.map(each => fluxtape.scope(() => [...runCase(library, each)])))
+    const runFew = () => void few.map(each => fluxtape.scope(() => [...runCase(library, each)]))
+    watched(run.oracle, () => {
+      runFew()
+      unfused(runFew)
+    })
     watched(run.gradients, () => void rows.map(row => checkRow(row)))
   })
 

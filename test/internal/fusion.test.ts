@@ -1,8 +1,24 @@
 // Each fused path gives what its composed form does.
-import { add, Dense, gradient, linear, logitCrossEntropy, matmul, pullback, relu, scope, split, sum, type Tensor, tensor } from 'fluxtape'
+import {
+  add,
+  Dense,
+  gelu,
+  gradient,
+  linear,
+  logitCrossEntropy,
+  matmul,
+  pullback,
+  relu,
+  scope,
+  split,
+  sum,
+  type Tensor,
+  tensor,
+} from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import { fusion } from '../../src/ops/fusion.ts'
 import { randomness } from './kernel-trials.ts'
+import { unfused } from './unfused.ts'
 
 const sizes = [1, 3, 4, 5, 8, 10, 17, 33]
 
@@ -10,13 +26,7 @@ const sizes = [1, 3, 4, 5, 8, 10, 17, 33]
 function bothWays(f: () => readonly Tensor[]): (readonly [fused: ArrayLike<number>, composed: ArrayLike<number>])[] {
   return scope(() => {
     const fused = f().map(x => x.data())
-    const saved = { ...fusion }
-    for (const name of Object.keys(fusion) as (keyof typeof fusion)[]) fusion[name] = false
-    try {
-      return f().map((x, i) => [fused[i], x.data()] as const)
-    } finally {
-      Object.assign(fusion, saved)
-    }
+    return unfused(() => f().map((x, i) => [fused[i], x.data()] as const))
   })
 }
 
@@ -149,6 +159,23 @@ describe('relu in a Dense', () => {
     for (const [fused, composed] of pairs) expect(fused).toEqual(composed)
     expect(Array.from(pairs[0][0])).toEqual([Number.NaN, expect.closeTo(0), 0, 2, Number.POSITIVE_INFINITY, 0])
     expect(Array.from(pairs[1][0])).toEqual([0, 0, 0, 1, 1, 0])
+  })
+})
+
+describe('gelu with its slope', () => {
+  it.each(sizes)('has the bits of gelu and its gradient, twice differentiated, for %i elements', n => {
+    const special = [Number.NaN, -0, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, -12, 20]
+    const x = tensor([...numbers(n), ...special])
+    const direction = tensor(numbers(n + special.length))
+    const pairs = bothWays(() => {
+      const first = (z: Tensor) => gradient(y => sum(gelu(y).mul(direction)), z)[0] as Tensor
+      const second = gradient(z => sum(first(z).mul(direction)), x)[0] as Tensor
+      const [y, back] = pullback(gelu, x)
+      const byCotangent = gradient(g => sum((back(g)[0] as Tensor).mul(direction)), direction)[0] as Tensor
+      const integers = gradient(z => sum(gelu(tensor(Int32Array.of(1, 2))).mul(z)), tensor([1, 1]))[0] as Tensor
+      return [y, first(x), second, byCotangent, integers]
+    })
+    for (const [fused, composed] of pairs) expect(fused).toEqual(composed)
   })
 })
 

@@ -251,6 +251,14 @@ function* selections(arena: Arena): Iterable<Trial> {
   }
 }
 
+function* slopes(arena: Arena): Iterable<Trial> {
+  for (const n of sizes) {
+    const [x, out, slope] = Array.from({ length: 3 }, () => arena.floats(n))
+    const run = (begin: number, end: number) => wasm.geluSlope(x.pointer, out.pointer, slope.pointer, begin, end)
+    yield { name: `n ${n}`, units: n, writes: [out, slope], run }
+  }
+}
+
 const floatMaps = [
   ...([
     'neg',
@@ -275,6 +283,7 @@ const floatMaps = [
 /** Every kernel. */
 export const kernelRows: readonly KernelRow[] = [
   ...floatMaps.map(name => map(name, 'floats', 'floats')),
+  ['geluSlope', slopes],
   map('clamp', 'floats', 'floats', -1, 1.5),
   map('clampMask', 'floats', 'floats', -1, 1.5),
   ...(['isNaN', 'isFinite'] as const).map(name => map(name, 'floats', 'bytes')),
