@@ -90,8 +90,10 @@ function drop(node: Node): void {
 }
 
 function forget(level: Level): void {
-  for (const node of [...level.nodes, ...level.leaves]) {
-    node.cotangent?.dispose()
-    node.cotangent = undefined
+  for (const nodes of [level.nodes, level.leaves]) {
+    for (const node of nodes) {
+      node.cotangent?.dispose()
+      node.cotangent = undefined
+    }
   }
 }

@@ -4,7 +4,7 @@ import { DTypeError } from '../errors.ts'
 import { isTrackedOnce } from '../tape/level.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
-import { broadcastShapes, broadcastSteps, type Shape, writeLayout } from '../tensor/shape.ts'
+import { broadcastShapes, broadcastSteps, type Shape, sameShape, writeLayout } from '../tensor/shape.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { f32, i32, SCRATCH } from '../wasm/memory.ts'
@@ -99,10 +99,11 @@ export function binary(name: string, kernel: BinaryKernel, rule: BinaryRule): (x
       ;(int && y.dtype === 'int32' ? int : kernel)(a, b, y.pointer, layout, y.size)
     },
     save(result, xs, options) {
-      const [x, y] = ordered(xs, options)
-      const shapes = { xShape: xs[0].shape, yShape: xs[xs.length - 1].shape }
-      if (saves === 'nothing') return shapes
-      return saves === 'operands' ? { x, y, ...shapes } : { x, y, result, ...shapes }
+      const [first, last] = [xs[0], xs[xs.length - 1]]
+      const [xShape, yShape] = [first.shape, last.shape]
+      if (saves === 'nothing') return { xShape, yShape }
+      const [x, y] = [options.x ?? first, options.y ?? last]
+      return saves === 'operands' ? { x, y, xShape, yShape } : { x, y, result, xShape, yShape }
     },
     pullback: (g, { x = nothing(), y = nothing(), result = g, xShape, yShape }, options, index) => {
       const isLeft = index === 0 && options.x === undefined
@@ -146,10 +147,6 @@ export function comparison(name: string, kernel: BinaryKernel, int: BinaryKernel
   }
 }
 
-function ordered(xs: readonly Tensor[], options: { x?: number; y?: number }): [Operand, Operand] {
-  return [options.x ?? xs[0], options.y ?? xs[xs.length - 1]]
-}
-
 /** The addresses of two operands and the layout of their broadcast; a number is read from the scratch area with a step of 0. */
 function operands(
   name: string,
@@ -162,8 +159,7 @@ function operands(
   if (b) {
     const left = a.pointer
     const right = b.pointer
-    const plain = a.size === b.size && a.shape === b.shape
-    if (plain) return [left, right, 0]
+    if (sameShape(a.shape, b.shape)) return [left, right, 0]
     const { layout, flat } = writeLayout(name, shape, broadcastSteps(a.shape, shape), broadcastSteps(b.shape, shape))
     return [left, right, flat ? 0 : layout]
   }

@@ -39,7 +39,7 @@ type Betas = readonly [number, number]
 /** bᵗ by squaring, since the last bit of `**` differs between engines. */
 function power(b: number, t: number): number {
   let result = 1
-  for (let square = b, left = t; left > 0; left = Math.floor(left / 2)) {
+  for (let square = b, left = t; left > 0; left >>>= 1) {
     if (left & 1) result *= square
     square *= square
   }
