@@ -110,7 +110,7 @@ export function takeStep(
   const start = enter()
   try {
     const lossOfBatch = () => {
-      const result = loss(...args)
+      const result = call(operation, loss, args, isExplicit)
       if (result !== skip) return result
       skipped = true
       return zeros([])
@@ -126,6 +126,21 @@ export function takeStep(
   } finally {
     leave(start)
     if (trace) watchOperations(undefined)
+  }
+}
+
+/** The loss of its arguments; if it fails because it was written for the other style, the error says so. */
+function call(operation: string, loss: LossFunction, args: readonly unknown[], isExplicit: boolean): ReturnType<LossFunction> {
+  try {
+    return loss(...args)
+  } catch (error) {
+    const isMisfit = isExplicit ? loss.length > 0 && loss.length < args.length : loss.length > args.length
+    if (!isMisfit || !(error instanceof TypeError)) throw error
+    const came = `${args.length}${isExplicit ? ', the model first' : ''}`
+    const wayOut = isExplicit
+      ? 'Write (model, ...batch) => loss, or pass params(model) and an optimizer.'
+      : 'Let it close over the model, or pass the model and setup(opt, model).'
+    throw new TypeError(`${operation}: the loss takes ${loss.length} arguments, and failed with ${came}. ${wayOut}`, { cause: error })
   }
 }
 

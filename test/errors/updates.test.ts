@@ -1,0 +1,181 @@
+import {
+  Adam,
+  AdamW,
+  adjust,
+  apply,
+  ClipNorm,
+  Dense,
+  Descent,
+  gradient,
+  loadOptimizerState,
+  Momentum,
+  mse,
+  OptimizerChain,
+  ones,
+  optimizerState,
+  params,
+  rule,
+  setup,
+  type Tensor,
+  tensor,
+  update,
+  zeros,
+} from 'fluxtape'
+import { describe } from 'vitest'
+import { refuses } from './table.ts'
+
+const w = ones([3])
+const model = Dense(tensor([[1, -1]]), tensor([0]))
+const ps = params(model)
+const x = ones([4, 2])
+const y = zeros([4, 1])
+const loss = (input: Tensor, target: Tensor) => mse(model(input), target)
+const grads = () => gradient(() => loss(x, y), ps)
+
+describe('rules refuse', () => {
+  refuses([
+    ['a negative rate', () => Descent(-1), 'RangeError: Descent: eta must lie from 0 up: -1.'],
+    ['a rate that is NaN', () => Descent(Number.NaN), 'RangeError: Descent: eta must lie from 0 up: NaN.'],
+    ['a rate that is text', () => Adam('0.1' as never), 'TypeError: Adam: eta must be a number or a schedule: 0.1.'],
+    ['betas outside of their range', () => Adam(0.1, [0.9, 1]), 'RangeError: Adam: beta must lie in [0, 1): 1.'],
+    ['one beta where there are two', () => Adam(0.1, 0.9 as never), 'TypeError: Adam: beta must be a list of 2 numbers: 0.9.'],
+    ['an unknown name', () => Adam({ lr: 0.1 } as never), `TypeError: Adam: there is no hyperparameter 'lr'. It has eta, beta, epsilon.`],
+    ['too many numbers', () => Momentum(0.1, 0.9, 0.5), 'TypeError: Momentum: takes 2 hyperparameters (eta, rho): 3 came.'],
+    ['a number where yes or no is needed', () => AdamW({ couple: 1 } as never), 'TypeError: AdamW: couple must be a boolean: 1.'],
+    [
+      'an unknown name of an own rule',
+      () => rule('Mine', { hyper: { eta: 1 }, step: (_, __, ___, g) => g })({ rate: 1 } as never),
+      `TypeError: Mine: there is no hyperparameter 'rate'. It has eta.`,
+    ],
+    [
+      'what is no optimizer in a chain',
+      () => OptimizerChain(ClipNorm(1), 0.1 as never),
+      'TypeError: OptimizerChain: takes optimizers: number. Write OptimizerChain(ClipNorm(1), Adam()).',
+    ],
+    [
+      'a gradient whose norm is not finite',
+      () => update(ClipNorm(1), w, tensor([1, Number.NaN, 1])),
+      `RangeError: ClipNorm: the gradient's norm is not finite: NaN. Lower the learning rate, or pass { throw: false }.`,
+    ],
+    [
+      'a hyperparameter that no rule has',
+      () => adjust(OptimizerChain(ClipNorm(1), Descent(0.1)), { beta: 0.5 }),
+      `TypeError: adjust: no rule has a hyperparameter 'beta': OptimizerChain(ClipNorm(omega: 1, p: 2, throw: true), Descent(eta: 0.1)).`,
+    ],
+    ['an adjustment out of range', () => adjust(Momentum(0.1), { rho: 1.5 }), 'RangeError: Momentum: rho must lie in [0, 1): 1.5.'],
+    [
+      'a rate where no rule has one',
+      () => adjust(ClipNorm(1), 0.1),
+      `TypeError: adjust: no rule has a hyperparameter 'eta': ClipNorm(omega: 1, p: 2, throw: true).`,
+    ],
+  ])
+})
+
+describe('update refuses', () => {
+  const [tree] = gradient(m => mse(m(x), y), model)
+  refuses([
+    [
+      'a tree with a Params',
+      () => update(Descent(0.1), ps, tree),
+      `TypeError: update: a Params goes with the Grads of gradient(() => loss, ps): object came. A model's tree goes with setup(opt, model).`,
+    ],
+    [
+      'Grads with a model',
+      () => update(setup(Descent(0.1), model), model, grads()),
+      'TypeError: update: Grads go with the Params they were taken by: a model came. Write update(opt, ps, grads).',
+    ],
+    [
+      'a rule with a model',
+      () => update(Descent(0.1), model, tree),
+      'TypeError: update: a model is updated with a state: an optimizer came. Write const state = setup(opt, model) once, then update(state, model, gradient).',
+    ],
+    [
+      'the whole list of gradients',
+      () => update(setup(Descent(0.1), model), model, [tree]),
+      'TypeError: update: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.',
+    ],
+    [
+      'a tensor without a tensor',
+      () => update(Descent(0.1), w, 0.5),
+      'TypeError: update: the gradient of a tensor is a tensor: number came.',
+    ],
+    [
+      'a gradient of another shape',
+      () => update(Descent(0.1), w, ones([4])),
+      'ShapeError: update: a gradient has another shape than its parameter: [4] for [3].',
+    ],
+    [
+      'a tree of another form',
+      () => update(setup(Descent(0.1), model), model, { weight: { inner: ones([1, 2]) } }),
+      'TypeError: update: the gradients have another form than the model: at weight.',
+    ],
+    [
+      'gradients of which there are none',
+      () =>
+        update(
+          Descent(0.1),
+          params(w),
+          gradient(() => x.sum(), params(w)),
+        ),
+      'TypeError: update: no parameter has a gradient. None of them took part in the loss; are they those that the model uses?',
+    ],
+    [
+      'what is no optimizer',
+      () => update(0.1 as never, w, w),
+      'TypeError: update: the first argument is an optimizer or what setup gives: number came.',
+    ],
+    [
+      'nothing as optimizer',
+      () => update(undefined as never, w, w),
+      'TypeError: update: the first argument is an optimizer or what setup gives: undefined came.',
+    ],
+    [
+      'to run while a gradient is taken',
+      () => gradient(() => (update(Descent(0.1), w, w) as undefined) ?? w.sum(), params(w)),
+      'TypeError: update: a gradient is being taken, and parameters must not change meanwhile. Call update after gradient has returned.',
+    ],
+    [
+      'Grads of another Params',
+      () => update(Descent(0.1), params(w), grads()),
+      'RangeError: Grads: the tensor is not among the parameters that were differentiated. Pass it to params(...) before the gradient is taken.',
+    ],
+    [
+      'apply of a gradient of another shape',
+      () => apply(Adam(), w, ones([4])),
+      'ShapeError: apply: a gradient has another shape than its parameter: [4] for [3].',
+    ],
+    [
+      'setup without an optimizer',
+      () => setup(model as never, model),
+      'TypeError: setup: the first argument is an optimizer: function came. Write setup(Adam(), model).',
+    ],
+    [
+      'setup of a model that holds no tensor',
+      () => setup(Adam(), (z: Tensor) => z),
+      'TypeError: setup: the model has no trainable tensor. A closure hides its own: make the model with layer(...) or Chain(...).',
+    ],
+    [
+      'an optimizer without paths',
+      () => optimizerState(Adam()),
+      `TypeError: optimizerState: an optimizer's memory has its paths from a Params. Write optimizerState(opt, ps).`,
+    ],
+    [
+      'a state of unknown paths',
+      () => loadOptimizerState(Adam(), ps, new Map([['nowhere.m', w]])),
+      `TypeError: loadOptimizerState: no parameter and rule belong to 'nowhere.m'.`,
+    ],
+    [
+      'a state of another shape',
+      () =>
+        loadOptimizerState(
+          Momentum(),
+          params({ w }),
+          new Map<string, Tensor | number>([
+            ['w.t', 1],
+            ['w.v', ones([4])],
+          ]),
+        ),
+      `TypeError: loadOptimizerState: 'w.v' must be a tensor [3].`,
+    ],
+  ])
+})
