@@ -1,7 +1,8 @@
 // Splits a training step into kernels and JavaScript. `npm run bench:profile [-- mlp-xs...] [--json FILE]` after `npm run build`.
 //
 // Processes of two kinds take turns: one gives the length of a step, in the other each call into wasm is timed. JavaScript, with the garbage
-// collector, is what of the first the kernels of the second do not explain.
+// collector, is what of the first the kernels of the second do not explain. For an mlp, whose calls depend on nothing but their arguments, a third
+// makes the calls of one step again and again: a step without JavaScript.
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
@@ -11,6 +12,8 @@ import { selectWorkloads } from './workloads/index.mjs'
 
 const TURNS = 5
 const BATCHES = 40
+/** Milliseconds until the JavaScript of a step is compiled. */
+const WARM_UP = 5000
 const bundle = new URL('../dist/fluxtape.js', import.meta.url)
 const { values, positionals } = parseArgs({
   options: { json: { type: 'string' }, part: { type: 'string' } },
@@ -26,12 +29,12 @@ const smallModel = `
 
 /** Milliseconds and calls of each function of wasm. */
 const spent = new Map()
-if (values.part) console.log(JSON.stringify(await measure(selectWorkloads(positionals)[0], values.part === 'kernels')))
+const parts = { step: workload => measure(workload, false), kernels: workload => measure(workload, true), replay }
+if (values.part) console.log(JSON.stringify(await parts[values.part](selectWorkloads(positionals)[0])))
 else report()
 
 function report() {
-  const names = selectWorkloads(positionals.length > 0 ? positionals : ['mlp', 'lstm', 'gpt']).map(workload => workload.name)
-  const profiles = names.map(profile)
+  const profiles = selectWorkloads(positionals.length > 0 ? positionals : ['mlp', 'lstm', 'gpt']).map(profile)
   const firstStep = timeFirstStep()
   console.log(`\nfrom import to the end of the first mlp-xs step: ${firstStep.toFixed(1)} ms (median of nine processes)`)
   const [few, many, most] = [100, 10_000, 100_000].map(bytesAfter)
@@ -52,21 +55,24 @@ function report() {
   writeFileSync(values.json, `${JSON.stringify({ ...header, profiles }, null, 1)}\n`)
 }
 
-function profile(workload) {
+function profile({ name: workload, family }) {
   const child = part =>
     JSON.parse(execFileSync(process.execPath, [fileURLToPath(import.meta.url), workload, '--part', part], { encoding: 'utf8' }))
-  const turns = Array.from({ length: TURNS }, () => [child('step'), child('kernels')])
+  const kinds = family === 'mlp' ? ['step', 'kernels', 'replay'] : ['step', 'kernels']
+  const turns = Array.from({ length: TURNS }, () => kinds.map(child))
   const { variant } = turns[0][0]
   const microseconds = median(turns.map(([{ step }]) => step))
   const kernels = Object.keys(turns[0][1].kernels)
     .map(kernel => ({ kernel, microseconds: median(turns.map(([, { kernels }]) => kernels[kernel])) }))
     .sort((a, b) => b.microseconds - a.microseconds)
+  const replayed = family === 'mlp' ? median(turns.map(([step, , again]) => again.step / step.step)) : undefined
   const javaScript = microseconds - kernels.reduce((sum, each) => sum + each.microseconds, 0)
   console.log(`\n${workload}, Node ${process.versions.node}, ${variant} kernels, one thread: ${microseconds.toFixed(1)} µs a step`)
   for (const { kernel, microseconds: own } of [{ kernel: 'JavaScript', microseconds: javaScript }, ...kernels]) {
     console.log(`  ${kernel.padEnd(24)} ${own.toFixed(2).padStart(9)} µs ${((100 * own) / microseconds).toFixed(1).padStart(5)} %`)
   }
-  return { workload, variant, microseconds, javaScript, kernels }
+  if (replayed) console.log(`  its kernels called again, without the library: ${(100 * replayed).toFixed(1)} % of a step`)
+  return { workload, variant, microseconds, javaScript, replayed, kernels }
 }
 
 /** Microseconds of a step and, if they are timed, of the kernels in it. */
@@ -75,7 +81,7 @@ async function measure({ family, spec, data }, isTimed) {
   const flux = await import(bundle)
   await flux.threads(1)
   const { step } = families[family](flux, spec, data())
-  const batch = Math.ceil(20 / time(step, 1500 / time(step, 20)))
+  const batch = Math.ceil(20 / time(step, WARM_UP / time(step, 20)))
   const steps = []
   const kernels = {}
   const clock = costOfClock()
@@ -90,13 +96,45 @@ async function measure({ family, spec, data }, isTimed) {
   return { variant: flux.variant(), step: median(steps), kernels: Object.fromEntries(medians) }
 }
 
+/** Microseconds of the calls into wasm that a step makes, by themselves. */
+async function replay({ family, spec, data }) {
+  let calls
+  const recorded =
+    (_, f) =>
+    (...args) => {
+      calls?.push([f, args])
+      return f(...args)
+    }
+  wrapKernels(recorded)
+  const flux = await import(bundle)
+  await flux.threads(1)
+  const { step } = families[family](flux, spec, data())
+  // The memory of a step that is one of many.
+  for (let i = 0; i < 20; i++) step()
+  calls = []
+  step()
+  // The calls are written out, since a loop over them costs as much as a small kernel.
+  const text = calls.map(([, args], i) => `f[${i}](${args.join(', ')})`).join('\n')
+  const again = new Function('f', text).bind(
+    undefined,
+    calls.map(([f]) => f),
+  )
+  const batch = Math.ceil(20 / time(again, WARM_UP / time(again, 20)))
+  return { step: median(Array.from({ length: BATCHES }, () => 1000 * time(again, batch))) }
+}
+
 /** Every module that is instantiated from now on has its functions timed. */
 function timeKernels() {
+  wrapKernels(timing)
+}
+
+/** Every module that is instantiated from now on gets its functions from `wrap`, of the name and the function. */
+function wrapKernels(wrap) {
   const { Instance } = WebAssembly
   WebAssembly.Instance = class {
     constructor(...args) {
       const entries = Object.entries(new Instance(...args).exports)
-      this.exports = Object.fromEntries(entries.map(([name, f]) => [name, typeof f === 'function' ? timing(name, f) : f]))
+      this.exports = Object.fromEntries(entries.map(([name, f]) => [name, typeof f === 'function' ? wrap(name, f) : f]))
     }
   }
 }

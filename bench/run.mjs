@@ -126,7 +126,7 @@ async function bench({ workloads, plan }, children, folder) {
   const gaps = []
   for (const workload of workloads) {
     const outcomes = await load(children, workload, folder)
-    await measure(outcomes, workload.name, plan, report)
+    await measure(outcomes, workload, plan, report)
     await unload(outcomes, workload.name)
     all.push(...records(workload, outcomes))
     for (const { child, missing } of outcomes) {

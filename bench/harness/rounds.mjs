@@ -3,17 +3,18 @@ import { join } from 'node:path'
 import { writeTensors } from './safetensors.mjs'
 
 /**
- * How long everything takes, in milliseconds but for `rounds`.
- * @typedef {{ rounds: number, warm: number, settle: number, budget: number, pause: number }} Plan
+ * How long everything takes, in milliseconds but for `rounds`. `warm` is for products; the JavaScript of a step is compiled bit by bit over its
+ * first ten thousand, so steps warm up for `warmSteps`.
+ * @typedef {{ rounds: number, warm: number, warmSteps: number, settle: number, budget: number, pause: number }} Plan
  *
  * What one contender did with one workload: why it could not, or a sample a round.
  * @typedef {{ child: object, missing?: string, samples: { round: number, seconds: number, peak?: number }[] }} Outcome
  */
 
 /** @type {Plan} */
-export const thorough = { rounds: 11, warm: 1500, settle: 20, budget: 120, pause: 5 }
+export const thorough = { rounds: 11, warm: 1500, warmSteps: 5000, settle: 20, budget: 120, pause: 5 }
 /** @type {Plan} */
-export const quick = { rounds: 3, warm: 400, settle: 10, budget: 60, pause: 5 }
+export const quick = { rounds: 3, warm: 400, warmSteps: 1500, settle: 10, budget: 60, pause: 5 }
 
 /** A contender whose step takes longer than this many budgets is measured in these rounds only. */
 const slow = 3
@@ -47,16 +48,17 @@ export async function unload(outcomes, name) {
  * Warms every contender up, then measures them round by round, one after the other, so that each round holds all of them under
  * the same conditions. Only one process works at a time.
  * @param {Outcome[]} outcomes
- * @param {string} name
+ * @param {import('../workloads/index.mjs').Workload} workload
  * @param {Plan} plan
  * @param {(text: string) => void} report
  */
-export async function measure(outcomes, name, plan, report) {
+export async function measure(outcomes, { name, family }, plan, report) {
+  const warm = family === 'gemm' ? plan.warm : plan.warmSteps
   const estimates = new Map()
   for (const outcome of outcomes) {
     if (outcome.missing) continue
     report(`${name}: warming up ${label(outcome.child.entrant)}`)
-    const { missing, seconds } = await outcome.child.ask({ warm: name, budget: plan.warm })
+    const { missing, seconds } = await outcome.child.ask({ warm: name, budget: warm })
     outcome.missing = missing
     estimates.set(outcome, 1000 * seconds)
   }
