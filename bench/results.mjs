@@ -139,10 +139,12 @@ function byRuntime() {
 }
 
 const whereTimeGoes = profile.profiles
-  .map(({ workload, microseconds, javaScript, kernels }) => {
+  .map(({ workload, microseconds, javaScript, replayed, kernels }) => {
     const parts = [{ kernel: 'JavaScript', microseconds: javaScript }, ...kernels].sort((a, b) => b.microseconds - a.microseconds)
     const told = parts.filter(part => part.microseconds >= 0.005 * microseconds)
-    return `- **${workload}** (${microseconds.toPrecision(3)} µs): ${told.map(part => `${part.kernel} ${percent(part.microseconds / microseconds)}`).join(', ')}`
+    const list = told.map(part => `${part.kernel} ${percent(part.microseconds / microseconds)}`).join(', ')
+    const alone = replayed === undefined ? '' : `; the same kernel calls without the library take ${percent(replayed)}`
+    return `- **${workload}** (${microseconds.toPrecision(3)} µs): ${list}${alone}`
   })
   .join('\n')
 
