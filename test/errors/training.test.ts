@@ -1,13 +1,8 @@
-import { Adam, configure, Dense, mse, ones, params, setup, type Tensor, tensor, threads, train, trainStep, zeros } from 'fluxtape'
+import { Adam, configure, Dense, mse, setup, type Tensor, tensor, threads, train, trainStep, zeros } from 'fluxtape'
 import { describe } from 'vitest'
+import { loss, model, ps, w, x, y } from './subject.ts'
 import { refuses, rejects } from './table.ts'
 
-const w = ones([3])
-const model = Dense(tensor([[1, -1]]), tensor([0]))
-const ps = params(model)
-const x = ones([4, 2])
-const y = zeros([4, 1])
-const loss = (input: Tensor, target: Tensor) => mse(model(input), target)
 const data = [[x, y]]
 
 describe('a step of training refuses', () => {

@@ -4,7 +4,6 @@ import {
   adjust,
   apply,
   ClipNorm,
-  Dense,
   Descent,
   gradient,
   loadOptimizerState,
@@ -19,17 +18,11 @@ import {
   type Tensor,
   tensor,
   update,
-  zeros,
 } from 'fluxtape'
 import { describe } from 'vitest'
+import { loss, model, ps, w, x, y } from './subject.ts'
 import { refuses } from './table.ts'
 
-const w = ones([3])
-const model = Dense(tensor([[1, -1]]), tensor([0]))
-const ps = params(model)
-const x = ones([4, 2])
-const y = zeros([4, 1])
-const loss = (input: Tensor, target: Tensor) => mse(model(input), target)
 const grads = () => gradient(() => loss(x, y), ps)
 
 describe('rules refuse', () => {
