@@ -20,16 +20,15 @@ interface UnaryRule {
   readonly fromInput?: (g: Tensor, x: Tensor) => Tensor
   readonly fromOutput?: (g: Tensor, y: Tensor) => Tensor
   readonly constant?: (g: Tensor) => Tensor
-  /** A kernel that gives the slope, too, where that costs little more; what is differentiated again has `fromInput`. */
-  readonly withSlope?: SlopeKernel
-  readonly fromSlope?: (g: Tensor, slope: Tensor) => Tensor
+  /** A kernel that gives the slope, too, where that costs little more, and the gradient from it; what is differentiated again has `fromInput`. */
+  readonly withSlope?: { readonly kernel: SlopeKernel; readonly pull: (g: Tensor, slope: Tensor) => Tensor }
   /** The kernel for integers; without one they are converted to float32. */
   readonly int?: UnaryKernel
 }
 
 /** An operation on each element. */
 export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: Tensor) => Tensor {
-  const { fromInput, fromOutput, constant, withSlope, fromSlope, int } = rule
+  const { fromInput, fromOutput, constant, withSlope, int } = rule
   const run = operation<{ slope?: Tensor }, { x?: Tensor; y?: Tensor; slope?: Tensor }>({
     name,
     types: ([dtype]) => {
@@ -38,13 +37,13 @@ export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: T
     },
     shape: ([shape]) => shape,
     forward(y, [x], { slope }) {
-      if (withSlope && slope) withSlope(x.pointer, y.pointer, slope.pointer, y.size)
+      if (withSlope && slope) withSlope.kernel(x.pointer, y.pointer, slope.pointer, y.size)
       else (int && y.dtype === 'int32' ? int : kernel)(x.pointer, y.pointer, y.size)
     },
     save: fromInput ? (_, [x], { slope }) => (slope ? { slope } : { x }) : fromOutput ? y => ({ y }) : undefined,
     pullback: [
       (g, { x, y, slope }) => {
-        if (fromSlope && slope) return fromSlope(g, slope)
+        if (withSlope && slope) return withSlope.pull(g, slope)
         if (fromInput && x) return fromInput(g, x)
         if (fromOutput && y) return fromOutput(g, y)
         return constant ? constant(g) : g

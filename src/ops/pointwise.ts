@@ -82,8 +82,7 @@ export const relu = unary('relu', kernels.relu, { fromOutput: (g, y) => gate(g, 
  * @example tensor([0, 1]).gelu().toArray() // [0, 0.8413] */
 export const gelu = unary('gelu', kernels.gelu, {
   fromInput: (g, x) => geluGradient(g, x),
-  withSlope: kernels.geluSlope,
-  fromSlope: (g, slope) => mul(g, slope),
+  withSlope: { kernel: kernels.geluSlope, pull: (g, slope) => mul(g, slope) },
 })
 const runStop = operation({
   name: 'stopGradient',
