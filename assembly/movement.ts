@@ -82,9 +82,28 @@ export function copyBytes(x: usize, out: usize, layout: usize, begin: i32, end: 
   eachRow<CopyBytes>(x, out, layout, begin, end)
 }
 
-/** out[layout] += x[layout] of floats, as `copy` has it. @inplace: a chunk cannot be done over. */
+/**
+ * out[layout] += x[layout] of floats, as `copy` has it. @inplace: a chunk cannot be done over, so it must stay on the calling thread.
+ * @cost 0 says so.
+ */
 export function addTo(x: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   eachRow<AddTo>(x, out, layout, begin, end)
+}
+
+/** out = x, in words. */
+export function copyWords(x: usize, out: usize, begin: i32, end: i32): void {
+  const from = (<usize>begin) << 2
+  memory.copy(out + from, x + from, (<usize>(end - begin)) << 2)
+}
+
+/** out = `word` again and again. @cost 0.1 */
+export function fill(out: usize, word: i32, begin: i32, end: i32): void {
+  let q = out + ((<usize>begin) << 2)
+  let n = end - begin
+  if (word === 0) return memory.fill(q, 0, (<usize>n) << 2)
+  const four = i32x4.splat(word)
+  for (; n >= 4; n -= 4, q += 16) v128.store(q, four)
+  for (; n > 0; n--, q += 4) store<i32>(q, word)
 }
 
 function place(layout: usize, rank: i32, operand: i32, row: i32): i32 {

@@ -68,12 +68,19 @@ function abiOf(kernels) {
   return createHash('sha256').update(JSON.stringify(kernels)).digest().readInt32LE()
 }
 
-/** The numbers of the kernels that read what they write, and cannot be done over. */
-export function inPlaceSource(kernels) {
-  const ids = kernels.filter(kernel => kernel.isRanged).flatMap((kernel, id) => (kernel.isInPlace ? [id] : []))
+/** What the library has to know of a kernel by its number: the types of its parameters, and whether it reads what it writes. */
+export function traitsSource(kernels) {
+  const ranged = kernels.filter(kernel => kernel.isRanged)
+  const ids = ranged.flatMap((kernel, id) => (kernel.isInPlace ? [id] : []))
+  const letters = ranged.map(({ parameters }) =>
+    parameters.map(({ type }) => (type === 'usize' ? 'p' : type === 'f32' ? 'f' : 'i')).join(''),
+  )
   return [
-    '// Made by tools/abi.mjs: the kernels marked @inplace.',
+    '// Made by tools/abi.mjs.',
+    '/** The kernels marked @inplace, which cannot be done over. */',
     `export const inPlaceKernels: ReadonlySet<number> = new Set([${ids.join(', ')}])`,
+    '/** The parameters of each kernel: p an address, i a whole number, f a float32. */',
+    `export const parametersOf: readonly string[] = '${letters.join(' ')}'.split(' ')`,
     '',
   ].join('\n')
 }

@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import asc from 'assemblyscript/asc'
-import { inPlaceSource, kernelsOf, runSource, wrapperSource } from './abi.mjs'
+import { kernelsOf, runSource, traitsSource, wrapperSource } from './abi.mjs'
 import { tilesSource } from './tiles.mjs'
 
 const wrappers = 'src/wasm/kernels.generated.ts'
@@ -16,7 +16,7 @@ const variants = {
 
 writeIfChanged('assembly/gemm/tiles.generated.ts', tilesSource())
 const kernels = kernelsOf('assembly/kernels.ts')
-writeIfChanged('src/wasm/inplace.generated.ts', inPlaceSource(kernels))
+writeIfChanged('src/wasm/traits.generated.ts', traitsSource(kernels))
 writeIfChanged('assembly/run.generated.ts', runSource(kernels))
 const fingerprint = hash(['tools/kernels.mjs', 'tools/abi.mjs', 'package-lock.json', ...sources('assembly')])
 const made = ['build/baseline.wasm', 'build/relaxed.wasm', wrappers]

@@ -70,7 +70,8 @@ export function spend(gradient: Tensor): void {
   spent.push(gradient)
 }
 
-function freeSpent(): void {
+/** @internal Frees them, as each outermost gradient does first. */
+export function freeSpent(): void {
   if (spent.length === 0 || isRecording()) return
   for (let tensor = spent.pop(); tensor; tensor = spent.pop()) tensor.dispose()
 }

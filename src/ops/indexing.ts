@@ -1,7 +1,7 @@
 import { DTypeError, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
-import { tensor } from '../tensor/create.ts'
+import { fill, tensor } from '../tensor/create.ts'
 import { bytesOf, type DType, promote } from '../tensor/dtype.ts'
 import { resolveAxis, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
@@ -114,7 +114,7 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
   types: dtypes => ({ output: dtypes[1] }),
   shape: (_, { shape }) => shape,
   forward(y, [indices, updates], { axis }) {
-    y.view().fill(0)
+    fill(y, 0)
     const [outer, inner] = around(y.shape, axis)
     const size = y.shape[axis]
     checked('scatterAdd', indices, size, status =>
@@ -180,7 +180,7 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
   types: () => ({ output: 'float32' }),
   shape: (_, { shape }) => shape,
   forward(y, [indices, updates], { axis }) {
-    y.view().fill(0)
+    fill(y, 0)
     const [outer, inner] = around(y.shape, axis)
     const size = y.shape[axis]
     checked('putAlong', indices, size, status =>

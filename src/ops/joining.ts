@@ -1,10 +1,11 @@
 import { kindOf, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
+import { fill } from '../tensor/create.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
 import { resolveAxis, type Shape, show, stepsOf, writeLayout } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { wasm } from '../wasm/module.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
 import { copyElements, expandDims, reshape } from './movement.ts'
 
 /** For each axis where reading begins, how far it goes, and in which steps. */
@@ -42,8 +43,7 @@ const runSlice: Run<Range> = operation<Range, { from: Shape }>({
     const { at, steps } = place(sum.shape, range)
     const { pointer } = g
     const { layout, rows } = writeLayout('slice', g.shape, stepsOf(g.shape), steps)
-    // On this thread alone: the chunk of a worker that is lost could not be done over.
-    wasm.addTo(pointer, sum.pointer + 4 * at, layout, 0, rows)
+    kernels.addTo(pointer, sum.pointer + 4 * at, layout, rows)
   },
 })
 
@@ -53,7 +53,7 @@ const runPlace: Run<Range & { shape: Shape }> = operation<Range & { shape: Shape
   types: asIs,
   shape: (_, { shape }) => shape,
   forward(y, [x], range) {
-    y.view().fill(0)
+    fill(y, 0)
     const { at, steps } = place(y.shape, range)
     copyElements('place', x.shape, x, stepsOf(x.shape), 0, y, steps, at)
   },

@@ -1,6 +1,7 @@
 import { type Shape, sizeOf } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
 
 /** A kernel over x of [outer, n, inner]. */
 export type ReduceKernel = (x: number, out: number, n: number, inner: number, units: number, work: number) => void
@@ -18,7 +19,7 @@ export function reducedShape(shape: Shape, axes: readonly number[], keepDims: bo
 /** Reduces neighbouring axes in one kernel call each, the last ones first. Both tensors have elements of 4 bytes. */
 export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel: ReduceKernel): void {
   const groups = neighbours(axes)
-  if (groups.length === 0) return void y.view().set(x.view())
+  if (groups.length === 0) return kernels.copyWords(x.pointer, y.pointer, y.size)
   let shape = x.shape
   let from = x.pointer
   let scratch: Storage | undefined

@@ -53,10 +53,13 @@ export type Run<Options> = (inputs: readonly Tensor[], options: Options) => Tens
 /** Every operation by name, for the tests that walk them. */
 export const operations = new Map<string, Entry>()
 
-let watcher: ((operation: string, y: Tensor) => void) | undefined
+/** Hears of an operation that has run: its result and its inputs. */
+export type Watch = (operation: string, y: Tensor, inputs: readonly Tensor[]) => void
+
+let watcher: Watch | undefined
 
 /** Calls `watch` after each operation until it is called with undefined: how a diverged loss finds its origin. */
-export function watchOperations(watch: ((operation: string, y: Tensor) => void) | undefined): void {
+export function watchOperations(watch: Watch | undefined): void {
   watcher = watch
 }
 
@@ -96,7 +99,7 @@ export function operation<Options = undefined, Saves extends Values = Values>(de
     }
     if (pullback && isRecording()) record(entry, xs, y, options, isTensor)
     if (__GUARD__) checkZones(name)
-    watcher?.(name, y)
+    watcher?.(name, y, inputs)
     return y
   }
 }

@@ -16,7 +16,7 @@ export function convert(x: Tensor, y: Tensor): void {
   const from = bytesOf(x.dtype) === 1 ? 'byte' : (x.dtype as 'float32' | 'int32')
   const kernel = x.dtype === 'bool' && y.dtype === 'uint8' ? undefined : conversions[from][y.dtype]
   if (kernel) kernel(x.pointer, y.pointer, x.size)
-  else y.view().set(x.view())
+  else kernels.copyWords(x.pointer, y.pointer, Math.ceil((x.size * bytesOf(x.dtype)) / 4))
 }
 
 /** A new tensor of the same numbers in another type; not recorded by the tape, so only for what has no gradient. */

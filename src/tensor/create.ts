@@ -1,4 +1,5 @@
 import { DTypeError, kindOf, ShapeError } from '../errors.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
 import { bytesOf, checkDType, type DType, type TypedArray } from './dtype.ts'
 import { checkShape, type Shape, show, sizeOf } from './shape.ts'
 import { make, Tensor } from './tensor.ts'
@@ -96,9 +97,20 @@ function filled(operation: string, shape: Shape, value: number | boolean, dtype:
   checkShape(operation, shape)
   checkDType(operation, dtype)
   const y = make([...shape], dtype)
-  y.view().fill(dtype === 'bool' ? Number(Boolean(value)) : Number(value))
+  fill(y, value)
   return y
 }
+
+/** Makes all elements `value`. */
+export function fill(y: Tensor, value: number | boolean): void {
+  const element = y.dtype === 'float32' ? pattern.float32 : y.dtype === 'int32' ? pattern.int32 : pattern.byte
+  element.fill(y.dtype === 'bool' ? Number(Boolean(value)) : Number(value))
+  kernels.fill(y.pointer, pattern.int32[0], Math.ceil((y.size * bytesOf(y.dtype)) / 4))
+}
+
+/** Four bytes, as elements of every type. */
+const four = new ArrayBuffer(4)
+const pattern = { float32: new Float32Array(four), int32: new Int32Array(four), byte: new Uint8Array(four) }
 
 /** The numbers from `start` up to, without, `stop`: `arange(3)` is [0, 1, 2]. Throws RangeError for a step of 0.
  * @example arange(1, 7, 2).toArray() // [1, 3, 5] */
@@ -118,7 +130,9 @@ export function linspace(start: number, stop: number, n: number): Tensor {
 }
 
 function series(operation: string, length: number, at: (i: number) => number, dtype: DType): Tensor {
-  const y = filled(operation, [length], 0, dtype)
+  checkShape(operation, [length])
+  checkDType(operation, dtype)
+  const y = make([length], dtype)
   const view = y.view()
   for (let i = 0; i < length; i++) view[i] = dtype === 'bool' ? Number(at(i) !== 0) : at(i)
   return y
@@ -127,8 +141,9 @@ function series(operation: string, length: number, at: (i: number) => number, dt
 /** The n x m matrix with ones on the diagonal.
  * @example eye(2).toArray() // [[1, 0], [0, 1]] */
 export function eye(n: number, m = n): Tensor {
-  const y = filled('eye', [n, m], 0, 'float32')
-  const view = y.view()
+  checkShape('eye', [n, m])
+  const y = make([n, m], 'float32')
+  const view = y.view().fill(0)
   for (let i = 0; i < Math.min(n, m); i++) view[i * m + i] = 1
   return y
 }

@@ -1,5 +1,6 @@
 import * as kernels from '../wasm/kernels.generated.ts'
 import { checkShape, type Shape } from './shape.ts'
+import { observer } from './storage.ts'
 import { make, type Tensor } from './tensor.ts'
 
 /**
@@ -72,12 +73,20 @@ export function permutation(n: number, source: Randomness = current): Int32Array
   return order
 }
 
+/** Takes `count` streams of the source in use, one for each tensor that is drawn; a negative count gives the last ones back. */
+export function takeStreams(count: number): Randomness {
+  const { key, stream } = current
+  current.stream += count
+  return { key, stream }
+}
+
 type Kernel = (out: number, n: number, key0: number, key1: number, stream: number, a: number, b: number, blocks: number) => void
 
 function draw(kernel: Kernel, shape: Shape, a: number, b: number, dtype: 'float32' | 'int32' = 'float32'): Tensor {
   const y = make([...shape], dtype)
   const { key } = current
   kernel(y.pointer, y.size, key[0], key[1], current.stream++, a, b, Math.ceil(y.size / 4))
+  observer?.drawn()
   return y
 }
 

@@ -3,6 +3,23 @@ import type { Tensor } from './tensor.ts'
 
 let alive = 0
 
+/** Who is told what becomes of memory, while a step is captured. */
+export interface Observer {
+  taken(storage: Storage): void
+  dropped(storage: Storage): void
+  /** JavaScript reads or writes the elements. */
+  touched(storage: Storage): void
+  /** The last kernel call drew random numbers. */
+  drawn(): void
+}
+
+export let observer: Observer | undefined
+
+/** Tells `by` from now on; undefined: nobody. */
+export function observe(by: Observer | undefined): void {
+  observer = by
+}
+
 /** A block of memory, counted by the handles, views and tape records that use it. */
 export class Storage {
   readonly pointer: number
@@ -13,10 +30,15 @@ export class Storage {
   /** Transpositions of it that are still to be computed: they must be before it is written. */
   waiting: Tensor[] | undefined = undefined
 
-  constructor(bytes: number) {
-    this.pointer = allocate(bytes)
+  private readonly whole: Storage | undefined
+
+  /** A block of its own, or a part of `whole`, which lives as long as its parts do. */
+  constructor(bytes: number, whole?: Storage, offset = 0) {
+    this.pointer = whole ? whole.retain().pointer + offset : allocate(bytes)
     this.bytes = bytes
+    this.whole = whole
     alive++
+    observer?.taken(this)
   }
 
   retain(): this {
@@ -27,7 +49,9 @@ export class Storage {
   drop(): void {
     if (--this.references > 0) return
     alive--
-    release(this.pointer, this.bytes)
+    observer?.dropped(this)
+    if (this.whole) this.whole.drop()
+    else release(this.pointer, this.bytes)
   }
 }
 

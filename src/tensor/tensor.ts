@@ -7,7 +7,7 @@ import { bytesOf, type DType, type TypedArray } from './dtype.ts'
 import { inspect, type Nested, nested, print } from './print.ts'
 import { type Cell, leaveToCollector, type Owned, own } from './scope.ts'
 import { type Shape, show, sizeOf } from './shape.ts'
-import { Storage } from './storage.ts'
+import { observer, Storage } from './storage.ts'
 
 /**
  * An array of numbers in linear memory: contiguous, row-major, of a fixed shape and dtype.
@@ -184,7 +184,8 @@ export class Tensor implements Owned {
 }
 
 /** The memory as elements of the tensor's type, and where its first one lies. */
-function elementsOf({ dtype, pointer }: Tensor): { memory: TypedArray; first: number } {
+function elementsOf({ dtype, storage, pointer }: Tensor): { memory: TypedArray; first: number } {
+  observer?.touched(storage)
   const memory = dtype === 'float32' ? f32 : dtype === 'int32' ? i32 : u8
   return { memory, first: pointer / memory.BYTES_PER_ELEMENT }
 }

@@ -8,6 +8,7 @@ import { watchOperations } from '../tape/operation.ts'
 import { zeros } from '../tensor/create.ts'
 import { enter, leave } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { type Differentiated, replaysOf } from './jit.ts'
 
 /** Returned by a callback: the run ends after this step. */
 export const stop: unique symbol = Symbol('stop')
@@ -115,7 +116,10 @@ export function takeStep(
       skipped = true
       return zeros([])
     }
-    const { value, gradient } = differentiate(operation, lossOfBatch, [params], true) as { value: unknown; gradient: Grads }
+    const replays = trace ? undefined : replaysOf(loss)
+    const { value, gradient } = replays
+      ? replays.differentiate(operation, lossOfBatch, params, args, () => !skipped)
+      : (differentiate(operation, lossOfBatch, [params], true) as Differentiated)
     const number = (Array.isArray(value) ? (value[0] as Tensor) : (value as Tensor)).item()
     const result = { loss: number, reached: gradient.parameters() }
     if (skipped) return { ...result, loss: Number.NaN, skipped }

@@ -1,10 +1,10 @@
 // The threads: workers over the one memory, which take chunks of a kernel's range. assembly/parallel.ts has the protocol.
 import { WorkerError } from '../errors.ts'
 import { beginQuarantine, endQuarantine } from './allocator.ts'
-import { inPlaceKernels } from './inplace.generated.ts'
 import { i32, memory, SCRATCH, scratches, u8, useScratch } from './memory.ts'
 import { compiledModule, wasm } from './module.ts'
 import { cores, obstacle, spawn, type Thread } from './threads.ts'
+import { inPlaceKernels } from './traits.generated.ts'
 
 /** How many threads compute, the calling one included, and why not more or fewer. */
 export interface ThreadInfo {
@@ -82,23 +82,45 @@ let missed = 0
 /** The scratch areas that no worker knows. While there are workers it holds one at least, to change to when they end. */
 const unused = scratches.filter(set => set !== SCRATCH)
 
-/** Work below it, in nanoseconds, stays on the calling thread without a further look. */
+/** Work below it, in nanoseconds, stays on the calling thread. */
+let threshold = HOT_GRAIN
+/** Work below it does not come here at all. */
 export let grain = HOT_GRAIN
+
+/** Hears of a call: which kernel, how many units of work, and what one costs. The arguments lie in the descriptor. */
+export type Listener = (kernel: number, units: number, cost: number) => void
+let listener: Listener | undefined
+
+/** Tells `to` of every kernel call from now on; undefined: nobody. */
+export function listen(to: Listener | undefined): void {
+  listener = to
+  share(threshold)
+}
+
+/** Shares work from `least` nanoseconds on. */
+function share(least: number): void {
+  threshold = least
+  grain = listener ? -1 : least
+}
 
 const word = (offset: number): number => (SCRATCH.control + offset) >>> 2
 const count = (offset: number): number => Atomics.load(i32, word(offset))
 
-/** Runs a kernel whose arguments lie in the descriptor, on all threads that are up. `cost` is that of a unit, in nanoseconds. */
-export function fork(kernel: number, units: number, cost: number): void {
+/**
+ * Runs a kernel whose arguments are the words at `descriptor`, on all threads that are up if that is worth it. `cost` is that of a unit, in
+ * nanoseconds.
+ */
+export function fork(kernel: number, units: number, cost: number, descriptor = SCRATCH.descriptor): void {
   const total = units * cost
-  const { control, descriptor } = SCRATCH
-  if (units < 2 || !isWorthIt(total)) return wasm.run(kernel, descriptor, 0, units)
+  listener?.(kernel, units, cost)
+  if (total < threshold || units < 2 || !isWorthIt(total)) return wasm.run(kernel, descriptor, 0, units)
+  const { control } = SCRATCH
   const shares = SHARES * (Math.min(workers.length, count(READY)) + 1)
   const most = Math.min(MAX_CHUNKS, units, Math.max(2, Math.min(shares, total / CHUNK.least), total / CHUNK.most))
   const even = Math.ceil(units / Math.floor(most))
   // Of many units whole cache lines, so that no two threads write to one.
   const size = even >= 64 ? Math.ceil(even / 64) * 64 : even
-  const job = { kernel, units, size, chunks: Math.ceil(units / size), begin: performance.now() }
+  const job = { kernel, descriptor, units, size, chunks: Math.ceil(units / size), begin: performance.now() }
   let isDone: number
   try {
     isDone = wasm.fork(control, kernel, descriptor, units, size, job.chunks, JOIN_POLLS)
@@ -112,6 +134,7 @@ export function fork(kernel: number, units: number, cost: number): void {
 
 interface Job {
   readonly kernel: number
+  readonly descriptor: number
   readonly units: number
   readonly size: number
   readonly chunks: number
@@ -158,8 +181,8 @@ function waitFor(job: Job): void {
  * Ends the workers after a fault, and does their unfinished chunks over. That is right only for kernels that do not read what they write;
  * after the others nobody knows what was done: WorkerError.
  */
-function doOver({ kernel, units, size, chunks }: Job, reason: string): void {
-  const { control, descriptor } = SCRATCH
+function doOver({ kernel, descriptor, units, size, chunks }: Job, reason: string): void {
+  const { control } = SCRATCH
   const unfinished = Array.from({ length: chunks }, (_, i) => i).filter(i => Atomics.load(u8, control + STATES + i) !== 2)
   if (unfinished.length === 0) return
   const gone = lose(unfinished.length, reason)
@@ -184,7 +207,7 @@ function lose(lost: number, reason: string): Promise<void> {
   limit = workers.length + 1 - lost
   trouble = reason
   beginQuarantine()
-  grain = limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY
+  share(limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY)
   return terminate(leave()).then(endQuarantine)
 }
 
@@ -254,19 +277,19 @@ function start(): void {
   if (unused.length === 0) return giveUp('workers that were ended are not gone yet')
   i32.fill(0, word(0), word(CONTROL_BYTES))
   if (limit >= (wanted ?? cores())) trouble = undefined
-  grain = HOT_GRAIN
+  share(HOT_GRAIN)
   hasReturning = parked.length > 0
   try {
     while (workers.length + 1 < threads) workers.push(launch())
   } catch (error) {
     trouble = `${workers.length === 0 ? '' : 'more '}workers cannot be started here: ${error instanceof Error ? error.message : error}`
-    if (workers.length === 0) grain = Number.POSITIVE_INFINITY
+    if (workers.length === 0) share(Number.POSITIVE_INFINITY)
   }
 }
 
 function giveUp(reason: string): void {
   trouble = reason
-  grain = Number.POSITIVE_INFINITY
+  share(Number.POSITIVE_INFINITY)
 }
 
 function launch(): Thread {
@@ -286,7 +309,7 @@ function startOne(): Thread {
     limit = count(READY) > 0 ? workers.length : 1
     void terminate(leave())
     trouble = `a worker failed: ${why}`
-    grain = limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY
+    share(limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY)
   })
   return worker
 }
@@ -305,7 +328,7 @@ export async function setThreads(threads: number | undefined): Promise<ThreadInf
   wanted = threads
   limit = Number.POSITIVE_INFINITY
   trouble = undefined
-  grain = HOT_GRAIN
+  share(HOT_GRAIN)
   const deadline = performance.now() + START
   const isEarly = () => performance.now() < deadline
   while ((unused.length === 0 || inDoubt > 0) && isEarly()) await pause()
@@ -338,7 +361,7 @@ function pause(milliseconds = 1, mayEnd = false): Promise<void> {
 export async function withoutThreads(change: () => void): Promise<void> {
   if (workers.length === 0) return change()
   void endWorkers()
-  grain = HOT_GRAIN
+  share(HOT_GRAIN)
   change()
   await setThreads(wanted)
 }

@@ -8,6 +8,7 @@ import {
   Descent,
   type Grads,
   gradient,
+  jit,
   logitCrossEntropy,
   Momentum,
   manualSeed,
@@ -102,6 +103,28 @@ describe.each(Object.entries(optimizers))('memory that fails at every allocation
         },
       )
       expect(failures).toBeGreaterThan(15)
+      expect(value).toBe(wanted)
+      expect(trainingState(failing.ps, failing.optimizer)).toEqual(trainingState(smooth.ps, smooth.optimizer))
+    }
+    end(smooth, failing)
+  })
+
+  test('so it is with steps that are captured and replayed', () => {
+    const smooth = task(optimizer())
+    const replayed = task(optimizer())
+    const failing = { ...replayed, loss: jit(replayed.loss) }
+    for (let step = 0; step < 4; step++) {
+      const wanted = byTrainStep(smooth)
+      const before = trainingState(failing.ps, failing.optimizer)
+      const { bytes, tensors } = memory()
+      const { failures, value } = failingEverywhere(
+        () => byTrainStep(failing),
+        n => {
+          expect(trainingState(failing.ps, failing.optimizer), `state after failure ${n} of step ${step}`).toEqual(before)
+          expect(memory(), `memory after failure ${n} of step ${step}`).toMatchObject({ bytes, tensors })
+        },
+      )
+      expect(failures).toBeGreaterThan(0)
       expect(value).toBe(wanted)
       expect(trainingState(failing.ps, failing.optimizer)).toEqual(trainingState(smooth.ps, smooth.optimizer))
     }

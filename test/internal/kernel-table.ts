@@ -251,6 +251,15 @@ function* selections(arena: Arena): Iterable<Trial> {
   }
 }
 
+function* fills(arena: Arena): Iterable<Trial> {
+  for (const n of sizes) {
+    for (const word of [0, 0x40490fdb]) {
+      const out = arena.ints(n)
+      yield { name: `n ${n}, ${word}`, units: n, writes: [out], run: (begin, end) => wasm.fill(out.pointer, word, begin, end) }
+    }
+  }
+}
+
 function* slopes(arena: Arena): Iterable<Trial> {
   for (const n of sizes) {
     const [x, out, slope] = Array.from({ length: 3 }, () => arena.floats(n))
@@ -307,6 +316,8 @@ export const kernelRows: readonly KernelRow[] = [
   copying('copy', 'ints'),
   copying('copyBytes', 'bytes'),
   copying('addTo', 'floats'),
+  map('copyWords', 'ints', 'ints'),
+  ['fill', fills],
   ['transposeMatrices', transpositions],
   ...(['sum', 'prod', 'max', 'min'] as const).map(name => reduction(name, 'floats', lengths)),
   ...(['sumI', 'prodI', 'maxI', 'minI'] as const).map(name => reduction(name, 'ints', lengths)),

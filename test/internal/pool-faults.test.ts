@@ -269,6 +269,8 @@ describe('a worker that fails while values change in place', () => {
     const parameter = rand([1_000_003])
     const g = rand([1_000_003])
     const optimizer = Adam(0.1)
+    // The momenta are there before, so that nothing else is shared.
+    update(optimizer, parameter, g, { keep: true })
     withFault(fault)
     await threads(2)
     let error: unknown

@@ -1,0 +1,134 @@
+// What a step calls: its kernels with their arguments, and the blocks of memory that come and go meanwhile. plan.ts makes of it what can be
+// replayed.
+import { type Observer, observe, type Storage } from '../tensor/storage.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { i32, SCRATCH } from '../wasm/memory.ts'
+import { listen } from '../wasm/pool.ts'
+import { parametersOf } from '../wasm/traits.generated.ts'
+import { watchOperations } from './operation.ts'
+
+/** A block that was taken during the capture, and how many kernels had been called when it was taken and when it was given back. */
+export interface Block {
+  readonly pointer: number
+  readonly bytes: number
+  readonly from: number
+  to: number
+  /** Has JavaScript written its elements, and what, when the first kernel came to it? */
+  isWritten: boolean
+  constant: Int32Array | undefined
+  isUsed: boolean
+}
+
+/** Where an argument of a kernel points: `offset` bytes into a block, a tensor from outside (by its address), words of its own, or a status. */
+export type Target =
+  | { readonly kind: 'block'; readonly block: Block; readonly offset: number }
+  | { readonly kind: 'outside'; readonly pointer: number }
+  | { readonly kind: 'words'; readonly words: Int32Array }
+  | { readonly kind: 'status' }
+
+export interface Call {
+  readonly kernel: number
+  readonly units: number
+  readonly cost: number
+  readonly words: Int32Array
+  /** Of the parameters that are addresses, by their place. */
+  readonly targets: readonly (Target | undefined)[]
+  /** How many operations had ended before it. */
+  readonly operation: number
+  draws: boolean
+}
+
+/** Listens from `begin` to `end`, as one at a time can. */
+export class Capture implements Observer {
+  readonly calls: Call[] = []
+  readonly blocks: Block[] = []
+  /** The names of the operations, as they ended. */
+  readonly operations: string[] = []
+  /** A handle of each storage that was there before. */
+  readonly outside = new Map<Storage, Tensor>()
+  private readonly live = new Map<Storage, Block>()
+  private readonly refusal: () => Error
+
+  /** `refusal` is thrown where JavaScript reads the elements of a tensor. */
+  constructor(refusal: () => Error) {
+    this.refusal = refusal
+  }
+
+  begin(): void {
+    observe(this)
+    listen((kernel, units, cost) => this.called(kernel, units, cost))
+    watchOperations((name, _, inputs) => {
+      this.operations.push(name)
+      for (const input of inputs) {
+        const { storage } = input
+        if (!this.live.has(storage) && !this.outside.has(storage)) this.outside.set(storage, input)
+      }
+    })
+  }
+
+  end(): void {
+    observe(undefined)
+    listen(undefined)
+    watchOperations(undefined)
+  }
+
+  /** The block of a storage that was taken during the capture and is still there. */
+  blockOf(storage: Storage): Block | undefined {
+    return this.live.get(storage)
+  }
+
+  taken(storage: Storage): void {
+    const { pointer, bytes } = storage
+    const from = this.calls.length
+    const block = { pointer, bytes, from, to: Number.POSITIVE_INFINITY, isWritten: false, constant: undefined, isUsed: false }
+    this.blocks.push(block)
+    this.live.set(storage, block)
+  }
+
+  dropped(storage: Storage): void {
+    const block = this.live.get(storage)
+    if (!block) return
+    block.to = this.calls.length
+    this.live.delete(storage)
+  }
+
+  touched(storage: Storage): void {
+    const block = this.live.get(storage)
+    if (!block || block.isUsed) throw this.refusal()
+    block.isWritten = true
+  }
+
+  drawn(): void {
+    const last = this.calls[this.calls.length - 1]
+    if (last) last.draws = true
+  }
+
+  private called(kernel: number, units: number, cost: number): void {
+    if (units === 0) return
+    const types = parametersOf[kernel]
+    const start = SCRATCH.descriptor >>> 2
+    const words = i32.slice(start, start + types.length)
+    const targets = Array.from(types, (type, i) => (type === 'p' && words[i] !== 0 ? this.targetOf(words[i] >>> 0) : undefined))
+    this.calls.push({ kernel, units, cost, words, targets, operation: this.operations.length, draws: false })
+  }
+
+  private targetOf(pointer: number): Target {
+    if (pointer === SCRATCH.status) return { kind: 'status' }
+    if (pointer === SCRATCH.number) return { kind: 'words', words: i32.slice(pointer >>> 2, (pointer >>> 2) + 1) }
+    if (pointer === SCRATCH.layout) {
+      const start = pointer >>> 2
+      return { kind: 'words', words: i32.slice(start, start + 1 + 3 * i32[start]) }
+    }
+    for (const block of this.live.values()) {
+      const offset = pointer - block.pointer
+      if (offset < 0 || offset >= Math.max(block.bytes, 1)) continue
+      if (block.isWritten && !block.isUsed) {
+        const start = block.pointer >>> 2
+        block.constant = i32.slice(start, start + Math.ceil(block.bytes / 4))
+      }
+      block.isUsed = true
+      return { kind: 'block', block, offset }
+    }
+    return { kind: 'outside', pointer }
+  }
+}

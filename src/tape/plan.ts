@@ -1,0 +1,197 @@
+// A captured step, ready to be replayed: the arguments of its kernels as words, and one arena in which its blocks have their places.
+import { takeStreams } from '../tensor/random.ts'
+import { Storage } from '../tensor/storage.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { checkZones } from '../wasm/guard.ts'
+import { i32 } from '../wasm/memory.ts'
+import { fork } from '../wasm/pool.ts'
+import type { Block, Capture, Target } from './capture.ts'
+
+/** A kernel call: its number, its units of work, the cost of one, and where in the arena its arguments lie. */
+interface Call {
+  readonly kernel: number
+  readonly units: number
+  readonly cost: number
+  readonly at: number
+  /** The operation that it was made for. */
+  readonly operation: string
+}
+
+/** A word that is an address: into the arena, or into the nth of the tensors that are given at each replay. */
+interface Address {
+  readonly word: number
+  readonly offset: number
+  /** -1: the arena. */
+  readonly given: number
+}
+
+const LINE = 64
+
+/**
+ * The arena begins with the words that the kernels read: arguments, layouts, constants. They are copied there at each replay, so that between
+ * two replays no memory is held; behind them every block has a place that no other has during its life.
+ */
+export class Plan {
+  private readonly calls: Call[] = []
+  private readonly addresses: Address[] = []
+  private readonly results: { readonly offset: number; readonly bytes: number }[]
+  private readonly outside: Tensor[] = []
+  /** Words that must be 0 afterwards. */
+  private readonly statuses: number[] = []
+  /** Where the key and the number of a stream of random numbers stand. */
+  private readonly draws: number[] = []
+  private readonly words: Int32Array
+  private readonly bytes: number
+  /** For which arena the words stand. */
+  private base = 0
+
+  /** Throws Error for a capture that cannot be replayed. */
+  constructor(capture: Capture, given: readonly Tensor[], results: readonly Storage[]) {
+    const words: number[] = []
+    const pending: { readonly word: number; readonly target: Target & { kind: 'block' } }[] = []
+    const own = (word: number, offset: number) => this.addresses.push({ word, offset, given: -1 })
+    const append = (more: Iterable<number>): number => {
+      const at = 4 * words.length
+      for (const word of more) words.push(word)
+      return at
+    }
+    for (const { kernel, units, cost, words: args, targets, draws, operation } of capture.calls) {
+      const at = append(args)
+      this.calls.push({ kernel, units, cost, at, operation: capture.operations[operation] ?? 'the gradient' })
+      if (draws) this.draws.push(at / 4 + 2)
+      targets.forEach((target, i) => {
+        const word = at / 4 + i
+        if (target?.kind === 'block') pending.push({ word, target })
+        else if (target?.kind === 'outside') words[word] = this.resolve(target.pointer, word, given, capture)
+        else if (target?.kind === 'words') own(word, append(target.words))
+        else if (target?.kind === 'status') {
+          own(word, append([0]))
+          this.statuses.push(words.length - 1)
+        }
+      })
+    }
+    const offsets = new Map<Block, number>()
+    const blocks: Block[] = []
+    for (const block of capture.blocks) {
+      if (block.constant) offsets.set(block, append(block.constant))
+      else if (block.isUsed) blocks.push(block)
+    }
+    this.bytes = place(blocks, lines(4 * words.length), offsets)
+    for (const { word, target } of pending) own(word, (offsets.get(target.block) as number) + target.offset)
+    this.words = Int32Array.from(words)
+    this.results = results.map(storage => {
+      const block = capture.blockOf(storage)
+      const offset = block && offsets.get(block)
+      if (offset === undefined) throw new Error('a result of the step is a tensor from outside, or was not computed')
+      return { offset, bytes: storage.bytes }
+    })
+  }
+
+  /** The word for an address outside of the arena. */
+  private resolve(pointer: number, word: number, given: readonly Tensor[], capture: Capture): number {
+    const holds = ({ storage }: Tensor) => pointer >= storage.pointer && pointer < storage.pointer + Math.max(storage.bytes, 1)
+    const index = given.findIndex(holds)
+    if (index >= 0) {
+      this.addresses.push({ word, offset: pointer - given[index].pointer, given: index })
+      return 0
+    }
+    for (const tensor of capture.outside.values()) {
+      if (tensor.released || !holds(tensor)) continue
+      if (!this.outside.includes(tensor)) this.outside.push(tensor)
+      return pointer | 0
+    }
+    throw new Error('a kernel read memory that no operation was given')
+  }
+
+  /** Are the tensors from outside still there? */
+  isAlive(): boolean {
+    for (const tensor of this.outside) if (tensor.released) return false
+    return true
+  }
+
+  /** Undefined if both would do the same; else the operation where they part. */
+  difference(other: Plan): string | undefined {
+    const { calls, words, addresses, draws, results } = this
+    const call = calls.findIndex((each, i) => JSON.stringify(each) !== JSON.stringify(other.calls[i]))
+    if (call >= 0 || calls.length !== other.calls.length) return (calls[call] ?? other.calls[calls.length]).operation
+    const varies = new Set([...addresses.map(({ word }) => word), ...draws.flatMap(word => [word, word + 1, word + 2])])
+    const odd = words.findIndex((word, i) => word !== other.words[i] && !varies.has(i))
+    if (odd >= 0) return calls.findLast(({ at }) => at <= 4 * odd)?.operation
+    return JSON.stringify([addresses, draws, results]) === JSON.stringify([other.addresses, other.draws, other.results])
+      ? undefined
+      : 'the gradient'
+  }
+
+  /**
+   * Calls the kernels again, for other tensors of the same shapes. Returns the results as storages, parts of one arena; undefined if a kernel
+   * met a bad index, and nothing has changed.
+   */
+  replay(given: readonly Tensor[]): Storage[] | undefined {
+    const { words, calls, draws, statuses } = this
+    const arena = new Storage(this.bytes)
+    try {
+      const base = arena.pointer
+      if (base !== this.base || given.length > 0) this.relocate(base, given)
+      if (draws.length > 0) this.draw()
+      i32.set(words, base >>> 2)
+      for (let i = 0; i < calls.length; i++) {
+        const { kernel, units, cost, at } = calls[i]
+        fork(kernel, units, cost, base + at)
+      }
+      if (__GUARD__) checkZones('replay')
+      for (const word of statuses) {
+        if (i32[(base >>> 2) + word] === 0) continue
+        takeStreams(-draws.length)
+        return undefined
+      }
+      return this.results.map(({ offset, bytes }) => new Storage(bytes, arena, offset))
+    } finally {
+      arena.drop()
+    }
+  }
+
+  private relocate(base: number, given: readonly Tensor[]): void {
+    const { words, addresses } = this
+    const isMoved = base !== this.base
+    for (let i = 0; i < addresses.length; i++) {
+      const { word, offset, given: index } = addresses[i]
+      if (index >= 0) words[word] = given[index].pointer + offset
+      else if (isMoved) words[word] = base + offset
+    }
+    this.base = base
+  }
+
+  private draw(): void {
+    const { key, stream } = takeStreams(this.draws.length)
+    this.draws.forEach((word, i) => {
+      this.words[word] = key[0]
+      this.words[word + 1] = key[1]
+      this.words[word + 2] = stream + i
+    })
+  }
+}
+
+function lines(bytes: number): number {
+  return Math.ceil(bytes / LINE) * LINE
+}
+
+/** Gives each block the first place from `start` on that nobody has during its life. Returns where the last one ends. */
+function place(blocks: readonly Block[], start: number, offsets: Map<Block, number>): number {
+  let end = start
+  let placed: { readonly block: Block; readonly from: number; readonly to: number }[] = []
+  for (const block of blocks) {
+    placed = placed.filter(other => other.block.to > block.from)
+    const size = lines(Math.max(block.bytes, 1))
+    let from = start
+    for (const other of placed) {
+      if (other.from - from >= size) break
+      from = Math.max(from, other.to)
+    }
+    const to = from + size
+    offsets.set(block, from)
+    placed.push({ block, from, to })
+    placed.sort((a, b) => a.from - b.from)
+    end = Math.max(end, to)
+  }
+  return end
+}
