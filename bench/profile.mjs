@@ -7,6 +7,7 @@ import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
+import { kernelsOf } from '../tools/abi.mjs'
 import { families } from './contenders/steps.mjs'
 import { selectWorkloads } from './workloads/index.mjs'
 
@@ -123,9 +124,14 @@ async function replay({ family, spec, data }) {
   return { step: median(Array.from({ length: BATCHES }, () => 1000 * time(again, batch))) }
 }
 
-/** Every module that is instantiated from now on has its functions timed. */
+/** Every module that is instantiated from now on has its functions timed: `run`, through which steps are replayed, by the kernel that it runs. */
 function timeKernels() {
-  wrapKernels(timing)
+  const kernels = kernelsOf(fileURLToPath(new URL('../assembly/kernels.ts', import.meta.url))).filter(({ isRanged }) => isRanged)
+  wrapKernels((name, f) => {
+    if (name !== 'run') return timing(name, f)
+    const timed = kernels.map(kernel => timing(kernel.name, f))
+    return (id, ...args) => timed[id](id, ...args)
+  })
 }
 
 /** Every module that is instantiated from now on gets its functions from `wrap`, of the name and the function. */
@@ -140,7 +146,7 @@ function wrapKernels(wrap) {
 }
 
 function timing(name, f) {
-  const entry = { milliseconds: 0, calls: 0 }
+  const entry = spent.get(name) ?? { milliseconds: 0, calls: 0 }
   spent.set(name, entry)
   return (...args) => {
     const start = performance.now()

@@ -4,6 +4,9 @@ import { families } from './steps.mjs'
 
 const build = new URL('../../dist/fluxtape.js', import.meta.url)
 
+/** With `eager` the steps alone, their losses without jit. */
+const isEager = process.argv[3] === 'eager'
+
 /** Ours, from the build in `dist/`. */
 serve(async threads => {
   if (!existsSync(build)) throw new Error('dist/fluxtape.js is not built: npm run build')
@@ -12,6 +15,10 @@ serve(async threads => {
   else if (threads > 1) throw new Error('this build has no threads')
   return {
     versions: { node: process.versions.node, v8: process.versions.v8 },
-    families: Object.fromEntries(Object.entries(families).map(([name, family]) => [name, (spec, data) => family(flux, spec, data)])),
+    families: Object.fromEntries(
+      Object.entries(families)
+        .filter(([name]) => !isEager || name !== 'gemm')
+        .map(([name, family]) => [name, (spec, data) => family(isEager ? { ...flux, jit: undefined } : flux, spec, data)]),
+    ),
   }
 })

@@ -1,9 +1,10 @@
 // Our side of the workloads: what one step is, of a build of the library that is passed in.
 import { checksum } from '../harness/serve.mjs'
 
-/** Steps of `loss` over batches in turn, with everything in `model` trained. */
-function training({ Adam, params, trainStep }, model, loss, batches, rate) {
+/** Steps of `loss` over batches in turn, with everything in `model` trained; replayed where there is a `jit`. */
+function training({ Adam, jit, params, trainStep }, model, lossOfBatch, batches, rate) {
   const ps = params(model)
+  const loss = jit ? jit(lossOfBatch) : lossOfBatch
   const optimizer = Adam(rate)
   let count = 0
   let last

@@ -13,6 +13,7 @@ export const isInstalled = existsSync(modules)
  * One line a contender.
  */
 const peers = [
+  { contender: 'without-jit', file: 'fluxtape.mjs', extra: ['eager'], threads: [1, 2] },
   { contender: 'tfjs-wasm', file: 'tfjs.mjs', extra: ['wasm'], threads: [1] },
   { contender: 'tfjs-cpu', file: 'tfjs.mjs', extra: ['cpu'], threads: [1] },
   { contender: 'jax-js', file: 'jax.mjs', threads: [1] },

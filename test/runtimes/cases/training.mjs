@@ -37,6 +37,28 @@ export const training = [
     },
   ],
   [
+    'steps that are replayed: the bits of the loss itself, and it is called twice',
+    async lib => {
+      let calls = 0
+      const run = wrap => {
+        lib.manualSeed(3)
+        const model = lib.Chain(lib.Dense(64, 48, lib.relu), lib.Dense(48, 10))
+        const batches = [1, 2, 3].map(() => [lib.randn([96, 64]), lib.randint(0, 10, [96])])
+        const loss = wrap((x, y) => {
+          calls++
+          return lib.logitCrossEntropy(model(x.mul(lib.bernoulli(0.8, [96, 64]))), y)
+        })
+        const opt = lib.Adam(1e-2)
+        const losses = Array.from({ length: 20 }, (_, i) => lib.trainStep(loss, lib.params(model), batches[i % 3], opt))
+        return [...losses, ...model[0].weight.data(), ...model[1].bias.data()]
+      }
+      const wanted = run(loss => loss)
+      calls = 0
+      same(run(lib.jit), wanted, 'losses and parameters')
+      same(calls, 2, 'calls of the loss')
+    },
+  ],
+  [
     'the explicit form, step by step',
     async lib => {
       const data = plane(lib)
