@@ -134,3 +134,13 @@ export function oneHot(indices: usize, out: usize, classes: i32, status: usize, 
     store<u8>(out + <usize>row * <usize>classes + <usize>index, 1)
   }
 }
+
+/** Whole float32 numbers as int32; reports one that is not whole. */
+export function toIndices(x: usize, out: usize, status: usize, begin: i32, end: i32): void {
+  for (let i = begin; i < end; i++) {
+    const value = load<f32>(x + ((<usize>i) << 2))
+    const index = i32x4.extract_lane(i32x4.trunc_sat_f32x4_s(f32x4.splat(value)), 0)
+    if (<f32>index != value) return report(status, i)
+    store<i32>(out + ((<usize>i) << 2), index)
+  }
+}

@@ -1,6 +1,6 @@
 import { checkOptions, ShapeError } from '../errors.ts'
 import { fusion } from '../ops/fusion.ts'
-import { asIndices, badIndex, gather, takeAlong } from '../ops/indexing.ts'
+import { asIndices, gather, takeClasses } from '../ops/indexing.ts'
 import { expandDims, reshape, sum } from '../ops/movement.ts'
 import {
   abs,
@@ -145,8 +145,7 @@ function ofClasses(
   const indices = asIndices(name, target)
   const ignored = ignoreIndex === undefined ? undefined : equal(indices, ignoreIndex)
   const counted = ignored ? where(ignored, 0, indices) : indices
-  checkClasses(name, counted, classes)
-  const losses = neg(reshape(takeAlong(logarithms, expandDims(counted, at), at), samples))
+  const losses = neg(reshape(takeClasses(name, logarithms, expandDims(counted, at), at), samples))
   if (!weight && !ignored) return agg(losses)
   let factors = weight ? gather(weight, counted) : cast(logicalNot(ignored as Tensor), 'float32')
   if (weight && ignored) factors = mul(factors, logicalNot(ignored))
@@ -168,11 +167,6 @@ function ofDistributions(
   const terms = mul(target, where(nothing, 0, logarithms))
   const shape = logarithms.shape.map((size, i) => (i === axis ? size : 1))
   return agg(neg(sum(weight ? mul(terms, reshape(weight, shape)) : terms, axis)))
-}
-
-function checkClasses(name: string, indices: Tensor, classes: number): void {
-  const bad = indices.view().findIndex(index => index < 0 || index >= classes)
-  if (bad >= 0) throw badIndex(name, indices.view()[bad], bad, classes, 'class')
 }
 
 function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): ShapeError {

@@ -6,7 +6,7 @@ import { bytesOf, type DType, promote } from '../tensor/dtype.ts'
 import { resolveAxis, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { i32, SCRATCH } from '../wasm/memory.ts'
+import { f32, i32, SCRATCH } from '../wasm/memory.ts'
 import { add, cast } from './pointwise.ts'
 
 /** Leaves the values as they are; indices come as int32. */
@@ -20,15 +20,20 @@ export function checked(
   run: (status: number) => void,
   kind: 'index' | 'class' = 'index',
 ): void {
+  const place = reported(run)
+  if (place >= 0) throw badIndex(operation, i32[(indices.pointer >>> 2) + place], place, size, kind)
+}
+
+/** The place that a kernel reports; -1 if none. */
+function reported(run: (status: number) => void): number {
   const word = SCRATCH.status >>> 2
   i32[word] = 0
   run(SCRATCH.status)
-  const place = i32[word] - 1
-  if (place >= 0) throw badIndex(operation, indices.view()[place], place, size, kind)
+  return i32[word] - 1
 }
 
 /** The error for an index that is not there. */
-export function badIndex(operation: string, index: number, place: number, size: number, kind: 'index' | 'class'): RangeError {
+function badIndex(operation: string, index: number, place: number, size: number, kind: 'index' | 'class'): RangeError {
   const range = `from 0 to ${size - 1}`
   if (kind === 'class') return new RangeError(`${operation}: ${index} at place ${place} is no class: classes count ${range}.`)
   return new RangeError(`${operation}: index ${index} at place ${place} is out of range: indices go ${range}.`)
@@ -45,12 +50,10 @@ export function asIndices(operation: string, indices: Tensor | number | readonly
       ['bool'],
     )
   }
-  const whole = cast(given, 'int32')
-  if (given.dtype === 'float32') {
-    const [exact, rounded] = [given.view(), whole.view()]
-    const odd = exact.findIndex((value, i) => value !== rounded[i])
-    if (odd >= 0) throw new RangeError(`${operation}: index ${exact[odd]} at place ${odd} is not a whole number.`)
-  }
+  if (given.dtype !== 'float32') return cast(given, 'int32')
+  const whole = make(given.shape, 'int32')
+  const odd = reported(status => kernels.toIndices(given.pointer, whole.pointer, status, given.size))
+  if (odd >= 0) throw new RangeError(`${operation}: index ${f32[(given.pointer >>> 2) + odd]} at place ${odd} is not a whole number.`)
   return whole
 }
 
@@ -159,16 +162,22 @@ export const scatterAdd = /* @__PURE__ */ composed(
   },
 )
 
-const runTakeAlong: Run<{ axis: number }> = operation<{ axis: number }, { indices: Tensor; from: Shape }>({
+/** Along which axis, and for errors the loss whose classes the indices are. */
+interface Along {
+  readonly axis: number
+  readonly loss?: string
+}
+
+const runTakeAlong: Run<Along> = operation<Along, { indices: Tensor; from: Shape }>({
   name: 'takeAlong',
   types: ofValues,
   shape: ([, indices]) => indices,
-  forward(y, [x, indices], { axis }) {
+  forward(y, [x, indices], { axis, loss }) {
     const [, inner] = around(x.shape, axis)
     const size = x.shape[axis]
-    checked('takeAlong', indices, size, status =>
-      kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.shape[axis], inner, status, y.size),
-    )
+    const run = (status: number) =>
+      kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.shape[axis], inner, status, y.size)
+    checked(loss ?? 'takeAlong', indices, size, run, loss ? 'class' : 'index')
   },
   save: (_, [x, indices]) => ({ indices, from: x.shape }),
   pullback: [(g, { indices, from }, { axis }) => runPutAlong([indices, g], { axis, shape: from }), null],
@@ -224,6 +233,11 @@ export const takeAlong = /* @__PURE__ */ composed('takeAlong', function takeAlon
   const y = runTakeAlong([floats, places], { axis: at })
   return bytesOf(x.dtype) === 4 ? y : cast(y, x.dtype)
 })
+
+/** @internal The entry of each sample's class, int32 of x's shape with 1 in place of the axis, for a loss. */
+export function takeClasses(loss: string, x: Tensor, classes: Tensor, axis: number): Tensor {
+  return runTakeAlong([x, classes], { axis, loss })
+}
 
 /**
  * bool rows that are true at the index: `[...]` to `[..., classes]`. Classes count from 0; left out, there is one more than the largest.

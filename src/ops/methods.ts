@@ -9,7 +9,7 @@ import * as pointwise from './pointwise.ts'
 import * as reduce from './reduce.ts'
 import * as softmax from './softmax.ts'
 
-type Indexing = Omit<typeof indexing, 'asIndices' | 'badIndex' | 'checked'>
+type Indexing = Omit<typeof indexing, 'asIndices' | 'checked' | 'takeClasses'>
 type Joining = Omit<typeof joining, 'concat' | 'stack'>
 type Movement = Omit<typeof movement, 'copyElements' | 'spread' | 'sumTo'>
 
@@ -30,8 +30,8 @@ export interface Methods
 
 const withoutTensorFirst = new Set([
   'asIndices',
-  'badIndex',
   'checked',
+  'takeClasses',
   'softmaxCrossEntropy',
   'concat',
   'stack',

@@ -57,13 +57,7 @@ export class Capture implements Observer {
   begin(): void {
     observe(this)
     listen((kernel, units, cost) => this.called(kernel, units, cost))
-    watchOperations((name, _, inputs) => {
-      this.operations.push(name)
-      for (const input of inputs) {
-        const { storage } = input
-        if (!this.live.has(storage) && !this.outside.has(storage)) this.outside.set(storage, input)
-      }
-    })
+    watchOperations(name => this.operations.push(name))
   }
 
   end(): void {
@@ -75,6 +69,13 @@ export class Capture implements Observer {
   /** The block of a storage that was taken during the capture and is still there. */
   blockOf(storage: Storage): Block | undefined {
     return this.live.get(storage)
+  }
+
+  met(tensor: Tensor): void {
+    // A transposition that waits has no memory of its own.
+    const owner = tensor.transposed ?? tensor
+    const { storage } = owner
+    if (!this.live.has(storage) && !this.outside.has(storage)) this.outside.set(storage, owner)
   }
 
   taken(storage: Storage): void {

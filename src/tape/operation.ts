@@ -53,13 +53,10 @@ export type Run<Options> = (inputs: readonly Tensor[], options: Options) => Tens
 /** Every operation by name, for the tests that walk them. */
 export const operations = new Map<string, Entry>()
 
-/** Hears of an operation that has run: its result and its inputs. */
-export type Watch = (operation: string, y: Tensor, inputs: readonly Tensor[]) => void
-
-let watcher: Watch | undefined
+let watcher: ((operation: string, y: Tensor) => void) | undefined
 
 /** Calls `watch` after each operation until it is called with undefined: how a diverged loss finds its origin. */
-export function watchOperations(watch: Watch | undefined): void {
+export function watchOperations(watch: ((operation: string, y: Tensor) => void) | undefined): void {
   watcher = watch
 }
 
@@ -99,7 +96,7 @@ export function operation<Options = undefined, Saves extends Values = Values>(de
     }
     if (pullback && isRecording()) record(entry, xs, y, options, isTensor)
     if (__GUARD__) checkZones(name)
-    watcher?.(name, y, inputs)
+    watcher?.(name, y)
     return y
   }
 }

@@ -4,7 +4,7 @@ import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { checkZones } from '../wasm/guard.ts'
 import { i32 } from '../wasm/memory.ts'
-import { fork } from '../wasm/pool.ts'
+import { fork, losses } from '../wasm/pool.ts'
 import type { Block, Capture, Target } from './capture.ts'
 
 /** A kernel call: its number, its units of work, the cost of one, and where in the arena its arguments lie. */
@@ -124,10 +124,11 @@ export class Plan {
 
   /**
    * Calls the kernels again, for other tensors of the same shapes. Returns the results as storages, parts of one arena; undefined if a kernel
-   * met a bad index, and nothing has changed.
+   * met a bad index, or if a worker was lost, which may yet write to a place that another block has by now. Nothing has changed then.
    */
   replay(given: readonly Tensor[]): Storage[] | undefined {
     const { words, calls, draws, statuses } = this
+    const lossesBefore = losses
     const arena = new Storage(this.bytes)
     try {
       const base = arena.pointer
@@ -139,8 +140,7 @@ export class Plan {
         fork(kernel, units, cost, base + at)
       }
       if (__GUARD__) checkZones('replay')
-      for (const word of statuses) {
-        if (i32[(base >>> 2) + word] === 0) continue
+      if (losses !== lossesBefore || statuses.some(word => i32[(base >>> 2) + word] !== 0)) {
         takeStreams(-draws.length)
         return undefined
       }

@@ -5,6 +5,8 @@ let alive = 0
 
 /** Who is told what becomes of memory, while a step is captured. */
 export interface Observer {
+  /** An operation was given the tensor. */
+  met(tensor: Tensor): void
   taken(storage: Storage): void
   dropped(storage: Storage): void
   /** JavaScript reads or writes the elements. */

@@ -125,7 +125,7 @@ export class Tensor implements Owned {
 
   /** @internal Throws ReleasedError if the handle has ended. */
   check(operation: string): void {
-    if (!this.released) return
+    if (!this.released) return observer?.met(this)
     throw new ReleasedError({
       operation,
       problem: 'the tensor has been released',

@@ -80,7 +80,7 @@ export class Replays {
     const kind = this.kindOf(first, params, values, given)
     if (kind.plan && !kind.plan.isAlive()) Object.assign(kind, { plan: undefined, isSure: false, tries: 0 })
     const replayed = kind.plan && kind.isSure ? this.replay(kind, kind.plan, params, given) : undefined
-    // A bad index gives no result: the loss itself has the error for it.
+    // Without a result the loss itself is called: it has the error for a bad index.
     if (replayed) return replayed
     return kind.isSure ? run() : this.capture(operation, kind, run, given, isPlain)
   }
@@ -109,7 +109,7 @@ export class Replays {
     const capture = new Capture(
       () =>
         new TypeError(
-          `${operation}: the loss of a jit reads the numbers of a tensor, and could not when it is replayed. Leave out item, data, toArray and printing, pass classes as int32, or pass the loss without jit.`,
+          `${operation}: the loss of a jit reads the numbers of a tensor, and could not when it is replayed. Leave out item, data, toArray and printing, or pass the loss without jit.`,
         ),
     )
     capture.begin()

@@ -77,6 +77,8 @@ let limit = Number.POSITIVE_INFINITY
 let trouble: string | undefined
 /** Jobs that were lost while they changed values in place, whose workers may write yet. */
 let inDoubt = 0
+/** How often workers were lost in a job. */
+export let losses = 0
 /** Work that was not forked since the workers sleep, in nanoseconds. */
 let missed = 0
 /** The scratch areas that no worker knows. While there are workers it holds one at least, to change to when they end. */
@@ -204,6 +206,7 @@ function doOver({ kernel, descriptor, units, size, chunks }: Job, reason: string
  * used again until they are gone, which is when the promise resolves. The next big job starts a pool without as many.
  */
 function lose(lost: number, reason: string): Promise<void> {
+  losses++
   limit = workers.length + 1 - lost
   trouble = reason
   beginQuarantine()

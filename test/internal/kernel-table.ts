@@ -205,6 +205,15 @@ function* hotRows(arena: Arena): Iterable<Trial> {
   }
 }
 
+function* wholes(arena: Arena): Iterable<Trial> {
+  for (const n of sizes) {
+    const [x, out] = [arena.floats(n), arena.ints(n)]
+    for (let i = 0; i < n; i++) f32[(x.pointer >>> 2) + i] = i - 3
+    const status = arena.words([0])
+    yield { name: `n ${n}`, units: n, writes: [out], run: (begin, end) => wasm.toIndices(x.pointer, out.pointer, status, begin, end) }
+  }
+}
+
 /** (out, n, key, stream, ...numbers): units are blocks of four. */
 const random = (name: KernelName, kind: Kind, ...numbers: readonly number[]): KernelRow => [
   name,
@@ -334,6 +343,7 @@ export const kernelRows: readonly KernelRow[] = [
   indexed('scatterAddI', 'ints', 'scatter'),
   indexed('putAlong', 'floats', 'put'),
   ['oneHot', hotRows],
+  ['toIndices', wholes],
   random('randomUniform', 'floats', -2, 3),
   random('randomNormal', 'floats', 1, 2),
   random('randomBernoulli', 'floats', 0.3),

@@ -6,6 +6,7 @@ import {
   Chain,
   clone,
   Dense,
+  jit,
   loadOptimizerState,
   loadState,
   logitCrossEntropy,
@@ -144,14 +145,17 @@ interface Task {
   readonly save: () => () => void
 }
 
-function task(): Task {
+/** `narrow`: with so few parameters that no worker takes part in the update. */
+function task({ wrap = (loss: () => Tensor): (() => Tensor) => loss, narrow = false } = {}): Task {
   manualSeed(3)
-  const model = Chain(Dense(120, 301, tanh), Dense(301, 10))
+  const [samples, inputSize, width] = narrow ? [3001, 20, 40] : [130, 120, 301]
+  const model = Chain(Dense(inputSize, width, tanh), Dense(width, 10))
   const ps = params(model)
   const optimizer = Adam(0.01)
-  const [inputs, classes] = [randn([130, 120]), randint(0, 10, [130])]
+  const [inputs, classes] = [randn([samples, inputSize]), randint(0, 10, [samples])]
+  const loss = wrap(() => logitCrossEntropy(model(inputs), classes))
   return {
-    step: () => void trainStep(() => logitCrossEntropy(model(inputs), classes), ps, [], optimizer),
+    step: () => void trainStep(loss, ps, [], optimizer),
     bits: () => ps.entries().map(([path, each]) => [path, hash(each)]),
     save() {
       const saved = clone(state(model))
@@ -259,6 +263,23 @@ describe('a worker that', () => {
     expect(threads()).toEqual({ count: 1, reason: `a worker failed: ${message}` })
     await expectHealthy()
   })
+})
+
+test.each<Fault>(['traps', 'stalls'])('a worker that %s in a step that is replayed: the right bits within a second', async fault => {
+  const [wanted, failing] = [task({ narrow: true }), task({ narrow: true, wrap: jit })]
+  for (const { step } of [wanted, failing]) for (let i = 0; i < 4; i++) step()
+  withFault(fault)
+  await threads(2)
+  let steps = 0
+  const once = () => {
+    failing.step()
+    steps++
+  }
+  expect(await untilLost(2, /^a worker/, once)).toBeLessThan(DEADLINE)
+  for (let i = 0; i < 2; i++) once()
+  for (; steps > 0; steps--) wanted.step()
+  expect(failing.bits()).toEqual(wanted.bits())
+  await expectHealthy()
 })
 
 describe('a worker that fails while values change in place', () => {

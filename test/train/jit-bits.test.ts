@@ -60,6 +60,21 @@ const tasks: Record<string, Task> = {
     },
     batches: labelled,
   },
+  'a cross-entropy with weights and a class that does not count': {
+    make: () => {
+      const model = mlp()
+      const weight = tensor([1, 2, 3])
+      return { model, loss: (x: Tensor, y: Tensor) => logitCrossEntropy(model(x), y, { weight, ignoreIndex: 1 }) }
+    },
+    batches: labelled,
+  },
+  'classes as float32': {
+    make: () => {
+      const model = mlp()
+      return { model, loss: (x: Tensor, y: Tensor) => logitCrossEntropy(model(x), y) }
+    },
+    batches: () => labelled().map(([x, y]) => [x, y?.cast('float32')]),
+  },
   'random masks': {
     make: () => {
       const model = mlp()
