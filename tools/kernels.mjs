@@ -5,6 +5,7 @@ import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import asc from 'assemblyscript/asc'
 import { kernelsOf, runSource, traitsSource, wrapperSource } from './abi.mjs'
+import { dotsSource } from './dots.mjs'
 import { tilesSource } from './tiles.mjs'
 
 const wrappers = 'src/wasm/kernels.generated.ts'
@@ -15,6 +16,7 @@ const variants = {
 }
 
 writeIfChanged('assembly/gemm/tiles.generated.ts', tilesSource())
+writeIfChanged('assembly/gemm/dots.generated.ts', dotsSource())
 const kernels = kernelsOf('assembly/kernels.ts')
 writeIfChanged('src/wasm/traits.generated.ts', traitsSource(kernels))
 writeIfChanged('assembly/run.generated.ts', runSource(kernels))

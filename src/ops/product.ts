@@ -48,8 +48,9 @@ export function multiply(y: Tensor, a: Operand, b: Operand, batch: number, M: nu
     rowB = 0
     batchB = batchB === 0 ? 0 : plan.packBatchB
   }
-  const [finish, work] = [relu ? 1 : 0, 8 * plan.rows * K]
-  kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, batchB, y.pointer, bias, finish, M, N, K, plan.rows, plan.units, work)
+  const { rows, units } = plan
+  const [columnB, finish, work] = [b.column, relu ? 1 : 0, 8 * rows * K]
+  kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, columnB, batchB, y.pointer, bias, finish, M, N, K, rows, units, work)
   scratch?.drop()
 }
 

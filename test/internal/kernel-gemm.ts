@@ -4,10 +4,10 @@ import { f32 } from '../../src/wasm/memory.ts'
 import { variant, wasm } from '../../src/wasm/module.ts'
 import { type Arena, type Block, randomness, type Trial } from './kernel-trials.ts'
 
-/** Inner dimensions around nothing, a vector, a block of k (512) and two of them. */
-const inner = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 255, 256, 257, 511, 512, 513, 1023, 1024, 1025]
+/** Inner dimensions around nothing, vectors, a block of k (512) and two of them. */
+const inner = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 255, 256, 257, 511, 512, 513, 783, 784, 785, 1023, 1024, 1025]
 /** [M, N, batch] around the tiles (6 or 5 rows, 8 or 4 columns). */
-const outer = [
+const outer: readonly (readonly [number, number, number])[] = [
   [1, 1, 1],
   [4, 4, 3],
   [5, 7, 1],
@@ -15,7 +15,12 @@ const outer = [
   [7, 12, 1],
   [13, 17, 2],
   [19, 20, 1],
-] as const
+]
+/** [M, N, batch] around the tiles of inner products: 1 to 4 rows and columns, and the rows from which three columns are taken. */
+const small: readonly (readonly [number, number, number])[] = [
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap(M => [1, 2, 3, 4, 5, 6, 7, 8, 9].map(N => [M, N, 1 + ((M + N) % 2)] as const)),
+  ...[23, 24, 25, 26].flatMap(M => [3, 10, 16].map(N => [M, N, 1] as const)),
+]
 
 export interface Product {
   readonly name: string
@@ -33,19 +38,25 @@ export interface Product {
   readonly relu: boolean
 }
 
-/** Every inner dimension with every outer one, in turn with each transposition; with and without a bias and relu. */
+/**
+ * Every inner dimension with every outer one, in turn with each transposition, and small products of rows with rows; with and without a bias
+ * and relu.
+ */
 export function* products(): Iterable<Product> {
   const random = randomness(3)
   const numbers = (n: number) => Float32Array.from({ length: n }, () => 2 * random() - 1)
+  const product = (K: number, i: number, [M, N, batch]: readonly [number, number, number], left: boolean, right: boolean): Product => {
+    const name = `${batch} of ${M} x ${N} x ${K}${left ? ', A transposed' : ''}${right ? ', B transposed' : ''}`
+    const bias = i % 2 === 0 ? numbers(N) : undefined
+    const relu = (i + K) % 3 === 0
+    return { name, M, N, K, batch, left, right, a: numbers(batch * M * K), b: numbers(batch * K * N), bias, relu }
+  }
   for (const K of inner) {
-    for (const [i, [M, N, batch]] of outer.entries()) {
-      for (const [left, right] of K < 20 ? transpositions : [transpositions[(i + K) % 4], transpositions[(i + K + 1) % 4]]) {
-        const name = `${batch} of ${M} x ${N} x ${K}${left ? ', A transposed' : ''}${right ? ', B transposed' : ''}`
-        const bias = i % 2 === 0 ? numbers(N) : undefined
-        const relu = (i + K) % 3 === 0
-        yield { name, M, N, K, batch, left, right, a: numbers(batch * M * K), b: numbers(batch * K * N), bias, relu }
-      }
+    for (const [i, sizes] of outer.entries()) {
+      const some = K < 20 ? transpositions : [transpositions[(i + K) % 4], transpositions[(i + K + 1) % 4]]
+      for (const [left, right] of some) yield product(K, i, sizes, left, right)
     }
+    if (K < 20) for (const [i, sizes] of small.entries()) yield product(K, i, sizes, false, true)
   }
 }
 const transpositions = [
@@ -56,21 +67,30 @@ const transpositions = [
 ] as const
 
 /**
- * The product in three loops, k innermost, as the contract has it: from 0, in the order of k, then the bias and relu. `sizes` is the sum of the
- * products' sizes, by which rounding is judged where they are fused.
+ * The product in three loops, k innermost, as the contract has it: from 0, in the order of k, or in the order of inner products, then the
+ * bias and relu. `sizes` is the sum of the products' sizes, by which rounding is judged where they are fused.
  */
-export function reference({ M, N, K, batch, left, right, a, b, bias, relu }: Product): { c: Float32Array; sizes: Float32Array } {
+export function reference(
+  { M, N, K, batch, left, right, a, b, bias, relu }: Product,
+  isInner: boolean,
+): { c: Float32Array; sizes: Float32Array } {
   const c = new Float32Array(batch * M * N)
   const sizes = new Float32Array(batch * M * N)
   const fused = variant() === 'relaxed'
+  const sums = new Float32Array(4)
   for (let at = 0; at < c.length; at++) {
     const [n, i, j] = [Math.floor(at / (M * N)), Math.floor(at / N) % M, at % N]
-    let sum = 0
-    for (let k = 0; k < K; k++) {
+    sums.fill(0)
+    const add = (k: number, lane: number) => {
       const product = a[n * M * K + (left ? k * M + i : i * K + k)] * b[n * K * N + (right ? j * K + k : k * N + j)]
-      sum = Math.fround(sum + (fused ? product : Math.fround(product)))
+      sums[lane] += fused ? product : Math.fround(product)
       sizes[at] += Math.abs(product)
     }
+    const whole = isInner ? K - (K % 4) : 0
+    // The last K % 4 lie in the last lanes; in the order of k there is one sum only.
+    if (isInner) for (let k = whole; k < K; k++) add(k, 4 - K + k)
+    for (let k = 0; k < (isInner ? whole : K); k++) add(k, isInner ? k % 4 : 0)
+    const sum = isInner ? Math.fround(Math.fround(sums[0] + sums[2]) + Math.fround(sums[1] + sums[3])) : sums[0]
     const biased = sum + (bias?.[j] ?? 0)
     c[at] = relu ? Math.max(biased, 0) : biased
     sizes[at] += Math.abs(bias?.[j] ?? 0)
@@ -95,13 +115,20 @@ function packA({ M, K }: Product, a: Block, out: Block, stride: number, begin: n
   wasm.gemmPackA(a.pointer, M, M * K, M, K, out.pointer, stride, begin, end)
 }
 
+/** How B may be read: packed, in place row by row, and column by column, as inner products. */
+function readings({ left, right, N, K }: Product): ('packed' | 'rows' | 'columns')[] {
+  if (right) return !left && K >= 4 ? ['packed', 'columns'] : ['packed']
+  return N % 4 === 0 ? ['packed', 'rows'] : ['packed']
+}
+
 /** The ways in which the same product may be computed: B packed or in place, A packed or in place, units of different heights. */
-export function* ways(arena: Arena, product: Product): Iterable<Trial & { readonly c: Block }> {
+export function* ways(arena: Arena, product: Product): Iterable<Trial & { readonly c: Block; readonly isInner: boolean }> {
   const { name, M, N, K, batch, left, right } = product
   const stride = Math.ceil(K / 16) * 16 + 16
   for (const rows of new Set([M, Math.min(M, 5)])) {
-    for (const packsB of right || N % 4 !== 0 ? [true] : [true, false]) {
+    for (const reading of readings(product)) {
       for (const packsA of left ? [true, false] : [false]) {
+        const packsB = reading === 'packed'
         const [a, b, c] = [place(arena, product.a), place(arena, product.b), arena.floats(batch * M * N)]
         const bias = product.bias ? place(arena, product.bias).pointer : 0
         const panels = arena.floats(packsB ? packedLength(product) : 0)
@@ -109,11 +136,13 @@ export function* ways(arena: Arena, product: Product): Iterable<Trial & { readon
         if (packsB) packB(product, b, panels, 0, batch * Math.ceil(N / 8))
         if (packsA) packA(product, a, copy, stride, 0, batch * Math.ceil(M / 16))
         const ofA = packsA ? ([copy.pointer, stride, 1, M * stride] as const) : ([a.pointer, left ? 1 : K, left ? M : 1, M * K] as const)
-        const ofB = packsB ? ([panels.pointer, 0, packedLength(product) / batch] as const) : ([b.pointer, N, K * N] as const)
+        const inPlace = [b.pointer, right ? 1 : N, right ? K : 1, K * N] as const
+        const ofB = packsB ? ([panels.pointer, 0, 0, packedLength(product) / batch] as const) : inPlace
         const run = (begin: number, end: number) =>
           wasm.gemm(...ofA, ...ofB, c.pointer, bias, Number(product.relu), M, N, K, rows, begin, end)
-        const how = `${packsA ? ', A packed' : ''}${packsB ? ', B packed' : ''}, ${rows} rows a unit`
-        yield { name: `${name}${how}`, units: batch * Math.ceil(M / rows) * Math.ceil(N / 8), writes: [c], run, c }
+        const how = `${packsA ? ', A packed' : ''}, B ${packsB ? 'packed' : `by ${reading}`}, ${rows} rows a unit`
+        const units = batch * Math.ceil(M / rows) * Math.ceil(N / 8)
+        yield { name: `${name}${how}`, units, writes: [c], run, c, isInner: reading === 'columns' }
       }
     }
   }
