@@ -163,7 +163,8 @@ npm run bench:profile -- --json bench/profile.json
 Runtimes: ${runtimes.map(runtime => `${runtime} ${header.versions[runtime]} (${header.variants[runtime] === 'fused' ? 'fused' : 'mul + add'})`).join(', ')}.
 PyTorch ${header.versions.pytorch}; its own gemm-1024: ${gemmFigure.join(', ')}${header.pytorchEnvironment?.OPENBLAS_CORETYPE ? ` (with OPENBLAS_CORETYPE=${header.pytorchEnvironment.OPENBLAS_CORETYPE})` : ''}.
 Everything is measured interleaved, round by round. Ratios are our time over theirs, the median over rounds with its quartiles: below 1 we are faster. "Of the limit" is the
-step's arithmetic at the peak of a register-only kernel, measured in the same rounds, over our time.
+step's arithmetic at the peak of a register-only kernel, measured in the same rounds, over our time. Our steps are those of \`jit(loss)\`, which are replayed; "without-jit" is
+the same with the loss itself.
 ${Object.entries(header.missing ?? {})
   .map(([name, reason]) => `\nMissing: ${name}: ${reason}`)
   .join('')}

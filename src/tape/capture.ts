@@ -47,6 +47,8 @@ export class Capture implements Observer {
   /** A handle of each storage that was there before. */
   readonly outside = new Map<Storage, Tensor>()
   private readonly live = new Map<Storage, Block>()
+  private readonly outsideAt = new Set<number>()
+  private readonly byAddress = new Map<number, Block>()
   private readonly refusal: () => Error
 
   /** `refusal` is thrown where JavaScript reads the elements of a tensor. */
@@ -75,7 +77,9 @@ export class Capture implements Observer {
     // A transposition that waits has no memory of its own.
     const owner = tensor.transposed ?? tensor
     const { storage } = owner
-    if (!this.live.has(storage) && !this.outside.has(storage)) this.outside.set(storage, owner)
+    if (this.live.has(storage) || this.outside.has(storage)) return
+    this.outside.set(storage, owner)
+    this.outsideAt.add(storage.pointer)
   }
 
   taken(storage: Storage): void {
@@ -84,6 +88,7 @@ export class Capture implements Observer {
     const block = { pointer, bytes, from, to: Number.POSITIVE_INFINITY, isWritten: false, constant: undefined, isUsed: false }
     this.blocks.push(block)
     this.live.set(storage, block)
+    this.byAddress.set(pointer, block)
   }
 
   dropped(storage: Storage): void {
@@ -91,6 +96,7 @@ export class Capture implements Observer {
     if (!block) return
     block.to = this.calls.length
     this.live.delete(storage)
+    this.byAddress.delete(storage.pointer)
   }
 
   touched(storage: Storage): void {
@@ -120,16 +126,18 @@ export class Capture implements Observer {
       const start = pointer >>> 2
       return { kind: 'words', words: i32.slice(start, start + 1 + 3 * i32[start]) }
     }
-    for (const block of this.live.values()) {
-      const offset = pointer - block.pointer
-      if (offset < 0 || offset >= Math.max(block.bytes, 1)) continue
-      if (block.isWritten && !block.isUsed) {
-        const start = block.pointer >>> 2
-        block.constant = i32.slice(start, start + Math.ceil(block.bytes / 4))
-      }
-      block.isUsed = true
-      return { kind: 'block', block, offset }
+    const block = this.byAddress.get(pointer) ?? (this.outsideAt.has(pointer) ? undefined : this.blockAround(pointer))
+    if (!block) return { kind: 'outside', pointer }
+    if (block.isWritten && !block.isUsed) {
+      const start = block.pointer >>> 2
+      block.constant = i32.slice(start, start + Math.ceil(block.bytes / 4))
     }
-    return { kind: 'outside', pointer }
+    block.isUsed = true
+    return { kind: 'block', block, offset: pointer - block.pointer }
+  }
+
+  private blockAround(address: number): Block | undefined {
+    for (const block of this.live.values()) if (address > block.pointer && address < block.pointer + block.bytes) return block
+    return undefined
   }
 }

@@ -175,23 +175,36 @@ function lines(bytes: number): number {
   return Math.ceil(bytes / LINE) * LINE
 }
 
-/** Gives each block the first place from `start` on that nobody has during its life. Returns where the last one ends. */
-function place(blocks: readonly Block[], start: number, offsets: Map<Block, number>): number {
+/** @internal Gives each block, in the order of their beginnings, the first place from `start` on that nobody has during its life. Returns where the last one ends. */
+export function place(blocks: readonly Pick<Block, 'bytes' | 'from' | 'to'>[], start: number, offsets: Map<object, number>): number {
+  const sizeOf = ({ bytes }: { readonly bytes: number }) => lines(Math.max(bytes, 1))
+  const leaving = [...blocks].sort((a, b) => a.to - b.to)
+  /** What is free below the end, in order; no two touch. */
+  const gaps: { from: number; to: number }[] = []
   let end = start
-  let placed: { readonly block: Block; readonly from: number; readonly to: number }[] = []
+  let left = 0
+  const give = (from: number, to: number): void => {
+    let i = gaps.length
+    while (i > 0 && gaps[i - 1].from > from) i--
+    if (i < gaps.length && gaps[i].from === to) gaps[i].from = from
+    else gaps.splice(i, 0, { from, to })
+    if (i === 0 || gaps[i - 1].to !== from) return
+    gaps[i - 1].to = gaps[i].to
+    gaps.splice(i, 1)
+  }
   for (const block of blocks) {
-    placed = placed.filter(other => other.block.to > block.from)
-    const size = lines(Math.max(block.bytes, 1))
-    let from = start
-    for (const other of placed) {
-      if (other.from - from >= size) break
-      from = Math.max(from, other.to)
+    for (; leaving[left].to <= block.from; left++) {
+      const from = offsets.get(leaving[left]) as number
+      give(from, from + sizeOf(leaving[left]))
     }
-    const to = from + size
+    const size = sizeOf(block)
+    const at = gaps.findIndex(({ from, to }) => to - from >= size || to === end)
+    const from = at < 0 ? end : gaps[at].from
     offsets.set(block, from)
-    placed.push({ block, from, to })
-    placed.sort((a, b) => a.from - b.from)
-    end = Math.max(end, to)
+    end = Math.max(end, from + size)
+    if (at < 0) continue
+    gaps[at].from += size
+    if (gaps[at].from >= gaps[at].to) gaps.splice(at, 1)
   }
   return end
 }

@@ -7,7 +7,7 @@ import { own } from '../tensor/scope.ts'
 import { sameShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
-/** How many kinds of batches (shapes, parameters) are remembered for a model. */
+/** How many kinds of batches (shapes, parameters) are remembered for a model; with others the loss is called as ever. */
 const KINDS = 32
 /** Captures until two that follow each other must be alike. */
 const TRIES = 3
@@ -19,13 +19,14 @@ export interface Differentiated {
 }
 
 /**
- * Marks a loss whose training steps may be replayed: `train(jit(loss), ...)`, `trainStep(jit(loss), ...)`. The first two steps with batches of a
- * shape run as ever and are captured, kernel by kernel; if both did the same, later ones call the same kernels again, forward and backward, and
- * no JavaScript of yours. The results have the same bits; a small model trains in two thirds of the time.
+ * Marks a loss, once, whose training steps may be replayed: `train(jit(loss), ...)`. The first two steps with batches of a shape run as ever
+ * and are captured, kernel by kernel; if both did the same, later ones call the same kernels again, forward and backward, and no JavaScript of
+ * yours. The results have the same bits; a small model trains in two thirds of the time.
  *
  * The loss must be a function of its arguments and of tensors: what it does besides happens in the first steps only, other numbers than those of
- * tensors keep the values that they had, and a branch goes the way that it went. Numbers that change belong into the batch, as tensors or as
- * themselves. Randomness of the library is drawn anew in every step. The optimizer, schedules and callbacks run as ever.
+ * tensors keep the values that they had, and a branch goes the way that it went. Numbers that change belong into the batch: as tensors, or as
+ * themselves where they have few values. Randomness of the library is drawn anew in every step. Optimizers, schedules and callbacks run as ever.
+ * Of more than 32 kinds of batches the later ones are not replayed.
  *
  * Throws TypeError for what is no function, and in training where a loss reads numbers out of tensors (`item`, `toArray`) or does not do the
  * same twice.
@@ -71,13 +72,20 @@ export class Replays {
   private readonly kinds = new WeakMap<Tensor, Kind[]>()
 
   /** As `differentiate` with respect to `params`; `isPlain` says afterwards whether the step may be replayed. */
-  differentiate(operation: string, loss: () => unknown, params: Params, args: readonly unknown[], isPlain: () => boolean): Differentiated {
-    const values = leavesOf(args)
+  differentiate(
+    operation: string,
+    loss: () => unknown,
+    { params, model }: { readonly params: Params; readonly model: unknown },
+    inputs: readonly unknown[],
+    isPlain: () => boolean,
+  ): Differentiated {
+    const values = leavesOf(inputs, model)
     const given = values.filter(value => value instanceof Tensor)
     const [first] = params
     const run = () => differentiate(operation, loss, [params], true) as Differentiated
     if (!first || given.some(tensor => tensor.released || tensor.transposed || params.has(tensor))) return run()
     const kind = this.kindOf(first, params, values, given)
+    if (!kind) return run()
     if (kind.plan && !kind.plan.isAlive()) Object.assign(kind, { plan: undefined, isSure: false, tries: 0 })
     const replayed = kind.plan && kind.isSure ? this.replay(kind, kind.plan, params, given) : undefined
     // Without a result the loss itself is called: it has the error for a bad index.
@@ -135,20 +143,21 @@ export class Replays {
     return result
   }
 
-  private kindOf(first: Tensor, params: Params, values: readonly unknown[], given: readonly Tensor[]): Kind {
+  /** Undefined for one more than are remembered. */
+  private kindOf(first: Tensor, params: Params, values: readonly unknown[], given: readonly Tensor[]): Kind | undefined {
     let kinds = this.kinds.get(first)
     if (!kinds) {
       kinds = []
       this.kinds.set(first, kinds)
     }
     for (const kind of kinds) if (fits(kind, params, values, given)) return kind
+    if (kinds.length === KINDS) return undefined
     const leaves = values.map(value =>
       value instanceof Tensor ? { dtype: value.dtype, shape: value.shape, twin: twinOf(value, given) } : { value },
     )
     const all = [...params]
     const kind = { leaves, params: all, frozen: all.map(each => each.frozen), reached: [], plan: undefined, isSure: false, tries: 0 }
-    kinds.unshift(kind)
-    if (kinds.length > KINDS) kinds.pop()
+    kinds.push(kind)
     return kind
   }
 }
@@ -167,9 +176,9 @@ function planOf(operation: string, capture: Capture, given: readonly Tensor[], r
   }
 }
 
-/** The tensors and other values in the arguments, through arrays and plain objects. */
-function leavesOf(args: readonly unknown[]): unknown[] {
-  const leaves: unknown[] = []
+/** The model as a whole, and the tensors and other values in the batch, through arrays and plain objects. */
+function leavesOf(inputs: readonly unknown[], model: unknown): unknown[] {
+  const leaves = [model]
   const visit = (value: unknown): void => {
     if (Array.isArray(value)) {
       leaves.push(value.length)
@@ -179,7 +188,7 @@ function leavesOf(args: readonly unknown[]): unknown[] {
       for (const name in value) visit(value[name])
     } else leaves.push(value)
   }
-  visit(args)
+  visit(inputs)
   return leaves
 }
 

@@ -95,10 +95,11 @@ export function trainStep(loss: LossFunction, target: unknown, batch: unknown, o
 /** One step, with hooks. Frees everything that it made. */
 export function takeStep(
   loss: LossFunction,
-  { params, optimizer, model, isExplicit }: Subject,
+  subject: Subject,
   batch: unknown,
   { operation = 'train', onGradient, step = 0, trace = false }: StepHooks,
 ): StepResult {
+  const { params, optimizer, model, isExplicit } = subject
   const inputs = Array.isArray(batch) ? batch : [batch]
   const args = isExplicit ? [model, ...inputs] : inputs
   let skipped = false
@@ -118,7 +119,7 @@ export function takeStep(
     }
     const replays = trace ? undefined : replaysOf(loss)
     const { value, gradient } = replays
-      ? replays.differentiate(operation, lossOfBatch, params, args, () => !skipped)
+      ? replays.differentiate(operation, lossOfBatch, subject, inputs, () => !skipped)
       : (differentiate(operation, lossOfBatch, [params], true) as Differentiated)
     const number = (Array.isArray(value) ? (value[0] as Tensor) : (value as Tensor)).item()
     const result = { loss: number, reached: gradient.parameters() }

@@ -266,6 +266,38 @@ describe('jit', () => {
     for (let i = 0; i < 4; i++) expect(trainStep(loss, params(model), [randn([6, 4]), classes()], Descent(0.1))).toBeGreaterThan(0)
   })
 
+  test('a model that is a plain object, in the explicit form', () => {
+    const model = { weight: tensor([1, 2]), shift: tensor([3, 4]) }
+    const { loss, calls } = counted((m: typeof model, x: Tensor) => m.weight.mul(x).add(m.shift).sum())
+    const [marked, state] = [jit(loss), setup(Descent(0.1), model)]
+    for (let i = 0; i < 4; i++) trainStep(marked, model, [tensor([1, 1])], state)
+    expect(calls()).toBe(2)
+    expect(model.weight.toArray()).toEqual([expect.closeTo(0.6), expect.closeTo(1.6)])
+  })
+
+  test('a batch of one kind more than are remembered is taken as ever', () => {
+    const weight = tensor([1, 2])
+    const { loss, calls } = counted((factor: number) => weight.mul(factor).sum())
+    const marked = jit(loss)
+    const losses = Array.from({ length: 66 }, (_, i) => trainStep(marked, params(weight), [i], Descent(0)))
+    expect(losses).toEqual(losses.map((_, i) => 3 * i))
+    for (let i = 0; i < 3; i++) trainStep(marked, params(weight), [5], Descent(0))
+    expect(calls()).toBe(67)
+  })
+
+  test('hundreds of operations, one after the other', () => {
+    const losses = (wrap: <F extends Step>(loss: F) => F) => {
+      const weight = tensor([0.5, 0.25])
+      const loss = wrap((x: Tensor) => {
+        let y = x
+        for (let i = 0; i < 300; i++) y = y.mul(weight).add(x)
+        return y.sum()
+      })
+      return Array.from({ length: 4 }, () => trainStep(loss, params(weight), [tensor([1, 2])], Descent(1e-4)))
+    }
+    expect(losses(jit)).toEqual(losses(plain))
+  })
+
   test('gradient within the loss: a penalty on the gradient', () => {
     const losses = (wrap: <F extends Step>(loss: F) => F) => {
       manualSeed(4)
