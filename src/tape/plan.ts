@@ -13,6 +13,8 @@ interface Call {
   readonly units: number
   readonly cost: number
   readonly at: number
+  /** The word that must be 0 afterwards; -1: none. */
+  readonly status: number
   /** The operation that it was made for. */
   readonly operation: string
 }
@@ -36,8 +38,6 @@ export class Plan {
   private readonly addresses: Address[] = []
   private readonly results: { readonly offset: number; readonly bytes: number }[]
   private readonly outside: Tensor[] = []
-  /** Words that must be 0 afterwards. */
-  private readonly statuses: number[] = []
   /** Where the key and the number of a stream of random numbers stand. */
   private readonly draws: number[] = []
   private readonly words: Int32Array
@@ -57,7 +57,7 @@ export class Plan {
     }
     for (const { kernel, units, cost, words: args, targets, draws, operation } of capture.calls) {
       const at = append(args)
-      this.calls.push({ kernel, units, cost, at, operation: capture.operations[operation] ?? 'the gradient' })
+      let status = -1
       if (draws) this.draws.push(at / 4 + 2)
       targets.forEach((target, i) => {
         const word = at / 4 + i
@@ -65,10 +65,11 @@ export class Plan {
         else if (target?.kind === 'outside') words[word] = this.resolve(target.pointer, word, given, capture)
         else if (target?.kind === 'words') own(word, append(target.words))
         else if (target?.kind === 'status') {
-          own(word, append([0]))
-          this.statuses.push(words.length - 1)
+          status = append([0]) / 4
+          own(word, 4 * status)
         }
       })
+      this.calls.push({ kernel, units, cost, at, status, operation: capture.operations[operation] ?? 'the gradient' })
     }
     const offsets = new Map<Block, number>()
     const blocks: Block[] = []
@@ -123,11 +124,12 @@ export class Plan {
   }
 
   /**
-   * Calls the kernels again, for other tensors of the same shapes. Returns the results as storages, parts of one arena; undefined if a kernel
-   * met a bad index, or if a worker was lost, which may yet write to a place that another block has by now. Nothing has changed then.
+   * Calls the kernels again, for other tensors of the same shapes. Returns the results as storages, parts of one arena. Where a kernel met a bad
+   * index, which later ones would trust, or a worker was lost, which may yet write to a place that another block gets, it ends: undefined, and
+   * nothing has changed.
    */
   replay(given: readonly Tensor[]): Storage[] | undefined {
-    const { words, calls, draws, statuses } = this
+    const { words, calls, draws } = this
     const lossesBefore = losses
     const arena = new Storage(this.bytes)
     try {
@@ -136,14 +138,13 @@ export class Plan {
       if (draws.length > 0) this.draw()
       i32.set(words, base >>> 2)
       for (let i = 0; i < calls.length; i++) {
-        const { kernel, units, cost, at } = calls[i]
+        const { kernel, units, cost, at, status } = calls[i]
         fork(kernel, units, cost, base + at)
-      }
-      if (__GUARD__) checkZones('replay')
-      if (losses !== lossesBefore || statuses.some(word => i32[(base >>> 2) + word] !== 0)) {
+        if (losses === lossesBefore && (status < 0 || i32[(base >>> 2) + status] === 0)) continue
         takeStreams(-draws.length)
         return undefined
       }
+      if (__GUARD__) checkZones('replay')
       return this.results.map(({ offset, bytes }) => new Storage(bytes, arena, offset))
     } finally {
       arena.drop()
@@ -175,7 +176,10 @@ function lines(bytes: number): number {
   return Math.ceil(bytes / LINE) * LINE
 }
 
-/** @internal Gives each block, in the order of their beginnings, the first place from `start` on that nobody has during its life. Returns where the last one ends. */
+/**
+ * @internal Gives each block, in the order of their beginnings, the first place from `start` on that nobody has during its life. Returns where
+ * the last one ends.
+ */
 export function place(blocks: readonly Pick<Block, 'bytes' | 'from' | 'to'>[], start: number, offsets: Map<object, number>): number {
   const sizeOf = ({ bytes }: { readonly bytes: number }) => lines(Math.max(bytes, 1))
   const leaving = [...blocks].sort((a, b) => a.to - b.to)

@@ -26,6 +26,7 @@ import {
   train,
   trainStep,
   withGradient,
+  zeros,
 } from 'fluxtape'
 import { describe, expect, test } from 'vitest'
 
@@ -206,6 +207,21 @@ describe('jit', () => {
       return [...first, ...[y, y].map(step)]
     }
     expect(losses(jit)).toEqual(losses(plain))
+  })
+
+  test('a class far away: RangeError, and nothing was written there', () => {
+    const model = mlp()
+    const others = Array.from({ length: 200 }, () => zeros([64]))
+    const loss = jit((x: Tensor, y: Tensor) => logitCrossEntropy(model(x), y))
+    const step = (y: Tensor) => trainStep(loss, params(model), [x, y], Descent(0.1))
+    const [x, y] = [randn([6, 4]), classes()]
+    for (let i = 0; i < 4; i++) step(y)
+    for (const bad of [-3000, -300, 300, 3000]) {
+      expect(() => step(tensor(new Int32Array([0, 1, bad, 0, 1, 2])))).toThrow(`${bad} at place 2 is no class`)
+      for (const other of others) expect(other.abs().max().item()).toBe(0)
+    }
+    for (const other of others) other.dispose()
+    expect(step(y)).toBeGreaterThan(0)
   })
 
   test('a loss that is not finite is a DivergedError, and nothing was updated', () => {
