@@ -127,7 +127,12 @@ export class Replays {
     } finally {
       capture.end()
     }
-    if (!isPlain()) return result
+    // Another batch would not be another value of what the loss closes over.
+    const isShared = given.some(tensor => {
+      const first = capture.outside.get(tensor.storage)
+      return first !== undefined && !given.includes(first)
+    })
+    if (!isPlain() || isShared) return result
     const { value, gradient } = result
     const loss = (Array.isArray(value) ? value[0] : value) as Tensor
     const plan = planOf(operation, capture, given, [loss, ...gradient.tensors()])

@@ -191,6 +191,23 @@ describe('jit', () => {
     expect(losses(jit)).toEqual(losses(plain))
   })
 
+  test('a batch of the memory of a parameter, or of what it closes over, is taken as ever', () => {
+    const losses = (wrap: <F extends Step>(loss: F) => F) => {
+      manualSeed(2)
+      const [weight, x] = [randn([3, 3]), randn([3, 3])]
+      const loss = wrap((a: Tensor) =>
+        weight
+          .matmul(x)
+          .mul(a.reshape([3, 3]))
+          .square()
+          .mean(),
+      )
+      const batches = [weight, x].flatMap(each => [each.reshape([9]), each.reshape([9]), each.reshape([9]), randn([9])])
+      return batches.map(each => trainStep(loss, params(weight), [each], Descent(0.1)))
+    }
+    expect(losses(jit)).toEqual(losses(plain))
+  })
+
   test('a class that is none: RangeError, nothing changed, random numbers where they were', () => {
     const losses = (wrap: <F extends Step>(loss: F) => F) => {
       manualSeed(9)
