@@ -107,10 +107,11 @@ export const training = [
       let ticks = 0
       const timer = setInterval(() => ticks++, 5)
       const start = performance.now()
-      const enough = () => (performance.now() - start > 600 ? lib.stop : undefined)
+      // How soon it fires is up to a loaded machine; if nothing breathed, it never would.
+      const enough = () => (ticks >= 2 || performance.now() - start > 10_000 ? lib.stop : undefined)
       await lib.train((x, y) => lib.mse(model(x), y), lib.params(model), [data], lib.Adam(), { epochs: 1e6, callbacks: enough })
       clearInterval(timer)
-      ok(ticks >= 2, `a timer of 5 ms fired ${ticks} times in 600 ms`)
+      ok(ticks >= 2, `a timer of 5 ms fired ${ticks} times in 10 s`)
     },
   ],
 ]
