@@ -8,7 +8,7 @@ const entry = (name: string) => new URL(onDist ? `./dist/${name}.js` : `./src/${
 /** Node 20 has the relaxed instructions behind a flag that newer ones refuse. */
 const relaxedFlag = process.versions.node.startsWith('20.') ? ['--experimental-wasm-relaxed-simd'] : []
 
-/** What multiplies and adds nowhere is tried with one variant alone. */
+/** What does not depend on how the kernels round is tried with one variant alone. */
 const variantless = ['docs', 'io', 'data', 'datasets'].map(folder => `test/${folder}/**`)
 
 const project = (variant: 'relaxed' | 'baseline') => ({
