@@ -9,6 +9,7 @@
 //   mul + add          62, 63            64, 47        64, 28        32, 33        38, 38
 import { writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
+import { masks } from './tiles.mjs'
 
 /** Rows of the tallest tile by its columns: eight accumulators, the latency of two multiply-adds at a time, or nine where they fit. */
 const tallest = [4, 4, { relaxed: 3, baseline: 2 }, 2]
@@ -64,7 +65,8 @@ function tileSource({ rows, columns }) {
     '  const rest = K & 3',
     '  const last = ((<usize>K) << 2) - 16',
     '  const mask = i32x4.ge_s(i32x4(0, 1, 2, 3), i32x4.splat(4 - rest))',
-    '  for (; count > 0; count--) {',
+    ...masks,
+    '  do {',
     ...R.map(i => `    let a${i} = ${i === 0 ? 'a' : `a${i - 1} + rowA`}`),
     `    a = a${rows - 1} + rowA`,
     ...C.map(j => `    let b${j} = ${j === 0 ? 'b' : `b${j - 1} + columnB`}`),
@@ -74,17 +76,18 @@ function tileSource({ rows, columns }) {
     ...C.map(j => `      const y${j} = v128.and(v128.load(b${j} + last), mask)`),
     ...each((i, j) => `      c${i}${j} = f32x4.mul(x${i}, y${j})`),
     '    }',
-    '    for (let k = K >> 2; k > 0; k--) {',
+    '    let k = K >> 2',
+    '    do {',
     ...R.flatMap(i => [`      const x${i} = v128.load(a${i})`, `      a${i} += 16`]),
     ...C.flatMap(j => [
       `      const y${j} = v128.load(b${j})`,
       `      b${j} += 16`,
       ...R.map(i => `      c${i}${j} = Arithmetic.multiplyAdd(x${i}, y${j}, c${i}${j})`),
     ]),
-    '    }',
+    '    } while (--k !== 0)',
     ...sums,
     ...written.map(line => `    ${line}`),
-    '  }',
+    '  } while (--count > 0)',
     '}',
     '',
   ].join('\n')

@@ -65,7 +65,7 @@ class Rows {
         count--
         rest = 4
       }
-      dots(height, width, count, a, rowA, b, columnB, c, rowC, K)
+      if (count > 0) dots(height, width, count, a, rowA, b, columnB, c, rowC, K)
       const above = <usize>(rows - rest)
       if (rest > 1) dots(2, width, rest >> 1, a + above * rowA, rowA, b, columnB, c + above * rowC, rowC, K)
       const last = <usize>(rows - 1)
