@@ -6,6 +6,13 @@ import { tallest, tile } from './tiles.generated'
 
 export { gemmPackA, gemmPackB } from './pack'
 
+@unmanaged
+class AddRelu {
+  @inline f(x: v128, y: v128): v128 {
+    return changetype<Relu>(0).f(changetype<Add>(0).f(x, y))
+  }
+}
+
 class Rows {
   /**
    * Bit r: with r rows left over, the last tall tile is given up and split with them (8 = 4 + 4, not 6 + 2), because a low tile
@@ -81,8 +88,9 @@ class Rows {
    */
   static finish(rows: i32, columns: i32, c: usize, rowC: usize, bias: usize, relu: bool): void {
     for (; rows > 0; rows--, c += rowC) {
-      if (bias) map2<Add>(c, bias, c, 0, 0, columns)
-      if (relu) map1<Relu>(c, c, 0, columns)
+      if (bias && relu) map2<AddRelu>(c, bias, c, 0, 0, columns)
+      else if (bias) map2<Add>(c, bias, c, 0, 0, columns)
+      else map1<Relu>(c, c, 0, columns)
     }
   }
 }
