@@ -36,3 +36,23 @@ describe('a product of rows with rows', () => {
 it('a matrix times a column packs nothing', () => {
   expect(planGemm(64, 1, 64, 1, { row: 64, column: 1, batch: 0 }, { row: 1, column: 1, batch: 0 }).packUnitsB).toBe(0)
 })
+
+describe('a transposed left operand', () => {
+  const packs = (M: number, N: number, K: number) =>
+    planGemm(M, N, K, 1, { row: 1, column: M, batch: 0 }, { row: N, column: 1, batch: 0 }).packUnitsA > 0
+
+  it.each([
+    ['columns lie 4 KiB apart', 1024, 64, 64],
+    ['columns lie 2 KiB apart and many columns pay for it', 512, 128, 128],
+    ['its columns are long and many columns pay for it', 192, 256, 512],
+  ])('is packed where %s', (_, M, N, K) => {
+    expect(packs(M, N, K)).toBe(true)
+  })
+
+  it.each([
+    ['columns are short', 64, 784, 64],
+    ['few columns would pay for it', 384, 128, 1024],
+  ])('is read in place where %s', (_, M, N, K) => {
+    expect(packs(M, N, K)).toBe(false)
+  })
+})

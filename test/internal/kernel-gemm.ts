@@ -4,7 +4,7 @@ import { f32 } from '../../src/wasm/memory.ts'
 import { variant, wasm } from '../../src/wasm/module.ts'
 import { type Arena, type Block, randomness, type Trial } from './kernel-trials.ts'
 
-/** Inner dimensions around nothing, vectors, a block of k (512) and two of them. */
+/** Inner dimensions around nothing, vectors, both blocks of k (512 and 1024) and two of the smaller. */
 const inner = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 31, 32, 33, 255, 256, 257, 511, 512, 513, 783, 784, 785, 1023, 1024, 1025]
 /** [M, N, batch] around the tiles (6 or 5 rows, 8 or 4 columns). */
 const outer: readonly (readonly [number, number, number])[] = [
