@@ -32,5 +32,6 @@ export default defineConfig({
       { find: /^fluxtape\/(datasets|edge)$/, replacement: entry('$1') },
     ],
   },
-  test: { pool: 'forks', testTimeout: 60_000, projects: [project('relaxed'), project('baseline')] },
+  // Vitest leaves one processor idle, which is half of two.
+  test: { pool: 'forks', maxWorkers: '100%', testTimeout: 60_000, projects: [project('relaxed'), project('baseline')] },
 })
