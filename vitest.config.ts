@@ -9,7 +9,10 @@ const entry = (name: string) => new URL(onDist ? `./dist/${name}.js` : `./src/${
 const relaxedFlag = process.versions.node.startsWith('20.') ? ['--experimental-wasm-relaxed-simd'] : []
 
 /** What does not depend on how the kernels round is tried with one variant alone. */
-const variantless = ['docs', 'io', 'data', 'datasets'].map(folder => `test/${folder}/**`)
+const variantless = [
+  ...['docs', 'io', 'data', 'datasets', 'errors', 'memory', 'params'].map(folder => `test/${folder}/**`),
+  ...['allocator', 'collector', 'coverage', 'gemm-plan', 'guard', 'pool-faults'].map(name => `test/internal/${name}.test.ts`),
+]
 
 const project = (variant: 'relaxed' | 'baseline') => ({
   extends: true as const,
