@@ -95,16 +95,13 @@ class Rows {
   }
 }
 
-class Depth {
-  /**
-   * Steps of k between two visits of C at most; a longer K is cut into equal parts. Where a step reads both operands from lines of its own, 512
-   * of them stay in the second-level cache (128 x 512 x 1024 with A transposed: 24 % more time with 1024). Where the next step finds
-   * its operands beside the last one's, the processor fetches ahead: 1024 take 1 to 2 % less time than 512 (64 x 64 x 784), and 256 2 to 5 % more.
-   */
-  @inline static most(isContiguous: bool): i32 {
-    return isContiguous ? 1024 : 512
-  }
-}
+/**
+ * Steps of k between two visits of C at most; a longer K is cut into equal parts. Where a step reads an operand from a line of its own, 512
+ * of them stay in the second-level cache (128 x 512 x 1024 with A transposed: 24 % more time with 1024). Where the next step finds
+ * both operands beside the last one's, the processor fetches ahead: 1024 take 1 to 2 % less time than 512 (64 x 64 x 784), and 256 2 to 5 % more.
+ */
+const deepest: i32 = 512
+const deepestContiguous: i32 = 1024
 
 /**
  * C[batch, M, N] = A[batch, M, K] B[batch, K, N] (+ bias[N]), or relu of that; C is contiguous, every stride is in elements, and a
@@ -147,8 +144,8 @@ export function gemm(
   const bytesA = (<usize>rowA) << 2
   const stepA = (<usize>columnA) << 2
   const rowC = (<usize>N) << 2
-  const deepest = Depth.most(rowB === 0 && columnA === 1)
-  const parts = max((K + deepest - 1) / deepest, 1)
+  const most = rowB === 0 && columnA === 1 ? deepestContiguous : deepest
+  const parts = max((K + most - 1) / most, 1)
   const deep = (K + parts - 1) / parts
   const rest = begin / panels
   let panel = begin - rest * panels
