@@ -62,7 +62,7 @@ export class ShapeError extends FluxtapeError {
 
   constructor(complaint: Complaint, shapes: readonly (readonly number[])[] = []) {
     super(complaint)
-    this.shapes = shapes
+    this.shapes = shapes.map(shape => [...shape])
   }
 }
 

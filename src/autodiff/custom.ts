@@ -29,15 +29,15 @@ export function customGradient<Inputs extends readonly Tensor[]>(
       const own = isTensor(cotangents) ? (index === 0 ? cotangents : undefined) : cotangents[index]
       if (own === undefined) return zerosLike(inputs[index])
       checkTensor('customGradient', own)
-      const wanted = inputs[index].shape
-      if (sameShape(own.shape, wanted)) return own
+      const wanted = inputs[index].dims
+      if (sameShape(own.dims, wanted)) return own
       throw new ShapeError(
         {
           operation: 'customGradient',
           problem: 'the cotangent must have the shape of its input',
-          came: `${show(own.shape)} for ${show(wanted)}`,
+          came: `${show(own.dims)} for ${show(wanted)}`,
         },
-        [own.shape, wanted],
+        [own.dims, wanted],
       )
     },
   }
@@ -45,7 +45,7 @@ export function customGradient<Inputs extends readonly Tensor[]>(
     for (const input of inputs) checkTensor('customGradient', input)
     const result = unrecorded(() => f(...inputs))
     checkTensor('customGradient', result)
-    const y = inputs.includes(result) ? share(result, result.shape) : result
+    const y = inputs.includes(result) ? share(result, result.dims) : result
     if (isRecording()) record(entry, inputs, y, undefined, isTensor)
     return y
   }

@@ -119,7 +119,7 @@ function subject(operation: string, args: readonly unknown[]): Subject {
         if (!cache.has(tensor)) cache.set(tensor, take(tensor))
         return cache.get(tensor)
       }
-      return seen.map(arg => (arg instanceof Tensor ? (once(arg) ?? zeros(arg.shape)) : mapTree(arg, once)))
+      return seen.map(arg => (arg instanceof Tensor ? (once(arg) ?? zeros(arg.dims)) : mapTree(arg, once)))
     },
   }
 }
@@ -201,10 +201,10 @@ function checkScalar(operation: string, loss: unknown): asserts loss is Tensor {
     {
       operation,
       problem: 'only a float32 scalar has a gradient',
-      came: `${loss.dtype} ${show(loss.shape)}`,
+      came: `${loss.dtype} ${show(loss.dims)}`,
       wayOut: 'Reduce it with mean() or sum(), or use pullback for a cotangent of your own.',
     },
-    [loss.shape],
+    [loss.dims],
   )
 }
 
@@ -284,7 +284,7 @@ export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): 
 }
 
 function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
-  const { shape } = y
+  const { dims: shape } = y
   // The tape finds the output by its handle, which the user may dispose.
   const output = level.nodeOf.get(y)
   const handle = new Tensor(shape, y.dtype, undefined)
@@ -302,10 +302,10 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
     try {
       const seed = cotangent ?? full(shape, 1)
       checkTensor('back', seed)
-      if (!sameShape(seed.shape, shape)) {
+      if (!sameShape(seed.dims, shape)) {
         throw new ShapeError(
-          { operation: 'back', problem: 'the cotangent must have the shape of the result', came: `${show(seed.shape)} for ${show(shape)}` },
-          [seed.shape, shape],
+          { operation: 'back', problem: 'the cotangent must have the shape of the result', came: `${show(seed.dims)} for ${show(shape)}` },
+          [seed.dims, shape],
         )
       }
       backward(level, handle, seed.cast('float32'), true)

@@ -44,19 +44,19 @@ export function countObservations(operation: string, data: Data): number {
     if (!(each instanceof Tensor))
       throw new TypeError(`${operation}: data is a tensor, or a list or record of tensors: a record with ${typeof each} came.`)
     each.check(operation)
-    if (each.rank === 0) throw new ShapeError({ operation, problem: 'a scalar has no observations', came: show(each.shape) }, [each.shape])
-    if (each.shape[0] === tensors[0].shape[0]) continue
+    if (each.rank === 0) throw new ShapeError({ operation, problem: 'a scalar has no observations', came: show(each.dims) }, [each.dims])
+    if (each.dims[0] === tensors[0].dims[0]) continue
     throw new ShapeError(
       {
         operation,
         problem: 'the tensors hold different numbers of observations',
-        came: tensors.map(one => show(one.shape)).join(' and '),
+        came: tensors.map(one => show(one.dims)).join(' and '),
         wayOut: 'Axis 0 counts observations.',
       },
-      tensors.map(one => one.shape),
+      tensors.map(one => one.dims),
     )
   }
-  return tensors[0]?.shape[0] ?? 0
+  return tensors[0]?.dims[0] ?? 0
 }
 
 /** The observations at the indices, in the form of the data. */
@@ -147,7 +147,7 @@ function one<D extends Data>(data: D, index: number): Observation<D> {
   const x = observations(data, Int32Array.of(index))
   if (Array.isArray(data) && !isColumns(data)) return (x as readonly unknown[])[0] as Observation<D>
   const single = (each: Tensor) => {
-    const row = each.reshape(each.shape.slice(1))
+    const row = each.reshape(each.dims.slice(1))
     each.dispose()
     return row
   }

@@ -54,10 +54,10 @@ export function loadState(model: unknown, source: ReadonlyMap<string, Tensor> | 
     if (!value) continue
     if (!(value instanceof Tensor)) throw new TypeError(`loadState: '${path}' is no tensor: ${typeof value}.`)
     value.check('loadState')
-    if (!sameShape(value.shape, target.shape)) {
+    if (!sameShape(value.dims, target.dims)) {
       throw new ShapeError(
-        { operation: 'loadState', problem: `'${path}' has another shape`, came: `${show(value.shape)} into ${show(target.shape)}` },
-        [value.shape, target.shape],
+        { operation: 'loadState', problem: `'${path}' has another shape`, came: `${show(value.dims)} into ${show(target.dims)}` },
+        [value.dims, target.dims],
       )
     }
     const other = writes.get(target)

@@ -52,15 +52,15 @@ function matched(name: string, prediction: Tensor, target: Target): void {
   checkTensor(name, prediction)
   if (typeof target === 'number') return
   checkTensor(name, target)
-  if (sameShape(prediction.shape, target.shape) || target.rank === 0) return
+  if (sameShape(prediction.dims, target.dims) || target.rank === 0) return
   throw new ShapeError(
     {
       operation: name,
       problem: 'prediction and target differ in shape',
-      came: `${show(prediction.shape)} and ${show(target.shape)}`,
+      came: `${show(prediction.dims)} and ${show(target.dims)}`,
       wayOut: 'Losses do not broadcast: reshape one of them. The prediction comes first.',
     },
-    [prediction.shape, target.shape],
+    [prediction.dims, target.dims],
   )
 }
 
@@ -110,15 +110,9 @@ export const logitCrossEntropy = /* @__PURE__ */ composed(
     checkOptions('logitCrossEntropy', options, CLASS_OPTIONS)
     checkTensor('logitCrossEntropy', logits)
     const { axis = -1, agg = mean, weight, ignoreIndex } = options
-    resolveAxis('logitCrossEntropy', axis, logits.shape)
+    resolveAxis('logitCrossEntropy', axis, logits.dims)
     const isPlain = weight === undefined && ignoreIndex === undefined && (axis === -1 || axis === logits.rank - 1)
-    if (
-      fusion.crossEntropy &&
-      isPlain &&
-      target instanceof Tensor &&
-      sameShape(target.shape, logits.shape.slice(0, -1)) &&
-      logits.rank > 0
-    ) {
+    if (fusion.crossEntropy && isPlain && target instanceof Tensor && sameShape(target.dims, logits.dims.slice(0, -1)) && logits.rank > 0) {
       const classes = asIndices('logitCrossEntropy', target)
       return agg === mean ? softmaxCrossEntropy(logits, classes, true) : agg(softmaxCrossEntropy(logits, classes, false))
     }
@@ -134,14 +128,14 @@ function ofClasses(
   { axis = -1, agg = mean, weight, ignoreIndex }: ClassLossOptions,
 ): Tensor {
   checkTensor(name, target)
-  const at = resolveAxis(name, axis, logarithms.shape)
-  const classes = logarithms.shape[at]
-  if (weight && show(weight.shape) !== show([classes])) {
-    throw new ShapeError({ operation: name, problem: `the weight is [${classes}]`, came: show(weight.shape) }, [weight.shape])
+  const at = resolveAxis(name, axis, logarithms.dims)
+  const classes = logarithms.dims[at]
+  if (weight && show(weight.dims) !== show([classes])) {
+    throw new ShapeError({ operation: name, problem: `the weight is [${classes}]`, came: show(weight.dims) }, [weight.dims])
   }
-  if (sameShape(logarithms.shape, target.shape)) return ofDistributions(logarithms, target, at, agg, weight)
-  const samples = logarithms.shape.filter((_, i) => i !== at)
-  if (!sameShape(samples, target.shape)) throw unfit(name, logarithms.shape, target.shape, samples)
+  if (sameShape(logarithms.dims, target.dims)) return ofDistributions(logarithms, target, at, agg, weight)
+  const samples = logarithms.dims.filter((_, i) => i !== at)
+  if (!sameShape(samples, target.dims)) throw unfit(name, logarithms.dims, target.dims, samples)
   const indices = asIndices(name, target)
   const ignored = ignoreIndex === undefined ? undefined : equal(indices, ignoreIndex)
   const counted = ignored ? where(ignored, 0, indices) : indices
@@ -165,7 +159,7 @@ function ofDistributions(
 ): Tensor {
   const nothing = logicalAnd(equal(target, 0), logicalNot(isFinite(logarithms)))
   const terms = mul(target, where(nothing, 0, logarithms))
-  const shape = logarithms.shape.map((size, i) => (i === axis ? size : 1))
+  const shape = logarithms.dims.map((size, i) => (i === axis ? size : 1))
   return agg(neg(sum(weight ? mul(terms, reshape(weight, shape)) : terms, axis)))
 }
 

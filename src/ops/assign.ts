@@ -15,11 +15,8 @@ export function assign(x: Tensor, y: Tensor): Tensor {
   checkTensor('assign', y)
   if (isRecording())
     throw new TypeError('assign: a gradient is being taken, and it could not see the change. Compute a new tensor instead.')
-  if (!sameShape(x.shape, y.shape)) {
-    throw new ShapeError({ operation: 'assign', problem: 'shapes differ', came: `${show(y.shape)} into ${show(x.shape)}` }, [
-      x.shape,
-      y.shape,
-    ])
+  if (!sameShape(x.dims, y.dims)) {
+    throw new ShapeError({ operation: 'assign', problem: 'shapes differ', came: `${show(y.dims)} into ${show(x.dims)}` }, [x.dims, y.dims])
   }
   if (x.storage === y.storage) return x
   x.startWrite()

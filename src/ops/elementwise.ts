@@ -52,7 +52,7 @@ export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: T
   })
   return named(name, (x: Tensor) => {
     checkTensor(name, x)
-    return run([x], withSlope && fusion.slopes && isTrackedOnce(x) ? { slope: make(x.shape, 'float32') } : {})
+    return run([x], withSlope && fusion.slopes && isTrackedOnce(x) ? { slope: make(x.dims, 'float32') } : {})
   })
 }
 
@@ -94,12 +94,12 @@ export function binary(name: string, kernel: BinaryKernel, rule: BinaryRule): (x
     },
     shape: ([a, b]) => (b ? broadcastShapes(name, a, b) : a),
     forward(y, xs, options) {
-      const [a, b, layout] = operands(name, y.shape, xs, options, y.dtype)
+      const [a, b, layout] = operands(name, y.dims, xs, options, y.dtype)
       ;(int && y.dtype === 'int32' ? int : kernel)(a, b, y.pointer, layout, y.size)
     },
     save(result, xs, options) {
       const [first, last] = [xs[0], xs[xs.length - 1]]
-      const [xShape, yShape] = [first.shape, last.shape]
+      const [xShape, yShape] = [first.dims, last.dims]
       if (saves === 'nothing') return { xShape, yShape }
       const [x, y] = [options.x ?? first, options.y ?? last]
       return saves === 'operands' ? { x, y, xShape, yShape } : { x, y, result, xShape, yShape }
@@ -130,7 +130,7 @@ export function comparison(name: string, kernel: BinaryKernel, int: BinaryKernel
     types: (_, { type }) => ({ inputs: type, output: 'bool' }),
     shape: ([a, b]) => (b ? broadcastShapes(name, a, b) : a),
     forward(y, xs, options) {
-      const [a, b, layout] = operands(name, y.shape, xs, options, options.type)
+      const [a, b, layout] = operands(name, y.dims, xs, options, options.type)
       ;(options.type === 'int32' ? int : kernel)(a, b, y.pointer, layout, y.size)
     },
   })
@@ -158,8 +158,8 @@ function operands(
   if (b) {
     const left = a.pointer
     const right = b.pointer
-    if (sameShape(a.shape, b.shape)) return [left, right, 0]
-    const { layout, flat } = writeLayout(name, shape, broadcastSteps(a.shape, shape), broadcastSteps(b.shape, shape))
+    if (sameShape(a.dims, b.dims)) return [left, right, 0]
+    const { layout, flat } = writeLayout(name, shape, broadcastSteps(a.dims, shape), broadcastSteps(b.dims, shape))
     return [left, right, flat ? 0 : layout]
   }
   const number = options.x ?? options.y ?? 0
@@ -176,7 +176,7 @@ function operands(
 
 /** Divides all elements of a new float32 tensor in place. */
 export function divideBy(y: Tensor, divisor: number): void {
-  const [a, b, layout] = operands('div', y.shape, [y], { y: divisor }, 'float32')
+  const [a, b, layout] = operands('div', y.dims, [y], { y: divisor }, 'float32')
   kernels.div(a, b, y.pointer, layout, y.size)
 }
 

@@ -46,12 +46,12 @@ export function asIndices(operation: string, indices: Tensor | number | readonly
   if (given.dtype === 'int32') return given
   if (given.dtype === 'bool') {
     throw new DTypeError(
-      { operation, problem: 'indices cannot be bool', came: show(given.shape), wayOut: 'Use where, or cast them to int32.' },
+      { operation, problem: 'indices cannot be bool', came: show(given.dims), wayOut: 'Use where, or cast them to int32.' },
       ['bool'],
     )
   }
   if (given.dtype !== 'float32') return cast(given, 'int32')
-  const whole = make(given.shape, 'int32')
+  const whole = make(given.dims, 'int32')
   const odd = reported(status => kernels.toIndices(given.pointer, whole.pointer, status, given.size))
   if (odd >= 0) throw new RangeError(`${operation}: index ${f32[(given.pointer >>> 2) + odd]} at place ${odd} is not a whole number.`)
   return whole
@@ -78,8 +78,8 @@ const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: 
   types: ofValues,
   shape: ([x, indices], { axis }) => [...x.slice(0, axis), ...indices, ...x.slice(axis + 1)],
   forward(y, [x, indices], { axis }) {
-    const [outer, inner] = around(x.shape, axis)
-    const size = x.shape[axis]
+    const [outer, inner] = around(x.dims, axis)
+    const size = x.dims[axis]
     checked('gather', indices, size, status =>
       kernels.gather(
         x.pointer,
@@ -94,7 +94,7 @@ const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: 
       ),
     )
   },
-  save: (_, [x, indices]) => ({ indices, from: x.shape }),
+  save: (_, [x, indices]) => ({ indices, from: x.dims }),
   pullback: [(g, { indices, from }, { axis }) => runScatter([indices, g], { axis, shape: from }), null],
 })
 
@@ -107,7 +107,7 @@ export const gather = /* @__PURE__ */ composed(
   'gather',
   function gather(x: Tensor, indices: Tensor | number | readonly number[], axis = 0): Tensor {
     checkTensor('gather', x)
-    return runGather([x, asIndices('gather', indices)], { axis: resolveAxis('gather', axis, x.shape) })
+    return runGather([x, asIndices('gather', indices)], { axis: resolveAxis('gather', axis, x.dims) })
   },
 )
 
@@ -118,8 +118,8 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
   shape: (_, { shape }) => shape,
   forward(y, [indices, updates], { axis }) {
     fill(y, 0)
-    const [outer, inner] = around(y.shape, axis)
-    const size = y.shape[axis]
+    const [outer, inner] = around(y.dims, axis)
+    const size = y.dims[axis]
     checked('scatterAdd', indices, size, status =>
       (y.dtype === 'int32' ? kernels.scatterAddI : kernels.scatterAdd)(
         y.pointer,
@@ -148,17 +148,17 @@ export const scatterAdd = /* @__PURE__ */ composed(
   function scatterAdd(x: Tensor, indices: Tensor | number | readonly number[], updates: Tensor, axis = 0): Tensor {
     checkTensor('scatterAdd', x)
     checkTensor('scatterAdd', updates)
-    const at = resolveAxis('scatterAdd', axis, x.shape)
+    const at = resolveAxis('scatterAdd', axis, x.dims)
     const places = asIndices('scatterAdd', indices)
-    const wanted = [...x.shape.slice(0, at), ...places.shape, ...x.shape.slice(at + 1)]
-    if (!sameShape(updates.shape, wanted)) {
+    const wanted = [...x.dims.slice(0, at), ...places.dims, ...x.dims.slice(at + 1)]
+    if (!sameShape(updates.dims, wanted)) {
       throw new ShapeError(
-        { operation: 'scatterAdd', problem: 'the updates do not fit', came: show(updates.shape), wayOut: `They must be ${show(wanted)}.` },
-        [x.shape, places.shape, updates.shape],
+        { operation: 'scatterAdd', problem: 'the updates do not fit', came: show(updates.dims), wayOut: `They must be ${show(wanted)}.` },
+        [x.dims, places.dims, updates.dims],
       )
     }
     const type = promote(x.dtype, updates.dtype)
-    return add(cast(x, type), runScatter([places, cast(updates, type)], { axis: at, shape: x.shape }))
+    return add(cast(x, type), runScatter([places, cast(updates, type)], { axis: at, shape: x.dims }))
   },
 )
 
@@ -173,13 +173,13 @@ const runTakeAlong: Run<Along> = operation<Along, { indices: Tensor; from: Shape
   types: ofValues,
   shape: ([, indices]) => indices,
   forward(y, [x, indices], { axis, loss }) {
-    const [, inner] = around(x.shape, axis)
-    const size = x.shape[axis]
+    const [, inner] = around(x.dims, axis)
+    const size = x.dims[axis]
     const run = (status: number) =>
-      kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.shape[axis], inner, status, y.size)
+      kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.dims[axis], inner, status, y.size)
     checked(loss ?? 'takeAlong', indices, size, run, loss ? 'class' : 'index')
   },
-  save: (_, [x, indices]) => ({ indices, from: x.shape }),
+  save: (_, [x, indices]) => ({ indices, from: x.dims }),
   pullback: [(g, { indices, from }, { axis }) => runPutAlong([indices, g], { axis, shape: from }), null],
 })
 
@@ -190,15 +190,15 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
   shape: (_, { shape }) => shape,
   forward(y, [indices, updates], { axis }) {
     fill(y, 0)
-    const [outer, inner] = around(y.shape, axis)
-    const size = y.shape[axis]
+    const [outer, inner] = around(y.dims, axis)
+    const size = y.dims[axis]
     checked('putAlong', indices, size, status =>
       kernels.putAlong(
         y.pointer,
         indices.pointer,
         updates.pointer,
         size,
-        indices.shape[axis],
+        indices.dims[axis],
         inner,
         status,
         outer,
@@ -218,15 +218,15 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
 export const takeAlong = /* @__PURE__ */ composed('takeAlong', function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   checkTensor('takeAlong', x)
   const places = asIndices('takeAlong', indices)
-  const at = resolveAxis('takeAlong', axis, x.shape)
-  if (places.rank !== x.rank || x.shape.some((size, i) => i !== at && size !== places.shape[i])) {
+  const at = resolveAxis('takeAlong', axis, x.dims)
+  if (places.rank !== x.rank || x.dims.some((size, i) => i !== at && size !== places.dims[i])) {
     throw new ShapeError(
       {
         operation: 'takeAlong',
         problem: `x and indices differ on another axis than ${at}`,
-        came: `${show(x.shape)} and ${show(places.shape)}`,
+        came: `${show(x.dims)} and ${show(places.dims)}`,
       },
-      [x.shape, places.shape],
+      [x.dims, places.dims],
     )
   }
   const floats = bytesOf(x.dtype) === 4 ? x : cast(x, 'int32')
@@ -250,7 +250,7 @@ export const oneHot = /* @__PURE__ */ composed('oneHot', function oneHot(indices
     throw new RangeError(`oneHot: the number of classes is a whole number from 0: ${classes}.`)
   }
   const count = classes ?? (places.size === 0 ? 0 : places.max().item() + 1)
-  const y = make([...places.shape, count], 'bool')
+  const y = make([...places.dims, count], 'bool')
   checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.size, count / 8))
   return y
 })

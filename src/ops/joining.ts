@@ -33,16 +33,16 @@ const runSlice: Run<Range> = operation<Range, { from: Shape }>({
   types: asIs,
   shape: (_, { counts }) => counts,
   forward(y, [x], range) {
-    const { at, steps } = place(x.shape, range)
-    copyElements('slice', y.shape, x, steps, at, y, stepsOf(y.shape), 0)
+    const { at, steps } = place(x.dims, range)
+    copyElements('slice', y.dims, x, steps, at, y, stepsOf(y.dims), 0)
   },
-  save: (_, [x]) => ({ from: x.shape }),
+  save: (_, [x]) => ({ from: x.dims }),
   pullback: [(g, { from }, range) => runPlace([g], { ...range, shape: from })],
   accumulate(sum, g, _, range) {
     if (g.size === 0) return
-    const { at, steps } = place(sum.shape, range)
+    const { at, steps } = place(sum.dims, range)
     const { pointer } = g
-    const { layout, rows } = writeLayout('slice', g.shape, stepsOf(g.shape), steps)
+    const { layout, rows } = writeLayout('slice', g.dims, stepsOf(g.dims), steps)
     kernels.addTo(pointer, sum.pointer + 4 * at, layout, rows)
   },
 })
@@ -54,8 +54,8 @@ const runPlace: Run<Range & { shape: Shape }> = operation<Range & { shape: Shape
   shape: (_, { shape }) => shape,
   forward(y, [x], range) {
     fill(y, 0)
-    const { at, steps } = place(y.shape, range)
-    copyElements('place', x.shape, x, stepsOf(x.shape), 0, y, steps, at)
+    const { at, steps } = place(y.dims, range)
+    copyElements('place', x.dims, x, stepsOf(x.dims), 0, y, steps, at)
   },
   pullback: [(g, _, range) => runSlice([g], range)],
 })
@@ -80,18 +80,18 @@ export const slice = /* @__PURE__ */ composed('slice', function slice(x: Tensor,
   }
   const entries = typeof where === 'string' ? parse(where) : where
   if (entries.length > x.rank) {
-    throw new ShapeError({ operation: 'slice', problem: `${entries.length} entries for ${x.rank} axes`, came: show(x.shape) }, [x.shape])
+    throw new ShapeError({ operation: 'slice', problem: `${entries.length} entries for ${x.rank} axes`, came: show(x.dims) }, [x.dims])
   }
   const starts: number[] = []
   const counts: number[] = []
   const steps: number[] = []
   const kept: number[] = []
-  x.shape.forEach((size, axis) => {
+  x.dims.forEach((size, axis) => {
     const entry = entries[axis] ?? null
     if (typeof entry === 'number') {
       const index = entry < 0 ? entry + size : entry
       if (!Number.isInteger(entry) || index < 0 || index >= size) {
-        throw new RangeError(`slice: index ${entry} is out of range on axis ${axis} of ${show(x.shape)}.`)
+        throw new RangeError(`slice: index ${entry} is out of range on axis ${axis} of ${show(x.dims)}.`)
       }
       starts.push(index)
       counts.push(1)
@@ -155,14 +155,14 @@ const runConcat = operation<{ axis: number }, { sizes: readonly number[] }>({
     return first.map((size, i) => (i === axis ? shapes.reduce((sum, shape) => sum + shape[axis], 0) : size))
   },
   forward(y, xs, { axis }) {
-    const steps = stepsOf(y.shape)
+    const steps = stepsOf(y.dims)
     let at = 0
     for (const x of xs) {
-      copyElements('concat', x.shape, x, stepsOf(x.shape), 0, y, steps, at * steps[axis])
-      at += x.shape[axis]
+      copyElements('concat', x.dims, x, stepsOf(x.dims), 0, y, steps, at * steps[axis])
+      at += x.dims[axis]
     }
   },
-  save: (_, xs, { axis }) => ({ sizes: xs.map(x => x.shape[axis]) }),
+  save: (_, xs, { axis }) => ({ sizes: xs.map(x => x.dims[axis]) }),
   pullback(g, { sizes }, { axis }, index) {
     const start = sizes.slice(0, index).reduce((sum, size) => sum + size, 0)
     return along(g, axis, start, sizes[index])
@@ -172,9 +172,9 @@ const runConcat = operation<{ axis: number }, { sizes: readonly number[] }>({
 /** `count` neighbours along an axis, from `start` on. */
 function along(x: Tensor, axis: number, start: number, count: number): Tensor {
   return runSlice([x], {
-    starts: x.shape.map((_, i) => (i === axis ? start : 0)),
-    counts: x.shape.map((size, i) => (i === axis ? count : size)),
-    steps: x.shape.map(() => 1),
+    starts: x.dims.map((_, i) => (i === axis ? start : 0)),
+    counts: x.dims.map((size, i) => (i === axis ? count : size)),
+    steps: x.dims.map(() => 1),
   })
 }
 
@@ -182,20 +182,17 @@ function along(x: Tensor, axis: number, start: number, count: number): Tensor {
  * @example concat([tensor([1]), tensor([2, 3])]).toArray() // [1, 2, 3] */
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
   checkList('concat', tensors)
-  return runConcat(tensors, { axis: resolveAxis('concat', axis, tensors[0].shape) })
+  return runConcat(tensors, { axis: resolveAxis('concat', axis, tensors[0].dims) })
 }
 
 /** Joins tensors of one shape along a new axis (0). Throws ShapeError where the shapes differ, TypeError for an empty list.
  * @example stack([tensor([1, 2]), tensor([3, 4])]).toArray() // [[1, 2], [3, 4]] */
 export const stack = /* @__PURE__ */ composed('stack', function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   checkList('stack', tensors)
-  const [{ shape }] = tensors
-  const odd = tensors.find(each => show(each.shape) !== show(shape))
+  const [{ dims: shape }] = tensors
+  const odd = tensors.find(each => show(each.dims) !== show(shape))
   if (odd)
-    throw new ShapeError({ operation: 'stack', problem: 'shapes differ', came: `${show(shape)} and ${show(odd.shape)}` }, [
-      shape,
-      odd.shape,
-    ])
+    throw new ShapeError({ operation: 'stack', problem: 'shapes differ', came: `${show(shape)} and ${show(odd.dims)}` }, [shape, odd.dims])
   const at = resolveAxis('stack', axis, [...shape, 1])
   return concat(
     tensors.map(each => expandDims(each, at)),
@@ -210,21 +207,21 @@ export const stack = /* @__PURE__ */ composed('stack', function stack(tensors: r
  */
 export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
   checkTensor('split', x)
-  const at = resolveAxis('split', axis, x.shape)
+  const at = resolveAxis('split', axis, x.dims)
   if (typeof parts === 'number' && (!Number.isInteger(parts) || parts < 1)) {
     throw new RangeError(`split: the number of parts is a whole number from 1: ${parts}.`)
   }
-  const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(x.shape[at] / parts) : parts
-  if (sizes.some(size => !Number.isInteger(size) || size < 0) || sizes.reduce((sum, size) => sum + size, 0) !== x.shape[at]) {
+  const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(x.dims[at] / parts) : parts
+  if (sizes.some(size => !Number.isInteger(size) || size < 0) || sizes.reduce((sum, size) => sum + size, 0) !== x.dims[at]) {
     const came = typeof parts === 'number' ? `${parts} parts` : show(parts)
     throw new ShapeError(
       {
         operation: 'split',
         problem: `axis ${at} does not divide so`,
-        came: `${show(x.shape)} into ${came}`,
+        came: `${show(x.dims)} into ${came}`,
         wayOut: 'chunk makes the last part shorter.',
       },
-      [x.shape],
+      [x.dims],
     )
   }
   let start = 0
@@ -241,13 +238,13 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
  */
 export function chunk(x: Tensor, n: number, axis = 0): Tensor[] {
   checkTensor('chunk', x)
-  const at = resolveAxis('chunk', axis, x.shape)
+  const at = resolveAxis('chunk', axis, x.dims)
   if (!Number.isInteger(n) || n < 1) throw new RangeError(`chunk: the number of parts is a whole number from 1: ${n}.`)
-  const size = Math.max(1, Math.ceil(x.shape[at] / n))
-  const count = Math.max(1, Math.ceil(x.shape[at] / size))
+  const size = Math.max(1, Math.ceil(x.dims[at] / n))
+  const count = Math.max(1, Math.ceil(x.dims[at] / size))
   return split(
     x,
-    Array.from({ length: count }, (_, i) => Math.min(size, x.shape[at] - i * size)),
+    Array.from({ length: count }, (_, i) => Math.min(size, x.dims[at] - i * size)),
     at,
   )
 }

@@ -15,8 +15,8 @@ const runLinear = operation<{ relu: boolean }, { x: Tensor; weight: Tensor; y?: 
   name: 'linear',
   shape: ([x, weight]) => [x[0], weight[0]],
   forward(y, [x, weight, bias], { relu }) {
-    const [M, K] = x.shape
-    multiply(y, matrices(x, false), matrices(weight, true), 1, M, weight.shape[0], K, { bias: bias?.pointer ?? 0, relu })
+    const [M, K] = x.dims
+    multiply(y, matrices(x, false), matrices(weight, true), 1, M, weight.dims[0], K, { bias: bias?.pointer ?? 0, relu })
   },
   save: (y, [x, weight], { relu }) => (relu ? { x, weight, y } : { x, weight }),
   through: (g, { y }) => (y ? gate(g, y) : g),
@@ -41,15 +41,15 @@ export function activated(x: Tensor, weight: Tensor, bias: Tensor | undefined, a
 function affine(x: Tensor, weight: Tensor, bias: Tensor | undefined, isRelu: boolean): Tensor {
   checkTensor('linear', x)
   checkTensor('linear', weight)
-  const inputs = x.shape[x.rank - 1]
-  if (x.rank === 0 || weight.rank !== 2 || weight.shape[1] !== inputs || (bias && !sameShape(bias.shape, [weight.shape[0]]))) {
-    const came = `x ${show(x.shape)}, weight ${show(weight.shape)}${bias ? `, bias ${show(bias.shape)}` : ''}`
+  const inputs = x.dims[x.rank - 1]
+  if (x.rank === 0 || weight.rank !== 2 || weight.dims[1] !== inputs || (bias && !sameShape(bias.dims, [weight.dims[0]]))) {
+    const came = `x ${show(x.dims)}, weight ${show(weight.dims)}${bias ? `, bias ${show(bias.dims)}` : ''}`
     const wayOut = 'The last axis of x must be the second of the weight [out, in]; the bias is [out].'
-    throw new ShapeError({ operation: 'linear', problem: 'sizes differ', came, wayOut }, [x.shape, weight.shape])
+    throw new ShapeError({ operation: 'linear', problem: 'sizes differ', came, wayOut }, [x.dims, weight.dims])
   }
-  const rows = x.rank === 2 ? x : reshape(x, [sizeOf(x.shape.slice(0, -1)), inputs])
+  const rows = x.rank === 2 ? x : reshape(x, [sizeOf(x.dims.slice(0, -1)), inputs])
   const y = rowsOf(rows, weight, bias, isRelu)
-  return x.rank === 2 ? y : reshape(y, [...x.shape.slice(0, -1), weight.shape[0]])
+  return x.rank === 2 ? y : reshape(y, [...x.dims.slice(0, -1), weight.dims[0]])
 }
 
 function rowsOf(x: Tensor, weight: Tensor, bias: Tensor | undefined, isRelu: boolean): Tensor {

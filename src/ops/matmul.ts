@@ -27,17 +27,17 @@ export const matmul = /* @__PURE__ */ composed(
     checkTensor('matmul', b)
     if (a.rank === 0 || b.rank === 0) {
       throw new ShapeError(
-        { operation: 'matmul', problem: 'a scalar is no matrix', came: `${show(a.shape)} x ${show(b.shape)}`, wayOut: 'Use mul.' },
-        [a.shape, b.shape],
+        { operation: 'matmul', problem: 'a scalar is no matrix', came: `${show(a.dims)} x ${show(b.dims)}`, wayOut: 'Use mul.' },
+        [a.dims, b.dims],
       )
     }
     if (a.rank > 1 && b.rank > 1) return product(a, b, transposeLeft, transposeRight)
     const row = a.rank === 1 ? reshape(a, [1, a.size]) : a
     const column = b.rank === 1 ? reshape(b, [b.size, 1]) : b
-    if (a.rank === 1 && b.rank === 1 && a.size !== b.size) throw inequal(a.shape, b.shape, false, false)
+    if (a.rank === 1 && b.rank === 1 && a.size !== b.size) throw inequal(a.dims, b.dims, false, false)
     const y = product(row, column, a.rank > 1 && transposeLeft, b.rank > 1 && transposeRight)
-    const batch = y.shape.slice(0, -2)
-    const tail = [...(a.rank > 1 ? [y.shape[y.rank - 2]] : []), ...(b.rank > 1 ? [y.shape[y.rank - 1]] : [])]
+    const batch = y.dims.slice(0, -2)
+    const tail = [...(a.rank > 1 ? [y.dims[y.rank - 2]] : []), ...(b.rank > 1 ? [y.dims[y.rank - 1]] : [])]
     return reshape(y, [...batch, ...tail])
   },
 )

@@ -48,7 +48,7 @@ const runReshape = operation<{ shape: Shape }, { from: Shape }>({
   types: asIs,
   shape: (_, { shape }) => shape,
   view: (x, shape) => share(x, shape),
-  save: (_, [x]) => ({ from: x.shape }),
+  save: (_, [x]) => ({ from: x.dims }),
   pullback: [(g, { from }) => reshape(g, from)],
 })
 
@@ -71,10 +71,10 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
       {
         operation: 'reshape',
         problem: 'the sizes do not multiply to the number of elements',
-        came: `${show(x.shape)} to ${show(shape)}`,
+        came: `${show(x.dims)} to ${show(shape)}`,
         wayOut: `They must multiply to ${x.size}; one of them may be -1.`,
       },
-      [x.shape, shape],
+      [x.dims, shape],
     )
   }
   return runReshape([x], { shape: settled })
@@ -84,22 +84,22 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
  * @example zeros([2, 3, 4]).flatten(1).shape // [2, 12] */
 export function flatten(x: Tensor, from = 0): Tensor {
   checkTensor('flatten', x)
-  const axis = x.rank === 0 ? 0 : resolveAxis('flatten', from, x.shape)
-  return reshape(x, [...x.shape.slice(0, axis), sizeOf(x.shape.slice(axis))])
+  const axis = x.rank === 0 ? 0 : resolveAxis('flatten', from, x.dims)
+  return reshape(x, [...x.dims.slice(0, axis), sizeOf(x.dims.slice(axis))])
 }
 
 /** Leaves out axes of size 1: those named, or all. Throws ShapeError where a named one is longer.
  * @example zeros([1, 3, 1]).squeeze().shape // [3] */
 export function squeeze(x: Tensor, axis?: Axis): Tensor {
   checkTensor('squeeze', x)
-  const axes = axis === undefined ? x.shape.flatMap((size, i) => (size === 1 ? [i] : [])) : resolveAxes('squeeze', axis, x.shape)
-  const long = axes.find(each => x.shape[each] !== 1)
+  const axes = axis === undefined ? x.dims.flatMap((size, i) => (size === 1 ? [i] : [])) : resolveAxes('squeeze', axis, x.dims)
+  const long = axes.find(each => x.dims[each] !== 1)
   if (long !== undefined) {
-    throw new ShapeError({ operation: 'squeeze', problem: `axis ${long} is longer than 1`, came: show(x.shape) }, [x.shape])
+    throw new ShapeError({ operation: 'squeeze', problem: `axis ${long} is longer than 1`, came: show(x.dims) }, [x.dims])
   }
   return reshape(
     x,
-    x.shape.filter((_, i) => !axes.includes(i)),
+    x.dims.filter((_, i) => !axes.includes(i)),
   )
 }
 
@@ -107,8 +107,8 @@ export function squeeze(x: Tensor, axis?: Axis): Tensor {
  * @example zeros([3]).expandDims(1).shape // [3, 1] */
 export function expandDims(x: Tensor, axis = 0): Tensor {
   checkTensor('expandDims', x)
-  const at = resolveAxis('expandDims', axis, [...x.shape, 1])
-  return reshape(x, [...x.shape.slice(0, at), 1, ...x.shape.slice(at)])
+  const at = resolveAxis('expandDims', axis, [...x.dims, 1])
+  return reshape(x, [...x.dims.slice(0, at), 1, ...x.dims.slice(at)])
 }
 
 const runTranspose = operation({
@@ -129,12 +129,12 @@ export function transpose(x: Tensor): Tensor {
   checkTensor('transpose', x)
   if (x.rank < 2) {
     throw new ShapeError(
-      { operation: 'transpose', problem: 'needs two axes', came: show(x.shape), wayOut: 'expandDims makes a row or column.' },
-      [x.shape],
+      { operation: 'transpose', problem: 'needs two axes', came: show(x.dims), wayOut: 'expandDims makes a row or column.' },
+      [x.dims],
     )
   }
   if (bytesOf(x.dtype) === 4) return runTranspose([x], undefined)
-  const axes = x.shape.map((_, i) => i)
+  const axes = x.dims.map((_, i) => i)
   return permute(x, [...axes.slice(0, -2), x.rank - 1, x.rank - 2])
 }
 
@@ -143,15 +143,15 @@ const runPermute = operation<{ axes: readonly number[] }>({
   types: asIs,
   shape: ([x], { axes }) => axes.map(axis => x[axis]),
   forward(y, [x], { axes }) {
-    const steps = stepsOf(x.shape)
+    const steps = stepsOf(x.dims)
     copyElements(
       'permute',
-      y.shape,
+      y.dims,
       x,
       axes.map(axis => steps[axis]),
       0,
       y,
-      stepsOf(y.shape),
+      stepsOf(y.dims),
       0,
     )
   },
@@ -172,10 +172,10 @@ const runPermute = operation<{ axes: readonly number[] }>({
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   checkTensor('permute', x)
   if (!Array.isArray(axes)) throw new TypeError(`permute: takes the list of all axes in their new order: ${String(axes)}.`)
-  const order = axes.map(axis => resolveAxis('permute', axis, x.shape))
+  const order = axes.map(axis => resolveAxis('permute', axis, x.dims))
   if (order.length !== x.rank || new Set(order).size !== x.rank) {
-    throw new ShapeError({ operation: 'permute', problem: 'every axis must be named once', came: `${show(axes)} for ${show(x.shape)}` }, [
-      x.shape,
+    throw new ShapeError({ operation: 'permute', problem: 'every axis must be named once', came: `${show(axes)} for ${show(x.dims)}` }, [
+      x.dims,
     ])
   }
   return runPermute([x], { axes: order })
@@ -186,7 +186,7 @@ const runSum = operation<{ axes: readonly number[]; keepDims: boolean }, { from:
   types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
   shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
   forward: (y, [x], { axes }) => reduceAxes(x, y, axes, x.dtype === 'float32' ? kernels.sum : kernels.sumI),
-  save: (_, [x]) => ({ from: x.shape }),
+  save: (_, [x]) => ({ from: x.dims }),
   pullback: [(g, { from }, { axes }) => spread(g, from, axes)],
 })
 
@@ -197,15 +197,15 @@ const runSum = operation<{ axes: readonly number[]; keepDims: boolean }, { from:
  */
 export function sum(x: Tensor, axis?: Axis, { keepDims = false }: { readonly keepDims?: boolean } = {}): Tensor {
   checkTensor('sum', x)
-  return runSum([x], { axes: resolveAxes('sum', axis, x.shape), keepDims })
+  return runSum([x], { axes: resolveAxes('sum', axis, x.dims), keepDims })
 }
 
 const runBroadcastTo = operation<{ shape: Shape }, { from: Shape }>({
   name: 'broadcastTo',
   types: asIs,
   shape: (_, { shape }) => shape,
-  forward: (y, [x]) => copyElements('broadcastTo', y.shape, x, broadcastSteps(x.shape, y.shape), 0, y, stepsOf(y.shape), 0),
-  save: (_, [x]) => ({ from: x.shape }),
+  forward: (y, [x]) => copyElements('broadcastTo', y.dims, x, broadcastSteps(x.dims, y.dims), 0, y, stepsOf(y.dims), 0),
+  save: (_, [x]) => ({ from: x.dims }),
   pullback: [(g, { from }) => sumTo(g, from)],
 })
 
@@ -222,20 +222,20 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   checkTensor('broadcastTo', x)
   checkShape('broadcastTo', shape)
   const lead = shape.length - x.rank
-  if (lead < 0 || x.shape.some((size, i) => size !== 1 && size !== shape[lead + i])) {
-    throw new ShapeError(
-      { operation: 'broadcastTo', problem: 'the shape does not broadcast', came: `${show(x.shape)} to ${show(shape)}` },
-      [x.shape, shape],
-    )
+  if (lead < 0 || x.dims.some((size, i) => size !== 1 && size !== shape[lead + i])) {
+    throw new ShapeError({ operation: 'broadcastTo', problem: 'the shape does not broadcast', came: `${show(x.dims)} to ${show(shape)}` }, [
+      x.dims,
+      shape,
+    ])
   }
-  return sameShape(x.shape, shape) ? x : runBroadcastTo([x], { shape: [...shape] })
+  return sameShape(x.dims, shape) ? x : runBroadcastTo([x], { shape: [...shape] })
 }
 
 /** The adjoint of `broadcastTo`: sums over the axes along which `shape` was broadcast. */
 export function sumTo(x: Tensor, shape: Shape): Tensor {
-  if (sameShape(x.shape, shape)) return x
+  if (sameShape(x.dims, shape)) return x
   const lead = x.rank - shape.length
   const axes: number[] = []
-  for (let i = 0; i < x.rank; i++) if (i < lead || (shape[i - lead] === 1 && x.shape[i] !== 1)) axes.push(i)
+  for (let i = 0; i < x.rank; i++) if (i < lead || (shape[i - lead] === 1 && x.dims[i] !== 1)) axes.push(i)
   return reshape(sum(x, axes), shape)
 }

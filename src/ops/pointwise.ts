@@ -238,7 +238,7 @@ export const logicalNot = (x: Tensor): Tensor => {
 function checkPair(operation: string, x: Operand, y: Operand): void {
   if (typeof x !== 'number') checkTensor(operation, x)
   if (typeof y !== 'number') checkTensor(operation, y)
-  if (typeof x !== 'number' && typeof y !== 'number') broadcastShapes(operation, x.shape, y.shape)
+  if (typeof x !== 'number' && typeof y !== 'number') broadcastShapes(operation, x.dims, y.dims)
   else if (typeof x === 'number') checkTensor(operation, y)
 }
 
@@ -309,7 +309,7 @@ export const where = /* @__PURE__ */ composed('where', function where(condition:
   const number = [x, y].find(each => typeof each === 'number')
   const type = dtypes.length === 0 ? 'float32' : commonType('where', dtypes, number)
   const [a, b] = [x, y].map(each => (typeof each === 'number' ? full([], each, { dtype: type }) : cast(each, type)))
-  const shape = broadcastShapes('where', condition.shape, broadcastShapes('where', a.shape, b.shape))
+  const shape = broadcastShapes('where', condition.dims, broadcastShapes('where', a.dims, b.dims))
   return runSelect([broadcastTo(cast(condition, 'bool'), shape), broadcastTo(a, shape), broadcastTo(b, shape)], undefined)
 })
 

@@ -56,8 +56,8 @@ export function multiply(y: Tensor, a: Operand, b: Operand, batch: number, M: nu
 
 /** The matrices of a tensor of rank 2 or more, in elements; a batch of one is repeated. */
 export function matrices(x: Tensor, transposed: boolean): Operand {
-  const columns = x.shape[x.rank - 1]
-  const rows = x.shape[x.rank - 2]
+  const columns = x.dims[x.rank - 1]
+  const rows = x.dims[x.rank - 2]
   const batch = x.size === rows * columns ? 0 : rows * columns
   return { pointer: x.pointer, row: transposed ? 1 : columns, column: transposed ? columns : 1, batch }
 }
@@ -78,14 +78,14 @@ const runMatmul = operation<Flags, { a: Tensor; b: Tensor }>({
     return a.length === 2 && b.length === 2 ? [M, N] : [...batchShape(a, b), M, N]
   },
   forward(y, [a, b], { left, right }) {
-    const [M, K] = seen(a.shape, left)
-    const [, N] = seen(b.shape, right)
+    const [M, K] = seen(a.dims, left)
+    const [, N] = seen(b.dims, right)
     multiply(y, matrices(a, left), matrices(b, right), M * N === 0 ? 0 : y.size / (M * N), M, N, K)
   },
   save: (_, [a, b]) => ({ a, b }),
   pullback: [
-    (g, { a, b }, { left, right }) => sumTo(left ? product(b, g, right, true) : product(g, b, false, !right), a.shape),
-    (g, { a, b }, { left, right }) => sumTo(right ? product(g, a, true, left) : product(a, g, !left, false), b.shape),
+    (g, { a, b }, { left, right }) => sumTo(left ? product(b, g, right, true) : product(g, b, false, !right), a.dims),
+    (g, { a, b }, { left, right }) => sumTo(right ? product(g, a, true, left) : product(a, g, !left, false), b.dims),
   ],
 })
 
@@ -106,21 +106,21 @@ export function product(a: Tensor, b: Tensor, left: boolean, right: boolean): Te
   if (x.rank === 2 && y.rank === 2) return runMatmul([x, y], { left: xLeft, right: yRight })
   // One matrix on the right and rows on the left are one product of more rows.
   if (y.rank === 2 && !xLeft) {
-    const [K, N] = [x.shape[x.rank - 1], seen(y.shape, yRight)[1]]
-    if (seen(y.shape, yRight)[0] !== K) throw inequal(x.shape, y.shape, xLeft, yRight)
-    return reshape(runMatmul([reshape(x, [sizeOf(x.shape.slice(0, -1)), K]), y], { left: false, right: yRight }), [
-      ...x.shape.slice(0, -1),
+    const [K, N] = [x.dims[x.rank - 1], seen(y.dims, yRight)[1]]
+    if (seen(y.dims, yRight)[0] !== K) throw inequal(x.dims, y.dims, xLeft, yRight)
+    return reshape(runMatmul([reshape(x, [sizeOf(x.dims.slice(0, -1)), K]), y], { left: false, right: yRight }), [
+      ...x.dims.slice(0, -1),
       N,
     ])
   }
-  const batch = batchShape(x.shape, y.shape)
+  const batch = batchShape(x.dims, y.dims)
   return runMatmul([whole(x, batch), whole(y, batch)], { left: xLeft, right: yRight })
 }
 
 /** x with the whole batch, or with one matrix, which the kernel repeats. */
 function whole(x: Tensor, batch: Shape): Tensor {
-  const own = sizeOf(x.shape.slice(0, -2))
-  return own === 1 || own === sizeOf(batch) ? x : broadcastTo(x, [...batch, ...x.shape.slice(-2)])
+  const own = sizeOf(x.dims.slice(0, -2))
+  return own === 1 || own === sizeOf(batch) ? x : broadcastTo(x, [...batch, ...x.dims.slice(-2)])
 }
 
 /** The error for operands that do not fit. */

@@ -29,9 +29,9 @@ const runMean = operation<{ axes: readonly number[]; keepDims: boolean }, { from
   shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
   forward(y, [x], { axes }) {
     reduceAxes(x, y, axes, kernels.sum)
-    divideBy(y, countOf(x.shape, axes))
+    divideBy(y, countOf(x.dims, axes))
   },
-  save: (_, [x]) => ({ from: x.shape }),
+  save: (_, [x]) => ({ from: x.dims }),
   pullback: [(g, { from }, { axes }) => spread(div(g, countOf(from, axes)), from, axes)],
 })
 
@@ -39,7 +39,7 @@ const runMean = operation<{ axes: readonly number[]; keepDims: boolean }, { from
  * @example tensor([[1, 2], [3, 4]]).mean(1).toArray() // [1.5, 3.5] */
 export function mean(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
   checkTensor('mean', x)
-  return runMean([x], { axes: resolveAxes('mean', axis, x.shape), keepDims })
+  return runMean([x], { axes: resolveAxes('mean', axis, x.dims), keepDims })
 }
 
 /** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0).
@@ -52,9 +52,9 @@ export const variance = /* @__PURE__ */ composed(
     { correction = 0, keepDims = false }: ReduceOptions & { readonly correction?: number } = {},
   ): Tensor {
     checkTensor('variance', x)
-    const axes = resolveAxes('variance', axis, x.shape)
+    const axes = resolveAxes('variance', axis, x.dims)
     const deviations = square(sub(cast(x, 'float32'), mean(x, axes, { keepDims: true })))
-    return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.shape, axes) - correction))
+    return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.dims, axes) - correction))
   },
 )
 
@@ -64,7 +64,7 @@ export const std = /* @__PURE__ */ composed(
   'std',
   function std(x: Tensor, axis?: Axis, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
     checkTensor('std', x)
-    return root(variance(x, resolveAxes('std', axis, x.shape), options))
+    return root(variance(x, resolveAxes('std', axis, x.dims), options))
   },
 )
 
@@ -78,7 +78,7 @@ function extreme(name: 'max' | 'min', kernel: ReduceKernel, int: ReduceKernel) {
     save: (y, [x]) => ({ x, y }),
     pullback: [
       (g, { x, y }, { axes }) => {
-        const kept = reducedShape(x.shape, axes, true)
+        const kept = reducedShape(x.dims, axes, true)
         const hit = cast(equal(x, reshape(y, kept)), 'float32')
         return mul(hit, div(reshape(g, kept), sum(hit, axes, { keepDims: true })))
       },
@@ -86,9 +86,9 @@ function extreme(name: 'max' | 'min', kernel: ReduceKernel, int: ReduceKernel) {
   })
   return (x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor => {
     checkTensor(name, x)
-    const axes = resolveAxes(name, axis, x.shape)
-    if (countOf(x.shape, axes) === 0) {
-      throw new ShapeError({ operation: name, problem: 'there is nothing to choose from', came: show(x.shape) }, [x.shape])
+    const axes = resolveAxes(name, axis, x.dims)
+    if (countOf(x.dims, axes) === 0) {
+      throw new ShapeError({ operation: name, problem: 'there is nothing to choose from', came: show(x.dims) }, [x.dims])
     }
     return run([x], { axes, keepDims })
   }
@@ -116,18 +116,18 @@ export const prod = /* @__PURE__ */ composed(
   'prod',
   function prod(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
     checkTensor('prod', x)
-    const axes = resolveAxes('prod', axis, x.shape)
-    const result = reducedShape(x.shape, axes, keepDims)
+    const axes = resolveAxes('prod', axis, x.dims)
+    const result = reducedShape(x.dims, axes, keepDims)
     if (!isTracked(x)) return runProd([x], { axes, keepDims })
     // Halves are multiplied until one factor is left: each step is a product, so that zeros need no special case at any order.
-    const others = x.shape.map((_, i) => i).filter(i => !axes.includes(i))
-    let factors = reshape(permute(x, [...axes, ...others]), [countOf(x.shape, axes), sizeOf(others.map(i => x.shape[i]))])
-    if (factors.shape[0] === 0) return ones(result)
-    while (factors.shape[0] > 1) {
-      const half = factors.shape[0] >> 1
-      const [a, b, rest] = split(factors, [half, half, factors.shape[0] - 2 * half])
+    const others = x.dims.map((_, i) => i).filter(i => !axes.includes(i))
+    let factors = reshape(permute(x, [...axes, ...others]), [countOf(x.dims, axes), sizeOf(others.map(i => x.dims[i]))])
+    if (factors.dims[0] === 0) return ones(result)
+    while (factors.dims[0] > 1) {
+      const half = factors.dims[0] >> 1
+      const [a, b, rest] = split(factors, [half, half, factors.dims[0] - 2 * half])
       const product = mul(a, b)
-      factors = rest.shape[0] === 0 ? product : concat([product, rest])
+      factors = rest.dims[0] === 0 ? product : concat([product, rest])
     }
     return reshape(factors, result)
   },
@@ -145,7 +145,7 @@ export const norm = /* @__PURE__ */ composed(
     if (!(p > 0)) throw new RangeError(`norm: p must be above 0: ${p}.`)
     if (p === Number.POSITIVE_INFINITY) return max(abs(cast(x, 'float32')), axis, { keepDims })
     if (p === 1) return sum(abs(cast(x, 'float32')), axis, { keepDims })
-    const axes = resolveAxes('norm', axis, x.shape)
+    const axes = resolveAxes('norm', axis, x.dims)
     const powers = p === 2 ? square(cast(x, 'float32')) : pow(abs(x), p)
     return root(sum(powers, axes, { keepDims }), p)
   },
@@ -165,12 +165,12 @@ export const logSumExp = /* @__PURE__ */ composed(
   function logSumExp(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
     checkTensor('logSumExp', x)
     const floats = cast(x, 'float32')
-    const axes = resolveAxes('logSumExp', axis, x.shape)
-    if (countOf(x.shape, axes) === 0) return full(reducedShape(x.shape, axes, keepDims), Number.NEGATIVE_INFINITY)
+    const axes = resolveAxes('logSumExp', axis, x.dims)
+    if (countOf(x.dims, axes) === 0) return full(reducedShape(x.dims, axes, keepDims), Number.NEGATIVE_INFINITY)
     const largest = max(floats, axes, { keepDims: true })
     const shift = stopGradient(where(isFinite(largest), largest, 0))
     const result = add(log(sum(exp(sub(floats, shift)), axes, { keepDims: true })), shift)
-    return keepDims ? result : reshape(result, reducedShape(x.shape, axes, false))
+    return keepDims ? result : reshape(result, reducedShape(x.dims, axes, false))
   },
 )
 
@@ -185,12 +185,12 @@ function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKerne
   return composed(name, (x: Tensor, axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor => {
     checkTensor(name, x)
     const source = axis === undefined ? reshape(x, [x.size]) : x
-    const at = resolveAxis(name, axis ?? 0, source.shape)
-    if (source.shape[at] === 0) {
-      throw new ShapeError({ operation: name, problem: 'there is nothing to choose from', came: show(x.shape) }, [x.shape])
+    const at = resolveAxis(name, axis ?? 0, source.dims)
+    if (source.dims[at] === 0) {
+      throw new ShapeError({ operation: name, problem: 'there is nothing to choose from', came: show(x.dims) }, [x.dims])
     }
     const places = run([source], { axis: at, keepDims })
-    return axis === undefined ? reshape(places, keepDims ? x.shape.map(() => 1) : []) : places
+    return axis === undefined ? reshape(places, keepDims ? x.dims.map(() => 1) : []) : places
   })
 }
 

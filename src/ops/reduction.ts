@@ -20,7 +20,7 @@ export function reducedShape(shape: Shape, axes: readonly number[], keepDims: bo
 export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel: ReduceKernel): void {
   const groups = neighbours(axes)
   if (groups.length === 0) return kernels.copyWords(x.pointer, y.pointer, y.size)
-  let shape = x.shape
+  let shape = x.dims
   let from = x.pointer
   let scratch: Storage | undefined
   let target: Storage | undefined

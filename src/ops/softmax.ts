@@ -19,7 +19,7 @@ function rows(shape: Shape): [n: number, rows: number, work: number] {
 const runSoftmax = operation<undefined, { y: Tensor }>({
   name: 'softmax',
   shape: ([shape]) => shape,
-  forward: (y, [x]) => kernels.softmax(x.pointer, y.pointer, ...rows(x.shape)),
+  forward: (y, [x]) => kernels.softmax(x.pointer, y.pointer, ...rows(x.dims)),
   save: y => ({ y }),
   pullback: [(g, { y }) => runSoftmaxGradient([g, y], undefined)],
 })
@@ -28,7 +28,7 @@ const runSoftmax = operation<undefined, { y: Tensor }>({
 const runSoftmaxGradient: Run<undefined> = operation<undefined, { g: Tensor; y: Tensor }>({
   name: 'softmaxGradient',
   shape: ([shape]) => shape,
-  forward: (out, [g, y]) => kernels.softmaxGradient(g.pointer, y.pointer, out.pointer, ...rows(y.shape)),
+  forward: (out, [g, y]) => kernels.softmaxGradient(g.pointer, y.pointer, out.pointer, ...rows(y.dims)),
   save: (_, [g, y]) => ({ g, y }),
   pullback: [
     (h, { y }) => runSoftmaxGradient([h, y], undefined),
@@ -42,7 +42,7 @@ const runSoftmaxGradient: Run<undefined> = operation<undefined, { g: Tensor; y: 
 const runLogSoftmax = operation<undefined, { y: Tensor }>({
   name: 'logSoftmax',
   shape: ([shape]) => shape,
-  forward: (y, [x]) => kernels.logSoftmax(x.pointer, y.pointer, ...rows(x.shape)),
+  forward: (y, [x]) => kernels.logSoftmax(x.pointer, y.pointer, ...rows(x.dims)),
   save: y => ({ y }),
   pullback: [(g, { y }) => sub(g, mul(exp(y), sum(g, -1, keepDims)))],
 })
@@ -50,9 +50,9 @@ const runLogSoftmax = operation<undefined, { y: Tensor }>({
 /** Runs an operation of the last axis along another. */
 function along(name: string, run: (inputs: readonly Tensor[], options: undefined) => Tensor, x: Tensor, axis: number): Tensor {
   checkTensor(name, x)
-  const at = resolveAxis(name, axis, x.shape)
+  const at = resolveAxis(name, axis, x.dims)
   if (x.size === 0 || at === x.rank - 1) return run([x], undefined)
-  const axes = x.shape.map((_, i) => (i === at ? x.rank - 1 : i === x.rank - 1 ? at : i))
+  const axes = x.dims.map((_, i) => (i === at ? x.rank - 1 : i === x.rank - 1 ? at : i))
   return permute(run([permute(x, axes)], undefined), axes)
 }
 
@@ -78,7 +78,7 @@ const runCrossEntropy = operation<CrossEntropyOptions, { x: Tensor; classes: Ten
   types: () => ({ output: 'float32' }),
   shape: ([x], { mean }) => (mean ? [] : x.slice(0, -1)),
   forward(y, [x, classes], { mean }) {
-    const [n, count, work] = rows(x.shape)
+    const [n, count, work] = rows(x.dims)
     const losses = mean ? new Storage(4 * count) : undefined
     const out = losses?.pointer ?? y.pointer
     try {
@@ -100,17 +100,17 @@ const runCrossEntropyGradient: Run<CrossEntropyOptions> = operation<CrossEntropy
   types: () => ({ output: 'float32' }),
   shape: ([, x]) => x,
   forward(y, [g, x, classes], { mean }) {
-    const [n, count, work] = rows(x.shape)
+    const [n, count, work] = rows(x.dims)
     kernels.crossEntropyGradient(x.pointer, classes.pointer, g.pointer, y.pointer, n, mean ? count : 0, count, work)
   },
   save: (_, [g, x, classes]) => ({ g, x, classes }),
   pullback: [
     (h, { x, classes }, { mean }) => {
-      const slopes = mul(h, sub(softmax(x), oneHot(classes, x.shape[x.rank - 1])))
-      return mean ? div(sum(slopes), rows(x.shape)[1]) : sum(slopes, -1)
+      const slopes = mul(h, sub(softmax(x), oneHot(classes, x.dims[x.rank - 1])))
+      return mean ? div(sum(slopes), rows(x.dims)[1]) : sum(slopes, -1)
     },
     (h, { g, x }, { mean }) => {
-      const slopes = mean ? div(g, rows(x.shape)[1]) : expandDims(g, -1)
+      const slopes = mean ? div(g, rows(x.dims)[1]) : expandDims(g, -1)
       return runSoftmaxGradient([mul(h, slopes), softmax(x)], undefined)
     },
     null,

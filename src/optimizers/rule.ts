@@ -180,12 +180,9 @@ export class Rule<H extends Hyper> extends Optimizer {
     return scope(() => {
       const start = mark()
       const delta = step?.(this.hyper, slot.tensors, x, g, slot.t, (name, value) => write(slot.tensors[name], value))
-      if (delta && !sameShape(delta.shape, x.shape)) {
-        const came = `${show(delta.shape)} for ${show(x.shape)}`
-        throw new ShapeError({ operation: this.name, problem: 'the step has another shape than the parameter', came }, [
-          delta.shape,
-          x.shape,
-        ])
+      if (delta && !sameShape(delta.dims, x.dims)) {
+        const came = `${show(delta.dims)} for ${show(x.dims)}`
+        throw new ShapeError({ operation: this.name, problem: 'the step has another shape than the parameter', came }, [delta.dims, x.dims])
       }
       // Who takes the step frees it: a gradient or a slot that was returned as it is must not go with it.
       return delta && !madeSince(start, delta) ? delta.mul(1) : delta

@@ -134,10 +134,10 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
   for (const [x, g] of pairs) {
     x.check(operation)
     g.check(operation)
-    if (sameShape(x.shape, g.shape)) continue
+    if (sameShape(x.dims, g.dims)) continue
     throw new ShapeError(
-      { operation, problem: 'a gradient has another shape than its parameter', came: `${show(g.shape)} for ${show(x.shape)}` },
-      [x.shape, g.shape],
+      { operation, problem: 'a gradient has another shape than its parameter', came: `${show(g.dims)} for ${show(x.dims)}` },
+      [x.dims, g.dims],
     )
   }
   return pairs
@@ -223,8 +223,8 @@ export function loadOptimizerState(
     const values = rule.slotNames.map(name => {
       const value = state.get(`${path}.${name}`)
       known.add(`${path}.${name}`)
-      if (value instanceof Tensor && sameShape(value.shape, parameter.shape)) return [name, value] as const
-      throw new TypeError(`loadOptimizerState: '${path}.${name}' must be a tensor ${show(parameter.shape)}.`)
+      if (value instanceof Tensor && sameShape(value.dims, parameter.dims)) return [name, value] as const
+      throw new TypeError(`loadOptimizerState: '${path}.${name}' must be a tensor ${show(parameter.dims)}.`)
     })
     writes.push(() => {
       const slot = rule.slot(parameter)

@@ -79,7 +79,7 @@ export class Params implements Iterable<Tensor> {
 
   toString(): string {
     return `Params (${this.size}): ${this.entries()
-      .map(([path, tensor]) => `${path} [${tensor.shape.join(', ')}]`)
+      .map(([path, tensor]) => `${path} [${tensor.dims.join(', ')}]`)
       .join(', ')}`
   }
 }

@@ -110,7 +110,7 @@ function dtypesOf(xs: readonly Tensor[]): DType[] {
 
 function shapesOf(xs: readonly Tensor[]): Shape[] {
   const shapes = new Array<Shape>(xs.length)
-  for (let i = 0; i < xs.length; i++) shapes[i] = xs[i].shape
+  for (let i = 0; i < xs.length; i++) shapes[i] = xs[i].dims
   return shapes
 }
 

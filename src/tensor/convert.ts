@@ -21,7 +21,7 @@ export function convert(x: Tensor, y: Tensor): void {
 
 /** A new tensor of the same numbers in another type; not recorded by the tape, so only for what has no gradient. */
 export function converted(x: Tensor, dtype: DType): Tensor {
-  const y = make(x.shape, dtype)
+  const y = make(x.dims, dtype)
   convert(x, y)
   return y
 }

@@ -78,13 +78,13 @@ export function ones(shape: Shape, { dtype = 'float32' }: CreateOptions = {}): T
 /** Zeros of x's shape and dtype.
  * @example zerosLike(tensor([5, 6])).toArray() // [0, 0] */
 export function zerosLike(x: Tensor): Tensor {
-  return full(x.shape, 0, { dtype: x.dtype })
+  return full(x.dims, 0, { dtype: x.dtype })
 }
 
 /** Ones of x's shape and dtype.
  * @example onesLike(tensor([5, 6])).toArray() // [1, 1] */
 export function onesLike(x: Tensor): Tensor {
-  return full(x.shape, 1, { dtype: x.dtype })
+  return full(x.dims, 1, { dtype: x.dtype })
 }
 
 /** All elements `value`; bool where it is a boolean, float32 otherwise.

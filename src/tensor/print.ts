@@ -25,7 +25,7 @@ export function inspect(this: Tensor): string {
 
 /** `Tensor float32 [2, 2]` and the elements, four digits each; of more than 1,000 elements only the edges. */
 export function print(tensor: Tensor): string {
-  const { shape, dtype, size } = tensor
+  const { dims: shape, dtype, size } = tensor
   const title = `Tensor ${dtype} ${show(shape)}`
   if (tensor.released) return `${title} (released)`
   if (size === 0) return `${title} (empty)`

@@ -21,8 +21,8 @@ export interface Tensor extends Methods, Disposable {}
 
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the methods are installed by ops/methods.ts, one loop for all operations
 export class Tensor implements Owned {
-  /** The sizes of its axes. */
-  readonly shape: Shape
+  /** @internal The sizes of its axes, as the library reads them: a plain list, which never leaves it. */
+  readonly dims: Shape
   /** The type of its elements. */
   readonly dtype: DType
   /** How many elements there are. */
@@ -35,6 +35,7 @@ export class Tensor implements Owned {
   kept: 'user' | 'tape' | undefined = undefined
   /** @internal */
   stamp = 0
+  private frozenShape: Shape | undefined = undefined
   private cell: Cell | undefined = undefined
   private block: Storage | undefined
   /** What this is the transposition of, while it is still to be computed. */
@@ -42,15 +43,21 @@ export class Tensor implements Owned {
 
   /** @internal Use `tensor`, `zeros` and their like. */
   constructor(shape: Shape, dtype: DType, block: Storage | undefined) {
-    this.shape = shape
+    this.dims = shape
     this.dtype = dtype
     this.size = sizeOf(shape)
     this.block = block
   }
 
+  /** The sizes of its axes: a list of its own, which cannot be changed. */
+  get shape(): Shape {
+    this.frozenShape ??= Object.freeze([...this.dims])
+    return this.frozenShape
+  }
+
   /** How many axes there are. */
   get rank(): number {
-    return this.shape.length
+    return this.dims.length
   }
 
   /** @internal The memory behind it. */
@@ -84,7 +91,7 @@ export class Tensor implements Owned {
   /** The elements as nested arrays of numbers (bool: of booleans); a scalar as one number. */
   toArray(): Nested {
     this.check('toArray')
-    return nested(this.view(), this.shape, this.dtype)
+    return nested(this.view(), this.dims, this.dtype)
   }
 
   /** The number of a tensor of one element (bool: 0 or 1). Throws ShapeError for any other. */
@@ -95,10 +102,10 @@ export class Tensor implements Owned {
         {
           operation: 'item',
           problem: 'only a tensor of one element is a number',
-          came: show(this.shape),
+          came: show(this.dims),
           wayOut: 'Use data() or toArray().',
         },
-        [this.shape],
+        [this.dims],
       )
     }
     const { memory, first } = elementsOf(this)
@@ -129,13 +136,13 @@ export class Tensor implements Owned {
     throw new ReleasedError({
       operation,
       problem: 'the tensor has been released',
-      came: `${this.dtype} ${show(this.shape)}`,
+      came: `${this.dtype} ${show(this.dims)}`,
       wayOut: 'What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor).',
     })
   }
 
   /** @internal Another handle of the same elements, of any shape of the same size; it belongs to nobody yet. */
-  alias(shape: Shape = this.shape): Tensor {
+  alias(shape: Shape = this.dims): Tensor {
     const alias = new Tensor(shape, this.dtype, this.storage.retain())
     alias.frozen = this.frozen
     return alias
@@ -164,7 +171,7 @@ export class Tensor implements Owned {
   private settle(): Storage {
     const { source } = this
     if (!source) throw new Error('a tensor without memory')
-    const [rows, columns] = source.shape.slice(-2)
+    const [rows, columns] = source.dims.slice(-2)
     const block = new Storage(this.size * bytesOf(this.dtype))
     const batch = this.size === 0 ? 0 : this.size / (rows * columns)
     transposeMatrices(source.pointer, block.pointer, rows, columns, batch * Math.ceil(rows / 16), 16 * columns)

@@ -18,23 +18,23 @@ export function accuracy(model: (x: Tensor) => Tensor, data: readonly [Tensor, T
   for (const [x, y] of batches as Iterable<readonly [Tensor, Tensor]>) {
     scope(() => {
       const outputs = model(x)
-      if (outputs.shape.at(-1) === 1) {
+      if (outputs.dims.at(-1) === 1) {
         throw new ShapeError(
           {
             operation: 'accuracy',
             problem: 'one output tells no classes apart',
-            came: show(outputs.shape),
+            came: show(outputs.dims),
             wayOut: 'The last axis holds an output for each class.',
           },
-          [outputs.shape],
+          [outputs.dims],
         )
       }
       const predicted = outputs.argMax(-1)
-      const classes = sameShape(y.shape, outputs.shape) ? y.argMax(-1) : y
-      if (!sameShape(classes.shape, predicted.shape)) {
+      const classes = sameShape(y.dims, outputs.dims) ? y.argMax(-1) : y
+      if (!sameShape(classes.dims, predicted.dims)) {
         throw new ShapeError(
-          { operation: 'accuracy', problem: 'outputs and targets do not fit', came: `${show(outputs.shape)} and ${show(y.shape)}` },
-          [outputs.shape, y.shape],
+          { operation: 'accuracy', problem: 'outputs and targets do not fit', came: `${show(outputs.dims)} and ${show(y.dims)}` },
+          [outputs.dims, y.dims],
         )
       }
       right += predicted.equal(classes).sum().item()

@@ -103,7 +103,7 @@ export class Replays {
       return tensor
     }
     const gradients = new Map<Tensor, Tensor>()
-    for (let i = 0; i < kind.reached.length; i++) gradients.set(kind.reached[i], handle(kind.reached[i].shape, i + 1))
+    for (let i = 0; i < kind.reached.length; i++) gradients.set(kind.reached[i], handle(kind.reached[i].dims, i + 1))
     return { value: handle([], 0), gradient: new Grads(params, gradients) }
   }
 
@@ -158,7 +158,7 @@ export class Replays {
     for (const kind of kinds) if (fits(kind, params, values, given)) return kind
     if (kinds.length === KINDS) return undefined
     const leaves = values.map(value =>
-      value instanceof Tensor ? { dtype: value.dtype, shape: value.shape, twin: twinOf(value, given) } : { value },
+      value instanceof Tensor ? { dtype: value.dtype, shape: value.dims, twin: twinOf(value, given) } : { value },
     )
     const all = [...params]
     const kind = { leaves, params: all, frozen: all.map(each => each.frozen), reached: [], plan: undefined, isSure: false, tries: 0 }
@@ -222,7 +222,7 @@ function fits({ leaves, params, frozen }: Kind, wanted: Params, values: readonly
     } else if (
       !(value instanceof Tensor) ||
       value.dtype !== leaf.dtype ||
-      !sameShape(value.shape, leaf.shape) ||
+      !sameShape(value.dims, leaf.shape) ||
       twinOf(value, given) !== leaf.twin
     ) {
       return false

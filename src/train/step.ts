@@ -106,7 +106,7 @@ export function takeStep(
   let origin: string | undefined
   if (trace) {
     watchOperations((operation, y) => {
-      if (origin === undefined && y.dtype === 'float32' && !y.view().every(Number.isFinite)) origin = `${operation} [${y.shape.join(', ')}]`
+      if (origin === undefined && y.dtype === 'float32' && !y.view().every(Number.isFinite)) origin = `${operation} [${y.dims.join(', ')}]`
     })
   }
   const start = enter()

@@ -299,7 +299,7 @@ async function validate(
       }),
     )
     const [first] = inputs
-    const weight = first instanceof Tensor && first.rank > 0 ? first.shape[0] : 1
+    const weight = first instanceof Tensor && first.rank > 0 ? first.dims[0] : 1
     if (Number.isNaN(value)) continue
     sum += value * weight
     count += weight

@@ -57,11 +57,11 @@ export function Dense(
 
 function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activation): DenseLayer {
   if (weight.rank !== 2) {
-    throw new ShapeError({ operation: 'Dense', problem: 'the weight is [outputs, inputs]', came: show(weight.shape) }, [weight.shape])
+    throw new ShapeError({ operation: 'Dense', problem: 'the weight is [outputs, inputs]', came: show(weight.dims) }, [weight.dims])
   }
-  const [outputs, inputs] = weight.shape
-  if (bias instanceof Tensor && show(bias.shape) !== show([outputs])) {
-    throw new ShapeError({ operation: 'Dense', problem: `the bias is [${outputs}]`, came: show(bias.shape) }, [weight.shape, bias.shape])
+  const [outputs, inputs] = weight.dims
+  if (bias instanceof Tensor && show(bias.dims) !== show([outputs])) {
+    throw new ShapeError({ operation: 'Dense', problem: `the bias is [${outputs}]`, came: show(bias.dims) }, [weight.dims, bias.dims])
   }
   const fields = { weight, bias: bias === true ? zeros([outputs]) : bias === false ? undefined : bias, activation }
   const parts = [inputs, outputs, ...(activation === identity ? [] : [activation.name]), ...(bias === false ? ['{ bias: false }'] : [])]
