@@ -13,12 +13,12 @@ const loss = (x, y) => logitCrossEntropy(model(x), y)
 const data = new DataLoader(digits().train, { batchSize: 64, shuffle: true })
 
 const routes = {
-  /** One line an epoch, until the run is over or the client has gone. */
+  /** A line every hundred epochs, until the run is over or the client has gone. */
   async '/train'(_, response) {
     const gone = new AbortController()
     response.on('close', () => gone.abort())
-    const callbacks = { onEpoch: ({ epoch, loss }) => void response.write(`${JSON.stringify({ epoch, loss })}\n`) }
-    await train(loss, params(model), data, Adam(), { epochs: 200, breathe: 5, signal: gone.signal, callbacks })
+    const onEpoch = ({ epoch, loss }) => void (epoch % 100 === 0 && response.write(`${JSON.stringify({ epoch, loss })}\n`))
+    await train(loss, params(model), data, Adam(), { epochs: 10_000, breathe: 5, signal: gone.signal, callbacks: { onEpoch } })
     response.end()
   },
   /** 64 numbers in, ten chances out. */
@@ -36,6 +36,7 @@ const server = createServer(async (request, response) => {
     if (route) await route(request, response)
     else response.writeHead(404).end('there are /train and /predict\n')
   } catch (error) {
+    console.log(`${request.url}: ${error.message}`)
     if (!response.headersSent) response.writeHead(400)
     response.end(`${error.message}\n`)
   }

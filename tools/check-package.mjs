@@ -15,6 +15,10 @@ const CONTENTS = [
   ...['CREDITS.md', 'LICENSE', 'README.md', 'dist/baseline.wasm', 'dist/datasets.d.ts', 'dist/datasets.global.js', 'dist/datasets.js'],
   ...['dist/edge-datasets.js', 'dist/edge.d.ts', 'dist/edge.js'],
   ...['dist/fluxtape.d.ts', 'dist/fluxtape.global.js', 'dist/fluxtape.js', 'dist/relaxed.wasm', 'dist/worker.js', 'package.json'],
+  ...execFileSync('git', ['ls-files', 'docs', 'examples'], { encoding: 'utf8' })
+    .trim()
+    .split('\n')
+    .filter(file => !file.startsWith('examples/web/')),
 ]
 const scratch = mkdtempSync(join(tmpdir(), 'fluxtape-package-'))
 const tool = name => resolve('test/package/node_modules/.bin', name)

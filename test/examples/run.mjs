@@ -1,0 +1,53 @@
+// Runs the examples as their first lines say, and uses the server: `node test/examples/run.mjs` after `npm run build`.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+
+/** What a program prints; rejects if it fails. */
+async function output(...args) {
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
+  let text = ''
+  child.stdout.on('data', part => (text += part))
+  const [code] = await once(child, 'close')
+  if (code !== 0) throw new Error(`${args.join(' ')} ended with ${code}\n${text}`)
+  return text
+}
+
+function expect(text, pattern) {
+  if (!pattern.test(text)) throw new Error(`${pattern} was expected in:\n${text}`)
+}
+
+/** A run is asked for, predictions are made meanwhile, and the run ends when who asked has gone. */
+async function useServer() {
+  const child = spawn(process.execPath, ['examples/server.mjs', '--port', '0'], { stdio: ['ignore', 'pipe', 'inherit'], timeout: 60_000 })
+  try {
+    const lines = createInterface({ input: child.stdout })
+    const [address] = await once(lines, 'line')
+    const leaving = new AbortController()
+    const training = await fetch(`${address}/train`, { signal: leaving.signal })
+    const epochs = training.body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]()
+    expect((await epochs.next()).value, /"epoch":0,"loss":/)
+    const pixels = JSON.stringify(Array.from({ length: 64 }, (_, i) => (i % 8) / 8))
+    for (let i = 0; i < 20; i++) {
+      const chances = await (await fetch(`${address}/predict`, { method: 'POST', body: pixels })).json()
+      if (chances.length !== 10 || Math.abs(chances.reduce((sum, each) => sum + each, 0) - 1) > 1e-5) throw new Error(String(chances))
+    }
+    expect(await (await fetch(`${address}/predict`, { method: 'POST', body: '[1, 2]' })).text(), /Dense\(64, 64, relu\)/)
+    leaving.abort()
+    const seen = []
+    for await (const line of lines) {
+      seen.push(line)
+      if (/train: .*abort/.test(line)) return
+    }
+    throw new Error(`the run did not end with who asked for it:\n${seen.join('\n')}`)
+  } finally {
+    child.kill()
+  }
+}
+
+expect(await output('examples/linear-regression.mjs'), /written out/)
+await output('examples/own-layer.mjs')
+expect(await output('examples/penguins.mjs'), /right of \d+ other penguins: (9\d|100)\.\d %/)
+expect(await output('examples/penguins.mjs', '--read', 'penguins.safetensors'), /Chinstrap .* 9\d\.\d %|100\.0 %/)
+await useServer()
+console.log('the examples run')
