@@ -3,7 +3,10 @@ import type { Tensor } from './tensor.ts'
 
 /** What the finalizer needs of a tensor: never the tensor itself. */
 export interface Cell {
-  readonly storage: Storage
+  /** Its memory; of a transposition that is still to be computed that of its source. */
+  storage: Storage
+  /** How it stands among what waits for its source. */
+  waiting: WeakRef<Tensor> | undefined
   released: boolean
 }
 
@@ -28,6 +31,7 @@ let escapedBytes = 0
 const finalizer = new FinalizationRegistry<Cell>(cell => {
   if (cell.released) return
   cell.released = true
+  if (cell.waiting) cell.storage.waiting?.delete(cell.waiting)
   cell.storage.drop()
 })
 
@@ -92,9 +96,8 @@ export function giveBack(tensor: Tensor): void {
  * Leaves a tensor to the garbage collector. Handles are too small to make it run, so throwaway buffers as big as what escaped press it:
  * without them an asynchronous loop over big tensors holds gigabytes.
  */
-export function leaveToCollector(tensor: Tensor): Cell {
-  const { storage } = tensor
-  const cell = { storage, released: false }
+export function leaveToCollector(tensor: Tensor, storage: Storage): Cell {
+  const cell: Cell = { storage, waiting: undefined, released: false }
   finalizer.register(tensor, cell)
   escapedBytes += storage.bytes
   if (escapedBytes >= PRESSURE) {

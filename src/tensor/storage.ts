@@ -29,8 +29,8 @@ export class Storage {
   references = 1
   /** Counts the writes in place, so that a tape can tell whether what it saved is still there. */
   version = 0
-  /** Transpositions of it that are still to be computed: they must be before it is written. */
-  waiting: Tensor[] | undefined = undefined
+  /** Transpositions of it that are still to be computed, before it is written; those that no scope owns by weak references. */
+  waiting: Set<Tensor | WeakRef<Tensor>> | undefined = undefined
 
   private readonly whole: Storage | undefined
 

@@ -127,7 +127,14 @@ export class Tensor implements Owned {
 
   /** @internal */
   escape(): void {
-    this.cell ??= leaveToCollector(this)
+    if (this.cell) return
+    const owner = (this.source ?? this).storage
+    this.cell = leaveToCollector(this, owner)
+    if (!this.source) return
+    // A storage is not to keep alive what would have to be computed before it is written.
+    owner.waiting?.delete(this)
+    this.cell.waiting = new WeakRef(this)
+    owner.waiting?.add(this.cell.waiting)
   }
 
   /** @internal Throws ReleasedError if the handle has ended. */
@@ -152,7 +159,7 @@ export class Tensor implements Owned {
   static waiting(source: Tensor, shape: Shape): Tensor {
     const tensor = new Tensor(shape, source.dtype, undefined)
     tensor.source = source
-    ;(source.storage.waiting ??= []).push(tensor)
+    ;(source.storage.waiting ??= new Set()).add(tensor)
     return tensor
   }
 
@@ -165,7 +172,7 @@ export class Tensor implements Owned {
   /** @internal Computes what waits for the elements as they are; `startWrite` then needs no memory. */
   settleWaiting(): void {
     const { waiting } = this.storage
-    if (waiting) for (const tensor of [...waiting]) tensor.settle()
+    if (waiting) for (const each of [...waiting]) (each instanceof Tensor ? each : each.deref())?.settle()
   }
 
   private settle(): Storage {
@@ -177,6 +184,7 @@ export class Tensor implements Owned {
     transposeMatrices(source.pointer, block.pointer, rows, columns, batch * Math.ceil(rows / 16), 16 * columns)
     this.block = block
     this.unlink()
+    if (this.cell) this.cell.storage = block
     return block
   }
 
@@ -184,8 +192,8 @@ export class Tensor implements Owned {
     const { source } = this
     if (!source) return
     this.source = undefined
-    const { waiting } = source.storage
-    waiting?.splice(waiting.indexOf(this), 1)
+    source.storage.waiting?.delete(this.cell?.waiting ?? this)
+    if (this.cell) this.cell.waiting = undefined
     source.dispose()
   }
 }

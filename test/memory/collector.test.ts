@@ -30,6 +30,25 @@ describe('what nobody disposed', () => {
     expect(await leftAfterCollection(() => void ones([100]).reshape([10, 10]).transpose())).toBe(0)
   })
 
+  test('goes with the garbage: a transposition that nobody read, while its source lives', async () => {
+    const x = ones([10, 20])
+    const before = memory()
+    const left = await leftAfterCollection(() => void Array.from({ length: 10 }, () => [x.transpose(), ones([1])]))
+    expect(left).toBe(0)
+    expect(memory().bytes).toBe(before.bytes)
+    expect(
+      x
+        .assign(zeros([10, 20]))
+        .sum()
+        .item(),
+    ).toBe(0)
+  })
+
+  test('goes with the garbage: a transposition that was read, and the source after it', async () => {
+    expect(await leftAfterCollection(() => void ones([10, 20]).transpose().data())).toBe(0)
+    expect(await leftAfterCollection(() => void scope(() => ones([10, 20]).transpose()))).toBe(0)
+  })
+
   test('goes with the garbage: a pullback and its tape', async () => {
     const x = ones([3])
     expect(await leftAfterCollection(() => void pullback((y: Tensor) => y.exp().mul(y), x))).toBe(0)

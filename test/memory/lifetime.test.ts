@@ -4,10 +4,12 @@ import {
   Dense,
   gradient,
   keep,
+  manualSeed,
   memory,
   ones,
   params,
   pullback,
+  randn,
   relu,
   scope,
   type Tensor,
@@ -222,6 +224,18 @@ describe('dispose', () => {
       [1, 3],
       [2, 4],
     ])
+  })
+
+  test('outside of every scope, too, a transposition is copied when it is read, and not by a product: the bits are those in a scope', () => {
+    manualSeed(3)
+    const [a, b] = [randn([17, 196]), randn([196, 196])]
+    const before = memory()
+    const c = b.transpose()
+    expect(memory()).toMatchObject({ bytes: before.bytes, tensors: before.tensors })
+    expect(a.matmul(c).data()).toEqual(scope(() => a.matmul(b.transpose()).data()))
+    expect(memory().tensors).toBe(before.tensors + 1)
+    expect(c.data()).toEqual(b.permute([1, 0]).data())
+    expect(memory().tensors).toBe(before.tensors + 3)
   })
 
   test('a transposition outlives its source, read or not', () => {
