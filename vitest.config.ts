@@ -11,7 +11,7 @@ const relaxedFlag = process.versions.node.startsWith('20.') ? ['--experimental-w
 /** What does not depend on how the kernels round is tried with one variant alone. */
 const variantless = [
   ...['docs', 'io', 'data', 'datasets', 'errors', 'memory', 'params'].map(folder => `test/${folder}/**`),
-  ...['allocator', 'collector', 'gemm-plan', 'guard', 'pool-faults'].map(name => `test/internal/${name}.test.ts`),
+  ...['allocator', 'collector', 'gemm-plan', 'guard', 'pool-faults', 'sizes'].map(name => `test/internal/${name}.test.ts`),
 ]
 
 const project = (variant: 'relaxed' | 'baseline') => ({

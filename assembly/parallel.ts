@@ -46,7 +46,8 @@ function work(control: usize, isCaller: bool): void {
     const size = load<i32>(control, SIZE)
     const begin = chunk * size
     atomic.store<u8>(control + <usize>chunk, 1, STATES)
-    run(load<i32>(control, KERNEL), <usize>load<i32>(control, DESCRIPTOR), begin, min(begin + size, load<i32>(control, UNITS)))
+    const end = begin + min(size, load<i32>(control, UNITS) - begin)
+    run(load<i32>(control, KERNEL), <usize>load<i32>(control, DESCRIPTOR), begin, end)
     atomic.store<u8>(control + <usize>chunk, 2, STATES)
     atomic.add<i32>(control, 1, DONE)
   }

@@ -91,6 +91,21 @@ export class MemoryError extends FluxtapeError {
     super(complaint)
     this.bytes = bytes
   }
+
+  /** @internal Says which operation asked, and for what, where that is not said yet. */
+  asked(operation: string, what?: string): this {
+    if (this.operation !== 'memory') return this
+    ;(this as { operation: string }).operation = operation
+    const before = this.message
+    this.message = before.replace('memory', operation).replace(' needed.', what ? ` needed for ${what}.` : ' needed.')
+    this.stack = this.stack?.replace(before, () => this.message)
+    return this
+  }
+}
+
+/** @internal An error that was caught, with the operation in it if it is a MemoryError. */
+export function askedBy(error: unknown, operation: string, what?: string): unknown {
+  return error instanceof MemoryError ? error.asked(operation, what) : error
 }
 
 /** A thread failed in the middle of a computation that cannot be done over. */

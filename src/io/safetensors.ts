@@ -294,10 +294,10 @@ function read({ name, type, shape }: Entry, bytes: Uint8Array): Tensor {
   if (!stored.read) {
     const odd = type === 'BOOL' ? bytes.findIndex(each => each > 1) : -1
     if (odd >= 0) throw misfit('a bool is neither 0 nor 1', bytes[odd], odd, DAMAGED)
-    return fromBytes(bytes, shape, stored.dtype)
+    return fromBytes('loadSafetensors', bytes, shape, stored.dtype)
   }
   const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
-  const tensor = make(shape, stored.dtype)
+  const tensor = make(shape, stored.dtype, 'loadSafetensors')
   const view = tensor.view()
   const target = stored.bits ? new Int32Array(view.buffer, view.byteOffset, view.length) : view
   for (let i = 0; i < target.length; i++) {

@@ -52,7 +52,7 @@ export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: T
   })
   return named(name, (x: Tensor) => {
     checkTensor(name, x)
-    return run([x], withSlope && fusion.slopes && isTrackedOnce(x) ? { slope: make(x.dims, 'float32') } : {})
+    return run([x], withSlope && fusion.slopes && isTrackedOnce(x) ? { slope: make(x.dims, 'float32', name) } : {})
   })
 }
 

@@ -51,7 +51,7 @@ export function asIndices(operation: string, indices: Tensor | number | readonly
     )
   }
   if (given.dtype !== 'float32') return cast(given, 'int32')
-  const whole = make(given.dims, 'int32')
+  const whole = make(given.dims, 'int32', operation)
   const odd = reported(status => kernels.toIndices(given.pointer, whole.pointer, status, given.size))
   if (odd >= 0) throw new RangeError(`${operation}: index ${f32[(given.pointer >>> 2) + odd]} at place ${odd} is not a whole number.`)
   return whole
@@ -250,7 +250,7 @@ export const oneHot = /* @__PURE__ */ composed('oneHot', function oneHot(indices
     throw new RangeError(`oneHot: the number of classes is a whole number from 0: ${classes}.`)
   }
   const count = classes ?? (places.size === 0 ? 0 : places.max().item() + 1)
-  const y = make([...places.dims, count], 'bool')
+  const y = make([...places.dims, count], 'bool', 'oneHot')
   checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.size, count / 8))
   return y
 })

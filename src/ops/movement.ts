@@ -8,6 +8,7 @@ import {
   areSizes,
   broadcastSteps,
   checkShape,
+  checkSizes,
   resolveAxes,
   resolveAxis,
   type Shape,
@@ -220,7 +221,7 @@ export function spread(g: Tensor, shape: Shape, axes: readonly number[]): Tensor
  * @example tensor([1, 2]).broadcastTo([2, 2]).toArray() // [[1, 2], [1, 2]] */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
   checkTensor('broadcastTo', x)
-  checkShape('broadcastTo', shape)
+  checkSizes('broadcastTo', shape)
   const lead = shape.length - x.rank
   if (lead < 0 || x.dims.some((size, i) => size !== 1 && size !== shape[lead + i])) {
     throw new ShapeError({ operation: 'broadcastTo', problem: 'the shape does not broadcast', came: `${show(x.dims)} to ${show(shape)}` }, [

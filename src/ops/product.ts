@@ -34,24 +34,27 @@ export function multiply(y: Tensor, a: Operand, b: Operand, batch: number, M: nu
   const scratch = floats > 0 ? new Storage(floats * 4) : undefined
   let { pointer: pointerA, row: rowA, column: columnA, batch: batchA } = a
   let { pointer: pointerB, row: rowB, batch: batchB } = b
-  if (scratch && plan.packUnitsA > 0) {
-    kernels.gemmPackA(pointerA, columnA, batchA, M, K, scratch.pointer, plan.packRowA, plan.packUnitsA, 16 * K)
-    pointerA = scratch.pointer
-    rowA = plan.packRowA
-    columnA = 1
-    batchA = batchA === 0 ? 0 : M * rowA
+  try {
+    if (scratch && plan.packUnitsA > 0) {
+      kernels.gemmPackA(pointerA, columnA, batchA, M, K, scratch.pointer, plan.packRowA, plan.packUnitsA, 16 * K)
+      pointerA = scratch.pointer
+      rowA = plan.packRowA
+      columnA = 1
+      batchA = batchA === 0 ? 0 : M * rowA
+    }
+    if (scratch && plan.packUnitsB > 0) {
+      const packed = scratch.pointer + 4 * plan.scratchA
+      kernels.gemmPackB(pointerB, rowB, b.column, batchB, N, K, packed, plan.packUnitsB, 8 * K)
+      pointerB = packed
+      rowB = 0
+      batchB = batchB === 0 ? 0 : plan.packBatchB
+    }
+    const { rows, units } = plan
+    const [columnB, finish, work] = [b.column, relu ? 1 : 0, 8 * rows * K]
+    kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, columnB, batchB, y.pointer, bias, finish, M, N, K, rows, units, work)
+  } finally {
+    scratch?.drop()
   }
-  if (scratch && plan.packUnitsB > 0) {
-    const packed = scratch.pointer + 4 * plan.scratchA
-    kernels.gemmPackB(pointerB, rowB, b.column, batchB, N, K, packed, plan.packUnitsB, 8 * K)
-    pointerB = packed
-    rowB = 0
-    batchB = batchB === 0 ? 0 : plan.packBatchB
-  }
-  const { rows, units } = plan
-  const [columnB, finish, work] = [b.column, relu ? 1 : 0, 8 * rows * K]
-  kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, columnB, batchB, y.pointer, bias, finish, M, N, K, rows, units, work)
-  scratch?.drop()
 }
 
 /** The matrices of a tensor of rank 2 or more, in elements; a batch of one is repeated. */

@@ -51,7 +51,7 @@ export function clone<T>(model: T): T {
 /** A tensor of its own with the same elements; not recorded. */
 export function copyTensor(x: Tensor): Tensor {
   x.check('clone')
-  const y = make(x.dims, x.dtype)
+  const y = make(x.dims, x.dtype, 'clone')
   convert(x, y)
   y.frozen = x.frozen
   return y

@@ -1,4 +1,4 @@
-import { DTypeError, kindOf } from '../errors.ts'
+import { askedBy, DTypeError, kindOf } from '../errors.ts'
 import { converted } from '../tensor/convert.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { Shape } from '../tensor/shape.ts'
@@ -80,18 +80,18 @@ export function operation<Options = undefined, Saves extends Values = Values>(de
     for (let i = 0; i < inputs.length; i++) checkTensor(name, inputs[i])
     const wanted = types?.(dtypesOf(inputs), options)
     const inputType = types ? wanted?.inputs : 'float32'
-    const xs = inputType ? convertAll(inputs, inputType) : inputs
+    const xs = inputType ? convertAll(inputs, inputType, name) : inputs
     const shape = shapeOf(shapesOf(xs), options)
     let y: Tensor
     if (definition.view) {
       y = definition.view(xs[0], shape, options)
     } else {
-      y = make(shape, wanted?.output ?? 'float32')
+      y = make(shape, wanted?.output ?? 'float32', name)
       try {
         definition.forward?.(y, xs, options)
       } catch (error) {
         y.dispose()
-        throw error
+        throw askedBy(error, name)
       }
     }
     if (pullback && isRecording()) record(entry, xs, y, options, isTensor)
@@ -132,7 +132,9 @@ export function checkType(operation: string, x: Tensor, allowed: readonly DType[
   if (!allowed.includes(x.dtype)) throw new DTypeError({ operation, problem: `does not take ${x.dtype}`, wayOut }, [x.dtype])
 }
 
-function convertAll(inputs: readonly Tensor[], dtype: DType): readonly Tensor[] {
-  for (const input of inputs) if (input.dtype !== dtype) return inputs.map(each => (each.dtype === dtype ? each : converted(each, dtype)))
+function convertAll(inputs: readonly Tensor[], dtype: DType, name: string): readonly Tensor[] {
+  for (const input of inputs) {
+    if (input.dtype !== dtype) return inputs.map(each => (each.dtype === dtype ? each : converted(each, dtype, name)))
+  }
   return inputs
 }

@@ -1,4 +1,5 @@
 // A captured step, ready to be replayed: the arguments of its kernels as words, and one arena in which its blocks have their places.
+import { MemoryError } from '../errors.ts'
 import { takeStreams } from '../tensor/random.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -126,12 +127,13 @@ export class Plan {
   /**
    * Calls the kernels again, for other tensors of the same shapes. Returns the results as storages, parts of one arena. Where a kernel met a bad
    * index, which later ones would trust, or a worker was lost, which may yet write to a place that another block gets, it ends: undefined, and
-   * nothing has changed.
+   * nothing has changed. So it is where the arena, which is one block, finds no room.
    */
   replay(given: readonly Tensor[]): Storage[] | undefined {
     const { words, calls, draws } = this
     const lossesBefore = losses
-    const arena = new Storage(this.bytes)
+    const arena = this.arena()
+    if (!arena) return undefined
     try {
       const base = arena.pointer
       if (base !== this.base || given.length > 0) this.relocate(base, given)
@@ -148,6 +150,15 @@ export class Plan {
       return this.results.map(({ offset, bytes }) => new Storage(bytes, arena, offset))
     } finally {
       arena.drop()
+    }
+  }
+
+  private arena(): Storage | undefined {
+    try {
+      return new Storage(this.bytes)
+    } catch (error) {
+      if (error instanceof MemoryError) return undefined
+      throw error
     }
   }
 

@@ -20,8 +20,8 @@ export function convert(x: Tensor, y: Tensor): void {
 }
 
 /** A new tensor of the same numbers in another type; not recorded by the tape, so only for what has no gradient. */
-export function converted(x: Tensor, dtype: DType): Tensor {
-  const y = make(x.dims, dtype)
+export function converted(x: Tensor, dtype: DType, operation: string): Tensor {
+  const y = make(x.dims, dtype, operation)
   convert(x, y)
   return y
 }

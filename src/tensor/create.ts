@@ -78,13 +78,13 @@ export function ones(shape: Shape, { dtype = 'float32' }: CreateOptions = {}): T
 /** Zeros of x's shape and dtype.
  * @example zerosLike(tensor([5, 6])).toArray() // [0, 0] */
 export function zerosLike(x: Tensor): Tensor {
-  return full(x.dims, 0, { dtype: x.dtype })
+  return filled('zerosLike', x.dims, 0, x.dtype)
 }
 
 /** Ones of x's shape and dtype.
  * @example onesLike(tensor([5, 6])).toArray() // [1, 1] */
 export function onesLike(x: Tensor): Tensor {
-  return full(x.dims, 1, { dtype: x.dtype })
+  return filled('onesLike', x.dims, 1, x.dtype)
 }
 
 /** All elements `value`; bool where it is a boolean, float32 otherwise.
@@ -96,7 +96,7 @@ export function full(shape: Shape, value: number | boolean, options: CreateOptio
 function filled(operation: string, shape: Shape, value: number | boolean, dtype: DType): Tensor {
   checkShape(operation, shape)
   checkDType(operation, dtype)
-  const y = make([...shape], dtype)
+  const y = make([...shape], dtype, operation)
   fill(y, value)
   return y
 }
@@ -132,7 +132,7 @@ export function linspace(start: number, stop: number, n: number): Tensor {
 function series(operation: string, length: number, at: (i: number) => number, dtype: DType): Tensor {
   checkShape(operation, [length])
   checkDType(operation, dtype)
-  const y = make([length], dtype)
+  const y = make([length], dtype, operation)
   const view = y.view()
   for (let i = 0; i < length; i++) view[i] = dtype === 'bool' ? Number(at(i) !== 0) : at(i)
   return y
@@ -142,7 +142,7 @@ function series(operation: string, length: number, at: (i: number) => number, dt
  * @example eye(2).toArray() // [[1, 0], [0, 1]] */
 export function eye(n: number, m = n): Tensor {
   checkShape('eye', [n, m])
-  const y = make([n, m], 'float32')
+  const y = make([n, m], 'float32', 'eye')
   const view = y.view().fill(0)
   for (let i = 0; i < Math.min(n, m); i++) view[i * m + i] = 1
   return y
@@ -197,7 +197,7 @@ function fromArray(data: ArrayInput | ArrayBufferView, shape: Shape, dtype: DTyp
 }
 
 function write(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
-  const y = make(shape, dtype)
+  const y = make(shape, dtype, 'tensor')
   const view = y.view()
   if (dtype === 'bool') for (let i = 0; i < view.length; i++) view[i] = values[i] === 0 ? 0 : 1
   else view.set(values)
@@ -205,12 +205,12 @@ function write(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
 }
 
 /** A new tensor of the given type over bytes in little-endian order. Throws ShapeError if there are too many or too few. */
-export function fromBytes(bytes: Uint8Array, shape: Shape, dtype: DType): Tensor {
+export function fromBytes(operation: string, bytes: Uint8Array, shape: Shape, dtype: DType): Tensor {
   if (bytes.length !== sizeOf(shape) * bytesOf(dtype)) {
     const came = `${bytes.length} bytes, ${show(shape)}`
-    throw new ShapeError({ operation: 'fromBytes', problem: 'the shape does not hold the bytes', came }, [shape])
+    throw new ShapeError({ operation, problem: 'the shape does not hold the bytes', came }, [shape])
   }
-  const y = make(shape, dtype)
+  const y = make(shape, dtype, operation)
   const view = y.view()
   new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes)
   return y

@@ -53,7 +53,7 @@ export function withRandomness<T>(source: Randomness, f: () => T): T {
 
 /** Random uint32 numbers for JavaScript, such as for shuffling. */
 export function drawIntegers(n: number, source: Randomness = current): Uint32Array {
-  const y = make([n], 'int32')
+  const y = make([n], 'int32', 'randint')
   kernels.randomInteger(y.pointer, n, source.key[0], source.key[1], source.stream++, 0, 0, Math.ceil(n / 4))
   const numbers = new Uint32Array(y.data())
   y.dispose()
@@ -82,8 +82,8 @@ export function takeStreams(count: number): Randomness {
 
 type Kernel = (out: number, n: number, key0: number, key1: number, stream: number, a: number, b: number, blocks: number) => void
 
-function draw(kernel: Kernel, shape: Shape, a: number, b: number, dtype: 'float32' | 'int32' = 'float32'): Tensor {
-  const y = make([...shape], dtype)
+function draw(name: string, kernel: Kernel, shape: Shape, a: number, b: number, dtype: 'float32' | 'int32' = 'float32'): Tensor {
+  const y = make([...shape], dtype, name)
   const { key } = current
   kernel(y.pointer, y.size, key[0], key[1], current.stream++, a, b, Math.ceil(y.size / 4))
   observer?.drawn()
@@ -95,7 +95,7 @@ function draw(kernel: Kernel, shape: Shape, a: number, b: number, dtype: 'float3
 export function rand(shape: Shape, { low = 0, high = 1 }: { readonly low?: number; readonly high?: number } = {}): Tensor {
   checkShape('rand', shape)
   if (!(low <= high)) throw new RangeError(`rand: low must not be above high: ${low}, ${high}.`)
-  return draw(kernels.randomUniform, shape, low, high)
+  return draw('rand', kernels.randomUniform, shape, low, high)
 }
 
 /** Normal float32 numbers of the given mean (0) and standard deviation (1). Throws RangeError for a negative deviation.
@@ -103,7 +103,7 @@ export function rand(shape: Shape, { low = 0, high = 1 }: { readonly low?: numbe
 export function randn(shape: Shape, { mean = 0, std = 1 }: { readonly mean?: number; readonly std?: number } = {}): Tensor {
   checkShape('randn', shape)
   if (!(std >= 0)) throw new RangeError(`randn: the standard deviation must not be negative: ${std}.`)
-  return draw(kernels.randomNormal, shape, mean, std)
+  return draw('randn', kernels.randomNormal, shape, mean, std)
 }
 
 /** Uniform int32 numbers from `low` (included) to `high` (excluded). Throws RangeError for an empty range.
@@ -113,7 +113,7 @@ export function randint(low: number, high: number, shape: Shape): Tensor {
   if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31) {
     throw new RangeError(`randint: low and high must be int32 and low below high: ${low}, ${high}.`)
   }
-  return draw(kernels.randomInteger, shape, low, high - low, 'int32')
+  return draw('randint', kernels.randomInteger, shape, low, high - low, 'int32')
 }
 
 /** 1 with probability p, else 0, as float32. Throws RangeError for a p outside [0, 1].
@@ -121,5 +121,6 @@ export function randint(low: number, high: number, shape: Shape): Tensor {
 export function bernoulli(p: number, shape: Shape): Tensor {
   checkShape('bernoulli', shape)
   if (!(p >= 0 && p <= 1)) throw new RangeError(`bernoulli: a probability lies in [0, 1]: ${p}.`)
-  return draw((out, n, key0, key1, stream, a, _, blocks) => kernels.randomBernoulli(out, n, key0, key1, stream, a, blocks), shape, p, 0)
+  const kernel: Kernel = (out, n, key0, key1, stream, a, _, blocks) => kernels.randomBernoulli(out, n, key0, key1, stream, a, blocks)
+  return draw('bernoulli', kernel, shape, p, 0)
 }

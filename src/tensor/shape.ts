@@ -34,15 +34,20 @@ export function areSizes(sizes: readonly number[]): boolean {
   return true
 }
 
-/** Throws unless `shape` is a list of whole numbers >= 0 whose product can be addressed. */
-export function checkShape(operation: string, shape: unknown): asserts shape is Shape {
+/** Throws unless `shape` is a list of whole numbers >= 0. */
+export function checkSizes(operation: string, shape: unknown): asserts shape is Shape {
   if (!Array.isArray(shape)) {
     throw new TypeError(
       `${operation}: a shape is a list of numbers: ${typeof shape === 'number' ? shape : kindOf(shape)}. Write [2, 3], or [] for a scalar.`,
     )
   }
   if (!areSizes(shape)) throw new ShapeError({ operation, problem: 'sizes must be whole numbers from 0', came: show(shape) }, [shape])
-  if (sizeOf(shape) > 2 ** 30 - 1) {
+}
+
+/** Throws unless `shape` is a list of whole numbers >= 0 whose product can be addressed. */
+export function checkShape(operation: string, shape: unknown): asserts shape is Shape {
+  checkSizes(operation, shape)
+  if (!(sizeOf(shape) <= 2 ** 30 - 1)) {
     throw new ShapeError({ operation, problem: 'more elements than the linear memory can hold', came: show(shape) }, [shape])
   }
 }

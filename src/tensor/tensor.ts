@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" />
-import { ReleasedError, ShapeError } from '../errors.ts'
+import { askedBy, ReleasedError, ShapeError } from '../errors.ts'
 import type { Methods } from '../ops/methods.ts'
 import { transposeMatrices } from '../wasm/kernels.generated.ts'
 import { f32, i32, u8 } from '../wasm/memory.ts'
@@ -205,11 +205,17 @@ function elementsOf({ dtype, storage, pointer }: Tensor): { memory: TypedArray; 
   return { memory, first: pointer / memory.BYTES_PER_ELEMENT }
 }
 
-/** A new tensor with arbitrary elements, owned by the scope. */
-export function make(shape: Shape, dtype: DType): Tensor {
-  const tensor = new Tensor(shape, dtype, new Storage(sizeOf(shape) * bytesOf(dtype)))
-  own(tensor)
-  return tensor
+/** A new tensor with arbitrary elements, owned by the scope. Throws MemoryError in the operation's name. */
+export function make(shape: Shape, dtype: DType, operation = 'memory'): Tensor {
+  const size = sizeOf(shape)
+  try {
+    // Kernels count elements in 31 bits; as many of four bytes no memory has.
+    const tensor = new Tensor(shape, dtype, new Storage(size * (size < 2 ** 31 ? bytesOf(dtype) : 4)))
+    own(tensor)
+    return tensor
+  } catch (error) {
+    throw askedBy(error, operation, `${dtype} ${show(shape)}`)
+  }
 }
 
 /** Another handle of the same elements, owned by the scope. */

@@ -2,7 +2,7 @@
 // waits in the list of its size, so a loop in its steady state takes what its last round gave back. Before the memory would grow, free
 // neighbours are merged and cut anew. docs/memory.md has the design.
 import { guardFreed, guardTaken, mustFail, ZONE } from './guard.ts'
-import { BLOCKS, capacity, growTo } from './memory.ts'
+import { BLOCKS, cannotGrow, capacity, growTo } from './memory.ts'
 
 interface Span {
   start: number
@@ -27,6 +27,9 @@ export function usage(): { bytes: number; peak: number } {
   return { bytes: usedBytes, peak: peakBytes }
 }
 
+/** No block is larger, as no memory is; up to here sizes and their classes are exact. */
+const MOST = 2 ** 32 - 2 ** 16
+
 /** The size of the block that holds `bytes`. */
 export function roomFor(bytes: number): number {
   if (bytes <= 1024) return bytes === 0 ? 64 : (bytes + 63) & ~63
@@ -37,8 +40,8 @@ export function roomFor(bytes: number): number {
 
 /** A block of at least `bytes`, aligned to 64 bytes, its contents arbitrary. Throws MemoryError. */
 export function allocate(bytes: number): number {
-  if (__GUARD__ && mustFail()) growTo(Number.POSITIVE_INFINITY)
   const room = roomFor(bytes)
+  if (!(room <= MOST) || (__GUARD__ && mustFail())) throw cannotGrow(top + room + zones)
   let pointer = free[sizeClass(room)]?.pop()
   if (pointer === undefined) pointer = carve(room + zones)
   else freeBytes -= room + zones
@@ -97,14 +100,14 @@ function sizeOf(index: number): number {
 function carve(size: number): number {
   const cut = fromSpan(size)
   if (cut !== undefined) return cut
-  if (top + size > capacity()) {
-    if (freeBytes >= Math.max(size, (top - BLOCKS) / 8)) {
-      merge()
-      const merged = fromSpan(size)
-      if (merged !== undefined) return merged
-    }
-    growTo(top + size)
+  const isMuch = freeBytes >= Math.max(size, (top - BLOCKS) / 8)
+  if (top + size > capacity() && (isMuch || !growTo(top + size)) && freeBytes > 0) {
+    merge()
+    const merged = fromSpan(size)
+    if (merged !== undefined) return merged
   }
+  // What touched the top has gone back to it.
+  if (!growTo(top + size)) throw cannotGrow(top + size)
   const pointer = top
   top += size
   return pointer

@@ -11,6 +11,7 @@ const MOST = 16 * 2 ** 20
 /** Exact sizes by address of the payload. */
 const live = new Map<number, number>()
 let failAfter = Number.POSITIVE_INFINITY
+let failures = 0
 
 /** The NaN of the block at an address. */
 function patternOf(pointer: number): number {
@@ -35,14 +36,15 @@ export function checkZones(operation: string): void {
   for (const pointer of live.keys()) check(pointer, operation)
 }
 
-/** Makes the nth allocation from now fail (0: the next one), as if memory could not grow; Infinity ends it. */
-export function failAllocation(n: number): void {
+/** Makes `count` allocations fail from the nth on (0: the next one), as if memory could not grow; Infinity ends it. */
+export function failAllocation(n: number, count = Number.POSITIVE_INFINITY): void {
   failAfter = n
+  failures = count
 }
 
 /** Counts down to a failure that was asked for. */
 export function mustFail(): boolean {
-  return failAfter-- === 0
+  return failAfter-- <= 0 && failures-- > 0
 }
 
 function fill(start: number, bytes: number, pattern: number): void {

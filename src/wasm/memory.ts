@@ -46,24 +46,28 @@ export function capacity(): number {
   return u8.length
 }
 
-/** Grows the memory so that it ends at `end` or later. Throws MemoryError where that cannot be. */
-export function growTo(end: number): void {
+/** Grows the memory so that it ends at `end` or later; false where that cannot be. */
+export function growTo(end: number): boolean {
   const missing = Math.ceil((end - u8.length) / PAGE)
-  if (missing <= 0) return
   const spare = Math.max(missing, Math.min(4096, u8.length / PAGE / 4))
-  if (!tryGrow(spare) && !tryGrow(missing)) {
-    throw new MemoryError(
-      {
-        operation: 'memory',
-        problem: 'the linear memory cannot grow',
-        came: `${u8.length} bytes are in use or free, ${missing * PAGE} more were needed`,
-        wayOut: 'Free what is not needed: wrap the code that makes many tensors in scope(() => ...), or use smaller batches.',
-      },
-      missing * PAGE,
-    )
-  }
+  return missing <= 0 || tryGrow(spare) || tryGrow(missing)
 }
 
+/** The error where the memory does not reach up to `end`. */
+export function cannotGrow(end: number): MemoryError {
+  const missing = Math.ceil((end - u8.length) / PAGE) * PAGE
+  return new MemoryError(
+    {
+      operation: 'memory',
+      problem: 'the linear memory cannot grow',
+      came: `${u8.length} bytes are in use or free, ${missing} more were needed`,
+      wayOut: 'Free what is not needed: wrap the code that makes many tensors in scope(() => ...), or use smaller batches.',
+    },
+    missing,
+  )
+}
+
+/** What cannot be had, more than there are addresses included, is an exception. */
 function tryGrow(pages: number): boolean {
   try {
     memory.grow(Math.ceil(pages))

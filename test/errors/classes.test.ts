@@ -55,7 +55,7 @@ const classes: readonly (readonly [abstract new (...args: never[]) => Error, () 
     },
     { operation: 'exp', path: [] },
   ],
-  [MemoryError, () => zeros([2 ** 30 - 1]), { operation: 'memory', path: [] }],
+  [MemoryError, () => zeros([2 ** 30 - 1]), { operation: 'zeros', path: [] }],
   [FormatError, () => loadSafetensors(new Uint8Array(3)), { operation: 'loadSafetensors', path: [] }],
   [
     DivergedError,

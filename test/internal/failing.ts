@@ -1,7 +1,7 @@
 import { MemoryError, type Optimizer, optimizerState, type Params, type Tensor } from 'fluxtape'
 import { failAllocation } from '../../src/wasm/guard.ts'
 
-/** Runs `f` with its nth allocation (from 0) failing: what it gave, or that it threw a MemoryError. Any other error goes on. */
+/** Runs `f` with its nth allocation (from 0) and all later ones failing: what it gave, or that it threw a MemoryError. Any other error goes on. */
 export function failingAt<T>(n: number, f: () => T): { failed: true } | { failed: false; value: T } {
   failAllocation(n)
   try {

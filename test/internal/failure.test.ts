@@ -30,6 +30,7 @@ import {
   zeros,
 } from 'fluxtape'
 import { describe, expect, test } from 'vitest'
+import { failAllocation } from '../../src/wasm/guard.ts'
 import { failingEverywhere, trainingState } from './failing.ts'
 
 /** A rule in operations, with a slot. */
@@ -115,6 +116,20 @@ describe.each(Object.entries(optimizers))('memory that fails at every allocation
   test('so it is with steps that are captured and replayed', () => {
     const replayed = task(optimizer())
     stepByStep(task(optimizer()), { ...replayed, loss: jit(replayed.loss) }, STEPS + 2, 1)
+  })
+
+  test('a replay that finds no room for its arena is the plain step', () => {
+    const smooth = task(optimizer())
+    const replayed = task(optimizer())
+    const failing = { ...replayed, loss: jit(replayed.loss) }
+    for (let step = 0; step < STEPS + 2; step++) {
+      const wanted = byTrainStep(smooth)
+      if (step >= 2) failAllocation(0, 1)
+      expect(byTrainStep(failing)).toBe(wanted)
+      failAllocation(Number.POSITIVE_INFINITY)
+      expect(trainingState(failing.ps, failing.optimizer)).toEqual(trainingState(smooth.ps, smooth.optimizer))
+    }
+    end(smooth, failing)
   })
 
   test('gradient and update change nothing, lose nothing, and go on with the bits of a run that never failed', () => {

@@ -86,13 +86,13 @@ describe('a linear memory that is almost full', () => {
     const x = tensor([1, 2, 3])
     const { peak } = memory()
     const { message, bytes, operation } = memoryErrorOf(() => zeros([2 ** 30 - 1]))
-    expect(operation).toBe('memory')
+    expect(operation).toBe('zeros')
     expect(bytes % PAGE).toBe(0)
     expect(bytes).toBeGreaterThan(4 * GIB - 256 * PAGE)
     expect(bytes).toBeLessThan(4 * GIB)
     // The memory begins with 256 pages.
     expect(message).toBe(
-      `memory: the linear memory cannot grow: ${256 * PAGE} bytes are in use or free, ${bytes} more were needed. Free what is not needed: wrap the code that makes many tensors in scope(() => ...), or use smaller batches.`,
+      `zeros: the linear memory cannot grow: ${256 * PAGE} bytes are in use or free, ${bytes} more were needed for float32 [1073741823]. Free what is not needed: wrap the code that makes many tensors in scope(() => ...), or use smaller batches.`,
     )
     expect(memory().peak).toBe(peak)
     expect(x.add(1).toArray()).toEqual([2, 3, 4])
