@@ -1,17 +1,19 @@
 import { bytesOf } from '../tensor/dtype.ts'
-import { Tensor } from '../tensor/tensor.ts'
-import { walk } from '../tensor/walk.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { isContainer, partsOf, tensorsIn, walk } from '../tensor/walk.ts'
 import { isLayer, LABEL } from './label.ts'
 
 const COLUMN = 40
 const ALONE = 20
+/** After so many lines a layer that was drawn before is not drawn again. */
+const MANY = 1000
 
 /**
  * A model as a tree: one line a layer with its count of parameters, and a total, as Flux prints it. Tied tensors count once; what is all
  * zero, or holds NaN or Infinity, says so.
  */
 export function draw(model: unknown): string {
-  const lines = linesOf(model, '', '')
+  const lines = linesOf(model)
   const { tensors, parameters, bytes, buffers } = count(model)
   if (lines.length === 1) return comment(lines[0].text, lines[0].note, ALONE)
   const body = lines.map(({ text, note }) => comment(text, note, COLUMN))
@@ -25,32 +27,58 @@ interface Line {
   readonly note: string
 }
 
-function linesOf(value: unknown, indent: string, name: string): Line[] {
-  const label = isLayer(value) ? value[LABEL] : typeof value === 'function' ? value.name || 'function' : String(value)
-  const prefix = indent + (name ? `${name} = ` : '')
-  const inner = isLayer(value) ? children(value) : []
-  if (inner.length === 0) return [{ text: prefix + label, note: isLayer(value) ? noteOf(value) : '' }]
-  const lines = inner.flatMap(([key, each]) => {
-    const own = linesOf(each, `${indent}  `, key)
-    const last = own.length - 1
-    return own.map((line, i) => (i === last ? { text: `${line.text},`, note: line.note } : line))
-  })
-  return [{ text: `${prefix}${label}(`, note: ownNote(value as object, inner) }, ...lines, { text: `${indent})`, note: '' }]
+/** What is still to be drawn: a part of the model, or the line that ends one. */
+type Task = { readonly indent: string; readonly end: string } & (
+  | { readonly value: unknown; readonly name: string }
+  | { readonly closes: object }
+)
+
+function linesOf(model: unknown): Line[] {
+  const lines: Line[] = []
+  const shown = new Set<unknown>()
+  const around = new Set<unknown>()
+  const tasks: Task[] = [{ value: model, name: '', indent: '', end: '' }]
+  for (let task = tasks.pop(); task; task = tasks.pop()) {
+    const { indent, end } = task
+    if ('closes' in task) {
+      around.delete(task.closes)
+      lines.push({ text: `${indent})${end}`, note: '' })
+      continue
+    }
+    const { value, name } = task
+    const label = isLayer(value) ? value[LABEL] : typeof value === 'function' ? value.name || 'function' : String(value)
+    const text = `${indent}${name ? `${name} = ` : ''}${label}`
+    const { inner, rest } = isLayer(value) ? children(value) : { inner: [], rest: [] }
+    if (inner.length === 0) lines.push({ text: text + end, note: isLayer(value) ? noteOf(value) : '' })
+    // A layer inside of itself has no end, and one that stands everywhere may have too many lines.
+    else if (around.has(value) || (shown.has(value) && lines.length > MANY)) lines.push({ text: `${text}(...)${end}`, note: '' })
+    else {
+      around.add(value)
+      shown.add(value)
+      lines.push({ text: `${text}(`, note: ownNote(value as object, inner, rest) })
+      tasks.push({ closes: value as object, indent, end })
+      for (const [key, each] of inner.reverse()) tasks.push({ value: each, name: key, indent: `${indent}  `, end: ',' })
+    }
+  }
+  return lines
 }
 
-/** The layers inside a layer, with names where they have one. */
-function children(value: object): [string, unknown][] {
-  const found: [string, unknown][] = []
+/** The layers inside a layer, with names where they have one, and its other fields. */
+function children(value: object): { inner: [string, unknown][]; rest: unknown[] } {
+  const inner: [string, unknown][] = []
+  const rest: unknown[] = []
   for (const [key, each] of Object.entries(value)) {
-    if (isLayer(each)) found.push([key, each])
-    else if (Array.isArray(each) && each.some(isLayer)) found.push(...each.map((one): [string, unknown] => ['', one]))
-    else if (isRecord(each) && Object.values(each).some(isLayer)) found.push(...Object.entries(each))
+    const parts = typeof each === 'object' && isContainer(each) ? partsOf(each) : []
+    if (isLayer(each)) inner.push([key, each])
+    else if (!parts.some(([, part]) => isLayer(part))) rest.push(each)
+    else for (const [name, part] of parts) inner.push([Array.isArray(each) || each instanceof Set ? '' : String(name), part])
   }
-  return found
+  return { inner, rest }
 }
 
 /** What a container holds besides its layers. */
-function ownNote(container: object, inner: readonly [string, unknown][]): string {
+function ownNote(container: object, inner: readonly [string, unknown][], rest: readonly unknown[]): string {
+  if (tensorsIn(rest).length === 0) return ''
   const all = count(container)
   const inside = count(inner.map(([, each]) => each))
   if (all.tensors === inside.tensors) return ''
@@ -59,10 +87,6 @@ function ownNote(container: object, inner: readonly [string, unknown][]): string
 
 function parametersOf(parameters: number, buffers: number): string {
   return `${digits(parameters)} parameter${parameters === 1 ? '' : 's'}${buffers ? `, plus ${digits(buffers)}` : ''}`
-}
-
-function isRecord(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !(value instanceof Tensor)
 }
 
 function count(model: unknown): { tensors: number; parameters: number; buffers: number; bytes: number } {

@@ -98,7 +98,7 @@ function optimizerOf(operation: string, opt: Optimizer | OptimizerState, target:
 
 function pair(operation: string, target: unknown, gradients: unknown): [Tensor, Tensor][] {
   const pairs: [Tensor, Tensor][] = []
-  if (Array.isArray(gradients) && !Array.isArray(target)) {
+  if (Array.isArray(gradients) && !Array.isArray(target) && !(target instanceof Set)) {
     throw new TypeError(
       `${operation}: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.`,
     )

@@ -1,7 +1,8 @@
 import { convert } from '../tensor/convert.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
+import { isContainer } from '../tensor/walk.ts'
 
-/** How a callable is made again from copies of its fields. */
+/** How a callable is made again, with the fields that it has or with copies of them. */
 export const CLONE: unique symbol = Symbol.for('fluxtape.clone')
 
 /**
@@ -14,38 +15,47 @@ export const CLONE: unique symbol = Symbol.for('fluxtape.clone')
  */
 export function clone<T>(model: T): T {
   const copies = new Map<unknown, unknown>()
+  const unfilled: object[] = []
+  // A copy is noted before it is filled, so that a cycle comes back to it, and filled later, so that depth does not matter.
   const copy = (value: unknown): unknown => {
     if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return value
-    return copies.has(value) ? copies.get(value) : copyOne(value)
-  }
-  // A copy is noted before it is filled, so that a cycle comes back to it.
-  const note = <C>(value: object, made: C): C => {
+    if (copies.has(value)) return copies.get(value)
+    const made = madeFor(value)
     copies.set(value, made)
+    if (made !== value && isContainer(value)) unfilled.push(value)
     return made
   }
-  const fill = (made: object, value: object) => {
-    for (const [key, each] of Object.entries(value)) (made as Record<string, unknown>)[key] = copy(each)
-    return made
-  }
-  const copyOne = (value: object): unknown => {
-    if (value instanceof Tensor) return note(value, copyTensor(value))
-    if (ArrayBuffer.isView(value)) return note(value, (value as Uint8Array).slice())
-    if (Array.isArray(value)) return fill(note(value, new Array(value.length)), value)
-    if (value instanceof Map) {
-      const made = note(value, new Map())
-      for (const [key, each] of value) made.set(key, copy(each))
-      return made
-    }
-    if (value instanceof Set) {
-      const made = note(value, new Set())
-      for (const each of value) made.add(copy(each))
-      return made
-    }
-    const again = (value as { [CLONE]?: (fields: object) => unknown })[CLONE]
-    if (typeof again === 'function') return note(value, again(fill({}, value)))
-    return typeof value === 'function' ? value : fill(note(value, Object.create(Object.getPrototypeOf(value))), value)
-  }
-  return copy(model) as T
+  const made = copy(model)
+  for (let value = unfilled.pop(); value; value = unfilled.pop()) fill(copies.get(value) as object, value, copy)
+  return made as T
+}
+
+/** What is to become the copy: of a tensor or a typed array it is one, of a container that may still hold the parts of the original. */
+function madeFor(value: object): object {
+  if (value instanceof Tensor) return copyTensor(value)
+  // Not its own `slice`: that of a Node Buffer shares the bytes, and a DataView has none.
+  if (ArrayBuffer.isView(value)) return 'getInt8' in value ? copyDataView(value) : Uint8Array.prototype.slice.call(value)
+  if (Array.isArray(value)) return new Array(value.length)
+  if (value instanceof Map) return new Map()
+  if (value instanceof Set) return new Set()
+  const again = (value as { [CLONE]?: (fields: object) => object })[CLONE]
+  if (typeof again === 'function') return again({ ...value })
+  return typeof value === 'function' ? value : Object.create(Object.getPrototypeOf(value))
+}
+
+function fill(made: object, value: object, copy: (part: unknown) => unknown): void {
+  if (value instanceof Map) for (const [key, each] of value) (made as Map<unknown, unknown>).set(key, copy(each))
+  else if (value instanceof Set) for (const each of value) (made as Set<unknown>).add(copy(each))
+  // Defined, not assigned: what is called __proto__ is a field like another, and so is what the prototype has a setter for.
+  else for (const [key, each] of Object.entries(value)) define(made, key, copy(each))
+}
+
+function define(target: object, key: string, value: unknown): void {
+  Object.defineProperty(target, key, { value, enumerable: true, configurable: true, writable: true })
+}
+
+function copyDataView({ buffer, byteOffset, byteLength }: ArrayBufferView): DataView {
+  return new DataView(buffer.slice(byteOffset, byteOffset + byteLength))
 }
 
 /** A tensor of its own with the same elements; not recorded. */

@@ -10,37 +10,48 @@ export const OWNED: unique symbol = Symbol.for('fluxtape.owned')
 /** Called for each tensor: its path, and whether it lies in a trainable place. */
 export type Visit = (tensor: Tensor, path: string, trainable: boolean) => void
 
+/** May there be tensors in it? Layers, arrays, plain objects and instances, Maps and Sets; not tensors and typed arrays themselves. */
+export function isContainer(value: unknown): value is object {
+  if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false
+  return !(value instanceof Tensor || ArrayBuffer.isView(value))
+}
+
+/** What lies in a container, with its key: the values of a Map, the elements of a Set by their number, the fields of anything else. */
+export function partsOf(value: object): [key: unknown, part: unknown][] {
+  if (value instanceof Map) return [...value]
+  return value instanceof Set ? Array.from(value, (part, i) => [String(i), part]) : Object.entries(value)
+}
+
 /**
  * The one walk over models: layers, arrays, plain objects and instances, Maps and Sets, in the order of their fields, each object once but
- * each tensor at every place where it stands.
+ * each tensor at every place where it stands. It does not call itself, so that a model may be as deep as it likes.
  */
 export function walk(root: unknown, visit: Visit, visitOwned?: (owned: Owned) => void): void {
-  if (root instanceof Tensor) return visit(root, '', true)
   const seen = new Set<unknown>()
-  const enter = (value: unknown, path: string, trainable: boolean): void => {
-    if (value instanceof Tensor) return visit(value, path, trainable)
-    if (value === null || (typeof value !== 'object' && typeof value !== 'function') || seen.has(value)) return
-    if (ArrayBuffer.isView(value)) return
+  // What is still to be entered, the next one last: each with its path and whether it is trainable.
+  const values: unknown[] = [root]
+  const paths: string[] = ['']
+  const trainables: boolean[] = [true]
+  while (values.length > 0) {
+    const value = values.pop()
+    const path = paths.pop() ?? ''
+    const trainable = trainables.pop() ?? true
+    if (value instanceof Tensor) visit(value, path, trainable)
+    if (!isContainer(value) || seen.has(value)) continue
     seen.add(value)
-    if (value instanceof Map) {
-      let i = 0
-      for (const [key, each] of value) {
-        enter(each, join(path, typeof key === 'string' ? key : String(i)), trainable)
-        i++
-      }
-      return
-    }
-    if (value instanceof Set) {
-      let i = 0
-      for (const each of value) enter(each, join(path, String(i++)), trainable)
-      return
-    }
     const owned = (value as { [OWNED]?: Owned })[OWNED]
     if (owned) visitOwned?.(owned)
     const names = (value as { [TRAINABLE]?: readonly string[] })[TRAINABLE]
-    for (const [key, each] of Object.entries(value)) enter(each, join(path, key), trainable && (!names || names.includes(key)))
+    const parts = partsOf(value)
+    for (let i = parts.length - 1; i >= 0; i--) {
+      const [key, part] = parts[i]
+      if (part === null || (typeof part !== 'object' && typeof part !== 'function')) continue
+      const name = typeof key === 'string' ? key : String(i)
+      values.push(part)
+      paths.push(path === '' ? name : `${path}.${name}`)
+      trainables.push(trainable && (!names || names.includes(name)))
+    }
   }
-  enter(root, '', true)
 }
 
 /** All tensors in a value, in the order of the walk. */
@@ -61,8 +72,4 @@ export function ownedIn(value: unknown): Owned[] {
     owned => found.push(owned),
   )
   return found
-}
-
-function join(path: string, key: string): string {
-  return path === '' ? key : `${path}.${key}`
 }
