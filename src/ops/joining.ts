@@ -3,7 +3,7 @@ import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fill } from '../tensor/create.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
-import { resolveAxis, type Shape, show, stepsOf, writeLayout } from '../tensor/shape.ts'
+import { areSizes, resolveAxis, type Shape, show, stepsOf, writeLayout } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { copyElements, expandDims, reshape } from './movement.ts'
@@ -135,7 +135,7 @@ function parse(text: string): SliceEntry[] {
   })
 }
 
-const runConcat = operation<{ axis: number }, { sizes: readonly number[] }>({
+const runConcat = operation<{ axis: number }, { starts: readonly number[] }>({
   name: 'concat',
   types: dtypes => {
     const [first] = dtypes
@@ -152,7 +152,7 @@ const runConcat = operation<{ axis: number }, { sizes: readonly number[] }>({
         shapes,
       )
     }
-    return first.map((size, i) => (i === axis ? shapes.reduce((sum, shape) => sum + shape[axis], 0) : size))
+    return first.map((size, i) => (i === axis ? sum(shapes.map(shape => shape[axis])) : size))
   },
   forward(y, xs, { axis }) {
     const steps = stepsOf(y.dims)
@@ -162,12 +162,17 @@ const runConcat = operation<{ axis: number }, { sizes: readonly number[] }>({
       at += x.dims[axis]
     }
   },
-  save: (_, xs, { axis }) => ({ sizes: xs.map(x => x.dims[axis]) }),
-  pullback(g, { sizes }, { axis }, index) {
-    const start = sizes.slice(0, index).reduce((sum, size) => sum + size, 0)
-    return along(g, axis, start, sizes[index])
+  save(_, xs, { axis }) {
+    const starts = [0]
+    for (const x of xs) starts.push(starts[starts.length - 1] + x.dims[axis])
+    return { starts }
   },
+  pullback: (g, { starts }, { axis }, index) => along(g, axis, starts[index], starts[index + 1] - starts[index]),
 })
+
+function sum(sizes: readonly number[]): number {
+  return sizes.reduce((sum, size) => sum + size, 0)
+}
 
 /** `count` neighbours along an axis, from `start` on. */
 function along(x: Tensor, axis: number, start: number, count: number): Tensor {
@@ -176,6 +181,14 @@ function along(x: Tensor, axis: number, start: number, count: number): Tensor {
     counts: x.dims.map((size, i) => (i === axis ? count : size)),
     steps: x.dims.map(() => 1),
   })
+}
+
+/** A thousand times as many would take all memory that JavaScript has. */
+const MOST_PARTS = 2 ** 20
+
+function checkParts(operation: string, n: number, made: number): void {
+  if (!Number.isInteger(n) || n < 1) throw new RangeError(`${operation}: the number of parts is a whole number from 1: ${n}.`)
+  if (made > MOST_PARTS) throw new RangeError(`${operation}: so many tensors cannot be made: ${made}. There may be ${MOST_PARTS}.`)
 }
 
 /** Joins tensors along an axis (0). Throws ShapeError where other sizes differ, TypeError for an empty list.
@@ -202,17 +215,15 @@ export const stack = /* @__PURE__ */ composed('stack', function stack(tensors: r
 
 /**
  * Cuts x along an axis (0) into `n` equal parts, or into parts of the given sizes. Throws ShapeError where they do not fit, RangeError for
- * an `n` below 1.
+ * an `n` below 1 or above 2^20.
  * @example tensor([1, 2, 3, 4]).split(2).map(part => part.toArray()) // [[1, 2], [3, 4]]
  */
 export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
   checkTensor('split', x)
   const at = resolveAxis('split', axis, x.dims)
-  if (typeof parts === 'number' && (!Number.isInteger(parts) || parts < 1)) {
-    throw new RangeError(`split: the number of parts is a whole number from 1: ${parts}.`)
-  }
+  if (typeof parts === 'number') checkParts('split', parts, parts)
   const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(x.dims[at] / parts) : parts
-  if (sizes.some(size => !Number.isInteger(size) || size < 0) || sizes.reduce((sum, size) => sum + size, 0) !== x.dims[at]) {
+  if (!areSizes(sizes) || sum(sizes) !== x.dims[at]) {
     const came = typeof parts === 'number' ? `${parts} parts` : show(parts)
     throw new ShapeError(
       {
@@ -233,15 +244,15 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
 
 /**
  * Cuts x along an axis (0) into at most `n` parts of equal size, the last one shorter, as `torch.chunk`. Throws RangeError for an `n` below
- * 1.
+ * 1 and for more than 2^20 parts.
  * @example arange(5).chunk(2).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
  */
 export function chunk(x: Tensor, n: number, axis = 0): Tensor[] {
   checkTensor('chunk', x)
   const at = resolveAxis('chunk', axis, x.dims)
-  if (!Number.isInteger(n) || n < 1) throw new RangeError(`chunk: the number of parts is a whole number from 1: ${n}.`)
   const size = Math.max(1, Math.ceil(x.dims[at] / n))
   const count = Math.max(1, Math.ceil(x.dims[at] / size))
+  checkParts('chunk', n, count)
   return split(
     x,
     Array.from({ length: count }, (_, i) => Math.min(size, x.dims[at] - i * size)),

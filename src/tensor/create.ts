@@ -43,24 +43,10 @@ export function tensor(data: NestedInput | ArrayInput | Tensor, shape?: Shape, o
   if (options.dtype !== undefined) checkDType('tensor', options.dtype)
   if (ArrayBuffer.isView(data)) return fromArray(data, shape ?? [(data as TypedArray).length], options.dtype)
   const found = shapeOf(data)
-  const size = sizeOf(found)
-  const flat = new Array<number | boolean>(size)
-  let count = 0
-  const fill = (value: NestedInput, depth: number): void => {
-    if (typeof value === 'number' || typeof value === 'boolean') {
-      if (depth !== found.length) throw ragged(found, 'a number')
-      flat[count++] = value
-    } else if (Array.isArray(value)) {
-      if (depth >= found.length || value.length !== found[depth]) throw ragged(found, `an array of ${value.length}`)
-      for (const each of value) fill(each, depth + 1)
-    } else {
-      throw new TypeError(`tensor: an element is no number: ${kindOf(value)}. Elements are numbers or booleans; convert the others first.`)
-    }
-  }
-  fill(data, 0)
-  const booleans = size > 0 && flat.every(value => typeof value === 'boolean')
-  const dtype = options.dtype ?? (booleans ? 'bool' : 'float32')
-  return write(Float64Array.from(flat, Number), settled(shape ?? found, size), dtype)
+  checkShape('tensor', found)
+  const { values, areBooleans } = flattened(data, found)
+  const dtype = options.dtype ?? (areBooleans ? 'bool' : 'float32')
+  return write(values, settled(shape ?? found, values.length), dtype)
 }
 
 /** All elements 0.
@@ -148,13 +134,50 @@ export function eye(n: number, m = n): Tensor {
   return y
 }
 
+/** The sizes of nested arrays, by the first of each level. */
 function shapeOf(data: NestedInput): number[] {
   const shape: number[] = []
+  const levels = new Set<NestedInput>()
   for (let level = data; Array.isArray(level); level = level[0]) {
+    if (levels.has(level)) throw new TypeError('tensor: an array lies inside of itself. Nest arrays of numbers.')
+    levels.add(level)
     shape.push(level.length)
     if (level.length === 0) break
   }
   return shape
+}
+
+/** The numbers of nested arrays that have to have a shape. Throws ShapeError, or TypeError for what is no number. */
+function flattened(data: NestedInput, shape: Shape): { values: Float64Array; areBooleans: boolean } {
+  const values = new Float64Array(sizeOf(shape))
+  let count = 0
+  let booleans = 0
+  // The arrays that lie around, and how far each has been read.
+  const open: (readonly NestedInput[])[] = [[data]]
+  const places = [0]
+  while (open.length > 0) {
+    const depth = open.length - 1
+    const list = open[depth]
+    const i = places[depth]++
+    if (i === list.length) {
+      open.pop()
+      places.pop()
+      continue
+    }
+    const value = list[i]
+    if (Array.isArray(value)) {
+      if (depth >= shape.length || value.length !== shape[depth]) throw ragged(shape, `an array of ${value.length}`)
+      open.push(value)
+      places.push(0)
+    } else if (typeof value === 'number' || typeof value === 'boolean') {
+      if (depth !== shape.length) throw ragged(shape, 'a number')
+      if (typeof value === 'boolean') booleans++
+      values[count++] = Number(value)
+    } else {
+      throw new TypeError(`tensor: an element is no number: ${kindOf(value)}. Elements are numbers or booleans; convert the others first.`)
+    }
+  }
+  return { values, areBooleans: count > 0 && booleans === count }
 }
 
 function ragged(shape: Shape, odd: string): ShapeError {

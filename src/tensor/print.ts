@@ -1,5 +1,5 @@
 import type { DType, TypedArray } from './dtype.ts'
-import { type Shape, show, stepsOf } from './shape.ts'
+import { type Shape, show, sizeOf, stepsOf } from './shape.ts'
 import type { Tensor } from './tensor.ts'
 
 /** Numbers (or booleans) nested as deep as a tensor has axes. */
@@ -7,15 +7,27 @@ export type Nested = number | boolean | Nested[]
 
 const MANY = 1000
 const EDGE = 3
+/** Above so many elements that it would show it shows none. */
+const TOO_MANY = 2 ** 16
+/** How many elements nested arrays may have, each array counted as so many: a gigabyte of them. */
+const MOST = 2 ** 27
+const ARRAY = 8
 
-/** The elements as nested arrays. */
+/** The elements as nested arrays. Throws RangeError where JavaScript would have no memory for them. */
 export function nested(data: TypedArray, shape: Shape, dtype: DType): Nested {
-  const steps = stepsOf(shape)
-  const level = (axis: number, at: number): Nested => {
-    if (axis === shape.length) return dtype === 'bool' ? data[at] !== 0 : data[at]
-    return Array.from({ length: shape[axis] }, (_, i) => level(axis + 1, at + i * steps[axis]))
+  let size = data.length
+  for (let axis = 0, rows = 1; axis < shape.length; rows *= shape[axis++]) size += ARRAY * rows
+  if (size > MOST) throw new RangeError(`toArray: too many elements for nested arrays: ${show(shape)}. Use data().`)
+  let level = new Array<Nested>(data.length)
+  for (let i = 0; i < level.length; i++) level[i] = dtype === 'bool' ? data[i] !== 0 : data[i]
+  // From the innermost axis out: the lists of an axis are the elements of the one around.
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const length = shape[axis]
+    const lists = new Array<Nested>(length > 0 ? level.length / length : sizeOf(shape, 0, axis))
+    for (let i = 0; i < lists.length; i++) lists[i] = lists.length === 1 ? level : level.slice(i * length, (i + 1) * length)
+    level = lists
   }
-  return level(0, 0)
+  return level[0]
 }
 
 /** As `console.log` shows it in Node, Deno and Bun. */
@@ -30,27 +42,31 @@ export function print(tensor: Tensor): string {
   if (tensor.released) return `${title} (released)`
   if (size === 0) return `${title} (empty)`
   const data = tensor.view()
+  const shown = shape.map(length => visible(length, size))
+  if (shown.reduce((product, indices) => product * indices.length, 1) > TOO_MANY) return `${title} (too many to show: print a slice)`
   const steps = stepsOf(shape)
-  const cells = new Map<number, string>()
-  let width = 0
-  const level = (axis: number, at: number): string[] => {
-    if (axis === shape.length) {
-      const text = dtype === 'bool' ? String(data[at] !== 0) : number(data[at])
-      cells.set(at, text)
-      width = Math.max(width, text.length)
-      return [text]
-    }
-    return visible(shape[axis], size).flatMap(i => (i < 0 ? [] : level(axis + 1, at + i * steps[axis])))
+  let places = [0]
+  shown.forEach((indices, axis) => {
+    const within = indices.filter(i => i >= 0)
+    places = places.flatMap(at => within.map(i => at + i * steps[axis]))
+  })
+  let texts = places.map(at => (dtype === 'bool' ? String(data[at] !== 0) : number(data[at])))
+  if (shape.length > 0) {
+    const width = texts.reduce((most, text) => Math.max(most, text.length), 0)
+    texts = texts.map(text => text.padStart(width))
   }
-  level(0, 0)
-  const draw = (axis: number, at: number, indent: string): string => {
-    if (axis === shape.length) return (cells.get(at) ?? '').padStart(shape.length ? width : 0)
-    const parts = visible(shape[axis], size).map(i => (i < 0 ? '...' : draw(axis + 1, at + i * steps[axis], `${indent} `)))
-    const last = axis === shape.length - 1
-    return `[${parts.join(last ? ', ' : `,${'\n'.repeat(shape.length - axis - 1)}${indent}`)}]`
+  for (let axis = shape.length - 1; axis >= 0; axis--) {
+    const indices = shown[axis]
+    const gap = indices.indexOf(-1)
+    const count = indices.length - (gap < 0 ? 0 : 1)
+    const between = axis === shape.length - 1 ? ', ' : `,${'\n'.repeat(shape.length - axis - 1)}${' '.repeat(axis + 1)}`
+    texts = Array.from({ length: texts.length / count }, (_, i) => {
+      const parts = texts.slice(i * count, (i + 1) * count)
+      if (gap >= 0) parts.splice(gap, 0, '...')
+      return `[${parts.join(between)}]`
+    })
   }
-  const body = draw(0, 0, ' ')
-  return shape.length === 0 ? `${title} ${body}` : `${title}\n${body}`
+  return `${title}${shape.length === 0 ? ' ' : '\n'}${texts[0]}`
 }
 
 /** Which indices of an axis are shown; -1 stands for those left out. */

@@ -29,6 +29,33 @@ describe('tensor refuses', () => {
       'ShapeError: tensor: the nested arrays are ragged: [2, 2, 1] by the first of each level, but then an array of 2. All arrays of a level must have one length; pad the shorter ones.',
     ],
     [
+      'an array inside of itself',
+      () => {
+        const a: unknown[] = []
+        a[0] = [a]
+        return tensor(a as never)
+      },
+      'TypeError: tensor: an array lies inside of itself. Nest arrays of numbers.',
+    ],
+    [
+      'an array inside of itself further on',
+      () => {
+        const a: unknown[] = [[1]]
+        a[1] = a
+        return tensor(a as never)
+      },
+      'ShapeError: tensor: the nested arrays are ragged: [2, 1] by the first of each level, but then an array of 2. All arrays of a level must have one length; pad the shorter ones.',
+    ],
+    [
+      'an array that stands in a thousand million places',
+      () => {
+        let a: unknown[] = [1]
+        for (let i = 0; i < 30; i++) a = [a, a]
+        return tensor(a as never)
+      },
+      `ShapeError: tensor: more elements than the linear memory can hold: [${'2, '.repeat(30)}1].`,
+    ],
+    [
       'text',
       () => tensor('5' as never),
       'TypeError: tensor: an element is no number: string. Elements are numbers or booleans; convert the others first.',

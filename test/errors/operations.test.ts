@@ -359,6 +359,17 @@ describe('joining and cutting refuse', () => {
       'ShapeError: split: axis 1 does not divide so: [2, 3] into [4, -1]. chunk makes the last part shorter.',
     ],
     ['no parts', () => split(x, 0), 'RangeError: split: the number of parts is a whole number from 1: 0.'],
+    ['a billion parts', () => split(x, 1e9), 'RangeError: split: so many tensors cannot be made: 1000000000. There may be 1048576.'],
+    [
+      'a billion parts of nothing',
+      () => split(zeros([0]), 1e9),
+      'RangeError: split: so many tensors cannot be made: 1000000000. There may be 1048576.',
+    ],
+    [
+      'millions of chunks',
+      () => chunk(zeros([3e6], { dtype: 'uint8' }), 1e9),
+      'RangeError: chunk: so many tensors cannot be made: 3000000. There may be 1048576.',
+    ],
     ['no chunks', () => chunk(x, 0), 'RangeError: chunk: the number of parts is a whole number from 1: 0.'],
     [
       'a slice that cannot be read',

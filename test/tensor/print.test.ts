@@ -108,6 +108,12 @@ describe('a tensor prints', () => {
     expect(String(x)).toBe('Tensor float32 [2000]\n[1, 1, 1, ..., 1, 1, 1]')
   })
 
+  test('nothing of what would be millions of elements even at the edges', () => {
+    const shape = new Array<number>(17).fill(2)
+    expect(String(zeros(shape))).toBe(`Tensor float32 [${shape.join(', ')}] (too many to show: print a slice)`)
+    expect(String(zeros([7, 7, 7, 7])).match(/0/g)).toHaveLength(6 ** 4)
+  })
+
   test('alike in String, in a template and in console.log', () => {
     const x = tensor([[1, 2]])
     expect(`${x}`).toBe(String(x))
@@ -119,5 +125,41 @@ describe('a tensor prints', () => {
     const x = tensor([1])
     const print = (x as unknown as Record<symbol, () => string>)[Symbol.for('Deno.customInspect')]
     expect(print.call(x)).toBe(String(x))
+  })
+})
+
+describe('ten thousand axes', () => {
+  let deep: unknown = [1, 2]
+  for (let i = 0; i < 1e4; i++) deep = [deep]
+  const x = tensor(deep as never)
+
+  test('are made, printed and read without a call for each', () => {
+    expect([x.rank, x.size]).toEqual([10001, 2])
+    expect(String(x).slice(-10005)).toBe(`[1, 2]${']'.repeat(1e4)}`.slice(-10005))
+    let inner: unknown = x.toArray()
+    for (let i = 0; i < 1e4; i++) [inner] = inner as unknown[]
+    expect(inner).toEqual([1, 2])
+  })
+})
+
+describe('toArray refuses', () => {
+  test.each([
+    ['more arrays than JavaScript has memory for', [2 ** 26, 0]],
+    ['so many around few elements', [2 ** 25, 1]],
+  ])('%s', (_, shape) => {
+    const x = zeros(shape, { dtype: 'uint8' })
+    expect(() => x.toArray()).toThrow(new RangeError(`toArray: too many elements for nested arrays: [${shape.join(', ')}]. Use data().`))
+    x.dispose()
+  })
+
+  test('but gives lists without elements', () => {
+    expect([zeros([2, 0, 3]).toArray(), zeros([0, 2]).toArray(), zeros([2, 2, 0]).toArray()]).toEqual([
+      [[], []],
+      [],
+      [
+        [[], []],
+        [[], []],
+      ],
+    ])
   })
 })
