@@ -72,14 +72,15 @@ function abiOf(kernels) {
 export function traitsSource(kernels) {
   const ranged = kernels.filter(kernel => kernel.isRanged)
   const ids = ranged.flatMap((kernel, id) => (kernel.isInPlace ? [id] : []))
+  const random = ['key0', 'key1', 'stream']
   const letters = ranged.map(({ parameters }) =>
-    parameters.map(({ type }) => (type === 'usize' ? 'p' : type === 'f32' ? 'f' : 'i')).join(''),
+    parameters.map(({ name, type }) => (type === 'usize' ? 'p' : type === 'f32' ? 'f' : random.includes(name) ? 'r' : 'i')).join(''),
   )
   return [
     '// Made by tools/abi.mjs.',
     '/** The kernels marked @inplace, which cannot be done over. */',
     `export const inPlaceKernels: ReadonlySet<number> = new Set([${ids.join(', ')}])`,
-    '/** The parameters of each kernel: p an address, i a whole number, f a float32. */',
+    '/** The parameters of each kernel: p an address, i a whole number, f a float32, rrr the key and the number of a random stream. */',
     `export const parametersOf: readonly string[] = '${letters.join(' ')}'.split(' ')`,
     '',
   ].join('\n')

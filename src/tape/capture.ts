@@ -1,5 +1,6 @@
 // What a step calls: its kernels with their arguments, and the blocks of memory that come and go meanwhile. plan.ts makes of it what can be
 // replayed.
+import { type Randomness, takeStreams } from '../tensor/random.ts'
 import { type Observer, observe, type Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
@@ -35,7 +36,6 @@ export interface Call {
   readonly targets: readonly (Target | undefined)[]
   /** How many operations had ended before it. */
   readonly operation: number
-  draws: boolean
 }
 
 /** Listens from `begin` to `end`, as one at a time can. */
@@ -46,6 +46,9 @@ export class Capture implements Observer {
   readonly operations: string[] = []
   /** A handle of each storage that was there before. */
   readonly outside = new Map<Storage, Tensor>()
+  /** The random numbers before the first call and after the last. */
+  readonly before: Randomness = takeStreams(0)
+  after = this.before
   private readonly live = new Map<Storage, Block>()
   private readonly outsideAt = new Set<number>()
   private readonly byAddress = new Map<number, Block>()
@@ -63,14 +66,17 @@ export class Capture implements Observer {
   }
 
   end(): void {
+    this.after = takeStreams(0)
     observe(undefined)
     listen(undefined)
     watchOperations(undefined)
   }
 
-  /** The block of a storage that was taken during the capture and is still there. */
-  blockOf(storage: Storage): Block | undefined {
-    return this.live.get(storage)
+  /** The block of a result; undefined for a storage that was there before. */
+  resultAt(storage: Storage): Block | undefined {
+    const block = this.live.get(storage)
+    if (block) read(block)
+    return block
   }
 
   met(tensor: Tensor): void {
@@ -105,18 +111,13 @@ export class Capture implements Observer {
     block.isWritten = true
   }
 
-  drawn(): void {
-    const last = this.calls[this.calls.length - 1]
-    if (last) last.draws = true
-  }
-
   private called(kernel: number, units: number, cost: number): void {
     if (units === 0) return
     const types = parametersOf[kernel]
     const start = SCRATCH.descriptor >>> 2
     const words = i32.slice(start, start + types.length)
     const targets = Array.from(types, (type, i) => (type === 'p' && words[i] !== 0 ? this.targetOf(words[i] >>> 0) : undefined))
-    this.calls.push({ kernel, units, cost, words, targets, operation: this.operations.length, draws: false })
+    this.calls.push({ kernel, units, cost, words, targets, operation: this.operations.length })
   }
 
   private targetOf(pointer: number): Target {
@@ -128,11 +129,7 @@ export class Capture implements Observer {
     }
     const block = this.byAddress.get(pointer) ?? (this.outsideAt.has(pointer) ? undefined : this.blockAround(pointer))
     if (!block) return { kind: 'outside', pointer }
-    if (block.isWritten && !block.isUsed) {
-      const start = block.pointer >>> 2
-      block.constant = i32.slice(start, start + Math.ceil(block.bytes / 4))
-    }
-    block.isUsed = true
+    read(block)
     return { kind: 'block', block, offset: pointer - block.pointer }
   }
 
@@ -140,4 +137,13 @@ export class Capture implements Observer {
     for (const block of this.live.values()) if (address > block.pointer && address < block.pointer + block.bytes) return block
     return undefined
   }
+}
+
+/** Notes that a block is used, and what JavaScript has written there by then. */
+function read(block: Block): void {
+  if (block.isWritten && !block.isUsed) {
+    const start = block.pointer >>> 2
+    block.constant = i32.slice(start, start + Math.ceil(block.bytes / 4))
+  }
+  block.isUsed = true
 }

@@ -6,6 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { checkZones } from '../wasm/guard.ts'
 import { i32 } from '../wasm/memory.ts'
 import { fork, losses } from '../wasm/pool.ts'
+import { parametersOf } from '../wasm/traits.generated.ts'
 import type { Block, Capture, Target } from './capture.ts'
 
 /** A kernel call: its number, its units of work, the cost of one, and where in the arena its arguments lie. */
@@ -28,6 +29,17 @@ interface Address {
   readonly given: number
 }
 
+/** Where the key and the number of a stream of random numbers stand, and which of the step's streams it is. */
+interface Draw {
+  readonly word: number
+  readonly offset: number
+}
+
+interface Outside {
+  readonly tensor: Tensor
+  readonly frozen: boolean
+}
+
 const LINE = 64
 
 /**
@@ -38,16 +50,22 @@ export class Plan {
   private readonly calls: Call[] = []
   private readonly addresses: Address[] = []
   private readonly results: { readonly offset: number; readonly bytes: number }[]
-  private readonly outside: Tensor[] = []
-  /** Where the key and the number of a stream of random numbers stand. */
-  private readonly draws: number[] = []
+  private readonly outside: Outside[] = []
+  private readonly draws: Draw[] = []
+  /** How many streams of random numbers a step takes: those of tensors without elements, too. */
+  private readonly streams: number
   private readonly words: Int32Array
   private readonly bytes: number
   /** For which arena the words stand. */
   private base = 0
+  /** Can it be replayed? Not where a tensor from outside is a result, or was released, or where the random numbers were started anew. */
+  readonly isWhole: boolean
 
-  /** Throws Error for a capture that cannot be replayed. */
   constructor(capture: Capture, given: readonly Tensor[], results: readonly Storage[]) {
+    const { before, after } = capture
+    const resultBlocks = results.map(storage => capture.resultAt(storage))
+    let isWhole = before.key === after.key && !resultBlocks.includes(undefined)
+    this.streams = after.stream - before.stream
     const words: number[] = []
     const pending: { readonly word: number; readonly target: Target & { kind: 'block' } }[] = []
     const own = (word: number, offset: number) => this.addresses.push({ word, offset, given: -1 })
@@ -56,14 +74,19 @@ export class Plan {
       for (const word of more) words.push(word)
       return at
     }
-    for (const { kernel, units, cost, words: args, targets, draws, operation } of capture.calls) {
+    for (const { kernel, units, cost, words: args, targets, operation } of capture.calls) {
       const at = append(args)
       let status = -1
-      if (draws) this.draws.push(at / 4 + 2)
+      const key = parametersOf[kernel].indexOf('r')
+      if (key >= 0) {
+        const offset = (args[key + 2] - before.stream) | 0
+        this.draws.push({ word: at / 4 + key, offset })
+        isWhole &&= offset >= 0 && offset < this.streams
+      }
       targets.forEach((target, i) => {
         const word = at / 4 + i
         if (target?.kind === 'block') pending.push({ word, target })
-        else if (target?.kind === 'outside') words[word] = this.resolve(target.pointer, word, given, capture)
+        else if (target?.kind === 'outside') isWhole = this.resolve(target.pointer, word, given, capture) && isWhole
         else if (target?.kind === 'words') own(word, append(target.words))
         else if (target?.kind === 'status') {
           status = append([0]) / 4
@@ -81,45 +104,42 @@ export class Plan {
     this.bytes = place(blocks, lines(4 * words.length), offsets)
     for (const { word, target } of pending) own(word, (offsets.get(target.block) as number) + target.offset)
     this.words = Int32Array.from(words)
-    this.results = results.map(storage => {
-      const block = capture.blockOf(storage)
-      const offset = block && offsets.get(block)
-      if (offset === undefined) throw new Error('a result of the step is a tensor from outside, or was not computed')
-      return { offset, bytes: storage.bytes }
-    })
+    this.results = results.map(({ bytes }, i) => ({ offset: offsets.get(resultBlocks[i] as Block) ?? 0, bytes }))
+    this.isWhole = isWhole
   }
 
-  /** The word for an address outside of the arena. */
-  private resolve(pointer: number, word: number, given: readonly Tensor[], capture: Capture): number {
+  /** Finds the tensor that an address outside of the arena belongs to, and says whether it is there. */
+  private resolve(pointer: number, word: number, given: readonly Tensor[], capture: Capture): boolean {
     const holds = ({ storage }: Tensor) => pointer >= storage.pointer && pointer < storage.pointer + Math.max(storage.bytes, 1)
     const index = given.findIndex(holds)
     if (index >= 0) {
       this.addresses.push({ word, offset: pointer - given[index].pointer, given: index })
-      return 0
+      return true
     }
     for (const tensor of capture.outside.values()) {
       if (tensor.released || !holds(tensor)) continue
-      if (!this.outside.includes(tensor)) this.outside.push(tensor)
-      return pointer | 0
+      if (!this.outside.some(each => each.tensor === tensor)) this.outside.push({ tensor, frozen: tensor.frozen })
+      return true
     }
-    throw new Error('a kernel read memory that no operation was given')
+    return false
   }
 
-  /** Are the tensors from outside still there? */
+  /** Are the tensors from outside still there, and frozen or not as they were? */
   isAlive(): boolean {
-    for (const tensor of this.outside) if (tensor.released) return false
+    for (const { tensor, frozen } of this.outside) if (tensor.released || tensor.frozen !== frozen) return false
     return true
   }
 
   /** Undefined if both would do the same; else the operation where they part. */
   difference(other: Plan): string | undefined {
-    const { calls, words, addresses, draws, results } = this
+    const { calls, words, addresses, draws, results, streams } = this
     const call = calls.findIndex((each, i) => JSON.stringify(each) !== JSON.stringify(other.calls[i]))
     if (call >= 0 || calls.length !== other.calls.length) return (calls[call] ?? other.calls[calls.length]).operation
-    const varies = new Set([...addresses.map(({ word }) => word), ...draws.flatMap(word => [word, word + 1, word + 2])])
+    const varies = new Set([...addresses.map(({ word }) => word), ...draws.flatMap(({ word }) => [word, word + 1, word + 2])])
     const odd = words.findIndex((word, i) => word !== other.words[i] && !varies.has(i))
     if (odd >= 0) return calls.findLast(({ at }) => at <= 4 * odd)?.operation
-    return JSON.stringify([addresses, draws, results]) === JSON.stringify([other.addresses, other.draws, other.results])
+    return JSON.stringify([addresses, draws, results, streams]) ===
+      JSON.stringify([other.addresses, other.draws, other.results, other.streams])
       ? undefined
       : 'the gradient'
   }
@@ -130,20 +150,20 @@ export class Plan {
    * nothing has changed. So it is where the arena, which is one block, finds no room.
    */
   replay(given: readonly Tensor[]): Storage[] | undefined {
-    const { words, calls, draws } = this
+    const { words, calls, streams } = this
     const lossesBefore = losses
     const arena = this.arena()
     if (!arena) return undefined
     try {
       const base = arena.pointer
       if (base !== this.base || given.length > 0) this.relocate(base, given)
-      if (draws.length > 0) this.draw()
+      if (streams > 0) this.draw()
       i32.set(words, base >>> 2)
       for (let i = 0; i < calls.length; i++) {
         const { kernel, units, cost, at, status } = calls[i]
         fork(kernel, units, cost, base + at)
         if (losses === lossesBefore && (status < 0 || i32[(base >>> 2) + status] === 0)) continue
-        takeStreams(-draws.length)
+        takeStreams(-streams)
         return undefined
       }
       if (__GUARD__) checkZones('replay')
@@ -174,12 +194,12 @@ export class Plan {
   }
 
   private draw(): void {
-    const { key, stream } = takeStreams(this.draws.length)
-    this.draws.forEach((word, i) => {
+    const { key, stream } = takeStreams(this.streams)
+    for (const { word, offset } of this.draws) {
       this.words[word] = key[0]
       this.words[word + 1] = key[1]
-      this.words[word + 2] = stream + i
-    })
+      this.words[word + 2] = stream + offset
+    }
   }
 }
 

@@ -11,8 +11,6 @@ export interface Observer {
   dropped(storage: Storage): void
   /** JavaScript reads or writes the elements. */
   touched(storage: Storage): void
-  /** The last kernel call drew random numbers. */
-  drawn(): void
 }
 
 export let observer: Observer | undefined

@@ -3,8 +3,10 @@ import { Grads } from '../autodiff/grads.ts'
 import type { Params } from '../params/params.ts'
 import { Capture } from '../tape/capture.ts'
 import { Plan } from '../tape/plan.ts'
+import { converted } from '../tensor/convert.ts'
 import { own } from '../tensor/scope.ts'
 import { sameShape } from '../tensor/shape.ts'
+import { observer, type Storage } from '../tensor/storage.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
 /** How many kinds of batches (shapes, parameters) are remembered for a model; with others the loss is called as ever. */
@@ -52,9 +54,10 @@ export function replaysOf(loss: object): Replays | undefined {
   return replays.get(loss)
 }
 
-/** Steps of one kind: the same parameters, batches of the same shapes. */
+/** Steps of one kind: the same parameters and fields of the model, batches of the same shapes. */
 interface Kind {
   readonly leaves: readonly Leaf[]
+  readonly fields: readonly Field[]
   readonly params: readonly Tensor[]
   readonly frozen: readonly boolean[]
   /** The parameters that have gradients. */
@@ -63,34 +66,46 @@ interface Kind {
   plan: Plan | undefined
   isSure: boolean
   tries: number
+  /** Its steps cannot be replayed: the loss is called as ever. */
+  isPlain: boolean
 }
 
-/** A part of the arguments: a tensor by its type, its shape and the first one with the same memory; anything else by itself. */
-type Leaf = { readonly dtype: string; readonly shape: readonly number[]; readonly twin: number } | { readonly value: unknown }
+/** A part of the batch: a tensor by its type, its shape and its first place; anything else by itself. */
+type Leaf =
+  | { readonly dtype: string; readonly shape: readonly number[]; readonly frozen: boolean; readonly twin: number }
+  | { readonly value: unknown }
+
+/** A field of the model, or of a part of it, as it was. */
+interface Field {
+  readonly value: unknown
+  now(): unknown
+}
 
 export class Replays {
   private readonly kinds = new WeakMap<Tensor, Kind[]>()
 
-  /** As `differentiate` with respect to `params`; `isPlain` says afterwards whether the step may be replayed. */
+  /** As `differentiate` of the loss of `inputs` by `params`; `isPlain` says afterwards whether the step may be replayed. */
   differentiate(
     operation: string,
-    loss: () => unknown,
+    loss: (inputs: readonly unknown[]) => unknown,
     { params, model }: { readonly params: Params; readonly model: unknown },
     inputs: readonly unknown[],
     isPlain: () => boolean,
   ): Differentiated {
-    const values = leavesOf(inputs, model)
-    const given = values.filter(value => value instanceof Tensor)
+    const run = (given: readonly unknown[]) => differentiate(operation, () => loss(given), [params], true) as Differentiated
     const [first] = params
-    const run = () => differentiate(operation, loss, [params], true) as Differentiated
-    if (!first || given.some(tensor => tensor.released || tensor.transposed || params.has(tensor))) return run()
-    const kind = this.kindOf(first, params, values, given)
-    if (!kind) return run()
+    const values = leavesOf(inputs)
+    // One step is captured at a time.
+    if (!first || !values || observer) return run(inputs)
+    const given = values.filter(value => value instanceof Tensor)
+    if (given.some(tensor => tensor.released || tensor.transposed || params.has(tensor))) return run(inputs)
+    const kind = this.kindOf(first, params, model, values, given)
+    if (!kind || kind.isPlain) return run(inputs)
     if (kind.plan && !kind.plan.isAlive()) Object.assign(kind, { plan: undefined, isSure: false, tries: 0 })
     const replayed = kind.plan && kind.isSure ? this.replay(kind, kind.plan, params, given) : undefined
     // Without a result the loss itself is called: it has the error for a bad index.
     if (replayed) return replayed
-    return kind.isSure ? run() : this.capture(operation, kind, run, given, isPlain)
+    return kind.isSure ? run(inputs) : this.capture(operation, kind, run, inputs, given, isPlain)
   }
 
   private replay(kind: Kind, plan: Plan, params: Params, given: readonly Tensor[]): Differentiated | undefined {
@@ -110,10 +125,13 @@ export class Replays {
   private capture(
     operation: string,
     kind: Kind,
-    run: () => Differentiated,
+    run: (inputs: readonly unknown[]) => Differentiated,
+    inputs: readonly unknown[],
     given: readonly Tensor[],
     isPlain: () => boolean,
   ): Differentiated {
+    // The loss gets other tensors than those of the batch, so that what it closes over shares no memory with what it is given.
+    const copies = new Map(given.map(tensor => [tensor, copyOf(tensor)]))
     const capture = new Capture(
       () =>
         new TypeError(
@@ -122,24 +140,27 @@ export class Replays {
     )
     capture.begin()
     let result: Differentiated
+    let storages: Storage[]
     try {
-      result = run()
+      result = run(inputs.map(input => exchanged(input, copies)))
+      const { value, gradient } = result
+      // Here a transposition is computed that waits.
+      storages = [(Array.isArray(value) ? value[0] : value) as Tensor, ...gradient.tensors()].map(({ storage }) => storage)
     } finally {
       capture.end()
     }
-    // Another batch would not be another value of what the loss closes over.
-    const isShared = given.some(tensor => {
-      const first = capture.outside.get(tensor.storage)
-      return first !== undefined && !given.includes(first)
-    })
-    if (!isPlain() || isShared) return result
-    const { value, gradient } = result
-    const loss = (Array.isArray(value) ? value[0] : value) as Tensor
-    const plan = planOf(operation, capture, given, [loss, ...gradient.tensors()])
+    if (!isPlain()) return result
+    const plan = new Plan(
+      capture,
+      given.map(tensor => copies.get(tensor) ?? tensor),
+      storages,
+    )
+    kind.isPlain = !plan.isWhole
+    if (kind.isPlain) return result
     const difference = kind.plan?.difference(plan)
     kind.isSure = kind.plan !== undefined && difference === undefined
     kind.plan = plan
-    kind.reached = [...gradient.parameters()]
+    kind.reached = [...result.gradient.parameters()]
     if (!kind.isSure && ++kind.tries >= TRIES) {
       throw new TypeError(
         `${operation}: the loss of a jit does not do the same at each step: ${difference} differs. Pass what changes as part of the batch, or pass the loss without jit.`,
@@ -149,7 +170,7 @@ export class Replays {
   }
 
   /** Undefined for one more than are remembered. */
-  private kindOf(first: Tensor, params: Params, values: readonly unknown[], given: readonly Tensor[]): Kind | undefined {
+  private kindOf(first: Tensor, params: Params, model: unknown, values: readonly unknown[], given: readonly Tensor[]): Kind | undefined {
     let kinds = this.kinds.get(first)
     if (!kinds) {
       kinds = []
@@ -158,72 +179,95 @@ export class Replays {
     for (const kind of kinds) if (fits(kind, params, values, given)) return kind
     if (kinds.length === KINDS) return undefined
     const leaves = values.map(value =>
-      value instanceof Tensor ? { dtype: value.dtype, shape: value.dims, twin: twinOf(value, given) } : { value },
+      value instanceof Tensor ? { dtype: value.dtype, shape: value.dims, frozen: value.frozen, twin: given.indexOf(value) } : { value },
     )
     const all = [...params]
-    const kind = { leaves, params: all, frozen: all.map(each => each.frozen), reached: [], plan: undefined, isSure: false, tries: 0 }
+    const frozen = all.map(each => each.frozen)
+    const fields = fieldsOf(model)
+    const kind = { leaves, fields, params: all, frozen, reached: [], plan: undefined, isSure: false, tries: 0, isPlain: false }
     kinds.push(kind)
     return kind
   }
 }
 
-function planOf(operation: string, capture: Capture, given: readonly Tensor[], results: readonly Tensor[]): Plan {
-  try {
-    return new Plan(
-      capture,
-      given,
-      results.map(({ storage }) => storage),
-    )
-  } catch (error) {
-    throw new TypeError(`${operation}: a step with this loss cannot be replayed: ${(error as Error).message}. Pass the loss without jit.`, {
-      cause: error,
-    })
-  }
+function copyOf(tensor: Tensor): Tensor {
+  const copy = converted(tensor, tensor.dtype)
+  copy.frozen = tensor.frozen
+  return copy
 }
 
-/** The model as a whole, and the tensors and other values in the batch, through arrays and plain objects. */
-function leavesOf(inputs: readonly unknown[], model: unknown): unknown[] {
-  const leaves = [model]
-  const visit = (value: unknown): void => {
+/** A part of a batch with other tensors in it. */
+function exchanged(value: unknown, copies: ReadonlyMap<unknown, Tensor>): unknown {
+  if (Array.isArray(value)) return value.map(each => exchanged(each, copies))
+  if (isPlainObject(value)) return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, exchanged(each, copies)]))
+  return copies.get(value) ?? value
+}
+
+/**
+ * The tensors and other values in the batch, through arrays and plain objects, and how they are arranged; undefined where something may change
+ * that they do not show: in a Map, a typed array, an instance of a class, a layer.
+ */
+function leavesOf(inputs: readonly unknown[]): unknown[] | undefined {
+  const leaves: unknown[] = []
+  const visit = (value: unknown): boolean => {
     if (Array.isArray(value)) {
-      leaves.push(value.length)
-      for (const each of value) visit(each)
-    } else if (isPlainObject(value)) {
-      leaves.push(...Object.keys(value))
-      for (const name in value) visit(value[name])
-    } else leaves.push(value)
+      leaves.push(Array, value.length)
+      return Reflect.ownKeys(value).length === value.length + 1 && value.every(visit)
+    }
+    if (isPlainObject(value)) {
+      const names = Object.keys(value)
+      leaves.push(Object, names.length, ...names)
+      return Reflect.ownKeys(value).length === names.length && names.every(name => visit(value[name]))
+    }
+    leaves.push(value)
+    if (value instanceof Tensor || value === null) return true
+    return typeof value === 'function' ? Object.keys(value).length === 0 : typeof value !== 'object'
   }
-  visit(inputs)
-  return leaves
+  leaves.push(inputs.length)
+  return inputs.every(visit) ? leaves : undefined
+}
+
+/** All fields of a model and of its parts. */
+function fieldsOf(model: unknown): Field[] {
+  const fields: Field[] = []
+  const seen = new Set<unknown>()
+  const visit = (now: () => unknown): void => {
+    const value = now()
+    fields.push({ value, now })
+    if ((typeof value !== 'object' && typeof value !== 'function') || value === null || value instanceof Tensor) return
+    if (ArrayBuffer.isView(value) || seen.has(value)) return
+    seen.add(value)
+    if (value instanceof Map) for (const key of value.keys()) visit(() => value.get(key))
+    else for (const key of Object.keys(value)) visit(() => (value as Record<string, unknown>)[key])
+  }
+  visit(() => model)
+  return fields
 }
 
 function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 }
 
-/** The place of the first tensor that has the same memory. */
-function twinOf(tensor: Tensor, given: readonly Tensor[]): number {
-  for (let i = 0; i < given.length; i++) if (given[i].storage === tensor.storage) return i
-  return -1
-}
-
-function fits({ leaves, params, frozen }: Kind, wanted: Params, values: readonly unknown[], given: readonly Tensor[]): boolean {
+function fits(kind: Kind, wanted: Params, values: readonly unknown[], given: readonly Tensor[]): boolean {
+  const { leaves, fields, params, frozen } = kind
   if (leaves.length !== values.length || params.length !== wanted.size) return false
   let i = 0
   for (const parameter of wanted) {
     if (parameter !== params[i] || parameter.frozen !== frozen[i]) return false
     i++
   }
+  for (const { value, now } of fields) if (!Object.is(value, now())) return false
   for (i = 0; i < leaves.length; i++) {
     const leaf = leaves[i]
     const value = values[i]
     if (!('dtype' in leaf)) {
-      if (leaf.value !== value) return false
+      if (!Object.is(leaf.value, value)) return false
     } else if (
       !(value instanceof Tensor) ||
       value.dtype !== leaf.dtype ||
+      value.frozen !== leaf.frozen ||
       !sameShape(value.dims, leaf.shape) ||
-      twinOf(value, given) !== leaf.twin
+      given.indexOf(value) !== leaf.twin
     ) {
       return false
     }

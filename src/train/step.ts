@@ -101,7 +101,6 @@ export function takeStep(
 ): StepResult {
   const { params, optimizer, model, isExplicit } = subject
   const inputs = Array.isArray(batch) ? batch : [batch]
-  const args = isExplicit ? [model, ...inputs] : inputs
   let skipped = false
   let origin: string | undefined
   if (trace) {
@@ -111,16 +110,16 @@ export function takeStep(
   }
   const start = enter()
   try {
-    const lossOfBatch = () => {
-      const result = call(operation, loss, args, isExplicit)
+    const lossOf = (inputs: readonly unknown[]) => {
+      const result = call(operation, loss, isExplicit ? [model, ...inputs] : inputs, isExplicit)
       if (result !== skip) return result
       skipped = true
       return zeros([])
     }
     const replays = trace ? undefined : replaysOf(loss)
     const { value, gradient } = replays
-      ? replays.differentiate(operation, lossOfBatch, subject, inputs, () => !skipped)
-      : (differentiate(operation, lossOfBatch, [params], true) as Differentiated)
+      ? replays.differentiate(operation, lossOf, subject, inputs, () => !skipped)
+      : (differentiate(operation, () => lossOf(inputs), [params], true) as Differentiated)
     const number = (Array.isArray(value) ? (value[0] as Tensor) : (value as Tensor)).item()
     const result = { loss: number, reached: gradient.parameters() }
     if (skipped) return { ...result, loss: Number.NaN, skipped }
