@@ -99,7 +99,7 @@ export class Replays {
     if (!first || !values || observer) return run(inputs)
     const given = values.filter(value => value instanceof Tensor)
     if (given.some(tensor => tensor.released || tensor.transposed || params.has(tensor))) return run(inputs)
-    const kind = this.kindOf(first, params, model, values, given)
+    const kind = this.kindOf(first, params, model, inputs, values, given)
     if (!kind || kind.isPlain) return run(inputs)
     if (kind.plan && !kind.plan.isAlive()) Object.assign(kind, { plan: undefined, isSure: false, tries: 0 })
     const replayed = kind.plan && kind.isSure ? this.replay(kind, kind.plan, params, given) : undefined
@@ -170,7 +170,14 @@ export class Replays {
   }
 
   /** Undefined for one more than are remembered. */
-  private kindOf(first: Tensor, params: Params, model: unknown, values: readonly unknown[], given: readonly Tensor[]): Kind | undefined {
+  private kindOf(
+    first: Tensor,
+    params: Params,
+    model: unknown,
+    inputs: readonly unknown[],
+    values: readonly unknown[],
+    given: readonly Tensor[],
+  ): Kind | undefined {
     let kinds = this.kinds.get(first)
     if (!kinds) {
       kinds = []
@@ -183,8 +190,8 @@ export class Replays {
     )
     const all = [...params]
     const frozen = all.map(each => each.frozen)
-    const fields = fieldsOf(model)
-    const kind = { leaves, fields, params: all, frozen, reached: [], plan: undefined, isSure: false, tries: 0, isPlain: false }
+    const isPlain = leavesOf(inputs, true) === undefined
+    const kind = { leaves, fields: fieldsOf(model), params: all, frozen, reached: [], plan: undefined, isSure: false, tries: 0, isPlain }
     kinds.push(kind)
     return kind
   }
@@ -205,19 +212,20 @@ function exchanged(value: unknown, copies: ReadonlyMap<unknown, Tensor>): unknow
 
 /**
  * The tensors and other values in the batch, through arrays and plain objects, and how they are arranged; undefined where something may change
- * that they do not show: in a Map, a typed array, an instance of a class, a layer.
+ * that they do not show: in a Map, a typed array, an instance of a class, a layer; `isThorough` finds fields with symbols for names, too.
  */
-function leavesOf(inputs: readonly unknown[]): unknown[] | undefined {
+function leavesOf(inputs: readonly unknown[], isThorough = false): unknown[] | undefined {
   const leaves: unknown[] = []
+  const shows = (value: object, fields: number): boolean => !isThorough || Reflect.ownKeys(value).length === fields
   const visit = (value: unknown): boolean => {
     if (Array.isArray(value)) {
       leaves.push(Array, value.length)
-      return Reflect.ownKeys(value).length === value.length + 1 && value.every(visit)
+      return shows(value, value.length + 1) && value.every(visit)
     }
     if (isPlainObject(value)) {
       const names = Object.keys(value)
       leaves.push(Object, names.length, ...names)
-      return Reflect.ownKeys(value).length === names.length && names.every(name => visit(value[name]))
+      return shows(value, names.length) && names.every(name => visit(value[name]))
     }
     leaves.push(value)
     if (value instanceof Tensor || value === null) return true
