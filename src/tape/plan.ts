@@ -50,6 +50,8 @@ export class Plan {
   private readonly calls: Call[] = []
   private readonly addresses: Address[] = []
   private readonly results: { readonly offset: number; readonly bytes: number }[]
+  /** Where the given tensors lay. */
+  private readonly pointers: readonly number[]
   private readonly outside: Outside[] = []
   private readonly draws: Draw[] = []
   /** How many streams of random numbers a step takes: those of tensors without elements, too. */
@@ -66,6 +68,7 @@ export class Plan {
     const resultBlocks = results.map(storage => capture.resultAt(storage))
     let isWhole = before.key === after.key && !resultBlocks.includes(undefined)
     this.streams = after.stream - before.stream
+    this.pointers = given.map(({ pointer }) => pointer)
     const words: number[] = []
     const pending: { readonly word: number; readonly target: Target & { kind: 'block' } }[] = []
     const own = (word: number, offset: number) => this.addresses.push({ word, offset, given: -1 })
@@ -130,18 +133,22 @@ export class Plan {
     return true
   }
 
-  /** Undefined if both would do the same; else the operation where they part. */
+  /**
+   * Undefined if this step, with a batch itself, did what `other` did with copies of one, which nothing from outside shares memory with; else
+   * the operation where they part.
+   */
   difference(other: Plan): string | undefined {
-    const { calls, words, addresses, draws, results, streams } = this
+    const { calls, words, draws } = this
     const call = calls.findIndex((each, i) => JSON.stringify(each) !== JSON.stringify(other.calls[i]))
     if (call >= 0 || calls.length !== other.calls.length) return (calls[call] ?? other.calls[calls.length]).operation
-    const varies = new Set([...addresses.map(({ word }) => word), ...draws.flatMap(({ word }) => [word, word + 1, word + 2])])
-    const odd = words.findIndex((word, i) => word !== other.words[i] && !varies.has(i))
+    const inArena = ({ addresses }: Plan) => addresses.filter(({ given }) => given < 0)
+    const varies = new Set([...inArena(this).map(({ word }) => word), ...draws.flatMap(({ word }) => [word, word + 1, word + 2])])
+    const wanted = other.words.slice()
+    for (const { word, offset, given } of other.addresses) if (given >= 0) wanted[word] = this.pointers[given] + offset
+    const odd = words.findIndex((word, i) => word !== wanted[i] && !varies.has(i))
     if (odd >= 0) return calls.findLast(({ at }) => at <= 4 * odd)?.operation
-    return JSON.stringify([addresses, draws, results, streams]) ===
-      JSON.stringify([other.addresses, other.draws, other.results, other.streams])
-      ? undefined
-      : 'the gradient'
+    const rest = (plan: Plan) => JSON.stringify([inArena(plan), plan.draws, plan.results, plan.streams])
+    return rest(this) === rest(other) ? undefined : 'the gradient'
   }
 
   /**

@@ -62,7 +62,7 @@ interface Kind {
   readonly frozen: readonly boolean[]
   /** The parameters that have gradients. */
   reached: readonly Tensor[]
-  /** What the last step did, and whether the one before did the same. */
+  /** What the last step did, or that before it, if they did the same: then, `isSure`, the one with copies of its batch. */
   plan: Plan | undefined
   isSure: boolean
   tries: number
@@ -130,8 +130,10 @@ export class Replays {
     given: readonly Tensor[],
     isPlain: () => boolean,
   ): Differentiated {
-    // The loss gets other tensors than those of the batch, so that what it closes over shares no memory with what it is given.
-    const copies = new Map(given.map(tensor => [tensor, copyOf(tensor)]))
+    // The second time the loss gets other tensors than those of the batch: what it closes over shares no memory with what it is given then.
+    const before = kind.plan
+    const isCopied = kind.tries === 1
+    const copies = new Map(isCopied ? given.map(tensor => [tensor, copyOf(tensor)]) : [])
     const capture = new Capture(
       () =>
         new TypeError(
@@ -142,7 +144,7 @@ export class Replays {
     let result: Differentiated
     let storages: Storage[]
     try {
-      result = run(inputs.map(input => exchanged(input, copies)))
+      result = run(isCopied ? inputs.map(input => exchanged(input, copies)) : inputs)
       const { value, gradient } = result
       // Here a transposition is computed that waits.
       storages = [(Array.isArray(value) ? value[0] : value) as Tensor, ...gradient.tensors()].map(({ storage }) => storage)
@@ -157,9 +159,9 @@ export class Replays {
     )
     kind.isPlain = !plan.isWhole
     if (kind.isPlain) return result
-    const difference = kind.plan?.difference(plan)
-    kind.isSure = kind.plan !== undefined && difference === undefined
-    kind.plan = plan
+    const difference = isCopied ? before?.difference(plan) : before && plan.difference(before)
+    kind.isSure = before !== undefined && difference === undefined
+    if (isCopied || !kind.isSure) kind.plan = plan
     kind.reached = [...result.gradient.parameters()]
     if (!kind.isSure && ++kind.tries >= TRIES) {
       throw new TypeError(

@@ -290,6 +290,23 @@ describe('what a jit is given, and what it closes over', () => {
     expect(replayed.calls).toBe(cases[name].calls ?? plain.calls)
   })
 
+  test('a loss that depends on which object a tensor or a batch is, is refused', () => {
+    const [w, x, record] = [W(), X(), { y: Y() }]
+    const losses: Record<string, Loss> = {
+      'a tensor': each => w.mul(each === x ? 2 : 3).sum(),
+      'an object': (_, other) => (other === record ? w.neg() : w.exp()).sum(),
+      'in a gradient': each => w.mul(gradient(q => q.mul(x).sum(), each)[0]).sum(),
+    }
+    for (const [name, loss] of Object.entries(losses)) {
+      const marked = jit(loss)
+      const step = () => trainStep(marked, params(w), [x, record], Descent(0.1))
+      step()
+      step()
+      expect(step, name).toThrow('trainStep: the loss of a jit does not do the same at each step')
+      expect(trainStep(loss, params(w), [x, record], Descent(0.1))).toBeTypeOf('number')
+    }
+  })
+
   test('a loss in which no parameter takes part has the error that it has without jit', () => {
     const [w, x] = [W(), tensor(3)]
     for (const loss of [() => x, () => tensor(4), (batch: Tensor) => batch]) {
