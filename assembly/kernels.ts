@@ -3,6 +3,7 @@
 export * from './compare'
 export { gemm, gemmPackA, gemmPackB } from './gemm/gemm'
 export * from './indexing'
+export * from './losses'
 export * from './movement'
 export * from './optimizer'
 export * from './pointwise'

@@ -40,6 +40,18 @@ export function map1With<F>(x: usize, out: usize, a: f32, b: f32, begin: i32, en
   }
 }
 
+/** out[i] = f(x[i], y[i], z[i]), all of the result's shape. */
+export function map3<F>(x: usize, y: usize, z: usize, out: usize, begin: i32, end: i32): void {
+  const last = (<usize>end) << 2
+  let i = (<usize>begin) << 2
+  for (; i + 16 <= last; i += 16) {
+    v128.store(out + i, changetype<F>(0).f(v128.load(x + i), v128.load(y + i), v128.load(z + i)))
+  }
+  for (; i < last; i += 4) {
+    v128.store32_lane(out + i, changetype<F>(0).f(v128.load32_zero(x + i), v128.load32_zero(y + i), v128.load32_zero(z + i)), 0)
+  }
+}
+
 /** How the result of a comparison is stored: masks of four lanes become four bytes of 0 or 1. */
 export class Mask {
   @inline static bytes(mask: v128): v128 {

@@ -73,11 +73,13 @@ export class Log {
     return v128.or(signed, f32x4.lt(sum, zero))
   }
 
-  /**
-   * log(1 + exp(x)) = max(x, 0) + log(1 + f), f = exp(-|x|) <= 1, as `sum` without an exponent; the fit's error is below 2^-27.7.
-   * Error at most 2.0 ulp in both variants.
-   */
+  /** log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|)). Error at most 2.0 ulp in both variants. */
   @inline static softplus(x: v128): v128 {
+    return f32x4.add(Vector.atLeast(x, i32x4.splat(0)), Log.softplusOfNegative(x))
+  }
+
+  /** log(1 + exp(-|x|)) = log(1 + f), f <= 1, as `sum` without an exponent; the fit's error is below 2^-27.7. */
+  @inline static softplusOfNegative(x: v128): v128 {
     const f = Exp.notHigh(v128.or(x, v128.load32_splat(TABLE, SIGN)))
     const s = f32x4.div(f, f32x4.add(f, v128.load32_splat(TABLE, TWO)))
     const square = f32x4.mul(s, s)
@@ -86,8 +88,7 @@ export class Log {
     q = Vector.fma(q, square, v128.load32_splat(TABLE, R1))
     q = Vector.fma(q, square, v128.load32_splat(TABLE, R0))
     q = Vector.fma(q, square, half)
-    const log = f32x4.add(f32x4.sub(f32x4.mul(q, s), half), f)
-    return f32x4.add(Vector.atLeast(x, i32x4.splat(0)), log)
+    return f32x4.add(f32x4.sub(f32x4.mul(q, s), half), f)
   }
 
   /** log(sum + error) for normal positive sums, the error of which is below its last place. */

@@ -1,24 +1,9 @@
-import { checkOptions, ShapeError } from '../errors.ts'
+import { checkOptions, kindOf, ShapeError } from '../errors.ts'
 import { fusion } from '../ops/fusion.ts'
 import { asIndices, gather, takeClasses } from '../ops/indexing.ts'
-import { expandDims, reshape, sum } from '../ops/movement.ts'
-import {
-  abs,
-  add,
-  cast,
-  div,
-  equal,
-  isFinite,
-  log,
-  logicalAnd,
-  logicalNot,
-  mul,
-  neg,
-  softplus,
-  square,
-  sub,
-  where,
-} from '../ops/pointwise.ts'
+import { binaryCrossEntropy, logProbability } from '../ops/likelihood.ts'
+import { broadcastTo, expandDims, reshape, sum } from '../ops/movement.ts'
+import { abs, cast, div, equal, isFinite, logicalAnd, logicalNot, mul, neg, square, sub, where } from '../ops/pointwise.ts'
 import { mean } from '../ops/reduce.ts'
 import { logSoftmax, softmaxCrossEntropy } from '../ops/softmax.ts'
 import { composed } from '../tape/composed.ts'
@@ -48,6 +33,12 @@ export interface ClassLossOptions extends LossOptions {
 /** A target: of the prediction's shape, or one number for all. */
 export type Target = Tensor | number
 
+/** The `agg` of a loss, which a habit from elsewhere takes for a word. */
+function aggregation(name: string, { agg = mean }: LossOptions): (losses: Tensor) => Tensor {
+  if (typeof agg === 'function') return agg
+  throw new TypeError(`${name}: agg is a function: ${kindOf(agg)} came. Write { agg: sum }, with the sum, mean or identity of fluxtape.`)
+}
+
 function matched(name: string, prediction: Tensor, target: Target): void {
   checkTensor(name, prediction)
   if (typeof target === 'number') return
@@ -58,35 +49,40 @@ function matched(name: string, prediction: Tensor, target: Target): void {
       operation: name,
       problem: 'prediction and target differ in shape',
       came: `${show(prediction.dims)} and ${show(target.dims)}`,
-      wayOut: 'Losses do not broadcast: reshape one of them. The prediction comes first.',
+      wayOut: `Losses do not broadcast: ${trimmed(prediction.dims, target.dims) ?? 'reshape one of them'}. The prediction comes first.`,
     },
     [prediction.dims, target.dims],
   )
+}
+
+/** How one of two shapes becomes the other, where a last axis of 1 is all that they differ by. */
+function trimmed(prediction: Shape, target: Shape): string | undefined {
+  if (sameShape(prediction, [...target, 1])) return 'write prediction.squeeze(-1)'
+  return sameShape([...prediction, 1], target) ? 'write target.squeeze(-1)' : undefined
 }
 
 /** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes.
  * @example mae(tensor([1, 2]), tensor([0, 4])).item() // 1.5 */
 export const mae = /* @__PURE__ */ composed('mae', function mae(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mae', options, ['agg'])
-  const { agg = mean } = options
   matched('mae', prediction, target)
-  return agg(abs(sub(cast(prediction, 'float32'), target)))
+  return aggregation('mae', options)(abs(sub(cast(prediction, 'float32'), target)))
 })
 
 /** The mean of (ŷ - y)². Throws ShapeError for different shapes.
  * @example mse(tensor([1, 2]), tensor([0, 4])).item() // 2.5 */
 export const mse = /* @__PURE__ */ composed('mse', function mse(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mse', options, ['agg'])
-  const { agg = mean } = options
   matched('mse', prediction, target)
-  return agg(square(sub(cast(prediction, 'float32'), target)))
+  return aggregation('mse', options)(square(sub(cast(prediction, 'float32'), target)))
 })
 
 /**
  * -Σ y log(ŷ + ε) over the classes, of probabilities ŷ; the mean over all samples.
  *
  * Targets are integer classes (ŷ's shape without the class axis), or one-hot or soft (ŷ's shape). `eps` is 1.19e-7. Throws ShapeError for
- * other shapes, RangeError for what is no class.
+ * other shapes and for a single output, RangeError for what is no class and for predictions that are no probabilities, such as logits,
+ * TypeError for `ignoreIndex` with targets that are one-hot or soft.
  *
  * @example crossEntropy(tensor([[0.25, 0.75]]), tensor([1])).item() // 0.2877
  */
@@ -94,23 +90,23 @@ export const crossEntropy = /* @__PURE__ */ composed(
   'crossEntropy',
   function crossEntropy(prediction: Tensor, target: Tensor, options: ClassLossOptions & { readonly eps?: number } = {}): Tensor {
     checkOptions('crossEntropy', options, [...CLASS_OPTIONS, 'eps'])
-    checkTensor('crossEntropy', prediction)
-    return ofClasses('crossEntropy', log(add(prediction, options.eps ?? EPSILON)), target, options)
+    checkClasses('crossEntropy', prediction, target, options)
+    return ofClasses('crossEntropy', logProbability('crossEntropy', prediction, options.eps ?? EPSILON), target, options)
   },
 )
 
 /**
- * -Σ y log softmax(ŷ) over the classes, of logits ŷ, without overflow; the mean over all samples. Shapes and errors as `crossEntropy`; a
- * class whose target is 0 adds 0 even where its logit is -Infinity.
+ * -Σ y log softmax(ŷ) over the classes, of logits ŷ, without overflow; the mean over all samples. Shapes and errors as `crossEntropy`, but for
+ * those of probabilities; a class whose target is 0 adds 0 even where its logit is -Infinity.
  * @example logitCrossEntropy(tensor([[0, 0]]), tensor([1])).item() // 0.6931
  */
 export const logitCrossEntropy = /* @__PURE__ */ composed(
   'logitCrossEntropy',
   function logitCrossEntropy(logits: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
     checkOptions('logitCrossEntropy', options, CLASS_OPTIONS)
-    checkTensor('logitCrossEntropy', logits)
-    const { axis = -1, agg = mean, weight, ignoreIndex } = options
-    resolveAxis('logitCrossEntropy', axis, logits.dims)
+    checkClasses('logitCrossEntropy', logits, target, options)
+    const { axis = -1, weight, ignoreIndex } = options
+    const agg = aggregation('logitCrossEntropy', options)
     const isPlain = weight === undefined && ignoreIndex === undefined && (axis === -1 || axis === logits.rank - 1)
     if (fusion.crossEntropy && isPlain && target instanceof Tensor && sameShape(target.dims, logits.dims.slice(0, -1)) && logits.rank > 0) {
       const classes = asIndices('logitCrossEntropy', target)
@@ -120,20 +116,37 @@ export const logitCrossEntropy = /* @__PURE__ */ composed(
   },
 )
 
-/** The cross-entropy from the logarithms of the probabilities. */
-function ofClasses(
-  name: string,
-  logarithms: Tensor,
-  target: Tensor,
-  { axis = -1, agg = mean, weight, ignoreIndex }: ClassLossOptions,
-): Tensor {
+/** What both losses of classes refuse before they compute. */
+function checkClasses(name: string, prediction: Tensor, target: Tensor, { axis = -1 }: ClassLossOptions): void {
+  checkTensor(name, prediction)
   checkTensor(name, target)
+  if (prediction.dims[resolveAxis(name, axis, prediction.dims)] !== 1) return
+  throw new ShapeError(
+    {
+      operation: name,
+      problem: 'one output tells no classes apart',
+      came: show(prediction.dims),
+      wayOut: 'Use logitBinaryCrossEntropy, with targets of 0 and 1 in the shape of the logits, or a model with an output for each class.',
+    },
+    [prediction.dims],
+  )
+}
+
+/** The cross-entropy from the logarithms of the probabilities. */
+function ofClasses(name: string, logarithms: Tensor, target: Tensor, options: ClassLossOptions): Tensor {
+  const { axis = -1, weight, ignoreIndex } = options
+  const agg = aggregation(name, options)
   const at = resolveAxis(name, axis, logarithms.dims)
   const classes = logarithms.dims[at]
   if (weight && show(weight.dims) !== show([classes])) {
     throw new ShapeError({ operation: name, problem: `the weight is [${classes}]`, came: show(weight.dims) }, [weight.dims])
   }
-  if (sameShape(logarithms.dims, target.dims)) return ofDistributions(logarithms, target, at, agg, weight)
+  if (sameShape(logarithms.dims, target.dims)) {
+    if (ignoreIndex === undefined) return ofDistributions(logarithms, target, at, agg, weight)
+    throw new TypeError(
+      `${name}: ignoreIndex is an integer class, and the targets are one-hot or soft: ${show(target.dims)}. Pass integer classes (oneCold(targets, { axis: ${axis} })), or leave it out.`,
+    )
+  }
   const samples = logarithms.dims.filter((_, i) => i !== at)
   if (!sameShape(samples, target.dims)) throw unfit(name, logarithms.dims, target.dims, samples)
   const indices = asIndices(name, target)
@@ -176,8 +189,9 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
 }
 
 /**
- * The binary cross-entropy of logits ŷ: (1 - y) ŷ - log σ(ŷ), without overflow; the mean over all elements. `posWeight` (a number or a tensor
- * that broadcasts) is a factor of the positive term. Throws ShapeError for different shapes.
+ * The binary cross-entropy of logits ŷ: -y log σ(ŷ) - (1 - y) log σ(-ŷ), without overflow and as accurate where σ(ŷ) is near 1 as where it
+ * is near 0; the mean over all elements. `posWeight` (a number or a tensor that broadcasts) is a factor of the positive term. Throws ShapeError
+ * for different shapes.
  * @example logitBinaryCrossEntropy(tensor([0, 0]), tensor([0, 1])).item() // 0.6931
  */
 export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(
@@ -188,11 +202,12 @@ export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(
     options: LossOptions & { readonly posWeight?: Tensor | number } = {},
   ): Tensor {
     checkOptions('logitBinaryCrossEntropy', options, ['agg', 'posWeight'])
-    const { agg = mean, posWeight } = options
+    const { posWeight } = options
     matched('logitBinaryCrossEntropy', logits, target)
+    const { dims } = logits
     const y = typeof target === 'number' ? full([], target) : cast(target, 'float32')
-    const positive = softplus(neg(cast(logits, 'float32')))
-    const factor = posWeight === undefined ? undefined : add(mul(y, typeof posWeight === 'number' ? posWeight - 1 : sub(posWeight, 1)), 1)
-    return agg(add(mul(sub(1, y), logits), factor ? mul(factor, positive) : positive))
+    const positive = posWeight === undefined ? y : mul(y, posWeight)
+    const losses = binaryCrossEntropy(logits, broadcastTo(positive, dims), broadcastTo(sub(1, y), dims))
+    return aggregation('logitBinaryCrossEntropy', options)(losses)
   },
 )

@@ -6,7 +6,8 @@ import { bytesOf, type DType, promote } from '../tensor/dtype.ts'
 import { resolveAxis, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { f32, i32, SCRATCH } from '../wasm/memory.ts'
+import { f32, i32 } from '../wasm/memory.ts'
+import { reported } from '../wasm/status.ts'
 import { add, cast } from './pointwise.ts'
 
 /** Leaves the values as they are; indices come as int32. */
@@ -22,14 +23,6 @@ export function checked(
 ): void {
   const place = reported(run)
   if (place >= 0) throw badIndex(operation, i32[(indices.pointer >>> 2) + place], place, size, kind)
-}
-
-/** The place that a kernel reports; -1 if none. */
-function reported(run: (status: number) => void): number {
-  const word = SCRATCH.status >>> 2
-  i32[word] = 0
-  run(SCRATCH.status)
-  return i32[word] - 1
 }
 
 /** The error for an index that is not there. */

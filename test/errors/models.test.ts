@@ -26,7 +26,7 @@ import {
   zeros,
 } from 'fluxtape'
 import { describe } from 'vitest'
-import { refuses } from './table.ts'
+import { type Row, refuses } from './table.ts'
 
 const x = ones([2, 3])
 const w = ones([3])
@@ -236,7 +236,7 @@ describe('losses refuse', () => {
     [
       'shapes that would broadcast',
       () => mse(ones([2, 1]), ones([2])),
-      'ShapeError: mse: prediction and target differ in shape: [2, 1] and [2]. Losses do not broadcast: reshape one of them. The prediction comes first.',
+      'ShapeError: mse: prediction and target differ in shape: [2, 1] and [2]. Losses do not broadcast: write prediction.squeeze(-1). The prediction comes first.',
     ],
     ['no target', () => mae(x, undefined as never), 'TypeError: mae: a tensor is needed: undefined. Make one with tensor(...).'],
     ['no prediction', () => mse(undefined as never, x), 'TypeError: mse: a tensor is needed: undefined. Make one with tensor(...).'],
@@ -303,8 +303,54 @@ describe('losses refuse', () => {
     [
       'binary targets of another shape',
       () => logitBinaryCrossEntropy(ones([2, 1]), ones([2])),
-      'ShapeError: logitBinaryCrossEntropy: prediction and target differ in shape: [2, 1] and [2]. Losses do not broadcast: reshape one of them. The prediction comes first.',
+      'ShapeError: logitBinaryCrossEntropy: prediction and target differ in shape: [2, 1] and [2]. Losses do not broadcast: write prediction.squeeze(-1). The prediction comes first.',
     ],
+    [
+      'targets with an axis more',
+      () => mae(ones([2]), ones([2, 1])),
+      'ShapeError: mae: prediction and target differ in shape: [2] and [2, 1]. Losses do not broadcast: write target.squeeze(-1). The prediction comes first.',
+    ],
+    ...[logitCrossEntropy, crossEntropy].flatMap((f): Row[] => [
+      [
+        `${f.name} of one output`,
+        () => f(ones([2, 1]), zeros([2])),
+        `ShapeError: ${f.name}: one output tells no classes apart: [2, 1]. Use logitBinaryCrossEntropy, with targets of 0 and 1 in the shape of the logits, or a model with an output for each class.`,
+      ],
+      [
+        `${f.name} of one output along another axis`,
+        () => f(ones([1, 3]), ones([1, 3]), { axis: 0 }),
+        `ShapeError: ${f.name}: one output tells no classes apart: [1, 3]. Use logitBinaryCrossEntropy, with targets of 0 and 1 in the shape of the logits, or a model with an output for each class.`,
+      ],
+      [
+        `${f.name} with a class to ignore in one-hot targets`,
+        () => f(logits, ones([2, 3]), { ignoreIndex: 0 }),
+        `TypeError: ${f.name}: ignoreIndex is an integer class, and the targets are one-hot or soft: [2, 3]. Pass integer classes (oneCold(targets, { axis: -1 })), or leave it out.`,
+      ],
+    ]),
+    [
+      'crossEntropy of logits',
+      () =>
+        crossEntropy(
+          tensor([
+            [0.5, 0.5, 0],
+            [0, 1, 3.5],
+          ]),
+          tensor([0, 2]),
+        ),
+      'RangeError: crossEntropy: 3.5 at place 5 of the prediction is no probability. Take the softmax of logits before, or use logitCrossEntropy.',
+    ],
+    [
+      'crossEntropy of what is below 0, whatever the target',
+      () => crossEntropy(tensor([[1, -0.25]]), tensor([[1, 0]]), { eps: 1 }),
+      'RangeError: crossEntropy: -0.25 at place 1 of the prediction is no probability. Take the softmax of logits before, or use logitCrossEntropy.',
+    ],
+    ...[mse, mae, logitBinaryCrossEntropy, crossEntropy, logitCrossEntropy].map(
+      (f): Row => [
+        `a word for the agg of ${f.name}`,
+        () => f(ones([2, 3]), ones([2, 3]), { agg: 'sum' as never }),
+        `TypeError: ${f.name}: agg is a function: string came. Write { agg: sum }, with the sum, mean or identity of fluxtape.`,
+      ],
+    ),
     [
       'accuracy of targets of another batch',
       () => accuracy(z => z, [x, tensor([0, 1, 2])]),

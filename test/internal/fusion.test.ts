@@ -62,7 +62,7 @@ describe('logitCrossEntropy of classes', () => {
     ])
   }
 
-  it.each(sizes)('is that of logSoftmax and takeAlong, twice differentiated, for %i classes', n => {
+  it.each(sizes.slice(1))('is that of logSoftmax and takeAlong, twice differentiated, for %i classes', n => {
     const classes = Array.from({ length: 7 }, () => Math.floor(random() * n))
     const [value, first, second, mean, firstOfMean, secondOfMean] = compare(numbers(7 * n), classes, n).map(ulps)
     expect(Math.max(value, mean)).toBeLessThanOrEqual(2)

@@ -277,6 +277,27 @@ function* slopes(arena: Arena): Iterable<Trial> {
   }
 }
 
+/** (x, positive, negative, out): one element out of three. */
+const binaryLosses = (name: 'binaryCrossEntropy' | 'binaryCrossEntropySlope'): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes) {
+      const [x, positive, negative] = [arena.floats(n, { odd: true }), arena.floats(n, { odd: true }), arena.floats(n)]
+      const out = arena.floats(n)
+      const run = (begin: number, end: number) => wasm[name](x.pointer, positive.pointer, negative.pointer, out.pointer, begin, end)
+      yield { name: `n ${n}`, units: n, writes: [out], run }
+    }
+  },
+]
+
+function* logProbabilities(arena: Arena): Iterable<Trial> {
+  for (const n of sizes) {
+    const [x, out, status] = [arena.floats(n, { low: 0, high: 1 }), arena.floats(n), arena.words([0])]
+    const run = (begin: number, end: number) => wasm.logProbability(x.pointer, out.pointer, 2 ** -23, 0, 1, status, begin, end)
+    yield { name: `n ${n}`, units: n, writes: [out], run }
+  }
+}
+
 const floatMaps = [
   ...([
     'neg',
@@ -302,6 +323,9 @@ const floatMaps = [
 export const kernelRows: readonly KernelRow[] = [
   ...floatMaps.map(name => map(name, 'floats', 'floats')),
   ['geluSlope', slopes],
+  binaryLosses('binaryCrossEntropy'),
+  binaryLosses('binaryCrossEntropySlope'),
+  ['logProbability', logProbabilities],
   map('clamp', 'floats', 'floats', -1, 1.5),
   map('clampMask', 'floats', 'floats', -1, 1.5),
   ...(['isNaN', 'isFinite'] as const).map(name => map(name, 'floats', 'bytes')),

@@ -1,9 +1,11 @@
 import {
   crossEntropy,
+  Descent,
   DTypeError,
   full,
   gradient,
   identity,
+  jit,
   logitBinaryCrossEntropy,
   logitCrossEntropy,
   mae,
@@ -11,6 +13,7 @@ import {
   mse,
   oneHot,
   ones,
+  params,
   ReleasedError,
   randn,
   ShapeError,
@@ -18,6 +21,7 @@ import {
   sum,
   type Tensor,
   tensor,
+  trainStep,
   zeros,
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
@@ -233,5 +237,82 @@ describe('weight and ignoreIndex', () => {
 
   it('there is no ignored class unless one is given', () => {
     close(logitCrossEntropy(full([2, 2], 0), int32([0, 1])), [Math.log(2)])
+  })
+})
+
+describe('the binary loss', () => {
+  const { POSITIVE_INFINITY: inf, NaN: nan } = Number
+  const sigmoid = (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)))
+  const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))
+  const logits = Float32Array.from({ length: 401 }, (_, i) => (i - 200) / 2)
+  const all = { agg: identity }
+  /** Relative, but for the subnormal numbers, which have fewer digits. */
+  const error = (got: number, exact: number) => Math.max(0, Math.abs(got - exact) - 2 ** -147) / Math.abs(exact)
+
+  it.each([
+    [0, 1],
+    [1, 1],
+    [0, 2.5],
+    [1, 2.5],
+  ])('is as accurate on one side as on the other: target %i, posWeight %f', (y, w) => {
+    let worst = 0
+    const shares = [full([logits.length], y), y, tensor(y)]
+    for (const target of shares) {
+      const loss = (x: Tensor) => logitBinaryCrossEntropy(x, target, { ...all, ...(w !== 1 && { posWeight: w }) })
+      const values = loss(tensor(logits)).data()
+      const slopes = gradient(x => loss(x).sum(), tensor(logits))[0].data()
+      logits.forEach((x, i) => {
+        const value = y === 1 ? w * softplus(-x) : softplus(x)
+        const slope = y === 1 ? -w * sigmoid(-x) : sigmoid(x)
+        worst = Math.max(worst, error(values[i], value), error(slopes[i], slope))
+      })
+    }
+    expect(worst).toBeLessThan(4e-7)
+  })
+
+  it('of infinite logits is 0 where they are right and infinite where they are wrong', () => {
+    const [x, y] = [tensor([inf, -inf, inf, -inf, inf, nan, nan]), tensor([1, 0, 0, 1, 0.5, 0, 1])]
+    expect(logitBinaryCrossEntropy(x, y, all).toArray()).toEqual([0, 0, inf, inf, inf, nan, nan])
+    expect(gradient(z => logitBinaryCrossEntropy(z, y, { agg: sum }), x)[0].toArray()).toEqual([0, 0, 1, -1, 0.5, nan, nan])
+  })
+
+  it('has a second derivative on both sides: that of the sigmoid', () => {
+    const x = tensor([-40, -17, 0, 17, 40])
+    for (const y of [0, 1]) {
+      const [second] = gradient(z => gradient(a => logitBinaryCrossEntropy(a, y, { agg: sum }), z)[0].sum(), x)
+      const expected = x.data().map(a => sigmoid(a) * sigmoid(-a))
+      second.data().forEach((value, i) => void expect(value / expected[i]).toBeCloseTo(1, 6))
+    }
+  })
+
+  it('takes weights that broadcast, and refuses those that would broadcast the loss', () => {
+    expect(logitBinaryCrossEntropy(zeros([2, 3]), 1, { posWeight: tensor([1, 2, 3]), ...all }).shape).toEqual([2, 3])
+    expect(() => logitBinaryCrossEntropy(zeros([2, 1]), 1, { posWeight: tensor([1, 2, 3]) })).toThrow(ShapeError)
+  })
+})
+
+describe('probabilities', () => {
+  it('may be off by rounding, and NaN passes', () => {
+    const p = tensor([
+      [1.000001, -1e-7],
+      [Number.NaN, 0.5],
+    ])
+    const losses = crossEntropy(p, int32([0, 0]), { agg: identity }).data()
+    expect(losses[0]).toBeCloseTo(0, 5)
+    expect(losses[1]).toBeNaN()
+    expect(crossEntropy(p.slice('0:1'), tensor([[1, 0]])).item()).toBeCloseTo(0, 5)
+  })
+
+  it('are checked in each step of a jit', () => {
+    const w = ones([1])
+    const loss = jit((p: Tensor, y: Tensor) => crossEntropy(p.mul(w), y))
+    const step = (p: number[]) => trainStep(loss, params(w), [tensor([p]), int32([0])], Descent(0))
+    for (let i = 0; i < 4; i++) expect(step([0.5, 0.5])).toBeCloseTo(Math.LN2, 5)
+    expect(() => step([0.5, 7])).toThrow(
+      new RangeError(
+        'crossEntropy: 7 at place 1 of the prediction is no probability. Take the softmax of logits before, or use logitCrossEntropy.',
+      ),
+    )
+    expect(step([0.5, 0.5])).toBeCloseTo(Math.LN2, 5)
   })
 })

@@ -1,0 +1,71 @@
+// What the losses of probabilities are made of.
+import { operation, type Run } from '../tape/operation.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
+import { f32 } from '../wasm/memory.ts'
+import { reported } from '../wasm/status.ts'
+import { add, div, mul, neg, sigmoid, softplus } from './pointwise.ts'
+
+/** Inputs of one shape: the logits x, and the shares of the positive and of the negative side. */
+interface Sides {
+  readonly x: Tensor
+  readonly positive: Tensor
+  readonly negative: Tensor
+}
+
+const sides = (_: Tensor, [x, positive, negative]: readonly Tensor[]) => ({ x, positive, negative })
+
+const runBinary = operation<undefined, Sides & Readonly<Record<string, unknown>>>({
+  name: 'binaryCrossEntropy',
+  shape: ([shape]) => shape,
+  forward: (y, [x, positive, negative]) => kernels.binaryCrossEntropy(x.pointer, positive.pointer, negative.pointer, y.pointer, y.size),
+  save: sides,
+  pullback: [
+    (g, { x, positive, negative }) => mul(g, runBinarySlope([x, positive, negative], undefined)),
+    (g, { x }) => mul(g, softplus(neg(x))),
+    (g, { x }) => mul(g, softplus(x)),
+  ],
+})
+
+/** negative σ(x) - positive σ(-x) */
+const runBinarySlope: Run<undefined> = operation<undefined, Sides & Readonly<Record<string, unknown>>>({
+  name: 'binaryCrossEntropySlope',
+  shape: ([shape]) => shape,
+  forward: (y, [x, positive, negative]) =>
+    kernels.binaryCrossEntropySlope(x.pointer, positive.pointer, negative.pointer, y.pointer, y.size),
+  save: sides,
+  pullback: [
+    (g, { x, positive, negative }) => mul(g, mul(add(positive, negative), mul(sigmoid(x), sigmoid(neg(x))))),
+    (g, { x }) => neg(mul(g, sigmoid(neg(x)))),
+    (g, { x }) => mul(g, sigmoid(x)),
+  ],
+})
+
+/** @internal positive · softplus(-x) + negative · softplus(x), all of one shape; a share of 0 takes nothing of an infinite side. */
+export function binaryCrossEntropy(x: Tensor, positive: Tensor, negative: Tensor): Tensor {
+  return runBinary([x, positive, negative], undefined)
+}
+
+/** How far a probability may lie outside of [0, 1]: what sums of many roundings come to. */
+const ROUNDING = 1e-5
+
+const runLogProbability = operation<{ loss: string; eps: number }, { x: Tensor }>({
+  name: 'logProbability',
+  shape: ([shape]) => shape,
+  forward(y, [x], { loss, eps }) {
+    // Below -eps the logarithm would be NaN.
+    const low = -Math.min(eps, ROUNDING)
+    const odd = reported(status => kernels.logProbability(x.pointer, y.pointer, eps, low, 1 + ROUNDING, status, y.size))
+    if (odd < 0) return
+    throw new RangeError(
+      `${loss}: ${f32[(x.pointer >>> 2) + odd]} at place ${odd} of the prediction is no probability. Take the softmax of logits before, or use logitCrossEntropy.`,
+    )
+  },
+  save: (_, [x]) => ({ x }),
+  pullback: [(g, { x }, { eps }) => div(g, add(x, eps))],
+})
+
+/** @internal log(x + eps) of probabilities; throws RangeError in the name of a loss for what is none. NaN passes. */
+export function logProbability(loss: string, x: Tensor, eps: number): Tensor {
+  return runLogProbability([x], { loss, eps })
+}
