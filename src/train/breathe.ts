@@ -1,9 +1,12 @@
-/** To be called between steps: a promise when it is time to breathe. Throws the signal's reason if it was aborted. */
-export function breather(signal: AbortSignal | undefined): () => Promise<void> | undefined {
+/**
+ * To be called between steps: a promise when it is time to breathe, after `interval` milliseconds or as suits the page. Throws the signal's
+ * reason if it was aborted.
+ */
+export function breather(signal: AbortSignal | undefined, interval?: number): () => Promise<void> | undefined {
   let last = performance.now()
   return () => {
     signal?.throwIfAborted()
-    if (performance.now() - last <= (isSeen() ? FRAME : UNSEEN)) return undefined
+    if (performance.now() - last <= (interval ?? (isSeen() ? FRAME : UNSEEN))) return undefined
     return breathe().then(() => {
       last = performance.now()
     })
@@ -56,7 +59,7 @@ function frame(): Promise<void> {
 }
 
 /** A turn of the event loop; unlike a timer it does not wait itself. */
-function turn(): Promise<void> {
+export function turn(): Promise<void> {
   const { setImmediate } = globalThis as { setImmediate?: (f: () => void) => void }
   if (setImmediate) return new Promise(resolve => setImmediate(resolve))
   return new Promise(resolve => {

@@ -18,7 +18,7 @@ export interface StepContext {
 /** What a callback sees of an epoch. */
 export interface EpochRecord {
   readonly epoch: number
-  /** The mean loss of the epoch's steps. */
+  /** The mean loss of the epoch's samples: of its steps, weighted by the samples in their batches. */
   readonly loss: number
   /** What `validation` gave; undefined without one. */
   readonly validation: number | undefined

@@ -6,23 +6,25 @@ import type { Optimizer } from '../optimizers/rule.ts'
 import type { OptimizerState } from '../optimizers/update.ts'
 import { type Randomness, splitRandomness, withRandomness } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { Batches, checkBatches, heard, inputsOf, noBatch, samplesOf, type TrainingData } from './batches.ts'
+import { blameBatch } from './blame.ts'
 import { breather } from './breathe.ts'
 import type { Callback, EpochRecord, History, StepRecord } from './callbacks.ts'
 import { type ProgressInfo, ProgressLine } from './progress.ts'
+import { type Run, runOf } from './run.ts'
 import { checkLoss, type LossFunction, type Subject, skip, stop, takeStep, trainingSubject } from './step.ts'
-
-/** Batches, as often as there are epochs. */
-export type TrainingData = Iterable<unknown> | AsyncIterable<unknown>
 
 export interface TrainOptions {
   /** How often to go through the data; 1 by default. */
   readonly epochs?: number
   /** A function called after each step, or `{ onGradient, onStep, onEpoch, onEnd }`, or a list of them. */
   readonly callbacks?: Callback | readonly Callback[]
-  /** Ends the run: it rejects with the signal's reason. */
+  /** Ends the run: it rejects with the signal's reason, after the step that is being taken, or at once while it waits for data. */
   readonly signal?: AbortSignal
   /** true: a line on the terminal (piped: one an epoch); or a function that is told where the run stands. */
   readonly progress?: boolean | ((info: ProgressInfo) => void)
+  /** Milliseconds between two breaths of the event loop; 100 by default, a frame where a page is visible. A server that answers meanwhile takes 5. */
+  readonly breathe?: number
   /** After each epoch: batches whose mean loss is taken in test mode, or a function that gives a number. */
   readonly validation?: TrainingData | (() => number | Tensor | Promise<number>)
   /** Asked before a DivergedError ends the run: may return `skip` (go on with the next batch) or `stop`. */
@@ -30,9 +32,6 @@ export interface TrainOptions {
   /** Have a DivergedError name the first operation whose result is not finite; slow. */
   readonly trace?: boolean
 }
-
-/** A run: a promise of its history, and at the same time its steps, to be iterated. */
-export type Run = Promise<History> & AsyncIterable<StepRecord>
 
 /**
  * Trains: for each batch the loss, its gradient and an update of the parameters, for some epochs.
@@ -42,9 +41,11 @@ export type Run = Promise<History> & AsyncIterable<StepRecord>
  * spread into the loss's arguments.
  *
  * The call returns a promise of the history, and is at the same time an async iterable of steps: `for await (const { step, epoch, loss } of
- * train(...))`; `break` ends it. It lets the event loop breathe about every 100 ms, every frame while a page is visible. A loss that is not
- * finite rejects with DivergedError, an abort with the signal's reason; parameters and modes then are as after the last whole step. Throws
- * TypeError for arguments that do not go together and for an unknown option, RangeError for `epochs` that is no whole number from 1.
+ * train(...))`; `break` ends it, and if the run is awaited meanwhile, it goes on by itself. It lets the event loop breathe about every 100 ms,
+ * every frame while a page is visible (`breathe`). The losses of an epoch and of validation are means over the samples of their batches, which
+ * axis 0 of a batch's first tensor counts; a batch for which the loss returns `skip` does not count. A loss that is not finite rejects with
+ * DivergedError, an abort with the signal's reason; parameters and modes then are as after the last whole step. Throws TypeError for arguments
+ * that do not go together, for what are no batches and for an unknown option, RangeError for `epochs` that is no whole number from 1.
  *
  * @example
  * const model = Dense(2, 1)
@@ -61,60 +62,11 @@ export function train(
 ): Run {
   checkLoss('train', loss)
   const subject = trainingSubject('train', target, opt)
-  check(data, options)
+  check(data, options, loss.length - (subject.isExplicit ? 1 : 0))
   const run: RunState = { randomness: splitRandomness(), history: { steps: [], epochs: [] }, ends: false }
-  const generator = steps(loss, subject, data, options, run)
-  let isPulled = false
-  let hasStarted = false
-  let settle: (history: History) => void = () => {}
-  let fail: (error: unknown) => void = () => {}
-  const promise = new Promise<History>((resolve, reject) => {
-    settle = resolve
-    fail = reject
+  return runOf(steps(loss, subject, data, options, run), run.history.steps, () => {
+    run.ends = true
   })
-  // The run starts in the next microtask, unless somebody has taken an iterator by then.
-  queueMicrotask(async () => {
-    if (isPulled) return
-    hasStarted = true
-    try {
-      settle((await finish(generator)).value)
-    } catch (error) {
-      fail(error)
-    }
-  })
-  const iterator = (): AsyncIterator<StepRecord, History> => {
-    if (isPulled) throw new TypeError('train: a run can be iterated once. Await it for its history, or call train again.')
-    if (hasStarted) {
-      throw new TypeError('train: the run has started already. Iterate it where it is made: for await (const step of train(...)).')
-    }
-    isPulled = true
-    // The one who iterates gets an error; the promise is rejected too, but nobody has to look at it.
-    promise.catch(() => {})
-    const settled = async (result: Promise<IteratorResult<StepRecord, History>>) => {
-      try {
-        const next = await result
-        if (next.done) settle(next.value)
-        return next
-      } catch (error) {
-        fail(error)
-        throw error
-      }
-    }
-    // Who breaks off ends the run after this step, as `stop` does.
-    const end = () => {
-      run.ends = true
-      return finish(generator)
-    }
-    return { next: () => settled(generator.next()), return: () => settled(end()) }
-  }
-  return Object.assign(promise, { [Symbol.asyncIterator]: iterator })
-}
-
-/** Takes all steps that are left. */
-async function finish(generator: AsyncGenerator<StepRecord, History, undefined>): Promise<IteratorReturnResult<History>> {
-  let next = await generator.next()
-  while (!next.done) next = await generator.next()
-  return next
 }
 
 /** A run's own source of random numbers, its history, and whether it is to end after this step. */
@@ -125,11 +77,15 @@ interface RunState {
 }
 
 const HOOKS = ['onGradient', 'onStep', 'onEpoch', 'onEnd']
-const OPTIONS = ['epochs', 'callbacks', 'signal', 'progress', 'validation', 'onDiverged', 'trace']
+const OPTIONS = ['epochs', 'callbacks', 'signal', 'progress', 'breathe', 'validation', 'onDiverged', 'trace']
 
-function check(data: TrainingData, options: TrainOptions): void {
-  const { epochs = 1 } = options
+/** `inputs` is how many arguments of the loss a batch fills. */
+function check(data: unknown, options: TrainOptions, inputs: number): void {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`train: the options are an object: ${kindOf(options)} came. Write { epochs: ${Number(options) || 20} }.`)
+  }
   checkOptions('train', options, OPTIONS)
+  const { epochs = 1, signal, validation, breathe = 0 } = options
   for (const callback of ([] as readonly unknown[]).concat(options.callbacks ?? [])) {
     if (typeof callback === 'object' && callback !== null) checkOptions('train: callbacks', callback, HOOKS)
     else if (typeof callback !== 'function') {
@@ -137,26 +93,12 @@ function check(data: TrainingData, options: TrainOptions): void {
     }
   }
   if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`train: epochs is a whole number from 1: ${epochs}.`)
-  if (!isIterable(data) || data instanceof Tensor) {
-    throw new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].')
+  if (!(breathe >= 0)) throw new RangeError(`train: breathe is a number of milliseconds from 0: ${breathe}.`)
+  if (signal && typeof signal.throwIfAborted !== 'function') {
+    throw new TypeError(`train: signal is an AbortSignal: ${kindOf(signal)} came. Write { signal: controller.signal }.`)
   }
-  if (epochs > 1 && isOneShot(data)) {
-    throw new TypeError(
-      `train: the data can be gone through once, and epochs is ${epochs}. Pass an iterable that starts anew, such as a DataLoader or a list, not an iterator.`,
-    )
-  }
-}
-
-function isIterable(data: unknown): data is TrainingData {
-  return typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
-}
-
-function isOneShot(data: TrainingData): boolean {
-  return 'next' in data
-}
-
-function iteratorOf(data: TrainingData): Iterator<unknown> | AsyncIterator<unknown> {
-  return Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]()
+  checkBatches('data', data, inputs, epochs)
+  if (validation !== undefined && typeof validation !== 'function') checkBatches('validation', validation, inputs, epochs)
 }
 
 async function* steps(
@@ -166,29 +108,25 @@ async function* steps(
   options: TrainOptions,
   run: RunState,
 ): AsyncGenerator<StepRecord, History, undefined> {
-  const { epochs = 1, signal, validation, onDiverged, trace } = options
+  const { epochs = 1, signal, validation, onDiverged, trace, breathe } = options
   const callbacks = ([] as readonly Callback[]).concat(options.callbacks ?? [])
   const { randomness, history } = run
   const report = reporter(options.progress, epochs, data)
   const unreached = new Set<Tensor>(subject.params)
   let step = 0
-  const rest = breather(signal)
+  const rest = breather(signal, breathe)
   try {
     for (let epoch = 0; epoch < epochs && !run.ends; epoch++) {
       const start = performance.now()
       const first = step
       let sum = 0
       let counted = 0
-      const batches = iteratorOf(data)
-      let isOpen = false
+      const batches = new Batches(data, randomness, signal)
       try {
         for (;;) {
-          signal?.throwIfAborted()
-          isOpen = false
-          const pending = withRandomness(randomness, () => batches.next())
-          const { done, value: batch } = pending instanceof Promise ? await pending : pending
+          const drawn = batches.next()
+          const { done, value: batch } = drawn instanceof Promise ? await drawn : drawn
           if (done) break
-          isOpen = true
           const context = { step, epoch, batch, model: subject.model }
           const taken = withRandomness(randomness, () =>
             attempt(loss, subject, batch, { step, trace, onDiverged }, (number, gradients) => {
@@ -208,8 +146,9 @@ async function* steps(
           for (const parameter of taken.reached) unreached.delete(parameter)
           history.steps.push(record)
           if (Number.isFinite(taken.loss)) {
-            sum += taken.loss
-            counted++
+            const samples = samplesOf(batch)
+            sum += taken.loss * samples
+            counted += samples
           }
           step++
           report?.step(epoch, step - first, taken.loss)
@@ -226,16 +165,15 @@ async function* steps(
           if (pause) await pause
         }
       } finally {
-        if (isOpen) await batches.return?.()
+        await batches.close()
       }
-      if (step === first && !run.ends)
-        throw new TypeError('train: the data gave no batch. Pass a list of batches, or a DataLoader with observations.')
+      if (step === first && !run.ends) throw noBatch('data', epoch)
       if (epoch === 0 && unreached.size > 0 && counted > 0) warnOf(subject, unreached)
       const seconds = (performance.now() - start) / 1000
       const record = {
         epoch,
         loss: counted ? sum / counted : Number.NaN,
-        validation: validation === undefined ? undefined : await validate(validation, loss, subject, randomness, rest),
+        validation: validation === undefined ? undefined : await validate(validation, loss, subject, { randomness, signal, rest, epoch }),
         seconds,
       }
       history.epochs.push(record)
@@ -266,6 +204,7 @@ function attempt(
     return takeStep(loss, subject, batch, { step, trace, onGradient })
   } catch (error) {
     if (!(error instanceof DivergedError)) throw error
+    blameBatch(error, batch)
     const answer = onDiverged?.(error)
     if (answer === stop) return stop
     if (answer === skip) return { loss: error.loss, skipped: true, reached: [...subject.params] }
@@ -273,55 +212,57 @@ function attempt(
   }
 }
 
+interface Moment {
+  readonly randomness: Randomness
+  readonly signal: AbortSignal | undefined
+  readonly rest: () => Promise<void> | undefined
+  readonly epoch: number
+}
+
 /** The mean loss of batches in test mode, or the number that a function gives. */
 async function validate(
   validation: NonNullable<TrainOptions['validation']>,
   loss: LossFunction,
   subject: Subject,
-  randomness: Randomness,
-  rest: () => Promise<void> | undefined,
+  { randomness, signal, rest, epoch }: Moment,
 ): Promise<number> {
   if (typeof validation === 'function') {
-    const value = await withRandomness(randomness, validation)
-    return typeof value === 'number' ? value : value.item()
+    const pending: unknown = withRandomness(randomness, validation)
+    const value = await heard(signal, Promise.resolve(pending))
+    const number = value instanceof Tensor ? value.item() : value
+    if (typeof number === 'number') return number
+    throw new TypeError(
+      `train: the function for validation gives a number: ${kindOf(number)} came. Return it: () => accuracy(model, data).`,
+    )
   }
   let sum = 0
   let count = 0
-  for await (const batch of drawnBy(randomness, validation)) {
-    const pause = rest()
-    if (pause) await pause
-    const inputs = Array.isArray(batch) ? batch : [batch]
-    const value = withRandomness(randomness, () =>
-      scope(() => {
-        const result = subject.isExplicit ? loss(subject.model, ...inputs) : loss(...inputs)
-        if (result === skip) return Number.NaN
-        return (result instanceof Tensor ? result : result[0]).item()
-      }),
-    )
-    const [first] = inputs
-    const weight = first instanceof Tensor && first.rank > 0 ? first.dims[0] : 1
-    if (Number.isNaN(value)) continue
-    sum += value * weight
-    count += weight
-  }
-  return count === 0 ? Number.NaN : sum / count
-}
-
-/** Batches whose random numbers, such as the order of a DataLoader, come from `randomness`. */
-async function* drawnBy(randomness: Randomness, data: TrainingData): AsyncGenerator<unknown, void, undefined> {
-  const batches = iteratorOf(data)
-  let isOpen = false
+  let isEmpty = true
+  const batches = new Batches(validation, randomness, signal)
   try {
     for (;;) {
-      isOpen = false
-      const { done, value } = await withRandomness(randomness, () => batches.next())
-      if (done) return
-      isOpen = true
-      yield value
+      const { done, value: batch } = await batches.next()
+      if (done) break
+      isEmpty = false
+      const pause = rest()
+      if (pause) await pause
+      const inputs = inputsOf(batch)
+      const value = withRandomness(randomness, () =>
+        scope(() => {
+          const result = subject.isExplicit ? loss(subject.model, ...inputs) : loss(...inputs)
+          return result === skip ? undefined : (result instanceof Tensor ? result : result[0]).item()
+        }),
+      )
+      if (value === undefined) continue
+      const samples = samplesOf(batch)
+      sum += value * samples
+      count += samples
     }
   } finally {
-    if (isOpen) await batches.return?.()
+    await batches.close()
   }
+  if (isEmpty) throw noBatch('validation', epoch)
+  return sum / count
 }
 
 function warnOf(subject: Subject, unreached: ReadonlySet<Tensor>): void {

@@ -1,9 +1,14 @@
-import { Adam, configure, Dense, mse, setup, type Tensor, tensor, threads, train, trainStep, zeros } from 'fluxtape'
+import { Adam, configure, Dense, full, mse, setup, type Tensor, tensor, threads, train, trainStep, zeros } from 'fluxtape'
 import { describe } from 'vitest'
 import { loss, model, ps, w, x, y } from './subject.ts'
-import { refuses, rejects } from './table.ts'
+import { type Row, refuses, rejects } from './table.ts'
 
 const data = [[x, y]]
+/** Gives its batch once, though it is no iterator. */
+const once = () => {
+  const left = [[x, y]].values()
+  return { [Symbol.iterator]: () => left }
+}
 
 describe('a step of training refuses', () => {
   refuses([
@@ -30,7 +35,7 @@ describe('a step of training refuses', () => {
     [
       'shapes that do not meet in the loss',
       () => trainStep(loss, ps, [x, zeros([4])], Adam()),
-      'ShapeError: mse: prediction and target differ in shape: [4, 1] and [4]. Losses do not broadcast: reshape one of them. The prediction comes first.',
+      'ShapeError: mse: prediction and target differ in shape: [4, 1] and [4]. Losses do not broadcast: write prediction.squeeze(-1). The prediction comes first.',
     ],
     [
       'a promise from the loss',
@@ -115,13 +120,60 @@ describe('train refuses at the call', () => {
     [
       'an unknown option',
       () => train(loss, ps, data, Adam(), { epoch: 3 } as never),
-      `TypeError: train: there is no option 'epoch'. There are epochs, callbacks, signal, progress, validation, onDiverged and trace.`,
+      `TypeError: train: there is no option 'epoch'. There are epochs, callbacks, signal, progress, breathe, validation, onDiverged and trace.`,
     ],
     ['no epochs', () => train(loss, ps, data, Adam(), { epochs: 0 }), 'RangeError: train: epochs is a whole number from 1: 0.'],
     [
       'several epochs of what can be gone through once',
       () => train(loss, ps, data.values(), Adam(), { epochs: 2 }),
       'TypeError: train: the data can be gone through once, and epochs is 2. Pass an iterable that starts anew, such as a DataLoader or a list, not an iterator.',
+    ],
+    [
+      'several epochs of validation that can be gone through once',
+      () => train(loss, ps, data, Adam(), { epochs: 2, validation: data.values() }),
+      'TypeError: train: the validation can be gone through once, and epochs is 2. Pass an iterable that starts anew, such as a DataLoader or a list, not an iterator.',
+    ],
+    [
+      'a batch as data',
+      () => train(loss, ps, [x, y], Adam()),
+      'TypeError: train: the data is one batch where a list of them belongs: the loss would get the tensors one by one. Write [[x, y]], or new DataLoader([x, y], { batchSize: 32 }).',
+    ],
+    [
+      'a batch as data of the explicit form',
+      () => train((m: typeof model, a: Tensor, b: Tensor) => mse(m(a), b), model, [x, y], setup(Adam(), model)),
+      'TypeError: train: the data is one batch where a list of them belongs: the loss would get the tensors one by one. Write [[x, y]], or new DataLoader([x, y], { batchSize: 32 }).',
+    ],
+    [
+      'a batch as validation',
+      () => train(loss, ps, data, Adam(), { validation: [x, y] }),
+      'TypeError: train: the validation is one batch where a list of them belongs: the loss would get the tensors one by one. Write [[x, y]], or new DataLoader([x, y], { batchSize: 32 }).',
+    ],
+    ...[x, 3, { x, y }].map(
+      (validation): Row => [
+        `what is no iterable as validation: ${typeof validation}`,
+        () => train(loss, ps, data, Adam(), { validation: validation as never }),
+        'TypeError: train: the validation is an iterable of batches: a DataLoader, or a list such as [[x, y]], or a function that gives a number.',
+      ],
+    ),
+    [
+      'a number of epochs as options',
+      () => train(loss, ps, data, Adam(), 20 as never),
+      'TypeError: train: the options are an object: number came. Write { epochs: 20 }.',
+    ],
+    [
+      'no options',
+      () => train(loss, ps, data, Adam(), null as never),
+      'TypeError: train: the options are an object: null came. Write { epochs: 20 }.',
+    ],
+    [
+      'a breath before now',
+      () => train(loss, ps, data, Adam(), { breathe: -1 }),
+      'RangeError: train: breathe is a number of milliseconds from 0: -1.',
+    ],
+    [
+      'a controller as signal',
+      () => train(loss, ps, data, Adam(), { signal: new AbortController() as never }),
+      'TypeError: train: signal is an AbortSignal: object came. Write { signal: controller.signal }.',
     ],
   ])
 })
@@ -132,6 +184,46 @@ describe('train rejects', () => {
       'with no batch',
       () => train(loss, ps, [], Adam()),
       'TypeError: train: the data gave no batch. Pass a list of batches, or a DataLoader with observations.',
+    ],
+    [
+      'with no batch in the second epoch',
+      () => train(loss, ps, once(), Adam(), { epochs: 2 }),
+      'TypeError: train: the data gave no batch after the first epoch: it can be gone through once. Pass an iterable that starts anew, such as a DataLoader or a list.',
+    ],
+    [
+      'with no batch of validation',
+      () => train(loss, ps, data, Adam(), { validation: [] }),
+      'TypeError: train: the validation gave no batch. Pass a list of batches, or a DataLoader with observations.',
+    ],
+    [
+      'with no batch of validation in the second epoch',
+      () => train(loss, ps, data, Adam(), { epochs: 2, validation: once() }),
+      'TypeError: train: the validation gave no batch after the first epoch: it can be gone through once. Pass an iterable that starts anew, such as a DataLoader or a list.',
+    ],
+    [
+      'with a function for validation that returns nothing',
+      () => train(loss, ps, data, Adam(), { validation: (() => {}) as never }),
+      'TypeError: train: the function for validation gives a number: undefined came. Return it: () => accuracy(model, data).',
+    ],
+    [
+      'with data that is not an iterator by the book',
+      () => train(loss, ps, { [Symbol.iterator]: () => ({ next: () => undefined }) } as never, Adam()),
+      'TypeError: train: next() of the data gives { done, value }: undefined came. Write it as a generator.',
+    ],
+    [
+      'with a batch without samples',
+      () => train(loss, ps, [[zeros([0, 2]), zeros([0, 1])]], Adam()),
+      'DivergedError: train: the loss of step 0 is not finite: NaN. Nothing was updated. batch[0] is empty: [0, 2]. Leave batches without samples out.',
+    ],
+    [
+      'with NaN in a record',
+      () => train(({ a, b }: { a: Tensor; b: Tensor }) => loss(a, b), ps, [{ a: x, b: full([4, 1], Number.NaN) }], Adam()),
+      'DivergedError: train: the loss of step 0 is not finite: NaN. Nothing was updated. batch.b holds NaN, at place 0 of [4, 1]. Mend the data, or leave such samples out.',
+    ],
+    [
+      'with NaN in a batch of one tensor',
+      () => train((a: Tensor) => loss(a, y), ps, [x.mul(Number.NaN)], Adam()),
+      'DivergedError: train: the loss of step 0 is not finite: NaN. Nothing was updated. batch holds NaN, at place 0 of [4, 2]. Mend the data, or leave such samples out.',
     ],
     [
       'with a loss that is not scalar',
@@ -146,7 +238,7 @@ describe('train rejects', () => {
     [
       'with shapes that do not meet in the loss',
       () => train(loss, ps, [[x, zeros([4])]], Adam()),
-      'ShapeError: mse: prediction and target differ in shape: [4, 1] and [4]. Losses do not broadcast: reshape one of them. The prediction comes first.',
+      'ShapeError: mse: prediction and target differ in shape: [4, 1] and [4]. Losses do not broadcast: write prediction.squeeze(-1). The prediction comes first.',
     ],
     [
       'with NaN in the data',
@@ -160,12 +252,12 @@ describe('train rejects', () => {
           ],
           Adam(),
         ),
-      'DivergedError: train: the loss of step 1 is not finite: NaN. Nothing was updated. Lower the learning rate, clip the gradients, or pass trace: true to see where it comes from.',
+      'DivergedError: train: the loss of step 1 is not finite: NaN. Nothing was updated. batch[0] holds NaN, at place 0 of [1, 2]. Mend the data, or leave such samples out.',
     ],
     [
       'with NaN in the data, and say which operation made it',
       () => train(loss, ps, [[x.mul(2e38).mul(10), y]], Adam(), { trace: true }),
-      'DivergedError: train: the loss of step 0 is not finite: NaN, first in linear [4, 1]. Nothing was updated. Lower the learning rate, or clip the gradients.',
+      'DivergedError: train: the loss of step 0 is not finite: NaN, first in linear [4, 1]. Nothing was updated. batch[0] holds Infinity, at place 0 of [4, 2]. Mend the data, or leave such samples out.',
     ],
     [
       'with what the data throws',

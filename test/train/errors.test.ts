@@ -173,7 +173,7 @@ describe('an error', () => {
       ),
     ).rejects.toThrow(ShapeError)
     await expect(train(loss, ps, [[x, zeros([4])]], Descent(1))).rejects.toThrow(
-      'mse: prediction and target differ in shape: [4, 1] and [4]. Losses do not broadcast: reshape one of them. The prediction comes first.',
+      'mse: prediction and target differ in shape: [4, 1] and [4]. Losses do not broadcast: write prediction.squeeze(-1). The prediction comes first.',
     )
     expect(bits(model)).toEqual(before)
   })

@@ -130,6 +130,102 @@ describe('a run that is iterated', () => {
   })
 })
 
+describe('a run that is iterated and awaited', () => {
+  const idle = () => new Promise(resolve => setTimeout(resolve, 5))
+
+  it('goes on by itself where nobody asks for its steps, and the iterator gives those that were taken', async () => {
+    for (const before of [0, 2]) {
+      const { run, log } = logged(4)
+      const iterator = run[Symbol.asyncIterator]()
+      for (let i = 0; i < before; i++) await iterator.next()
+      const history = await run
+      expect([history.steps.length, log.at(-1)]).toEqual([4, 'closed'])
+      const rest: unknown[] = []
+      for (let next = await iterator.next(); !next.done; next = await iterator.next()) rest.push(next.value)
+      expect(rest).toEqual(history.steps.slice(before))
+      expect(await iterator.next()).toEqual({ done: true, value: history })
+    }
+  })
+
+  it.each<[string, (run: Run) => Promise<unknown>]>([
+    ['await', async run => run],
+    ['then', run => new Promise(resolve => run.then(resolve))],
+    ['finally', run => run.finally(() => {})],
+    ['Promise.all', run => Promise.all([run])],
+  ])('inside its own loop: %s', async (_, wait) => {
+    const { run } = logged(3)
+    const seen: number[] = []
+    for await (const { step } of run) {
+      seen.push(step)
+      if (step === 0) await wait(run)
+    }
+    expect(seen).toEqual([0, 1, 2])
+  })
+
+  it('takes its steps when they are asked for, if somebody does', async () => {
+    const { run, log } = logged(3)
+    const seen: number[] = []
+    const iterate = async () => {
+      for await (const { step } of run) seen.push(step, log.length)
+    }
+    const [history] = await Promise.all([run, iterate()])
+    expect(seen).toEqual([0, 1, 1, 2, 2, 3])
+    expect(history.steps).toHaveLength(3)
+  })
+
+  it('loses no step to an iterator that is slower', async () => {
+    const { run } = logged(4)
+    const seen: number[] = []
+    const iterate = async () => {
+      for await (const { step } of run) {
+        seen.push(step)
+        await idle()
+      }
+    }
+    await Promise.all([iterate(), run])
+    expect(seen).toEqual([0, 1, 2, 3])
+  })
+
+  it('settles while a step is asked for whose batch is long in coming', async () => {
+    const { loss, ps } = problem()
+    async function* data() {
+      await idle()
+      yield [x, y]
+      yield [x, y]
+    }
+    const run = train(loss, ps, data(), Descent(0.01))
+    const iterator = run[Symbol.asyncIterator]()
+    const first = iterator.next()
+    expect((await run).steps).toHaveLength(2)
+    expect((await first).value).toMatchObject({ step: 0 })
+  })
+
+  it('rejects both with its error', async () => {
+    const { ps } = problem()
+    const boom = new Error('boom')
+    const fail = () => {
+      throw boom
+    }
+    const ran = async () => {
+      const run = train(fail, ps, batches(1), Descent())
+      const iterator = run[Symbol.asyncIterator]()
+      await expect(run).rejects.toBe(boom)
+      await expect(iterator.next()).rejects.toBe(boom)
+    }
+    expect(await unhandled(ran)).toEqual([])
+  })
+
+  it('ends when it is left', async () => {
+    const { run, log } = logged(1000)
+    const iterator = run[Symbol.asyncIterator]()
+    await iterator.next()
+    const history = run.then(({ steps }) => steps.length)
+    await new Promise(resolve => setImmediate(() => setImmediate(resolve)))
+    await iterator.return?.()
+    expect(await history).toBe(log.filter(each => each === 'loss').length)
+  })
+})
+
 describe('the event loop', () => {
   it('breathes during a long run', async () => {
     const { loss, ps } = problem()

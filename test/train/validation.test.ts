@@ -112,4 +112,59 @@ describe('validation', () => {
     const { epochs } = await train(loss, ps, batches(1), Descent(0), { validation: [[x, tensor([[1e30], [0], [0], [0]])]] })
     expect(epochs[0].validation).toBe(Number.POSITIVE_INFINITY)
   })
+
+  it('of a loss that is NaN is NaN, whatever comes before and after', async () => {
+    const { loss, ps } = problem()
+    const broken = tensor([[Number.NaN], [0], [0], [0]])
+    const { epochs } = await train(loss, ps, batches(1), Descent(0), {
+      validation: [
+        [x, y],
+        [x, broken],
+        [x, y],
+      ],
+    })
+    expect(epochs[0].validation).toBeNaN()
+  })
+})
+
+describe('the loss of an epoch', () => {
+  // A bias of 0 that stays 0: the loss of a batch is the mean of its squares.
+  const w = tensor([0])
+  const rows = [10, 0, 0, 0, 0].map(value => tensor([value]))
+  const [small, large] = [tensor([10]), tensor([0, 0, 0, 0])]
+  const loss = (z: Tensor) => z.sub(w).square().mean()
+  const run = async (data: Iterable<unknown>, f: (...batch: never[]) => unknown = loss) =>
+    (await train(f as never, params(w), data, Descent(0), { validation: data as never })).epochs[0]
+
+  it.each<[string, Iterable<unknown>, ((...batch: never[]) => unknown)?]>([
+    ['tensors', [small, large]],
+    ['lists', [[small], [large]]],
+    ['single samples', rows],
+    ['records', [{ z: small }, { z: large }], (({ z }: { z: Tensor }) => loss(z)) as never],
+    ['a loader', new DataLoader(tensor([10, 0, 0, 0, 0]), { batchSize: 2 })],
+    [
+      'a number before the tensor',
+      [
+        [1, small],
+        [2, large],
+      ],
+      ((_: number, z: Tensor) => loss(z)) as never,
+    ],
+    [
+      'a scalar before the tensor',
+      [
+        [tensor(1), small],
+        [tensor(2), large],
+      ],
+      ((_: Tensor, z: Tensor) => loss(z)) as never,
+    ],
+  ])('is the mean over its samples, as validation is: %s', async (_, data, f) => {
+    const { loss: mean, validation } = await run(data, f)
+    expect([mean, validation]).toEqual([expect.closeTo(20, 5), expect.closeTo(20, 5)])
+  })
+
+  it('leaves skipped batches out of both', async () => {
+    const picky = (z: Tensor) => (z.size === 1 ? skip : loss(z).add(3))
+    expect(await run([small, large], picky)).toMatchObject({ loss: 3, validation: 3 })
+  })
 })
