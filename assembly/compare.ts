@@ -1,6 +1,7 @@
 // Comparisons, logic and choice. Results and conditions are bool: one byte, 0 or 1.
 // @cost 0.3: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
-import { test2 } from './map'
+import { map1, test2 } from './map'
+import { Fit, report } from './status'
 
 @unmanaged
 class Equal {
@@ -102,19 +103,37 @@ export function toFloatFromByte(x: usize, out: usize, begin: i32, end: i32): voi
   }
   for (; i < n; i++) store<f32>(out + (i << 2), <f32>load<u8>(x + i))
 }
-/** Towards zero; NaN becomes 0, what does not fit the nearest that does. */
-export function toIntFromFloat(x: usize, out: usize, begin: i32, end: i32): void {
-  for (let i = <usize>begin; i < <usize>end; i++) store<i32>(out + (i << 2), <i32>load<f32>(x + (i << 2)))
+@unmanaged
+class Truncate {
+  @inline f(x: v128): v128 {
+    const fits = v128.and(f32x4.ge(x, f32x4.splat(-2147483648)), f32x4.lt(x, f32x4.splat(2147483648)))
+    Fit.not(v128.not(fits))
+    return i32x4.trunc_sat_f32x4_s(x)
+  }
+}
+/** Towards zero; reports NaN and what does not fit. */
+export function toIntFromFloat(x: usize, out: usize, status: usize, begin: i32, end: i32): void {
+  map1<Truncate>(x, out, begin, end)
+  Fit.end(status)
 }
 export function toIntFromByte(x: usize, out: usize, begin: i32, end: i32): void {
   for (let i = <usize>begin; i < <usize>end; i++) store<i32>(out + (i << 2), load<u8>(x + i))
 }
-/** Towards zero, then modulo 256, as typed arrays store it. */
-export function toByteFromFloat(x: usize, out: usize, begin: i32, end: i32): void {
-  for (let i = <usize>begin; i < <usize>end; i++) store<u8>(out + i, <i32>load<f32>(x + (i << 2)))
+/** Towards zero; reports NaN and what does not fit. */
+export function toByteFromFloat(x: usize, out: usize, status: usize, begin: i32, end: i32): void {
+  for (let i = <usize>begin; i < <usize>end; i++) {
+    const value = load<f32>(x + (i << 2))
+    if (!(value > -1 && value < 256)) return report(status, 0)
+    store<u8>(out + i, <i32>value)
+  }
 }
-export function toByteFromInt(x: usize, out: usize, begin: i32, end: i32): void {
-  for (let i = <usize>begin; i < <usize>end; i++) store<u8>(out + i, load<i32>(x + (i << 2)))
+/** Reports what does not fit. */
+export function toByteFromInt(x: usize, out: usize, status: usize, begin: i32, end: i32): void {
+  for (let i = <usize>begin; i < <usize>end; i++) {
+    const value = load<i32>(x + (i << 2))
+    if (<u32>value > 255) return report(status, 0)
+    store<u8>(out + i, value)
+  }
 }
 /** 1 where not 0 (NaN is not 0). */
 export function toBoolFromFloat(x: usize, out: usize, begin: i32, end: i32): void {

@@ -28,7 +28,7 @@ export function gather(
   }
 }
 
-/** Adds slices of float32 or int32 elements in the order of j. */
+/** Adds slices of float32 or int32 elements in the order of j. A sum that does not fit is reported behind the last index. */
 function scatter<T>(
   out: usize,
   indices: usize,
@@ -47,6 +47,13 @@ function scatter<T>(
       let q = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner) << 2)
       let p = updates + (((<usize>outer * <usize>count + <usize>place) * <usize>inner) << 2)
       let left = inner
+      if (isInteger<T>()) {
+        for (; left > 0; left--, p += 4, q += 4) {
+          const sum = <i64>load<i32>(q) + <i64>load<i32>(p)
+          if (sum !== <i64>(<i32>sum)) return report(status, count)
+          store<i32>(q, <i32>sum)
+        }
+      }
       for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, v128.add<T>(v128.load(q), v128.load(p)))
       for (; left > 0; left--, p += 4, q += 4) store<T>(q, load<T>(q) + load<T>(p))
     }

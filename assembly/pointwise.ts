@@ -316,18 +316,32 @@ class Minimum {
     return f32x4.min(x, y)
   }
 }
-/** x times the derivative of the sigmoid of which y is the value. */
+/** x times the derivative of exp (and expm1) at y. */
+@unmanaged
+class ExpGradient {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, Exp.exp(y))
+  }
+}
+/** x times the derivative of the sigmoid at y. */
 @unmanaged
 class SigmoidGradient {
   @inline f(x: v128, y: v128): v128 {
-    return f32x4.mul(x, f32x4.mul(y, f32x4.sub(v128.load32_splat(CONSTANTS, ONE), y)))
+    return f32x4.mul(x, Exp.sigmoidDerivative(y))
   }
 }
-/** x times the derivative of the hyperbolic tangent of which y is the value. */
+/** x times the derivative of the hyperbolic tangent at y. */
 @unmanaged
 class TanhGradient {
   @inline f(x: v128, y: v128): v128 {
-    return f32x4.mul(x, f32x4.sub(v128.load32_splat(CONSTANTS, ONE), f32x4.mul(y, y)))
+    return f32x4.mul(x, Hyperbolic.derivative(y))
+  }
+}
+/** x times the derivative of the error function at y. */
+@unmanaged
+class ErfGradient {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, Erf.derivative(y))
   }
 }
 /** x times the derivative of gelu at y. */
@@ -367,11 +381,21 @@ export function maximum(x: usize, y: usize, out: usize, layout: usize, begin: i3
 export function minimum(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<Minimum>(x, y, out, layout, begin, end)
 }
+/** @cost 0.7 */
+export function expGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<ExpGradient>(x, y, out, layout, begin, end)
+}
+/** @cost 0.7 */
 export function sigmoidGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<SigmoidGradient>(x, y, out, layout, begin, end)
 }
+/** @cost 0.7 */
 export function tanhGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<TanhGradient>(x, y, out, layout, begin, end)
+}
+/** @cost 0.9 */
+export function erfGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<ErfGradient>(x, y, out, layout, begin, end)
 }
 /** @cost 1.6 */
 export function geluGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {

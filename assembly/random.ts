@@ -39,13 +39,18 @@ function put(q: usize, four: v128, left: i32): void {
   if (left > 2) v128.store32_lane(q + 8, four, 2)
 }
 
-/** low + (high - low) u, kept below high where it rounds up. */
+/** low + (high - low) u, kept below high where it rounds up; low (1 - u) + high u where the range is no float32. */
 export function randomUniform(out: usize, n: i32, key0: u32, key1: u32, stream: u32, low: f32, high: f32, begin: i32, end: i32): void {
   const range = f32x4.splat(high - low)
   const least = f32x4.splat(low)
   const most = f32x4.splat(reinterpret<f32>(reinterpret<i32>(high) - select<i32>(1, -1, high > 0)))
   for (let block = begin; block < end; block++) {
-    let four = f32x4.add(least, f32x4.mul(Draw.unit(philox(key0, key1, stream, block)), range))
+    const u = Draw.unit(philox(key0, key1, stream, block))
+    let four = f32x4.add(least, f32x4.mul(u, range))
+    if (high - low > f32.MAX_VALUE) {
+      const rest = f32x4.sub(v128.load32_splat(CONSTANTS, 16), u)
+      four = f32x4.add(f32x4.mul(least, rest), f32x4.mul(f32x4.splat(high), u))
+    }
     if (low < high && high != 0) four = f32x4.min(four, most)
     put(out + ((<usize>block) << 4), four, n - (block << 2))
   }

@@ -6,7 +6,7 @@ const TABLE: usize = memory.data<f32>([
   3.93, 14.5, -14.5, -0.0, -0.5, 1.0, 0.3989422804014327, 9.388068974658381e-6, -0.00011886185529874638, 0.000637364573776722,
   -0.0016756776021793485, 0.00016950468125287443, 0.019147822633385658, -0.10277630388736725, -0.6366195678710938, -0.12837916612625122,
   0.3989470601081848, 1.1303191058686934e-5, 0.014624441973865032, 0.14985805749893188, 0.6082737445831299, 1.4492454528808594,
-  0.014837351627647877, 0.14688412845134735, 0.6635734438896179, 1.5895352363586426, 1.816338062286377,
+  0.014837351627647877, 0.14688412845134735, 0.6635734438896179, 1.5895352363586426, 1.816338062286377, 1.1283791670955126,
 ])
 const SATURATED: usize = 0
 const HIGHEST: usize = 4
@@ -37,6 +37,8 @@ const P3: usize = 92
 const P2: usize = 96
 const P1: usize = 100
 const P0: usize = 104
+/** 2 / sqrt(pi). */
+const SLOPE: usize = 108
 
 const BITS: usize = memory.data<u32>([0xfffff000])
 /** Leaves 12 bits of a float, so that its square is exact. */
@@ -61,6 +63,12 @@ export class Erf {
     const u = Vector.fma(u48, fourth, u03)
     const m = Exp.saturating(f32x4.sub(f32x4.mul(u, a), a))
     return v128.or(v128.andnot(m, sign), v128.and(x, sign))
+  }
+
+  /** The derivative of erf: 2 / sqrt(pi) exp(-x^2 / 2)^2, since the square of x alone would be rounded. */
+  @inline static derivative(x: v128): v128 {
+    const g = Erf.gaussian(x)
+    return f32x4.mul(f32x4.mul(g, v128.load32_splat(TABLE, SLOPE)), g)
   }
 
   /**

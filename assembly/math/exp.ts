@@ -79,6 +79,15 @@ export class Exp {
     return f32x4.div(numerator, f32x4.add(e, one))
   }
 
+  /**
+   * The derivative of the sigmoid, exp(-|x|) / (1 + exp(-|x|))^2: from x, since 1 - sigmoid(x) has lost it in the upper tail. Gradual underflow.
+   */
+  @inline static sigmoidDerivative(x: v128): v128 {
+    const e = Exp.notHigh(v128.or(x, v128.load32_splat(TABLE, SIGN)))
+    const sum = f32x4.add(e, v128.load32_splat(TABLE, ONE))
+    return f32x4.div(e, f32x4.mul(sum, sum))
+  }
+
   /** exp(x) - 1 for functions that saturate, |x| <= 24: one part of ln 2 is enough where n is small or exp no longer felt. */
   @inline static saturating(x: v128): v128 {
     const round = v128.load32_splat(TABLE, ROUND_ONCE)

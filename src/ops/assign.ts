@@ -1,13 +1,13 @@
 import { ShapeError } from '../errors.ts'
 import { isRecording } from '../tape/level.ts'
 import { checkTensor } from '../tape/operation.ts'
-import { convert } from '../tensor/convert.ts'
+import { convert, converted } from '../tensor/convert.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /**
- * Writes y into x, in place, converted to x's dtype, and returns x. Throws ShapeError where the shapes differ, TypeError while a gradient is
- * being taken.
+ * Writes y into x, in place, converted to x's dtype, and returns x. Throws ShapeError where the shapes differ, RangeError for what does not fit
+ * an integer type, TypeError while a gradient is being taken.
  * @example zeros([2]).assign(tensor([1, 2])).toArray() // [1, 2]
  */
 export function assign(x: Tensor, y: Tensor): Tensor {
@@ -19,7 +19,10 @@ export function assign(x: Tensor, y: Tensor): Tensor {
     throw new ShapeError({ operation: 'assign', problem: 'shapes differ', came: `${show(y.dims)} into ${show(x.dims)}` }, [x.dims, y.dims])
   }
   if (x.storage === y.storage) return x
+  // First elsewhere: what does not fit must leave x as it was.
+  const fitting = x.dtype === 'int32' || x.dtype === 'uint8' ? converted(y, x.dtype, 'assign') : y
   x.startWrite()
-  convert(y, x)
+  convert(fitting, x, 'assign')
+  if (fitting !== y) fitting.dispose()
   return x
 }

@@ -2,8 +2,10 @@
 // recording are here, so that no entry has to think of them.
 import { DTypeError } from '../errors.ts'
 import { isTrackedOnce } from '../tape/level.ts'
-import { checkTensor, operation } from '../tape/operation.ts'
+import { checkTensor, operation, type Run } from '../tape/operation.ts'
+import { fitting } from '../tensor/convert.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
+import { misfit } from '../tensor/fits.ts'
 import { broadcastShapes, broadcastSteps, type Shape, sameShape, writeLayout } from '../tensor/shape.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
@@ -12,8 +14,10 @@ import { fusion } from './fusion.ts'
 import { sumTo } from './movement.ts'
 
 type UnaryKernel = (x: number, out: number, count: number) => void
+type IntUnaryKernel = (x: number, out: number, status: number, count: number) => void
 type SlopeKernel = (x: number, out: number, slope: number, count: number) => void
 type BinaryKernel = (x: number, y: number, out: number, layout: number, count: number) => void
+type IntBinaryKernel = (x: number, y: number, out: number, layout: number, status: number, count: number) => void
 
 /** The derivative of a unary operation: from its input, from its output, or 0 everywhere. */
 interface UnaryRule {
@@ -22,14 +26,14 @@ interface UnaryRule {
   readonly constant?: (g: Tensor) => Tensor
   /** A kernel that gives the slope, too, where that costs little more, and the gradient from it; what is differentiated again has `fromInput`. */
   readonly withSlope?: { readonly kernel: SlopeKernel; readonly pull: (g: Tensor, slope: Tensor) => Tensor }
-  /** The kernel for integers; without one they are converted to float32. */
-  readonly int?: UnaryKernel
+  /** The kernel for integers, which reports a result that does not fit; without one they are converted to float32. */
+  readonly int?: IntUnaryKernel
 }
 
 /** An operation on each element. */
 export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: Tensor) => Tensor {
   const { fromInput, fromOutput, constant, withSlope, int } = rule
-  const run = operation<{ slope?: Tensor }, { x?: Tensor; y?: Tensor; slope?: Tensor }>({
+  const run: Run<{ slope?: Tensor }> = operation<{ slope?: Tensor }, { x?: Tensor; y?: Tensor; slope?: Tensor }>({
     name,
     types: ([dtype]) => {
       const type = int && dtype !== 'float32' ? 'int32' : 'float32'
@@ -38,7 +42,14 @@ export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: T
     shape: ([shape]) => shape,
     forward(y, [x], { slope }) {
       if (withSlope && slope) withSlope.kernel(x.pointer, y.pointer, slope.pointer, y.size)
-      else (int && y.dtype === 'int32' ? int : kernel)(x.pointer, y.pointer, y.size)
+      else if (int && y.dtype === 'int32') {
+        fitting(
+          name,
+          status => int(x.pointer, y.pointer, status, y.size),
+          [x],
+          floats => run(floats, {}),
+        )
+      } else kernel(x.pointer, y.pointer, y.size)
     },
     save: fromInput ? (_, [x], { slope }) => (slope ? { slope } : { x }) : fromOutput ? y => ({ y }) : undefined,
     pullback: [
@@ -67,8 +78,8 @@ interface BinaryRule {
   readonly right: BinaryPullback | null
   /** Which of its values the derivatives read. */
   readonly saves: 'operands' | 'operands and result' | 'nothing'
-  /** The kernel for integers; without one they are converted to float32. */
-  readonly int?: BinaryKernel
+  /** The kernel for integers, which reports a result that does not fit; without one they are converted to float32. */
+  readonly int?: IntBinaryKernel
 }
 
 type Operand = Tensor | number
@@ -86,7 +97,7 @@ interface BinarySaves extends Readonly<Record<string, unknown>> {
 export function binary(name: string, kernel: BinaryKernel, rule: BinaryRule): (x: Operand, y: Operand) => Tensor {
   const { left, right, saves, int } = rule
   const nothing = (): Operand => 0
-  const run = operation<{ x?: number; y?: number }, BinarySaves>({
+  const run: Run<{ x?: number; y?: number }> = operation<{ x?: number; y?: number }, BinarySaves>({
     name,
     types: (dtypes, options) => {
       const type = int ? commonType(name, dtypes, options.x ?? options.y) : 'float32'
@@ -95,7 +106,14 @@ export function binary(name: string, kernel: BinaryKernel, rule: BinaryRule): (x
     shape: ([a, b]) => (b ? broadcastShapes(name, a, b) : a),
     forward(y, xs, options) {
       const [a, b, layout] = operands(name, y.dims, xs, options, y.dtype)
-      ;(int && y.dtype === 'int32' ? int : kernel)(a, b, y.pointer, layout, y.size)
+      if (int && y.dtype === 'int32') {
+        fitting(
+          name,
+          status => int(a, b, y.pointer, layout, status, y.size),
+          xs,
+          floats => run(floats, options),
+        )
+      } else kernel(a, b, y.pointer, layout, y.size)
     },
     save(result, xs, options) {
       const [first, last] = [xs[0], xs[xs.length - 1]]
@@ -180,17 +198,19 @@ export function divideBy(y: Tensor, divisor: number): void {
   kernels.div(a, b, y.pointer, layout, y.size)
 }
 
-/** The type of the operands' arithmetic. Throws DTypeError where a number would have to be rounded for it. */
+/** The type of the operands' arithmetic. Throws RangeError where a number does not fit it, DTypeError where it would have to be rounded. */
 export function commonType(name: string, dtypes: readonly DType[], number: number | undefined): 'float32' | 'int32' {
   let type: 'float32' | 'int32' = 'int32'
   for (const dtype of dtypes) type = promote(type, dtype)
   if (number === undefined || type === 'float32' || isInt32(number)) return type
+  const wayOut = "Write x.cast('float32') first."
+  if (!Number.isFinite(number) || Number.isInteger(number)) throw misfit(name, number, 'int32', wayOut)
   throw new DTypeError(
     {
       operation: name,
       problem: `a number takes the tensor's dtype, and is not whole`,
       came: `${dtypes[0]} and ${number}`,
-      wayOut: "Write x.cast('float32') first.",
+      wayOut,
     },
     dtypes,
   )

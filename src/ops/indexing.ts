@@ -3,6 +3,7 @@ import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fill, tensor } from '../tensor/create.ts'
 import { bytesOf, type DType, promote } from '../tensor/dtype.ts'
+import { overflow } from '../tensor/fits.ts'
 import { resolveAxis, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
@@ -13,7 +14,8 @@ import { add, cast } from './pointwise.ts'
 /** Leaves the values as they are; indices come as int32. */
 const ofValues = ([dtype]: readonly DType[]) => ({ output: dtype })
 
-/** Runs a kernel that reports the first bad index, and throws RangeError if there was one. `kind` is what the indices stand for. */
+/** Runs a kernel that reports the first bad index, or behind them that a sum does not fit, and throws RangeError for it. `kind` is what the
+ * indices stand for. */
 export function checked(
   operation: string,
   indices: Tensor,
@@ -22,6 +24,7 @@ export function checked(
   kind: 'index' | 'class' = 'index',
 ): void {
   const place = reported(run)
+  if (place === indices.size) throw overflow(operation)
   if (place >= 0) throw badIndex(operation, i32[(indices.pointer >>> 2) + place], place, size, kind)
 }
 
@@ -53,12 +56,10 @@ export function asIndices(operation: string, indices: Tensor | number | readonly
 /** Not by way of float32, which rounds numbers from 2^24 up. */
 function ofNumbers(operation: string, indices: number | readonly number[]): Tensor {
   if (typeof indices !== 'number' && !Array.isArray(indices)) checkTensor(operation, indices)
-  const given = tensor(indices, undefined, { dtype: 'int32' })
   const exact = [indices].flat(Number.POSITIVE_INFINITY)
-  const rounded = given.view()
-  const odd = exact.findIndex((value, i) => value !== rounded[i])
+  const odd = exact.findIndex(value => (typeof value === 'number' ? value !== (value | 0) : typeof value === 'boolean'))
   if (odd >= 0) throw new RangeError(`${operation}: index ${exact[odd]} at place ${odd} is not a whole number.`)
-  return given
+  return tensor(indices, undefined, { dtype: 'int32' })
 }
 
 /** [elements before the axis, elements behind it] */

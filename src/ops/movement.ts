@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.ts'
 import { trackedAlias } from '../tape/level.ts'
-import { checkTensor, operation } from '../tape/operation.ts'
+import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { bytesOf, type DType } from '../tensor/dtype.ts'
 import { own } from '../tensor/scope.ts'
 import {
@@ -20,7 +20,7 @@ import {
 } from '../tensor/shape.ts'
 import { share, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { reduceAxes, reducedShape } from './reduction.ts'
+import { type Reduced, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
 
 /** Leaves every type as it is. */
 const asIs = ([dtype]: readonly DType[]) => ({ output: dtype })
@@ -182,18 +182,21 @@ export function permute(x: Tensor, axes: readonly number[]): Tensor {
   return runPermute([x], { axes: order })
 }
 
-const runSum = operation<{ axes: readonly number[]; keepDims: boolean }, { from: Shape }>({
+const runSum: Run<Reduced> = operation<Reduced, { from: Shape }>({
   name: 'sum',
   types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
   shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
-  forward: (y, [x], { axes }) => reduceAxes(x, y, axes, x.dtype === 'float32' ? kernels.sum : kernels.sumI),
+  forward(y, [x], options) {
+    if (x.dtype === 'float32') reduceAxes(x, y, options.axes, kernels.sum)
+    else reduceInts('sum', x, y, options.axes, kernels.sumI, floats => runSum(floats, options))
+  },
   save: (_, [x]) => ({ from: x.dims }),
   pullback: [(g, { from }, { axes }) => spread(g, from, axes)],
 })
 
 /**
  * The sum along an axis, several, or all. float32, or int32 for integers and bool. Pairwise, so errors grow with log n. Throws ShapeError
- * for an axis that is not there.
+ * for an axis that is not there, RangeError for integers whose sum does not fit.
  * @example tensor([[1, 2], [3, 4]]).sum(0).toArray() // [4, 6]
  */
 export function sum(x: Tensor, axis?: Axis, { keepDims = false }: { readonly keepDims?: boolean } = {}): Tensor {

@@ -11,10 +11,10 @@ import { broadcastTo } from './movement.ts'
 
 const flat = { constant: (g: Tensor) => zerosLike(g) }
 
-/** -x. int32 for integers.
+/** -x. int32 for integers; throws RangeError where that does not fit.
  * @example tensor([1, -2]).neg().toArray() // [-1, 2] */
 export const neg = unary('neg', kernels.neg, { constant: g => neg(g), int: kernels.negI })
-/** x². int32 for integers.
+/** x². int32 for integers; throws RangeError where that does not fit.
  * @example tensor([1, -3]).square().toArray() // [1, 9] */
 export const square = unary('square', kernels.square, { fromInput: (g, x) => mul(g, mul(x, 2)), int: kernels.squareI })
 /** 1 / x
@@ -25,7 +25,7 @@ export const reciprocal = unary('reciprocal', kernels.reciprocal, { fromOutput: 
 export const exp = unary('exp', kernels.exp, { fromOutput: (g, y) => mul(g, y) })
 /** eˣ - 1, exact near 0
  * @example tensor([0, 1]).expm1().toArray() // [0, 1.7183] */
-export const expm1 = unary('expm1', kernels.expm1, { fromOutput: (g, y) => mul(g, add(y, 1)) })
+export const expm1 = unary('expm1', kernels.expm1, { fromInput: (g, x) => expGradient(g, x) })
 /** The natural logarithm; -Infinity at 0, NaN below.
  * @example tensor([1, Math.E]).log().toArray() // [0, 1] */
 export const log = unary('log', kernels.log, { fromInput: (g, x) => div(g, x) })
@@ -37,13 +37,13 @@ export const log1p = unary('log1p', kernels.log1p, { fromInput: (g, x) => div(g,
 export const sqrt = unary('sqrt', kernels.sqrt, { fromOutput: (g, y) => div(g, mul(y, 2)) })
 /** 1 / √x
  * @example tensor([1, 4]).rsqrt().toArray() // [1, 0.5] */
-export const rsqrt = unary('rsqrt', kernels.rsqrt, { fromOutput: (g, y) => mul(g, mul(mul(mul(y, y), y), -0.5)) })
-/** |x|; derivative 0 at 0, as PyTorch. int32 for integers.
+export const rsqrt = unary('rsqrt', kernels.rsqrt, { fromOutput: (g, y) => mul(g, mul(mul(y, y), mul(y, -0.5))) })
+/** |x|; derivative 0 at 0, as PyTorch. int32 for integers; throws RangeError where that does not fit.
  * @example tensor([-2, 3]).abs().toArray() // [2, 3] */
 export const abs = unary('abs', kernels.abs, { fromInput: (g, x) => mul(g, sign(x)), int: kernels.absI })
 /** -1, 0 or 1. int32 for integers.
  * @example tensor([-2, 0, 3]).sign().toArray() // [-1, 0, 1] */
-export const sign = unary('sign', kernels.sign, { ...flat, int: kernels.signI })
+export const sign = unary('sign', kernels.sign, { ...flat, int: (x, out, _, count) => kernels.signI(x, out, count) })
 /** The sine of x in radians.
  * @example tensor([0, Math.PI / 2]).sin().toArray() // [0, 1] */
 export const sin = unary('sin', kernels.sin, { fromInput: (g, x) => mul(g, cos(x)) })
@@ -55,10 +55,10 @@ export const cos = unary('cos', kernels.cos, { fromInput: (g, x) => neg(mul(g, s
 export const tan = unary('tan', kernels.tan, { fromOutput: (g, y) => mul(g, add(mul(y, y), 1)) })
 /** The hyperbolic tangent.
  * @example tensor([0, 1]).tanh().toArray() // [0, 0.7616] */
-export const tanh = unary('tanh', kernels.tanh, { fromOutput: (g, y) => tanhGradient(g, y) })
+export const tanh = unary('tanh', kernels.tanh, { fromInput: (g, x) => tanhGradient(g, x) })
 /** The error function 2/√π ∫₀ˣ e^(-t²) dt.
  * @example tensor([0, 1]).erf().toArray() // [0, 0.8427] */
-export const erf = unary('erf', kernels.erf, { fromInput: (g, x) => mul(g, mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))) })
+export const erf = unary('erf', kernels.erf, { fromInput: (g, x) => erfGradient(g, x) })
 /** The largest whole number not above x; derivative 0.
  * @example tensor([1.5, -1.5]).floor().toArray() // [1, -2] */
 export const floor = unary('floor', kernels.floor, flat)
@@ -71,7 +71,7 @@ export const round = unary('round', kernels.round, flat)
 
 /** 1 / (1 + e^(-x)), without overflow at either end.
  * @example tensor([0, 1]).sigmoid().toArray() // [0.5, 0.7311] */
-export const sigmoid = unary('sigmoid', kernels.sigmoid, { fromOutput: (g, y) => sigmoidGradient(g, y) })
+export const sigmoid = unary('sigmoid', kernels.sigmoid, { fromInput: (g, x) => sigmoidGradient(g, x) })
 /** log(1 + eˣ), without overflow.
  * @example tensor([0, 1]).softplus().toArray() // [0.6931, 1.3133] */
 export const softplus = unary('softplus', kernels.softplus, { fromInput: (g, x) => mul(g, sigmoid(x)) })
@@ -99,13 +99,14 @@ export const identity = (x: Tensor): Tensor => x
 
 type Operand = Tensor | number
 
-/** x + y. Either may be a number; shapes broadcast, or it throws ShapeError.
+/** x + y. Either may be a number; shapes broadcast, or it throws ShapeError. Throws RangeError for integers whose sum does not fit.
  * @example tensor([[1], [2]]).add(tensor([10, 20])).toArray() // [[11, 21], [12, 22]] */
 export const add = binary('add', kernels.add, { left: g => g, right: g => g, saves: 'nothing', int: kernels.addI })
-/** x - y. Either may be a number; shapes broadcast, or it throws ShapeError.
+/** x - y. Either may be a number; shapes broadcast, or it throws ShapeError. Throws RangeError for integers whose difference does not fit.
  * @example sub(1, tensor([1, 2])).toArray() // [0, -1] */
 export const sub = binary('sub', kernels.sub, { left: g => g, right: g => neg(g), saves: 'nothing', int: kernels.subI })
-/** x y, element by element. Either may be a number; shapes broadcast, or it throws ShapeError.
+/** x y, element by element. Either may be a number; shapes broadcast, or it throws ShapeError. Throws RangeError for integers whose product
+ * does not fit.
  * @example tensor([1, 2]).mul(tensor([3, 4])).toArray() // [3, 8] */
 export const mul = binary('mul', kernels.mul, {
   left: (g, _, y) => mul(g, y),
@@ -148,7 +149,7 @@ export const maximum = binary('maximum', kernels.maximum, {
   left: (g, x, y) => mul(g, preference(x, y)),
   right: (g, x, y) => mul(g, preference(y, x)),
   saves: 'operands',
-  int: kernels.maximumI,
+  int: (x, y, out, layout, _, count) => kernels.maximumI(x, y, out, layout, count),
 })
 /**
  * The smaller of x and y; NaN wins. Where they are equal, each gets half of the gradient, as in PyTorch. Shapes broadcast, or it throws
@@ -159,18 +160,30 @@ export const minimum = binary('minimum', kernels.minimum, {
   left: (g, x, y) => mul(g, preference(y, x)),
   right: (g, x, y) => mul(g, preference(x, y)),
   saves: 'operands',
-  int: kernels.minimumI,
+  int: (x, y, out, layout, _, count) => kernels.minimumI(x, y, out, layout, count),
 })
-/** x y (1 - y): the sigmoid's gradient from its output. */
-const sigmoidGradient = binary('sigmoidGradient', kernels.sigmoidGradient, {
-  left: (g, _, y) => sigmoidGradient(g, y),
-  right: (g, x, y) => mul(mul(g, x), sub(1, mul(y, 2))),
+/** x eʸ: the gradient of expm1, whose output has lost eˣ where it is near -1. */
+const expGradient = binary('expGradient', kernels.expGradient, {
+  left: (g, _, y) => expGradient(g, y),
+  right: (g, x, y) => expGradient(mul(g, x), y),
   saves: 'operands',
 })
-/** x (1 - y²): the gradient of the hyperbolic tangent from its output. */
+/** x σ(y) (1 - σ(y)): the sigmoid's gradient, from its input, since 1 - σ(y) is lost in the upper tail. σ″(y) = -σ′(y) tanh(y / 2) */
+const sigmoidGradient = binary('sigmoidGradient', kernels.sigmoidGradient, {
+  left: (g, _, y) => sigmoidGradient(g, y),
+  right: (g, x, y) => neg(mul(sigmoidGradient(mul(g, x), y), tanh(mul(y, 0.5)))),
+  saves: 'operands',
+})
+/** x (1 - tanh² y): the gradient of the hyperbolic tangent, from its input, since 1 - tanh² y is lost in the tails. */
 const tanhGradient = binary('tanhGradient', kernels.tanhGradient, {
   left: (g, _, y) => tanhGradient(g, y),
-  right: (g, x, y) => mul(mul(g, x), mul(y, -2)),
+  right: (g, x, y) => mul(tanhGradient(mul(g, x), y), mul(tanh(y as Tensor), -2)),
+  saves: 'operands',
+})
+/** x 2/√π e^(-y²): the error function's gradient, the square in two parts. */
+const erfGradient = binary('erfGradient', kernels.erfGradient, {
+  left: (g, _, y) => erfGradient(g, y),
+  right: (g, x, y) => mul(erfGradient(mul(g, x), y), mul(y, -2)),
   saves: 'operands',
 })
 /** x (Φ(y) + y φ(y)): gelu's gradient. */
@@ -283,8 +296,8 @@ export const clamp = /* @__PURE__ */ composed(
     checkTensor('clamp', x)
     if (!(low <= high)) throw new RangeError(`clamp: low must not be above high: ${low}, ${high}.`)
     if (x.dtype === 'float32') return runClamp([x], { low, high })
-    const above = low === Number.NEGATIVE_INFINITY ? cast(x, 'int32') : maximum(x, low)
-    return high === Number.POSITIVE_INFINITY ? above : minimum(above, high)
+    const above = low <= -(2 ** 31) ? cast(x, 'int32') : maximum(x, low)
+    return high >= 2 ** 31 - 1 ? above : minimum(above, high)
   },
 )
 
@@ -317,12 +330,12 @@ const runCast = operation<{ dtype: DType }>({
   name: 'cast',
   types: (_, { dtype }) => ({ output: dtype }),
   shape: ([shape]) => shape,
-  forward: (y, [x]) => convert(x, y),
+  forward: (y, [x]) => convert(x, y, 'cast'),
 })
 
 /**
- * x in another dtype, x itself if it has it. To integers towards zero (NaN is 0, uint8 modulo 256), to bool: not zero. Throws DTypeError for
- * an unknown dtype.
+ * x in another dtype, x itself if it has it. To integers towards zero, to bool: not zero. Throws RangeError for what does not fit (NaN, 300
+ * into uint8), DTypeError for an unknown dtype.
  * @example tensor([1.9, -1.9]).cast('int32').toArray() // [1, -1]
  */
 export function cast(x: Tensor, dtype: DType): Tensor {

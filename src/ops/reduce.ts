@@ -1,16 +1,34 @@
 import { ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
-import { isTracked } from '../tape/level.ts'
-import { checkTensor, operation } from '../tape/operation.ts'
-import { full, ones } from '../tensor/create.ts'
+import { isTracked, unrecorded } from '../tape/level.ts'
+import { checkTensor, operation, type Run } from '../tape/operation.ts'
+import { full, ones, onesLike, zeros } from '../tensor/create.ts'
 import { type Axis, resolveAxes, resolveAxis, type Shape, show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import { assign } from './assign.ts'
 import { divideBy } from './elementwise.ts'
 import { concat, split } from './joining.ts'
-import { permute, reshape, spread, sum } from './movement.ts'
-import { abs, add, cast, div, equal, exp, isFinite, log, mul, pow, sqrt, square, stopGradient, sub, where } from './pointwise.ts'
-import { type ReduceKernel, reduceAxes, reducedShape } from './reduction.ts'
+import { expandDims, permute, reshape, spread, sum } from './movement.ts'
+import {
+  abs,
+  add,
+  cast,
+  div,
+  equal,
+  exp,
+  isFinite,
+  log,
+  logicalAnd,
+  mul,
+  pow,
+  sign,
+  square,
+  stopGradient,
+  sub,
+  where,
+} from './pointwise.ts'
+import { type Reduced, type ReduceKernel, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
 
 export interface ReduceOptions {
   /** Keep the reduced axes, with size 1. */
@@ -24,7 +42,7 @@ function countOf(shape: Shape, axes: readonly number[]): number {
   return count
 }
 
-const runMean = operation<{ axes: readonly number[]; keepDims: boolean }, { from: Shape }>({
+const runMean = operation<Reduced, { from: Shape }>({
   name: 'mean',
   shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
   forward(y, [x], { axes }) {
@@ -62,15 +80,22 @@ export const variance = /* @__PURE__ */ composed(
  * @example tensor([[1, 3]]).std(1, { correction: 1 }).toArray() // [1.4142] */
 export const std = /* @__PURE__ */ composed(
   'std',
-  function std(x: Tensor, axis?: Axis, options: ReduceOptions & { readonly correction?: number } = {}): Tensor {
+  function std(
+    x: Tensor,
+    axis?: Axis,
+    { correction = 0, keepDims = false }: ReduceOptions & { readonly correction?: number } = {},
+  ): Tensor {
     checkTensor('std', x)
-    return root(variance(x, resolveAxes('std', axis, x.dims), options))
+    const axes = resolveAxes('std', axis, x.dims)
+    // Not the root of the variance, whose squares overflow and vanish where its root does not.
+    const deviations = sub(cast(x, 'float32'), mean(x, axes, { keepDims: true }))
+    return div(norm(deviations, axes, { keepDims }), Math.sqrt(Math.max(0, countOf(x.dims, axes) - correction)))
   },
 )
 
 /** Extremes: the gradient is shared by all elements that are equal to the extreme, as in PyTorch. */
 function extreme(name: 'max' | 'min', kernel: ReduceKernel, int: ReduceKernel) {
-  const run = operation<{ axes: readonly number[]; keepDims: boolean }, { x: Tensor; y: Tensor }>({
+  const run = operation<Reduced, { x: Tensor; y: Tensor }>({
     name,
     types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
     shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
@@ -103,14 +128,18 @@ export const max = extreme('max', kernels.max, kernels.maxI)
  */
 export const min = extreme('min', kernels.min, kernels.minI)
 
-const runProd = operation<{ axes: readonly number[]; keepDims: boolean }>({
+const runProd: Run<Reduced> = operation<Reduced>({
   name: 'prod',
   types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
   shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
-  forward: (y, [x], { axes }) => reduceAxes(x, y, axes, x.dtype === 'float32' ? kernels.prod : kernels.prodI),
+  forward(y, [x], options) {
+    if (x.dtype === 'float32') reduceAxes(x, y, options.axes, kernels.prod)
+    else reduceInts('prod', x, y, options.axes, kernels.prodI, floats => runProd(floats, options))
+  },
 })
 
-/** The product along an axis, several, or all. The gradient is right where factors are 0, too.
+/** The product along an axis, several, or all. The gradient is right where factors are 0, too. Throws RangeError for integers whose product
+ * does not fit.
  * @example tensor([2, 3, 4]).prod().item() // 24 */
 export const prod = /* @__PURE__ */ composed(
   'prod',
@@ -133,9 +162,58 @@ export const prod = /* @__PURE__ */ composed(
   },
 )
 
+/** The Euclidean norms along the middle axis of [outer, n, inner]: squares and their sums in double precision. */
+const runNorm: Run<undefined> = operation<undefined, { x: Tensor }>({
+  name: 'norm',
+  shape: ([[outer, _, inner]]) => [outer, inner],
+  forward: (y, [x]) => kernels.norm(x.pointer, y.pointer, x.dims[1], x.dims[2], y.size, x.dims[1]),
+  save: (_, [x]) => ({ x }),
+  pullback: [(g, { x }) => runNormGradient([x, g], undefined)],
+})
+
+/** g x / ‖x‖, 0 where that is 0: with u = x / ‖x‖ its derivatives are u·h and g (h - u u·h) / ‖x‖. */
+const runNormGradient: Run<undefined> = operation<undefined, { x: Tensor; g: Tensor }>({
+  name: 'normGradient',
+  shape: ([x]) => x,
+  forward: (out, [x, g]) => kernels.normGradient(x.pointer, g.pointer, out.pointer, x.dims[1], x.dims[2], g.size, x.dims[1]),
+  save: (_, [x, g]) => ({ x, g }),
+  pullback: [
+    (h, { x, g }) => {
+      const unit = runNormGradient([x, onesLike(g)], undefined)
+      const length = runNorm([x], undefined)
+      const rest = sub(h, mul(unit, sum(mul(h, unit), 1, { keepDims: true })))
+      return mul(rest, expandDims(div(g, where(equal(length, 0), Number.POSITIVE_INFINITY, length)), 1))
+    },
+    (h, { x, g }) => sum(mul(h, runNormGradient([x, onesLike(g)], undefined)), 1),
+  ],
+})
+
+/** The p-norms along the middle axis, scaled by the largest |x|, whose powers may neither overflow nor vanish. */
+const runPNorm = operation<{ p: number }, { x: Tensor; y: Tensor }>({
+  name: 'pNorm',
+  shape: ([[outer, _, inner]]) => [outer, inner],
+  forward: (y, [x], { p }) =>
+    unrecorded(() => {
+      const sizes = abs(x)
+      const largest = max(sizes, 1, { keepDims: true })
+      const scale = where(logicalAnd(isFinite(largest), largest), largest, 1)
+      const root = pow(sum(pow(div(sizes, scale), p), 1, { keepDims: true }), 1 / p)
+      assign(y, reshape(mul(root, scale), y.dims))
+    }),
+  save: (y, [x]) => ({ x, y }),
+  pullback: [
+    // g sign(x) (|x| / ‖x‖)^(p - 1)
+    (g, { x, y }, { p }) => {
+      const ratio = div(abs(x), expandDims(where(y, y, 1), 1))
+      const powers = where(ratio, pow(where(ratio, ratio, 1), p - 1), 0)
+      return mul(mul(powers, sign(x)), expandDims(g, 1))
+    },
+  ],
+})
+
 /**
- * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. Derivative 0 at 0. Throws RangeError for a p
- * that is not above 0.
+ * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. It overflows only where the norm itself is no
+ * float32. Derivative 0 where x is 0. Throws RangeError for a p that is not above 0.
  * @example tensor([3, 4]).norm().item() // 5
  */
 export const norm = /* @__PURE__ */ composed(
@@ -143,20 +221,23 @@ export const norm = /* @__PURE__ */ composed(
   function norm(x: Tensor, axis?: Axis, { p = 2, keepDims = false }: ReduceOptions & { readonly p?: number } = {}): Tensor {
     checkTensor('norm', x)
     if (!(p > 0)) throw new RangeError(`norm: p must be above 0: ${p}.`)
-    if (p === Number.POSITIVE_INFINITY) return max(abs(cast(x, 'float32')), axis, { keepDims })
-    if (p === 1) return sum(abs(cast(x, 'float32')), axis, { keepDims })
+    const floats = cast(x, 'float32')
+    if (p === Number.POSITIVE_INFINITY) return max(abs(floats), axis, { keepDims })
+    if (p === 1) return sum(abs(floats), axis, { keepDims })
     const axes = resolveAxes('norm', axis, x.dims)
-    const powers = p === 2 ? square(cast(x, 'float32')) : pow(abs(x), p)
-    return root(sum(powers, axes, { keepDims }), p)
+    const count = countOf(x.dims, axes)
+    const result = reducedShape(x.dims, axes, keepDims)
+    if (count === 0) return zeros(result)
+    // One axis between the others.
+    const first = axes[0] ?? 0
+    const areNeighbours = axes.every((each, i) => each === first + i)
+    const others = x.dims.map((_, i) => i).filter(i => !axes.includes(i))
+    const [at, ordered] = areNeighbours ? [first, floats] : [others.length, permute(floats, [...others, ...axes])]
+    const outer = sizeOf(ordered.dims, 0, at)
+    const grouped = reshape(ordered, [outer, count, sizeOf(ordered.dims, at + axes.length)])
+    return reshape(p === 2 ? runNorm([grouped], undefined) : runPNorm([grouped], { p }), result)
   },
 )
-
-/** The pth root, with derivative 0 at 0, where it has none: there it is taken of 1, and replaced by 0. */
-function root(x: Tensor, p = 2): Tensor {
-  const zero = equal(x, 0)
-  const safe = where(zero, 1, x)
-  return where(zero, 0, p === 2 ? sqrt(safe) : pow(safe, 1 / p))
-}
 
 /** log Σ eˣ along an axis, several, or all, without overflow; -Infinity of nothing but -Infinity.
  * @example tensor([0, 0]).logSumExp().item() // 0.6931 */

@@ -1,10 +1,20 @@
+import { fitting } from '../tensor/convert.ts'
 import { type Shape, sizeOf } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 
+/** Which axes go, and whether they stay with size 1. */
+export interface Reduced {
+  readonly axes: readonly number[]
+  readonly keepDims: boolean
+}
+
 /** A kernel over x of [outer, n, inner]. */
 export type ReduceKernel = (x: number, out: number, n: number, inner: number, units: number, work: number) => void
+
+/** One of integers, which reports a result that does not fit. */
+type IntReduceKernel = (x: number, out: number, n: number, inner: number, status: number, units: number, work: number) => void
 
 /** The shape that is left of `shape` after a reduction. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {
@@ -42,6 +52,20 @@ export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel
     scratch?.drop()
     target?.drop()
   }
+}
+
+/** `reduceAxes` of int32; throws RangeError where a result does not fit, with the one of `inFloats`. */
+export function reduceInts(
+  name: string,
+  x: Tensor,
+  y: Tensor,
+  axes: readonly number[],
+  kernel: IntReduceKernel,
+  inFloats: (xs: readonly Tensor[]) => Tensor,
+): void {
+  const run = (status: number) =>
+    reduceAxes(x, y, axes, (from, to, n, inner, units, work) => kernel(from, to, n, inner, status, units, work))
+  fitting(name, run, [x], inFloats)
 }
 
 /** The first and last of each run of axes; ascending. */

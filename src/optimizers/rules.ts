@@ -88,9 +88,14 @@ export const ClipNorm = /* @__PURE__ */ rule('ClipNorm', {
   check: hyper => ranges('ClipNorm', hyper),
   step({ omega, p, throw: mayThrow }, _, __, g) {
     const length = norm(g, undefined, { p }).item()
-    if (!Number.isFinite(length) && mayThrow) {
-      throw new RangeError(`ClipNorm: the gradient's norm is not finite: ${length}. Lower the learning rate, or pass { throw: false }.`)
-    }
-    return g.mul(length === 0 ? 1 : Number.isFinite(length) ? Math.min(omega / length, 1) : Number.NaN)
+    const factor = length === 0 ? 1 : Math.min(omega / length, 1)
+    if (Number.isFinite(length) && (factor === 0 || factor >= 2 ** -126)) return g.mul(factor)
+    // Finite numbers may have a norm beyond float32, or one by which ω becomes subnormal: by way of their share of the largest.
+    const largest = norm(g, undefined, { p: Number.POSITIVE_INFINITY }).item()
+    const shares = g.div(largest)
+    const shareLength = norm(shares, undefined, { p }).item()
+    if (Number.isFinite(largest) && Number.isFinite(shareLength)) return shares.mul(Math.min(omega / shareLength, largest))
+    if (!mayThrow) return g.mul(Number.NaN)
+    throw new RangeError(`ClipNorm: the gradient's norm is not finite: ${length}. Lower the learning rate, or pass { throw: false }.`)
   },
 })

@@ -62,7 +62,7 @@ function copyDataView({ buffer, byteOffset, byteLength }: ArrayBufferView): Data
 export function copyTensor(x: Tensor): Tensor {
   x.check('clone')
   const y = make(x.dims, x.dtype, 'clone')
-  convert(x, y)
+  convert(x, y, 'clone')
   y.frozen = x.frozen
   return y
 }

@@ -1,18 +1,36 @@
 import * as kernels from '../wasm/kernels.generated.ts'
+import { f32, i32 } from '../wasm/memory.ts'
+import { reported } from '../wasm/status.ts'
 import { bytesOf, type DType } from './dtype.ts'
+import { checkAllFit, overflow } from './fits.ts'
 import { make, type Tensor } from './tensor.ts'
 
 type Convert = (x: number, out: number, count: number) => void
+/** One that reports what does not fit. */
+type Narrow = (x: number, out: number, status: number, count: number) => void
 
 /** How elements of one type become those of another; a byte stands for uint8 and bool. */
-const conversions: Record<'float32' | 'int32' | 'byte', Record<DType, Convert | undefined>> = {
-  float32: { float32: undefined, int32: kernels.toIntFromFloat, uint8: kernels.toByteFromFloat, bool: kernels.toBoolFromFloat },
-  int32: { float32: kernels.toFloatFromInt, int32: undefined, uint8: kernels.toByteFromInt, bool: kernels.toBoolFromInt },
-  byte: { float32: kernels.toFloatFromByte, int32: kernels.toIntFromByte, uint8: undefined, bool: kernels.toBoolFromByte },
+const conversions: Record<'float32' | 'int32' | 'byte', { readonly [To in DType]?: Convert }> = {
+  float32: { bool: kernels.toBoolFromFloat },
+  int32: { float32: kernels.toFloatFromInt, bool: kernels.toBoolFromInt },
+  byte: { float32: kernels.toFloatFromByte, int32: kernels.toIntFromByte, bool: kernels.toBoolFromByte },
+}
+const narrowing: { readonly [From in DType]?: { readonly [To in DType]?: Narrow } } = {
+  float32: { int32: kernels.toIntFromFloat, uint8: kernels.toByteFromFloat },
+  int32: { uint8: kernels.toByteFromInt },
 }
 
-/** Writes x, converted, into y: towards zero for integers (NaN is 0, uint8 modulo 256), not zero for bool. */
-export function convert(x: Tensor, y: Tensor): void {
+/**
+ * Writes x, converted, into y: towards zero for integers, not zero for bool. Throws RangeError in the name of the operation for what does not
+ * fit; y then holds nothing of use.
+ */
+export function convert(x: Tensor, y: Tensor, operation: string): void {
+  const narrow = narrowing[x.dtype]?.[y.dtype]
+  if (narrow) {
+    if (reported(status => narrow(x.pointer, y.pointer, status, x.size)) < 0) return
+    const memory = x.dtype === 'float32' ? f32 : i32
+    return checkAllFit(operation, memory.subarray(x.pointer >>> 2, (x.pointer >>> 2) + x.size), y.dtype)
+  }
   const from = bytesOf(x.dtype) === 1 ? 'byte' : (x.dtype as 'float32' | 'int32')
   const kernel = x.dtype === 'bool' && y.dtype === 'uint8' ? undefined : conversions[from][y.dtype]
   if (kernel) kernel(x.pointer, y.pointer, x.size)
@@ -22,6 +40,22 @@ export function convert(x: Tensor, y: Tensor): void {
 /** A new tensor of the same numbers in another type; not recorded by the tape, so only for what has no gradient. */
 export function converted(x: Tensor, dtype: DType, operation: string): Tensor {
   const y = make(x.dims, dtype, operation)
-  convert(x, y)
+  convert(x, y, operation)
   return y
+}
+
+/** Runs a kernel of integers. Where it reports that a result does not fit, throws RangeError with the one that float32 gives. */
+export function fitting(
+  operation: string,
+  kernel: (status: number) => void,
+  xs: readonly Tensor[],
+  inFloats: (xs: readonly Tensor[]) => Tensor,
+): void {
+  if (reported(kernel) < 0) return
+  const floats = xs.map(x => converted(x, 'float32', operation))
+  const y = inFloats(floats)
+  let largest = 0
+  for (let at = y.pointer >>> 2, end = at + y.size; at < end; at++) if (Math.abs(f32[at]) > Math.abs(largest)) largest = f32[at]
+  for (const each of [...floats, y]) each.dispose()
+  throw overflow(operation, largest)
 }

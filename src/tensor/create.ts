@@ -1,13 +1,14 @@
-import { DTypeError, kindOf, ShapeError } from '../errors.ts'
+import { kindOf, ShapeError } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { bytesOf, checkDType, type DType, type TypedArray } from './dtype.ts'
+import { checkAllFit, checkFit } from './fits.ts'
 import { checkShape, type Shape, show, sizeOf } from './shape.ts'
 import { make, Tensor } from './tensor.ts'
 
 /** Numbers or booleans, nested to any depth. */
 export type NestedInput = number | boolean | readonly NestedInput[]
 
-/** Typed arrays that a tensor can be made of; 64-bit integers must fit into 32 bits. */
+/** Typed arrays that a tensor can be made of; 64-bit integers must fit into 32 bits, or become float32. */
 export type ArrayInput =
   | TypedArray
   | Float64Array
@@ -28,8 +29,8 @@ export interface CreateOptions {
  * A tensor of the given numbers: a number, nested arrays, or a typed array with a shape.
  *
  * Typed arrays keep their type where the library has it (Int32Array: int32, Uint8Array: uint8); other numbers become float32, booleans
- * bool. Throws ShapeError for ragged arrays and for a shape that does not hold the data, TypeError for what is no number, DTypeError for
- * 64-bit integers that do not fit into 32.
+ * bool. Fractions are cut for an integer type. Throws ShapeError for ragged arrays and for a shape that does not hold the data, TypeError for
+ * what is no number, RangeError for what does not fit an integer type (NaN, 300 in uint8, a 64-bit integer of more than 32 bits).
  *
  * @example
  * tensor([[1, 2], [3, 4]]).shape // [2, 2]
@@ -73,7 +74,7 @@ export function onesLike(x: Tensor): Tensor {
   return filled('onesLike', x.dims, 1, x.dtype)
 }
 
-/** All elements `value`; bool where it is a boolean, float32 otherwise.
+/** All elements `value`; bool where it is a boolean, float32 otherwise. Throws RangeError where it does not fit an integer type.
  * @example full([2], 7).toArray() // [7, 7] */
 export function full(shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor {
   return filled('full', shape, value, options.dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32'))
@@ -82,6 +83,7 @@ export function full(shape: Shape, value: number | boolean, options: CreateOptio
 function filled(operation: string, shape: Shape, value: number | boolean, dtype: DType): Tensor {
   checkShape(operation, shape)
   checkDType(operation, dtype)
+  checkFit(operation, Number(value), dtype)
   const y = make([...shape], dtype, operation)
   fill(y, value)
   return y
@@ -98,7 +100,8 @@ export function fill(y: Tensor, value: number | boolean): void {
 const four = new ArrayBuffer(4)
 const pattern = { float32: new Float32Array(four), int32: new Int32Array(four), byte: new Uint8Array(four) }
 
-/** The numbers from `start` up to, without, `stop`: `arange(3)` is [0, 1, 2]. Throws RangeError for a step of 0.
+/** The numbers from `start` up to, without, `stop`: `arange(3)` is [0, 1, 2]. Throws RangeError for a step of 0, and for
+ * what does not fit an integer type.
  * @example arange(1, 7, 2).toArray() // [1, 3, 5] */
 export function arange(start: number, stop?: number, step = 1, { dtype = 'float32' }: CreateOptions = {}): Tensor {
   const [from, to] = stop === undefined ? [0, start] : [start, stop]
@@ -120,7 +123,11 @@ function series(operation: string, length: number, at: (i: number) => number, dt
   checkDType(operation, dtype)
   const y = make([length], dtype, operation)
   const view = y.view()
-  for (let i = 0; i < length; i++) view[i] = dtype === 'bool' ? Number(at(i) !== 0) : at(i)
+  for (let i = 0; i < length; i++) {
+    const value = at(i)
+    checkFit(operation, value, dtype)
+    view[i] = dtype === 'bool' ? Number(value !== 0) : value
+  }
   return y
 }
 
@@ -208,10 +215,6 @@ function settled(shape: Shape, size: number): Shape {
 function fromArray(data: ArrayInput | ArrayBufferView, shape: Shape, dtype: DType | undefined): Tensor {
   if (data instanceof DataView) throw new TypeError('tensor: a DataView has no elements. Pass a typed array.')
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
-    const wide = [...data].find(value => value !== BigInt.asIntN(32, value))
-    if (wide !== undefined) {
-      throw new DTypeError({ operation: 'tensor', problem: 'a 64-bit integer does not fit into int32', came: String(wide) }, ['int64'])
-    }
     return write(Float64Array.from(data, Number), settled(shape, data.length), dtype ?? 'int32')
   }
   const array = data as TypedArray
@@ -220,6 +223,7 @@ function fromArray(data: ArrayInput | ArrayBufferView, shape: Shape, dtype: DTyp
 }
 
 function write(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
+  checkAllFit('tensor', values, dtype)
   const y = make(shape, dtype, 'tensor')
   const view = y.view()
   if (dtype === 'bool') for (let i = 0; i < view.length; i++) view[i] = values[i] === 0 ? 0 : 1

@@ -88,18 +88,29 @@ function draw(name: string, kernel: Kernel, shape: Shape, a: number, b: number, 
   return y
 }
 
-/** Uniform float32 numbers, from `low` (included, 0) to `high` (excluded, 1). Throws RangeError for a `low` above `high`.
+/** Throws RangeError for numbers that are not finite in float32. */
+function checkFinite(operation: string, numbers: Readonly<Record<string, number>>): void {
+  for (const [name, value] of Object.entries(numbers)) {
+    if (!Number.isFinite(Math.fround(value))) throw new RangeError(`${operation}: ${name} must be finite: ${value}.`)
+  }
+}
+
+/** Uniform float32 numbers, from `low` (included, 0) to `high` (excluded, 1). Throws RangeError for a `low` above `high`,
+ * and for bounds that are not finite.
  * @example rand([2, 3]).shape // [2, 3] */
 export function rand(shape: Shape, { low = 0, high = 1 }: { readonly low?: number; readonly high?: number } = {}): Tensor {
   checkShape('rand', shape)
+  checkFinite('rand', { low, high })
   if (!(low <= high)) throw new RangeError(`rand: low must not be above high: ${low}, ${high}.`)
   return draw('rand', kernels.randomUniform, shape, low, high)
 }
 
-/** Normal float32 numbers of the given mean (0) and standard deviation (1). Throws RangeError for a negative deviation.
+/** Normal float32 numbers of the given mean (0) and standard deviation (1). Throws RangeError for a negative deviation,
+ * and for numbers that are not finite.
  * @example randn([2, 3]).shape // [2, 3] */
 export function randn(shape: Shape, { mean = 0, std = 1 }: { readonly mean?: number; readonly std?: number } = {}): Tensor {
   checkShape('randn', shape)
+  checkFinite('randn', { mean, std })
   if (!(std >= 0)) throw new RangeError(`randn: the standard deviation must not be negative: ${std}.`)
   return draw('randn', kernels.randomNormal, shape, mean, std)
 }

@@ -62,8 +62,21 @@ const layouts = (n: number): readonly (readonly [shape: readonly number[], x: re
   ],
 ]
 
-/** (x, y, out, layout): one element out of two, broadcast. */
-const zip = (name: KernelName, from: Kind, to: Kind): KernelRow => [
+/** (x, out, status): one element out of one, which may not fit. */
+const mapFitting = (name: KernelName, from: Kind, to: Kind): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes) {
+      const [x, out, status] = [make(arena, from, n), make(arena, to, n), arena.words([0])]
+      if (to === 'bytes') for (let i = 0; i < n; i++) (from === 'ints' ? i32 : f32)[(x.pointer >>> 2) + i] = 3 * i
+      const run = (begin: number, end: number) => kernel(name)(x.pointer, out.pointer, status, begin, end)
+      yield { name: `n ${n}`, units: n, writes: [out], run }
+    }
+  },
+]
+
+/** (x, y, out, layout): one element out of two, broadcast; a status behind them where the result may not fit. */
+const zip = (name: KernelName, from: Kind, to: Kind, hasStatus = false): KernelRow => [
   name,
   function* (arena) {
     for (const n of sizes) {
@@ -73,15 +86,16 @@ const zip = (name: KernelName, from: Kind, to: Kind): KernelRow => [
         const [x, y] = [make(arena, from, span(xSteps ?? [1])), make(arena, from, span(ySteps))]
         const layout = xSteps ? arena.words([shape.length, ...shape, ...xSteps, ...ySteps]) : 0
         const out = make(arena, to, units)
-        const run = (begin: number, end: number) => kernel(name)(x.pointer, y.pointer, out.pointer, layout, begin, end)
+        const status = hasStatus ? [arena.words([0])] : []
+        const run = (begin: number, end: number) => kernel(name)(x.pointer, y.pointer, out.pointer, layout, ...status, begin, end)
         yield { name: `[${shape}], steps [${xSteps ?? 'none'}] and [${ySteps}]`, units, writes: [out], run }
       }
     }
   },
 ]
 
-/** (x, out, n, inner): an axis of [outer, n, inner] goes. */
-const reduction = (name: KernelName, kind: Kind, lengths: readonly number[], result = kind): KernelRow => [
+/** (x, out, n, inner): an axis of [outer, n, inner] goes; a status behind them where the result may not fit. */
+const reduction = (name: KernelName, kind: Kind, lengths: readonly number[], result = kind, hasStatus = false): KernelRow => [
   name,
   function* (arena) {
     for (const n of lengths) {
@@ -89,13 +103,28 @@ const reduction = (name: KernelName, kind: Kind, lengths: readonly number[], res
         const outer = n > 100 ? 2 : 5
         const x = kind === 'floats' ? arena.floats(outer * n * inner) : arena.ints(outer * n * inner)
         const out = make(arena, result, outer * inner)
-        const run = (begin: number, end: number) => kernel(name)(x.pointer, out.pointer, n, inner, begin, end)
+        const status = hasStatus ? [arena.words([0])] : []
+        const run = (begin: number, end: number) => kernel(name)(x.pointer, out.pointer, n, inner, ...status, begin, end)
         yield { name: `[${outer}, ${n}, ${inner}]`, units: outer * inner, writes: [out], run }
       }
     }
   },
 ]
 const lengths = [...sizes, 64, 65, 130, 511, 513, 1100]
+
+/** (x, g, out, n, inner): units are elements of g. */
+function* normGradients(arena: Arena): Iterable<Trial> {
+  for (const [n, inner] of [
+    [1, 1],
+    [5, 1],
+    [17, 3],
+    [8, 4],
+  ]) {
+    const [x, g, out] = [arena.floats(3 * n * inner), arena.floats(3 * inner), arena.floats(3 * n * inner)]
+    const run = (begin: number, end: number) => wasm.normGradient(x.pointer, g.pointer, out.pointer, n, inner, begin, end)
+    yield { name: `[3, ${n}, ${inner}]`, units: 3 * inner, writes: [out], run }
+  }
+}
 
 /** Two groups of four rows, and three; with and without rows that are infinite or NaN. */
 const rowsTried = 11
@@ -329,20 +358,36 @@ export const kernelRows: readonly KernelRow[] = [
   map('clamp', 'floats', 'floats', -1, 1.5),
   map('clampMask', 'floats', 'floats', -1, 1.5),
   ...(['isNaN', 'isFinite'] as const).map(name => map(name, 'floats', 'bytes')),
-  ...(['negI', 'absI', 'squareI', 'signI'] as const).map(name => map(name, 'ints', 'ints')),
-  ...(['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'gate', 'sigmoidGradient', 'tanhGradient', 'geluGradient'] as const).map(
-    name => zip(name, 'floats', 'floats'),
-  ),
-  ...(['addI', 'subI', 'mulI', 'maximumI', 'minimumI'] as const).map(name => zip(name, 'ints', 'ints')),
+  ...(['negI', 'absI', 'squareI'] as const).map(name => mapFitting(name, 'ints', 'ints')),
+  map('signI', 'ints', 'ints'),
+  ...(
+    [
+      'add',
+      'sub',
+      'mul',
+      'div',
+      'pow',
+      'maximum',
+      'minimum',
+      'gate',
+      'expGradient',
+      'sigmoidGradient',
+      'tanhGradient',
+      'erfGradient',
+      'geluGradient',
+    ] as const
+  ).map(name => zip(name, 'floats', 'floats')),
+  ...(['addI', 'subI', 'mulI'] as const).map(name => zip(name, 'ints', 'ints', true)),
+  ...(['maximumI', 'minimumI'] as const).map(name => zip(name, 'ints', 'ints')),
   ...(['equal', 'notEqual', 'less', 'lessEqual'] as const).map(name => zip(name, 'floats', 'bytes')),
   ...(['equalI', 'notEqualI', 'lessI', 'lessEqualI'] as const).map(name => zip(name, 'ints', 'bytes')),
   ['select', selections],
   map('toFloatFromInt', 'ints', 'floats'),
   map('toFloatFromByte', 'bytes', 'floats'),
-  map('toIntFromFloat', 'floats', 'ints'),
+  mapFitting('toIntFromFloat', 'floats', 'ints'),
   map('toIntFromByte', 'bytes', 'ints'),
-  map('toByteFromFloat', 'floats', 'bytes'),
-  map('toByteFromInt', 'ints', 'bytes'),
+  mapFitting('toByteFromFloat', 'floats', 'bytes'),
+  mapFitting('toByteFromInt', 'ints', 'bytes'),
   map('toBoolFromFloat', 'floats', 'bytes'),
   map('toBoolFromInt', 'ints', 'bytes'),
   map('toBoolFromByte', 'bytes', 'bytes'),
@@ -353,7 +398,10 @@ export const kernelRows: readonly KernelRow[] = [
   ['fill', fills],
   ['transposeMatrices', transpositions],
   ...(['sum', 'prod', 'max', 'min'] as const).map(name => reduction(name, 'floats', lengths)),
-  ...(['sumI', 'prodI', 'maxI', 'minI'] as const).map(name => reduction(name, 'ints', lengths)),
+  ...(['sumI', 'prodI'] as const).map(name => reduction(name, 'ints', lengths, 'ints', true)),
+  ...(['maxI', 'minI'] as const).map(name => reduction(name, 'ints', lengths)),
+  reduction('norm', 'floats', lengths),
+  ['normGradient', normGradients],
   ...(['argMax', 'argMin'] as const).map(name => reduction(name, 'floats', sizes.slice(1), 'ints')),
   ...(['argMaxI', 'argMinI'] as const).map(name => reduction(name, 'ints', sizes.slice(1))),
   rowwise('softmax'),

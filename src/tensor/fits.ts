@@ -1,0 +1,25 @@
+// What does not fit into an integer type is refused, never wrapped. Fractions are cut.
+import type { DType } from './dtype.ts'
+
+/** Throws RangeError for a number that does not fit into the type. */
+export function checkFit(operation: string, value: number, dtype: DType): void {
+  if (dtype === 'float32' || dtype === 'bool') return
+  if (dtype === 'uint8' ? value > -1 && value < 2 ** 8 : value > -(2 ** 31) - 1 && value < 2 ** 31) return
+  throw misfit(operation, value, dtype)
+}
+
+/** The error for a number that does not fit into the type. */
+export function misfit(operation: string, value: number, dtype: DType, wayOut = 'Clamp it first, or use float32.'): RangeError {
+  return new RangeError(`${operation}: ${value} does not fit into ${dtype}. ${wayOut}`)
+}
+
+/** Throws RangeError for the first number that does not fit into the type. */
+export function checkAllFit(operation: string, values: ArrayLike<number>, dtype: DType): void {
+  for (let i = 0; i < values.length; i++) checkFit(operation, values[i], dtype)
+}
+
+/** The error for an integer operation whose result would have to be wrapped. */
+export function overflow(operation: string, result?: number): RangeError {
+  const came = result === undefined ? '' : `: ${Number(result.toPrecision(7))}`
+  return new RangeError(`${operation}: a result does not fit into int32${came}. Write x.cast('float32') first.`)
+}
