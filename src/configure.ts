@@ -1,4 +1,4 @@
-import { checkOptions } from './errors.ts'
+import { checkOptions, refuseSurplus } from './errors.ts'
 import { isRecording } from './tape/level.ts'
 import { useBest, useVariant, type Variant, variant } from './wasm/module.ts'
 import { setThreads, type ThreadInfo, threadInfo, withoutThreads } from './wasm/pool.ts'
@@ -15,6 +15,7 @@ export interface Configuration {
  */
 export async function configure(options: Configuration = {}): Promise<Variant> {
   checkOptions('configure', options, ['deterministic'])
+  if (arguments.length > 1) refuseSurplus('configure', 1, arguments)
   refuseRecording('configure')
   await withoutThreads(() => (options.deterministic ? useVariant('baseline') : useBest()))
   return variant()
@@ -32,6 +33,7 @@ export async function configure(options: Configuration = {}): Promise<Variant> {
 export function threads(): ThreadInfo
 export function threads(count: number): Promise<ThreadInfo>
 export function threads(count?: number): ThreadInfo | Promise<ThreadInfo> {
+  if (arguments.length > 1) refuseSurplus('threads', 1, arguments)
   if (count === undefined) return threadInfo()
   if (!Number.isInteger(count) || count < 1) throw new RangeError(`threads: a number of threads is a whole number from 1: ${count}.`)
   refuseRecording('threads')

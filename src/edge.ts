@@ -1,6 +1,6 @@
 // The library without its kernels, for runtimes and pages that compile nothing themselves or start no worker from text: `init` takes both.
 import { refuseRecording } from './configure.ts'
-import { checkOptions, FluxtapeError, kindOf } from './errors.ts'
+import { checkOptions, FluxtapeError, kindOf, refuseSurplus } from './errors.ts'
 import { ABI } from './wasm/kernels.generated.ts'
 import { instantiate, provide, type Variant, variant } from './wasm/module.ts'
 import { withoutThreads } from './wasm/pool.ts'
@@ -29,6 +29,7 @@ export interface EdgeOptions {
  */
 export async function init(options: EdgeOptions): Promise<Variant> {
   checkOptions('init', options, ['module', 'worker'])
+  if (arguments.length > 1) refuseSurplus('init', 1, arguments)
   refuseRecording('init')
   const { module, worker } = options
   if (Object.prototype.toString.call(module) !== '[object WebAssembly.Module]') {

@@ -10,19 +10,84 @@ export interface Complaint {
   readonly wayOut?: string
 }
 
-/** What kind of thing came where another was wanted: `a promise`, `null`, `an array`, `string`. */
+/** What kind of thing came where another was wanted: `a promise`, `null`, `an array`, `a tensor`, `string`. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
+  if (TENSOR in Object(value)) return 'a tensor'
   return typeof (value as { then?: unknown } | undefined)?.then === 'function' ? 'a promise' : typeof value
 }
 
-/** Throws TypeError for an option that is none of those known. */
+/** Every tensor has it, those of another copy of the library, too. */
+export const TENSOR: unique symbol = Symbol.for('fluxtape.tensor')
+
+/** A value as an argument was written, where that is short; else its kind. */
+function written(value: unknown): string {
+  if (typeof value === 'string') return `'${value.slice(0, 40)}'`
+  if (typeof value === 'function') return value.name || 'a function'
+  return Object(value) === value ? kindOf(value) : String(value)
+}
+
+function enumerated(parts: readonly string[]): string {
+  return parts.length === 1 ? parts[0] : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`
+}
+
+function listed(names: readonly string[]): string {
+  return `${names.length === 1 ? 'There is' : 'There are'} ${enumerated(names)}`
+}
+
+/** What options are called elsewhere, in small letters. */
+const ELSEWHERE: Readonly<Record<string, string>> = {
+  ddof: 'correction',
+  unbiased: 'correction',
+  dim: 'axis',
+  reduction: 'agg',
+  type: 'dtype',
+  lr: 'eta',
+  learningrate: 'eta',
+  droplast: 'partial',
+  transposea: 'transposeLeft',
+  transposeb: 'transposeRight',
+}
+
+/** The known name that was meant by another one. */
+function meant(name: string, known: readonly string[]): string | undefined {
+  const plain = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '')
+  const wanted = ELSEWHERE[plain(name)] ?? name
+  const begins = (text: string, start: string) => start !== '' && plain(text).startsWith(plain(start))
+  return known.find(each => plain(each) === plain(wanted)) ?? known.find(each => begins(each, wanted) || begins(wanted, each))
+}
+
+/** Throws TypeError for what is no object with options, and for an option that is none of those known: the first is what a bare value would be. */
 export function checkOptions(operation: string, options: object, known: readonly string[]): void {
-  const unknown = Object.keys(options).find(name => !known.includes(name))
-  if (unknown === undefined) return
-  const list = known.length === 1 ? `There is ${known[0]}` : `There are ${known.slice(0, -1).join(', ')} and ${known.at(-1)}`
-  throw new TypeError(`${operation}: there is no option '${unknown}'. ${list}.`)
+  if (!isRecord(options)) {
+    const first = `${known[0]}: ${options === undefined || options === null ? '...' : written(options)}`
+    const wayOut = Array.isArray(options) ? `In map, write x => ${operation}(x)` : `Write { ${first} }`
+    throw new TypeError(`${operation}: options are an object: ${written(options)} came. ${wayOut}. ${listed(known)}.`)
+  }
+  for (const name in options) if (!known.includes(name)) throw unknownOption(operation, name, known)
+}
+
+function unknownOption(operation: string, name: string, known: readonly string[]): TypeError {
+  const near = meant(name, known)
+  return new TypeError(`${operation}: there is no option '${name}'. ${near ? `Is ${near} meant? ` : ''}${listed(known)}.`)
+}
+
+function isRecord(value: unknown): value is object {
+  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !(Symbol.iterator in value) && !('then' in value)
+}
+
+/**
+ * Throws TypeError for arguments beyond those that an operation takes. What `map` and `forEach` pass to a function of one argument is let pass:
+ * (x, i, xs) with xs[i] === x. Who calls it has counted, by `arguments.length`: a list of the rest would be made at each call.
+ */
+export function refuseSurplus(operation: string, most: number, came: ArrayLike<unknown>, wayOut = ''): void {
+  const isMapped = came.length === 3 && (came[2] as ArrayLike<unknown> | undefined)?.[came[1] as number] === came[0]
+  if (isMapped && most <= 1) return
+  if (isMapped) throw new TypeError(`${operation}: map passes an index, which would be an argument. Write x => ${operation}(x).`)
+  const surplus = Array.from(came).slice(most)
+  const what = surplus.length === 1 ? 'is an argument' : `are ${surplus.length} arguments`
+  throw new TypeError(`${operation}: there ${what} too many: ${enumerated(surplus.map(written))} came.${wayOut && ` ${wayOut}`}`)
 }
 
 /** The text of a complaint, as every error of the library reads. */

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { refuseSurplus, ShapeError } from '../errors.ts'
 import { isRecording, record, unrecorded } from '../tape/level.ts'
 import { checkTensor, type Entry, isTensor } from '../tape/operation.ts'
 import { zerosLike } from '../tensor/create.ts'
@@ -18,6 +18,7 @@ export function customGradient<Inputs extends readonly Tensor[]>(
   f: (...inputs: Inputs) => Tensor,
   pullback: (g: Tensor, inputs: Inputs, result: Tensor) => Tensor | readonly (Tensor | undefined)[],
 ): (...inputs: Inputs) => Tensor {
+  if (arguments.length > 2) refuseSurplus('customGradient', 2, arguments)
   const entry: Entry = {
     name: 'customGradient',
     differentiable: () => true,

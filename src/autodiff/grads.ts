@@ -1,3 +1,4 @@
+import { refuseSurplus } from '../errors.ts'
 import type { Params } from '../params/params.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
@@ -22,6 +23,7 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
 
   /** The gradient of a parameter; undefined where it took no part in the loss. Throws RangeError for a tensor that was not asked for. */
   get(parameter: Tensor): Tensor | undefined {
+    if (arguments.length > 1) refuseSurplus('Grads', 1, arguments)
     if (!this.params.has(parameter)) {
       throw new RangeError(
         'Grads: the tensor is not among the parameters that were differentiated. Pass it to params(...) before the gradient is taken.',
@@ -32,6 +34,7 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
 
   /** Did the parameter take part in the loss? */
   has(parameter: Tensor): boolean {
+    if (arguments.length > 1) refuseSurplus('Grads', 1, arguments)
     return this.gradientOf.has(parameter)
   }
 

@@ -1,3 +1,4 @@
+import { refuseSurplus } from '../errors.ts'
 import { enter, leave, type Owned } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { ownedIn } from '../tensor/walk.ts'
@@ -9,6 +10,7 @@ import { refusePromise } from './gradient.ts'
  * @example scope(() => tensor([1, 2]).mul(2).sum().item()) // 6
  */
 export function scope<T>(f: () => T): T {
+  if (arguments.length > 1) refuseSurplus('scope', 1, arguments)
   const start = enter()
   let survivors: Iterable<Owned> | undefined
   try {
@@ -30,6 +32,7 @@ export function scope<T>(f: () => T): T {
  * found[0].toArray() // [1, 2]
  */
 export function keep<T extends Tensor>(tensor: T): T {
+  if (arguments.length > 1) refuseSurplus('keep', 1, arguments)
   tensor.kept = 'user'
   return tensor
 }

@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, ShapeError } from '../errors.ts'
+import { checkOptions, kindOf, refuseSurplus, ShapeError } from '../errors.ts'
 import { gather } from '../ops/indexing.ts'
 import { tensor } from '../tensor/create.ts'
 import { keyed, permutation, type Randomness } from '../tensor/random.ts'
@@ -96,10 +96,11 @@ export class DataLoader<D extends Data, B = BatchOf<D>> implements Iterable<B> {
   private readonly randomness: Randomness | undefined
 
   constructor(data: D, options: LoaderOptions<D, B> = {}) {
+    checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'partial', 'seed', 'collate'])
+    if (arguments.length > 2) refuseSurplus('DataLoader', 2, arguments)
     const { batchSize = 1, partial = true, seed } = options
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new RangeError(`DataLoader: a batch size is a whole number from 1: ${batchSize}.`)
-    checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'partial', 'seed', 'collate'])
     this.data = data
     this.options = options
     this.batchSize = batchSize

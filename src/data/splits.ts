@@ -1,4 +1,4 @@
-import { checkOptions } from '../errors.ts'
+import { checkOptions, refuseSurplus } from '../errors.ts'
 import { keyed, permutation } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type BatchOf, countObservations, type Data, observations } from './loader.ts'
@@ -21,6 +21,7 @@ export interface SplitOptions {
  */
 export function splitObs<D extends Data>(data: D, options: SplitOptions): BatchOf<D>[] {
   checkOptions('splitObs', options, ['at', 'shuffle', 'seed', 'stratified'])
+  if (arguments.length > 2) refuseSurplus('splitObs', 2, arguments)
   const { at, shuffle = false, seed, stratified } = options
   const shares = typeof at === 'number' ? [at] : at
   const total = shares.reduce((sum, share) => sum + share, 0)
@@ -52,6 +53,7 @@ export function kFolds<D extends Data>(
   options: { readonly shuffle?: boolean; readonly seed?: number } = {},
 ): [train: BatchOf<D>, validation: BatchOf<D>][] {
   checkOptions('kFolds', options, ['shuffle', 'seed'])
+  if (arguments.length > 3) refuseSurplus('kFolds', 3, arguments)
   const { shuffle = false, seed } = options
   const n = countObservations('kFolds', data)
   if (!Number.isInteger(k) || k < 2 || k > n) throw new RangeError(`kFolds: k lies between 2 and the number of observations: ${k} of ${n}.`)
@@ -72,6 +74,7 @@ export function kFolds<D extends Data>(
  * @example shuffleObs([zeros([3, 2]), zeros([3])], { seed: 1 }).map(part => part.shape) // [[3, 2], [3]] */
 export function shuffleObs<D extends Data>(data: D, options: { readonly seed?: number } = {}): BatchOf<D> {
   checkOptions('shuffleObs', options, ['seed'])
+  if (arguments.length > 2) refuseSurplus('shuffleObs', 2, arguments)
   const { seed } = options
   return observations(data, permutation(countObservations('shuffleObs', data), seed === undefined ? undefined : keyed('shuffleObs', seed)))
 }

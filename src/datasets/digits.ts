@@ -1,3 +1,4 @@
+import { refuseSurplus } from '../errors.ts'
 import { tensor } from '../tensor/create.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { packed } from './digits-packed.ts'
@@ -29,6 +30,7 @@ const PIXELS = 64
  * x.shape // [1437, 64]
  */
 export function digits(): Digits {
+  if (arguments.length > 0) refuseSurplus('digits', 0, arguments)
   const rows = unpack(
     Uint8Array.from(atob(packed), character => character.charCodeAt(0)),
     TRAIN + TEST,

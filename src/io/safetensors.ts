@@ -1,4 +1,4 @@
-import { checkOptions, FormatError } from '../errors.ts'
+import { checkOptions, FormatError, refuseSurplus } from '../errors.ts'
 import { fromBytes } from '../tensor/create.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { type Shape, show } from '../tensor/shape.ts'
@@ -76,6 +76,7 @@ const order = /* @__PURE__ */ Object.keys(saved)
  */
 export function saveSafetensors(source: unknown, options: SafetensorsOptions = {}): Uint8Array<ArrayBuffer> {
   checkOptions('saveSafetensors', options, ['metadata'])
+  if (arguments.length > 2) refuseSurplus('saveSafetensors', 2, arguments)
   const items = itemsOf(source).sort((a, b) => order.indexOf(a.dtype) - order.indexOf(b.dtype) || (a.name < b.name ? -1 : 1))
   const fields = metadataFields(options.metadata)
   let length = 0
@@ -164,6 +165,7 @@ function metadataFields(metadata: SafetensorsOptions['metadata']): string[] {
  * tensors.get('W').shape // [2, 3]
  */
 export function loadSafetensors(bytes: Uint8Array | ArrayBufferLike): SafetensorsFile {
+  if (arguments.length > 1) refuseSurplus('loadSafetensors', 1, arguments)
   const file = bytesOfFile('loadSafetensors', bytes)
   const start = 8 + headerLength(file)
   const data = file.subarray(start)

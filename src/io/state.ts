@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { refuseSurplus, ShapeError } from '../errors.ts'
 import { assign } from '../ops/assign.ts'
 import { copyTensor } from '../params/clone.ts'
 import { sameShape, show } from '../tensor/shape.ts'
@@ -16,6 +16,7 @@ export type State = Map<string, Tensor>
  * @example [...state(Dense(3, 2)).keys()] // ['weight', 'bias']
  */
 export function state(model: unknown): State {
+  if (arguments.length > 1) refuseSurplus('state', 1, arguments)
   const found: State = new Map()
   walk(model, (tensor, path) => {
     const other = found.get(path)
@@ -37,6 +38,7 @@ export function state(model: unknown): State {
  * loadState(Dense(3, 2), state(model))
  */
 export function loadState(model: unknown, source: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>): void {
+  if (arguments.length > 2) refuseSurplus('loadState', 2, arguments)
   const values = source instanceof Map ? (source as ReadonlyMap<string, Tensor>) : new Map(Object.entries(source))
   const targets = state(model)
   const missing = [...targets.keys()].filter(path => !values.has(path))

@@ -1,3 +1,4 @@
+import { checkOptions, refuseSurplus } from '../errors.ts'
 import { rand, randn } from '../tensor/random.ts'
 import { type Shape, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -25,14 +26,20 @@ export function fans(shape: Shape): [inputs: number, outputs: number] {
 }
 
 function scaled(
+  name: string,
   defaultGain: number,
   make: (shape: Shape, gain: number, inputs: number, outputs: number) => Tensor,
 ): ConfigurableInitializer {
-  const initialize = (first: Shape | GainOptions): Tensor | Initializer => {
-    if (!isShape(first)) return shape => make(shape, first.gain ?? defaultGain, ...fans(shape))
-    return make(first, defaultGain, ...fans(first))
-  }
-  return initialize as ConfigurableInitializer
+  return function (first: Shape | GainOptions): Tensor | Initializer {
+    if (arguments.length > 1) refuseSurplus(name, 1, arguments, `Write ${name}(shape), or ${name}({ gain })(shape).`)
+    if (isShape(first)) return make(first, defaultGain, ...fans(first))
+    checkOptions(name, first, ['gain'])
+    const { gain = defaultGain } = first
+    return function (shape: Shape) {
+      if (arguments.length > 1) refuseSurplus(name, 1, arguments)
+      return make(shape, gain, ...fans(shape))
+    }
+  } as ConfigurableInitializer
 }
 
 function isShape(value: Shape | GainOptions): value is Shape {
@@ -41,20 +48,24 @@ function isShape(value: Shape | GainOptions): value is Shape {
 
 /** U(-b, b), b = gain √(6 / (in + out)), gain 1 (Glorot & Bengio 2010, equation 16).
  * @example glorotUniform([3, 4]).shape // [3, 4] */
-export const glorotUniform = /* @__PURE__ */ scaled(1, (shape, gain, inputs, outputs) =>
+export const glorotUniform = /* @__PURE__ */ scaled('glorotUniform', 1, (shape, gain, inputs, outputs) =>
   uniform(shape, gain * Math.sqrt(6 / (inputs + outputs))),
 )
 /** N(0, gain² 2 / (in + out)), gain 1 (Glorot & Bengio 2010).
  * @example glorotNormal([3, 4]).shape // [3, 4] */
-export const glorotNormal = /* @__PURE__ */ scaled(1, (shape, gain, inputs, outputs) =>
+export const glorotNormal = /* @__PURE__ */ scaled('glorotNormal', 1, (shape, gain, inputs, outputs) =>
   randn(shape, { std: gain * Math.sqrt(2 / (inputs + outputs)) }),
 )
 /** U(-b, b), b = gain √(3 / in), gain √2 (He et al. 2015, equation 10).
  * @example kaimingUniform([3, 4]).shape // [3, 4] */
-export const kaimingUniform = /* @__PURE__ */ scaled(Math.SQRT2, (shape, gain, inputs) => uniform(shape, gain * Math.sqrt(3 / inputs)))
+export const kaimingUniform = /* @__PURE__ */ scaled('kaimingUniform', Math.SQRT2, (shape, gain, inputs) =>
+  uniform(shape, gain * Math.sqrt(3 / inputs)),
+)
 /** N(0, gain² / in), gain √2 (He et al. 2015).
  * @example kaimingNormal([3, 4]).shape // [3, 4] */
-export const kaimingNormal = /* @__PURE__ */ scaled(Math.SQRT2, (shape, gain, inputs) => randn(shape, { std: gain / Math.sqrt(inputs) }))
+export const kaimingNormal = /* @__PURE__ */ scaled('kaimingNormal', Math.SQRT2, (shape, gain, inputs) =>
+  randn(shape, { std: gain / Math.sqrt(inputs) }),
+)
 
 function uniform(shape: Shape, bound: number): Tensor {
   return rand(shape, { low: -bound, high: bound })

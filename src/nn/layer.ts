@@ -1,4 +1,4 @@
-import { checkOptions, FluxtapeError } from '../errors.ts'
+import { checkOptions, FluxtapeError, kindOf, refuseSurplus } from '../errors.ts'
 import { CLONE } from '../params/clone.ts'
 import { enter, inScope, leave } from '../tensor/scope.ts'
 import { ownedIn, TRAINABLE } from '../tensor/walk.ts'
@@ -21,8 +21,8 @@ const RESERVED = ['apply', 'call', 'bind', 'toString', 'constructor', 'prototype
 /**
  * Makes a layer of your own from its fields (tensors, layers, settings) and a function of them and of the inputs.
  *
- * What the outermost call of a layer makes on the way is freed when it returns. Throws TypeError for a field named like something that every
- * function has (`apply`, `call`, `bind`).
+ * What the outermost call of a layer makes on the way is freed when it returns. Throws TypeError where the name is missing, and for a field
+ * named like something that every function has (`apply`, `call`, `bind`).
  *
  * @example
  * const Scaled = n => layer('Scaled', { scale: ones([n]) }, (self, x) => x.mul(self.scale))
@@ -34,10 +34,15 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
   forward: (self: Readonly<Fields>, ...inputs: Inputs) => Output,
   options: LayerOptions<Fields> = {},
 ): Layer<Fields, Inputs, Output> {
+  if (typeof name !== 'string' || typeof fields !== 'object' || fields === null || typeof forward !== 'function') {
+    const came = [name, fields, forward].map(kindOf).join(', ')
+    throw new TypeError(`layer: takes a name, an object of fields and a function: ${came}. Write layer('Own', { w }, (self, x) => y).`)
+  }
   const taken = Object.keys(fields).find(key => RESERVED.includes(key))
   if (taken !== undefined)
     throw new TypeError(`layer: a field cannot be named '${taken}': every function has it. Choose another name in ${name}.`)
   checkOptions('layer', options, ['trainable', 'label'])
+  if (arguments.length > 4) refuseSurplus('layer', 4, arguments)
   const { trainable, label = name } = options
   const unknown = trainable?.find(key => !(key in fields))
   if (unknown !== undefined) throw new TypeError(`layer: trainable names a field that ${name} does not have: '${unknown}'.`)

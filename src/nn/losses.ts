@@ -63,7 +63,7 @@ function trimmed(prediction: Shape, target: Shape): string | undefined {
 
 /** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes.
  * @example mae(tensor([1, 2]), tensor([0, 4])).item() // 1.5 */
-export const mae = /* @__PURE__ */ composed('mae', function mae(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
+export const mae = /* @__PURE__ */ composed('mae', 3, function mae(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mae', options, ['agg'])
   matched('mae', prediction, target)
   return aggregation('mae', options)(abs(sub(cast(prediction, 'float32'), target)))
@@ -71,7 +71,7 @@ export const mae = /* @__PURE__ */ composed('mae', function mae(prediction: Tens
 
 /** The mean of (ŷ - y)². Throws ShapeError for different shapes.
  * @example mse(tensor([1, 2]), tensor([0, 4])).item() // 2.5 */
-export const mse = /* @__PURE__ */ composed('mse', function mse(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
+export const mse = /* @__PURE__ */ composed('mse', 3, function mse(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mse', options, ['agg'])
   matched('mse', prediction, target)
   return aggregation('mse', options)(square(sub(cast(prediction, 'float32'), target)))
@@ -88,6 +88,7 @@ export const mse = /* @__PURE__ */ composed('mse', function mse(prediction: Tens
  */
 export const crossEntropy = /* @__PURE__ */ composed(
   'crossEntropy',
+  3,
   function crossEntropy(prediction: Tensor, target: Tensor, options: ClassLossOptions & { readonly eps?: number } = {}): Tensor {
     checkOptions('crossEntropy', options, [...CLASS_OPTIONS, 'eps'])
     checkClasses('crossEntropy', prediction, target, options)
@@ -102,6 +103,7 @@ export const crossEntropy = /* @__PURE__ */ composed(
  */
 export const logitCrossEntropy = /* @__PURE__ */ composed(
   'logitCrossEntropy',
+  3,
   function logitCrossEntropy(logits: Tensor, target: Tensor, options: ClassLossOptions = {}): Tensor {
     checkOptions('logitCrossEntropy', options, CLASS_OPTIONS)
     checkClasses('logitCrossEntropy', logits, target, options)
@@ -196,6 +198,7 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
  */
 export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(
   'logitBinaryCrossEntropy',
+  3,
   function logitBinaryCrossEntropy(
     logits: Tensor,
     target: Target,

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { refuseSurplus, ShapeError } from '../errors.ts'
 import { isRecording } from '../tape/level.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { convert, converted } from '../tensor/convert.ts'
@@ -11,6 +11,7 @@ import type { Tensor } from '../tensor/tensor.ts'
  * @example zeros([2]).assign(tensor([1, 2])).toArray() // [1, 2]
  */
 export function assign(x: Tensor, y: Tensor): Tensor {
+  if (arguments.length > 2) refuseSurplus('assign', 2, arguments)
   checkTensor('assign', x)
   checkTensor('assign', y)
   if (isRecording())

@@ -1,6 +1,6 @@
 // How pointwise operations are made: one line of a table each. Conversions, broadcasting and its undoing, numbers as operands and
 // recording are here, so that no entry has to think of them.
-import { DTypeError } from '../errors.ts'
+import { DTypeError, refuseSurplus } from '../errors.ts'
 import { isTrackedOnce } from '../tape/level.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fitting } from '../tensor/convert.ts'
@@ -61,7 +61,8 @@ export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: T
       },
     ],
   })
-  return named(name, (x: Tensor) => {
+  return named(name, function (x: Tensor) {
+    if (arguments.length > 1) refuseSurplus(name, 1, arguments)
     checkTensor(name, x)
     return run([x], withSlope && fusion.slopes && isTrackedOnce(x) ? { slope: make(x.dims, 'float32', name) } : {})
   })
@@ -128,7 +129,8 @@ export function binary(name: string, kernel: BinaryKernel, rule: BinaryRule): (x
       return sumTo(pull ? pull(g, x, y, result) : g, isLeft ? xShape : yShape)
     },
   })
-  return (x, y) => {
+  return named(name, function (x: Operand, y: Operand) {
+    if (arguments.length > 2) refuseSurplus(name, 2, arguments)
     if (typeof y === 'number') {
       checkTensor(name, x)
       return run([x], { y })
@@ -138,7 +140,7 @@ export function binary(name: string, kernel: BinaryKernel, rule: BinaryRule): (x
       return run([y], { x })
     }
     return run([x, y], {})
-  }
+  })
 }
 
 /** A comparison of pairs of elements, broadcasting; its result is bool and has no gradient. */
@@ -152,7 +154,8 @@ export function comparison(name: string, kernel: BinaryKernel, int: BinaryKernel
       ;(options.type === 'int32' ? int : kernel)(a, b, y.pointer, layout, y.size)
     },
   })
-  return (x, y) => {
+  return named(name, function (x: Operand, y: Operand) {
+    if (arguments.length > 2) refuseSurplus(name, 2, arguments)
     const number = typeof x === 'number' ? x : typeof y === 'number' ? y : undefined
     const tensors = [x, y].filter(each => typeof each !== 'number') as Tensor[]
     if (tensors.length === 0) checkTensor(name, x)
@@ -161,7 +164,7 @@ export function comparison(name: string, kernel: BinaryKernel, int: BinaryKernel
     const whole = number === undefined || isInt32(number)
     const type = whole ? dtypes.reduce<DType>(promote, 'int32') : 'float32'
     return run(tensors, { x: typeof x === 'number' ? x : undefined, y: typeof y === 'number' ? y : undefined, type })
-  }
+  })
 }
 
 /** The addresses of two operands and the layout of their broadcast; a number is read from the scratch area with a step of 0. */

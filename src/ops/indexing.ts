@@ -1,4 +1,4 @@
-import { DTypeError, ShapeError } from '../errors.ts'
+import { checkOptions, DTypeError, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fill, tensor } from '../tensor/create.ts'
@@ -99,6 +99,7 @@ const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: 
  */
 export const gather = /* @__PURE__ */ composed(
   'gather',
+  3,
   function gather(x: Tensor, indices: Tensor | number | readonly number[], axis = 0): Tensor {
     checkTensor('gather', x)
     return runGather([x, asIndices('gather', indices)], { axis: resolveAxis('gather', axis, x.dims) })
@@ -139,6 +140,7 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
  */
 export const scatterAdd = /* @__PURE__ */ composed(
   'scatterAdd',
+  4,
   function scatterAdd(x: Tensor, indices: Tensor | number | readonly number[], updates: Tensor, axis = 0): Tensor {
     checkTensor('scatterAdd', x)
     checkTensor('scatterAdd', updates)
@@ -209,7 +211,7 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
  * sizes; otherwise errors as `gather`.
  * @example tensor([[1, 2], [3, 4]]).takeAlong(tensor([[1], [0]]), 1).toArray() // [[2], [3]]
  */
-export const takeAlong = /* @__PURE__ */ composed('takeAlong', function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
+export const takeAlong = /* @__PURE__ */ composed('takeAlong', 3, function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   checkTensor('takeAlong', x)
   const places = asIndices('takeAlong', indices)
   const at = resolveAxis('takeAlong', axis, x.dims)
@@ -238,7 +240,7 @@ export function takeClasses(loss: string, x: Tensor, classes: Tensor, axis: numb
  * Throws RangeError for an index that is no class, DTypeError for indices that are no whole numbers.
  * @example oneHot([0, 2], 3).toArray() // [[true, false, false], [false, false, true]]
  */
-export const oneHot = /* @__PURE__ */ composed('oneHot', function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
+export const oneHot = /* @__PURE__ */ composed('oneHot', 2, function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
   const places = asIndices('oneHot', indices)
   if (classes !== undefined && (!Number.isInteger(classes) || classes < 0)) {
     throw new RangeError(`oneHot: the number of classes is a whole number from 0: ${classes}.`)
@@ -251,11 +253,9 @@ export const oneHot = /* @__PURE__ */ composed('oneHot', function oneHot(indices
 
 /** Indices of the largest entries along an axis (-1): what `oneHot` undoes. NaN among them is a RangeError.
  * @example tensor([[0.1, 0.9], [0.8, 0.2]]).oneCold().toArray() // [1, 0] */
-export const oneCold = /* @__PURE__ */ composed(
-  'oneCold',
-  function oneCold(y: Tensor, { axis = -1 }: { readonly axis?: number } = {}): Tensor {
-    checkTensor('oneCold', y)
-    if (y.isNaN().any().item()) throw new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).')
-    return y.argMax(axis)
-  },
-)
+export const oneCold = /* @__PURE__ */ composed('oneCold', 2, function oneCold(y: Tensor, options?: { readonly axis?: number }): Tensor {
+  checkTensor('oneCold', y)
+  if (options !== undefined) checkOptions('oneCold', options, ['axis'])
+  if (y.isNaN().any().item()) throw new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).')
+  return y.argMax(options?.axis ?? -1)
+})

@@ -1,4 +1,4 @@
-import { kindOf, ShapeError } from '../errors.ts'
+import { kindOf, refuseSurplus, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fill } from '../tensor/create.ts'
@@ -73,7 +73,7 @@ export type SliceEntry = number | null | readonly (number | null | undefined)[]
  * x.slice('1:, ::-1').toArray() // [[6, 5, 4]]
  * x.slice([[0, 2], -1]).toArray() // [3, 6]
  */
-export const slice = /* @__PURE__ */ composed('slice', function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
+export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
   checkTensor('slice', x)
   if (typeof where !== 'string' && !Array.isArray(where)) {
     throw new TypeError(`slice: takes a text, or a list with one entry an axis: ${kindOf(where)}. Write slice('1') or slice([1]).`)
@@ -194,13 +194,14 @@ function checkParts(operation: string, n: number, made: number): void {
 /** Joins tensors along an axis (0). Throws ShapeError where other sizes differ, TypeError for an empty list.
  * @example concat([tensor([1]), tensor([2, 3])]).toArray() // [1, 2, 3] */
 export function concat(tensors: readonly Tensor[], axis = 0): Tensor {
+  if (arguments.length > 2) refuseSurplus('concat', 2, arguments, 'The tensors are a list: [x, y].')
   checkList('concat', tensors)
   return runConcat(tensors, { axis: resolveAxis('concat', axis, tensors[0].dims) })
 }
 
 /** Joins tensors of one shape along a new axis (0). Throws ShapeError where the shapes differ, TypeError for an empty list.
  * @example stack([tensor([1, 2]), tensor([3, 4])]).toArray() // [[1, 2], [3, 4]] */
-export const stack = /* @__PURE__ */ composed('stack', function stack(tensors: readonly Tensor[], axis = 0): Tensor {
+export const stack = /* @__PURE__ */ composed('stack', 2, function stack(tensors: readonly Tensor[], axis = 0): Tensor {
   checkList('stack', tensors)
   const [{ dims: shape }] = tensors
   const odd = tensors.find(each => show(each.dims) !== show(shape))
@@ -219,6 +220,7 @@ export const stack = /* @__PURE__ */ composed('stack', function stack(tensors: r
  * @example tensor([1, 2, 3, 4]).split(2).map(part => part.toArray()) // [[1, 2], [3, 4]]
  */
 export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
+  if (arguments.length > 3) refuseSurplus('split', 3, arguments)
   checkTensor('split', x)
   const at = resolveAxis('split', axis, x.dims)
   if (typeof parts === 'number') checkParts('split', parts, parts)
@@ -248,6 +250,7 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
  * @example arange(5).chunk(2).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
  */
 export function chunk(x: Tensor, n: number, axis = 0): Tensor[] {
+  if (arguments.length > 3) refuseSurplus('chunk', 3, arguments)
   checkTensor('chunk', x)
   const at = resolveAxis('chunk', axis, x.dims)
   const size = Math.max(1, Math.ceil(x.dims[at] / n))

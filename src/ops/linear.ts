@@ -28,7 +28,7 @@ const runLinear = operation<{ relu: boolean }, { x: Tensor; weight: Tensor; y?: 
  * Throws ShapeError where they do not fit.
  * @example linear(tensor([1, 2]), tensor([[3, 4]]), tensor([5])).toArray() // [16]
  */
-export const linear = /* @__PURE__ */ composed('linear', function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+export const linear = /* @__PURE__ */ composed('linear', 3, function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   return affine(x, weight, bias, false)
 })
 

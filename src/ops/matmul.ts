@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { checkOptions, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { show } from '../tensor/shape.ts'
@@ -20,24 +20,24 @@ export interface MatmulOptions {
  *
  * @example tensor([[1, 2], [3, 4]]).matmul(tensor([1, 1])).toArray() // [3, 7]
  */
-export const matmul = /* @__PURE__ */ composed(
-  'matmul',
-  function matmul(a: Tensor, b: Tensor, { transposeLeft = false, transposeRight = false }: MatmulOptions = {}): Tensor {
-    checkTensor('matmul', a)
-    checkTensor('matmul', b)
-    if (a.rank === 0 || b.rank === 0) {
-      throw new ShapeError(
-        { operation: 'matmul', problem: 'a scalar is no matrix', came: `${show(a.dims)} x ${show(b.dims)}`, wayOut: 'Use mul.' },
-        [a.dims, b.dims],
-      )
-    }
-    if (a.rank > 1 && b.rank > 1) return product(a, b, transposeLeft, transposeRight)
-    const row = a.rank === 1 ? reshape(a, [1, a.size]) : a
-    const column = b.rank === 1 ? reshape(b, [b.size, 1]) : b
-    if (a.rank === 1 && b.rank === 1 && a.size !== b.size) throw inequal(a.dims, b.dims, false, false)
-    const y = product(row, column, a.rank > 1 && transposeLeft, b.rank > 1 && transposeRight)
-    const batch = y.dims.slice(0, -2)
-    const tail = [...(a.rank > 1 ? [y.dims[y.rank - 2]] : []), ...(b.rank > 1 ? [y.dims[y.rank - 1]] : [])]
-    return reshape(y, [...batch, ...tail])
-  },
-)
+export const matmul = /* @__PURE__ */ composed('matmul', 3, function matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Tensor {
+  if (options !== undefined) checkOptions('matmul', options, ['transposeLeft', 'transposeRight'])
+  const transposeLeft = options?.transposeLeft ?? false
+  const transposeRight = options?.transposeRight ?? false
+  checkTensor('matmul', a)
+  checkTensor('matmul', b)
+  if (a.rank === 0 || b.rank === 0) {
+    throw new ShapeError(
+      { operation: 'matmul', problem: 'a scalar is no matrix', came: `${show(a.dims)} x ${show(b.dims)}`, wayOut: 'Use mul.' },
+      [a.dims, b.dims],
+    )
+  }
+  if (a.rank > 1 && b.rank > 1) return product(a, b, transposeLeft, transposeRight)
+  const row = a.rank === 1 ? reshape(a, [1, a.size]) : a
+  const column = b.rank === 1 ? reshape(b, [b.size, 1]) : b
+  if (a.rank === 1 && b.rank === 1 && a.size !== b.size) throw inequal(a.dims, b.dims, false, false)
+  const y = product(row, column, a.rank > 1 && transposeLeft, b.rank > 1 && transposeRight)
+  const batch = y.dims.slice(0, -2)
+  const tail = [...(a.rank > 1 ? [y.dims[y.rank - 2]] : []), ...(b.rank > 1 ? [y.dims[y.rank - 1]] : [])]
+  return reshape(y, [...batch, ...tail])
+})

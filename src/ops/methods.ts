@@ -19,7 +19,7 @@ type AsMethods<Module> = {
 }
 
 export interface Methods
-  extends AsMethods<typeof pointwise>,
+  extends AsMethods<Omit<typeof pointwise, 'gate'>>,
     AsMethods<Movement>,
     AsMethods<Joining>,
     AsMethods<typeof reduce>,
@@ -28,13 +28,15 @@ export interface Methods
     AsMethods<Omit<typeof softmax, 'softmaxCrossEntropy'>>,
     AsMethods<typeof assign> {}
 
-const withoutTensorFirst = new Set([
+/** What is no method: it does not take a tensor first, or is the library's own. */
+const noMethods = new Set([
   'asIndices',
   'checked',
   'takeClasses',
   'softmaxCrossEntropy',
   'concat',
   'stack',
+  'gate',
   'copyElements',
   'spread',
   'sumTo',
@@ -42,7 +44,7 @@ const withoutTensorFirst = new Set([
 
 for (const module of [assign, pointwise, movement, joining, reduce, indexing, matmul, softmax]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
-    if (withoutTensorFirst.has(name) || typeof run !== 'function') continue
+    if (noMethods.has(name) || typeof run !== 'function') continue
     Object.defineProperty(Tensor.prototype, name, {
       value(this: Tensor, ...rest: unknown[]) {
         return run(this, ...rest)

@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { refuseSurplus, ShapeError } from '../errors.ts'
 import { trackedAlias } from '../tape/level.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { bytesOf, type DType } from '../tensor/dtype.ts'
@@ -20,7 +20,7 @@ import {
 } from '../tensor/shape.ts'
 import { share, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { type Reduced, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
+import { keepsDims, type Reduced, type ReduceOptions, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
 
 /** Leaves every type as it is. */
 const asIs = ([dtype]: readonly DType[]) => ({ output: dtype })
@@ -59,6 +59,7 @@ const runReshape = operation<{ shape: Shape }, { from: Shape }>({
  * @example arange(6).reshape([2, -1]).toArray() // [[0, 1, 2], [3, 4, 5]]
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
+  if (arguments.length > 2) refuseSurplus('reshape', 2, arguments, 'The shape is a list: [2, 3].')
   checkTensor('reshape', x)
   if (!Array.isArray(shape)) checkShape('reshape', shape)
   const settled = [...shape]
@@ -84,6 +85,7 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
 /** Joins the axes from `from` (0) on into one. Throws ShapeError for an axis that is not there.
  * @example zeros([2, 3, 4]).flatten(1).shape // [2, 12] */
 export function flatten(x: Tensor, from = 0): Tensor {
+  if (arguments.length > 2) refuseSurplus('flatten', 2, arguments)
   checkTensor('flatten', x)
   const axis = x.rank === 0 ? 0 : resolveAxis('flatten', from, x.dims)
   return reshape(x, [...x.dims.slice(0, axis), sizeOf(x.dims.slice(axis))])
@@ -92,6 +94,7 @@ export function flatten(x: Tensor, from = 0): Tensor {
 /** Leaves out axes of size 1: those named, or all. Throws ShapeError where a named one is longer.
  * @example zeros([1, 3, 1]).squeeze().shape // [3] */
 export function squeeze(x: Tensor, axis?: Axis): Tensor {
+  if (arguments.length > 2) refuseSurplus('squeeze', 2, arguments)
   checkTensor('squeeze', x)
   const axes = axis === undefined ? x.dims.flatMap((size, i) => (size === 1 ? [i] : [])) : resolveAxes('squeeze', axis, x.dims)
   const long = axes.find(each => x.dims[each] !== 1)
@@ -107,6 +110,7 @@ export function squeeze(x: Tensor, axis?: Axis): Tensor {
 /** Puts in an axis of size 1, at `axis` (0) of the result. Throws ShapeError for an axis that is not there.
  * @example zeros([3]).expandDims(1).shape // [3, 1] */
 export function expandDims(x: Tensor, axis = 0): Tensor {
+  if (arguments.length > 2) refuseSurplus('expandDims', 2, arguments)
   checkTensor('expandDims', x)
   const at = resolveAxis('expandDims', axis, [...x.dims, 1])
   return reshape(x, [...x.dims.slice(0, at), 1, ...x.dims.slice(at)])
@@ -127,6 +131,7 @@ const runTranspose = operation({
 /** Swaps the last two axes. Nothing is copied before the result is read, and nothing at all by `matmul`. Throws ShapeError below rank 2.
  * @example tensor([[1, 2, 3]]).transpose().toArray() // [[1], [2], [3]] */
 export function transpose(x: Tensor): Tensor {
+  if (arguments.length > 1) refuseSurplus('transpose', 1, arguments, 'Write permute(x, axes) to order all axes.')
   checkTensor('transpose', x)
   if (x.rank < 2) {
     throw new ShapeError(
@@ -171,6 +176,7 @@ const runPermute = operation<{ axes: readonly number[] }>({
  * @example zeros([2, 3, 4]).permute([2, 0, 1]).shape // [4, 2, 3]
  */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
+  if (arguments.length > 2) refuseSurplus('permute', 2, arguments, 'The axes are a list: [1, 0].')
   checkTensor('permute', x)
   if (!Array.isArray(axes)) throw new TypeError(`permute: takes the list of all axes in their new order: ${String(axes)}.`)
   const order = axes.map(axis => resolveAxis('permute', axis, x.dims))
@@ -199,9 +205,10 @@ const runSum: Run<Reduced> = operation<Reduced, { from: Shape }>({
  * for an axis that is not there, RangeError for integers whose sum does not fit.
  * @example tensor([[1, 2], [3, 4]]).sum(0).toArray() // [4, 6]
  */
-export function sum(x: Tensor, axis?: Axis, { keepDims = false }: { readonly keepDims?: boolean } = {}): Tensor {
+export function sum(x: Tensor, axis?: Axis, options?: ReduceOptions): Tensor {
+  if (arguments.length > 3) refuseSurplus('sum', 3, arguments)
   checkTensor('sum', x)
-  return runSum([x], { axes: resolveAxes('sum', axis, x.dims), keepDims })
+  return runSum([x], { axes: resolveAxes('sum', axis, x.dims), keepDims: keepsDims('sum', options) })
 }
 
 const runBroadcastTo = operation<{ shape: Shape }, { from: Shape }>({
@@ -223,6 +230,7 @@ export function spread(g: Tensor, shape: Shape, axes: readonly number[]): Tensor
 /** Repeats x along new axes and those of size 1 until it has the given shape. Throws ShapeError where a size differs otherwise.
  * @example tensor([1, 2]).broadcastTo([2, 2]).toArray() // [[1, 2], [1, 2]] */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
+  if (arguments.length > 2) refuseSurplus('broadcastTo', 2, arguments, 'The shape is a list: [2, 3].')
   checkTensor('broadcastTo', x)
   checkSizes('broadcastTo', shape)
   const lead = shape.length - x.rank

@@ -1,3 +1,4 @@
+import { kindOf, refuseSurplus } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { convert } from '../tensor/convert.ts'
@@ -92,10 +93,16 @@ const runStop = operation({
 })
 /** The same values in the same shape, but a constant for every gradient (Zygote's `ignore_derivatives`, PyTorch's `detach`). Shares memory.
  * @example gradient(x => x.mul(x.stopGradient()), 3)[0].item() // 3 */
-export const stopGradient = (x: Tensor): Tensor => runStop([x], undefined)
+export function stopGradient(x: Tensor): Tensor {
+  if (arguments.length > 1) refuseSurplus('stopGradient', 1, arguments)
+  return runStop([x], undefined)
+}
 /** x, unchanged: the activation of a layer that has none, and an `agg` that leaves a loss unreduced.
  * @example identity(tensor([1, 2])).toArray() // [1, 2] */
-export const identity = (x: Tensor): Tensor => x
+export function identity(x: Tensor): Tensor {
+  if (arguments.length > 1) refuseSurplus('identity', 1, arguments)
+  return x
+}
 
 type Operand = Tensor | number
 
@@ -218,31 +225,34 @@ export const less = comparison('less', kernels.less, kernels.lessI)
 export const lessEqual = comparison('lessEqual', kernels.lessEqual, kernels.lessEqualI)
 /** x > y as bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([1, 2, 3]).greater(2).toArray() // [false, false, true] */
-export const greater = (x: Operand, y: Operand): Tensor => {
+export function greater(x: Operand, y: Operand): Tensor {
+  if (arguments.length > 2) refuseSurplus('greater', 2, arguments)
   checkPair('greater', x, y)
   return less(y, x)
 }
 /** x >= y as bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([1, 2, 3]).greaterEqual(2).toArray() // [false, true, true] */
-export const greaterEqual = (x: Operand, y: Operand): Tensor => {
+export function greaterEqual(x: Operand, y: Operand): Tensor {
+  if (arguments.length > 2) refuseSurplus('greaterEqual', 2, arguments)
   checkPair('greaterEqual', x, y)
   return lessEqual(y, x)
 }
 /** Are both not 0? bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([1, 1]).logicalAnd(tensor([0, 2])).toArray() // [false, true] */
-export const logicalAnd = /* @__PURE__ */ composed('logicalAnd', function logicalAnd(x: Tensor, y: Tensor): Tensor {
+export const logicalAnd = /* @__PURE__ */ composed('logicalAnd', 2, function logicalAnd(x: Tensor, y: Tensor): Tensor {
   checkPair('logicalAnd', x, y)
   return notEqual(mul(asInt(x), asInt(y)), 0)
 })
 /** Is either not 0? bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([0, 1]).logicalOr(tensor([0, 0])).toArray() // [false, true] */
-export const logicalOr = /* @__PURE__ */ composed('logicalOr', function logicalOr(x: Tensor, y: Tensor): Tensor {
+export const logicalOr = /* @__PURE__ */ composed('logicalOr', 2, function logicalOr(x: Tensor, y: Tensor): Tensor {
   checkPair('logicalOr', x, y)
   return notEqual(add(asInt(x), asInt(y)), 0)
 })
 /** Is x 0? bool.
  * @example tensor([0, 2]).logicalNot().toArray() // [true, false] */
-export const logicalNot = (x: Tensor): Tensor => {
+export function logicalNot(x: Tensor): Tensor {
+  if (arguments.length > 1) refuseSurplus('logicalNot', 1, arguments)
   checkTensor('logicalNot', x)
   return equal(x, 0)
 }
@@ -266,7 +276,10 @@ const test = (name: string, kernel: (x: number, out: number, count: number) => v
     shape: ([shape]) => shape,
     forward: (y, [x]) => kernel(x.pointer, y.pointer, y.size),
   })
-  return (x: Tensor): Tensor => run([x], undefined)
+  return function (x: Tensor): Tensor {
+    if (arguments.length > 1) refuseSurplus(name, 1, arguments)
+    return run([x], undefined)
+  }
 }
 /** Where x is NaN, as bool.
  * @example tensor([1, Number.NaN]).isNaN().toArray() // [false, true] */
@@ -288,12 +301,17 @@ const runClampMask = operation<{ low: number; high: number }>({
   forward: (y, [x], { low, high }) => kernels.clampMask(x.pointer, y.pointer, low, high, y.size),
 })
 
-/** x kept between `low` and `high`; keeps NaN. The derivative is 1 from bound to bound, both included. Throws RangeError for low > high.
+/**
+ * x kept between `low` and `high`; keeps NaN. The derivative is 1 from bound to bound, both included. Throws RangeError for low > high,
+ * TypeError for what is no number.
  * @example tensor([-2, 0.5, 2]).clamp(-1, 1).toArray() // [-1, 0.5, 1] */
 export const clamp = /* @__PURE__ */ composed(
   'clamp',
+  3,
   function clamp(x: Tensor, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY): Tensor {
     checkTensor('clamp', x)
+    if (typeof low !== 'number' || typeof high !== 'number')
+      throw new TypeError(`clamp: low and high are numbers: ${kindOf(low)}, ${kindOf(high)}.`)
     if (!(low <= high)) throw new RangeError(`clamp: low must not be above high: ${low}, ${high}.`)
     if (x.dtype === 'float32') return runClamp([x], { low, high })
     const above = low <= -(2 ** 31) ? cast(x, 'int32') : maximum(x, low)
@@ -315,7 +333,7 @@ const runSelect = operation<undefined, { condition: Tensor }>({
  * integers.
  * @example where(tensor([true, false]), tensor([1, 2]), 0).toArray() // [1, 0]
  */
-export const where = /* @__PURE__ */ composed('where', function where(condition: Tensor, x: Operand, y: Operand): Tensor {
+export const where = /* @__PURE__ */ composed('where', 3, function where(condition: Tensor, x: Operand, y: Operand): Tensor {
   checkTensor('where', condition)
   for (const each of [x, y]) if (typeof each !== 'number') checkTensor('where', each)
   const dtypes = [x, y].flatMap(each => (each instanceof Tensor ? [each.dtype] : []))
@@ -339,6 +357,7 @@ const runCast = operation<{ dtype: DType }>({
  * @example tensor([1.9, -1.9]).cast('int32').toArray() // [1, -1]
  */
 export function cast(x: Tensor, dtype: DType): Tensor {
+  if (arguments.length > 2) refuseSurplus('cast', 2, arguments)
   checkTensor('cast', x)
   checkDType('cast', dtype)
   return x.dtype === dtype ? x : runCast([x], { dtype })

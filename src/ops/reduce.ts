@@ -1,4 +1,4 @@
-import { ShapeError } from '../errors.ts'
+import { refuseSurplus, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { isTracked, unrecorded } from '../tape/level.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
@@ -28,12 +28,14 @@ import {
   sub,
   where,
 } from './pointwise.ts'
-import { type Reduced, type ReduceKernel, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
+import { keepsDims, type Reduced, type ReduceKernel, type ReduceOptions, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
 
-export interface ReduceOptions {
-  /** Keep the reduced axes, with size 1. */
-  readonly keepDims?: boolean
+interface VarianceOptions extends ReduceOptions {
+  /** What is taken from n in the divisor. */
+  readonly correction?: number
 }
+
+const VARIANCE = ['keepDims', 'correction']
 
 /** How many elements go into each result. */
 function countOf(shape: Shape, axes: readonly number[]): number {
@@ -55,43 +57,36 @@ const runMean = operation<Reduced, { from: Shape }>({
 
 /** The mean along an axis, several, or all; always float32. NaN of nothing.
  * @example tensor([[1, 2], [3, 4]]).mean(1).toArray() // [1.5, 3.5] */
-export function mean(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
+export function mean(x: Tensor, axis?: Axis, options?: ReduceOptions): Tensor {
+  if (arguments.length > 3) refuseSurplus('mean', 3, arguments)
   checkTensor('mean', x)
-  return runMean([x], { axes: resolveAxes('mean', axis, x.dims), keepDims })
+  return runMean([x], { axes: resolveAxes('mean', axis, x.dims), keepDims: keepsDims('mean', options) })
 }
 
 /** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0).
  * @example tensor([1, 3]).variance().item() // 1 */
 export const variance = /* @__PURE__ */ composed(
   'variance',
-  function variance(
-    x: Tensor,
-    axis?: Axis,
-    { correction = 0, keepDims = false }: ReduceOptions & { readonly correction?: number } = {},
-  ): Tensor {
+  3,
+  function variance(x: Tensor, axis?: Axis, options?: VarianceOptions): Tensor {
     checkTensor('variance', x)
+    const keepDims = keepsDims('variance', options, VARIANCE)
     const axes = resolveAxes('variance', axis, x.dims)
     const deviations = square(sub(cast(x, 'float32'), mean(x, axes, { keepDims: true })))
-    return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.dims, axes) - correction))
+    return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.dims, axes) - (options?.correction ?? 0)))
   },
 )
 
 /** The square root of the variance; derivative 0 where it is 0.
  * @example tensor([[1, 3]]).std(1, { correction: 1 }).toArray() // [1.4142] */
-export const std = /* @__PURE__ */ composed(
-  'std',
-  function std(
-    x: Tensor,
-    axis?: Axis,
-    { correction = 0, keepDims = false }: ReduceOptions & { readonly correction?: number } = {},
-  ): Tensor {
-    checkTensor('std', x)
-    const axes = resolveAxes('std', axis, x.dims)
-    // Not the root of the variance, whose squares overflow and vanish where its root does not.
-    const deviations = sub(cast(x, 'float32'), mean(x, axes, { keepDims: true }))
-    return div(norm(deviations, axes, { keepDims }), Math.sqrt(Math.max(0, countOf(x.dims, axes) - correction)))
-  },
-)
+export const std = /* @__PURE__ */ composed('std', 3, function std(x: Tensor, axis?: Axis, options?: VarianceOptions): Tensor {
+  checkTensor('std', x)
+  const keepDims = keepsDims('std', options, VARIANCE)
+  const axes = resolveAxes('std', axis, x.dims)
+  // Not the root of the variance, whose squares overflow and vanish where its root does not.
+  const deviations = sub(cast(x, 'float32'), mean(x, axes, { keepDims: true }))
+  return div(norm(deviations, axes, { keepDims }), Math.sqrt(Math.max(0, countOf(x.dims, axes) - (options?.correction ?? 0))))
+})
 
 /** Extremes: the gradient is shared by all elements that are equal to the extreme, as in PyTorch. */
 function extreme(name: 'max' | 'min', kernel: ReduceKernel, int: ReduceKernel) {
@@ -109,8 +104,10 @@ function extreme(name: 'max' | 'min', kernel: ReduceKernel, int: ReduceKernel) {
       },
     ],
   })
-  return (x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor => {
+  return function (x: Tensor, axis?: Axis, options?: ReduceOptions): Tensor {
+    if (arguments.length > 3) refuseSurplus(name, 3, arguments)
     checkTensor(name, x)
+    const keepDims = keepsDims(name, options)
     const axes = resolveAxes(name, axis, x.dims)
     if (countOf(x.dims, axes) === 0) {
       throw new ShapeError({ operation: name, problem: 'there is nothing to choose from', came: show(x.dims) }, [x.dims])
@@ -128,6 +125,8 @@ export const max = extreme('max', kernels.max, kernels.maxI)
  */
 export const min = extreme('min', kernels.min, kernels.minI)
 
+const NORM = ['keepDims', 'p']
+
 const runProd: Run<Reduced> = operation<Reduced>({
   name: 'prod',
   types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
@@ -141,26 +140,24 @@ const runProd: Run<Reduced> = operation<Reduced>({
 /** The product along an axis, several, or all. The gradient is right where factors are 0, too. Throws RangeError for integers whose product
  * does not fit.
  * @example tensor([2, 3, 4]).prod().item() // 24 */
-export const prod = /* @__PURE__ */ composed(
-  'prod',
-  function prod(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
-    checkTensor('prod', x)
-    const axes = resolveAxes('prod', axis, x.dims)
-    const result = reducedShape(x.dims, axes, keepDims)
-    if (!isTracked(x)) return runProd([x], { axes, keepDims })
-    // Halves are multiplied until one factor is left: each step is a product, so that zeros need no special case at any order.
-    const others = x.dims.map((_, i) => i).filter(i => !axes.includes(i))
-    let factors = reshape(permute(x, [...axes, ...others]), [countOf(x.dims, axes), sizeOf(others.map(i => x.dims[i]))])
-    if (factors.dims[0] === 0) return ones(result)
-    while (factors.dims[0] > 1) {
-      const half = factors.dims[0] >> 1
-      const [a, b, rest] = split(factors, [half, half, factors.dims[0] - 2 * half])
-      const product = mul(a, b)
-      factors = rest.dims[0] === 0 ? product : concat([product, rest])
-    }
-    return reshape(factors, result)
-  },
-)
+export const prod = /* @__PURE__ */ composed('prod', 3, function prod(x: Tensor, axis?: Axis, options?: ReduceOptions): Tensor {
+  checkTensor('prod', x)
+  const keepDims = keepsDims('prod', options)
+  const axes = resolveAxes('prod', axis, x.dims)
+  const result = reducedShape(x.dims, axes, keepDims)
+  if (!isTracked(x)) return runProd([x], { axes, keepDims })
+  // Halves are multiplied until one factor is left: each step is a product, so that zeros need no special case at any order.
+  const others = x.dims.map((_, i) => i).filter(i => !axes.includes(i))
+  let factors = reshape(permute(x, [...axes, ...others]), [countOf(x.dims, axes), sizeOf(others.map(i => x.dims[i]))])
+  if (factors.dims[0] === 0) return ones(result)
+  while (factors.dims[0] > 1) {
+    const half = factors.dims[0] >> 1
+    const [a, b, rest] = split(factors, [half, half, factors.dims[0] - 2 * half])
+    const product = mul(a, b)
+    factors = rest.dims[0] === 0 ? product : concat([product, rest])
+  }
+  return reshape(factors, result)
+})
 
 /** The Euclidean norms along the middle axis of [outer, n, inner]: squares and their sums in double precision. */
 const runNorm: Run<undefined> = operation<undefined, { x: Tensor }>({
@@ -218,8 +215,11 @@ const runPNorm = operation<{ p: number }, { x: Tensor; y: Tensor }>({
  */
 export const norm = /* @__PURE__ */ composed(
   'norm',
-  function norm(x: Tensor, axis?: Axis, { p = 2, keepDims = false }: ReduceOptions & { readonly p?: number } = {}): Tensor {
+  3,
+  function norm(x: Tensor, axis?: Axis, options?: ReduceOptions & { readonly p?: number }): Tensor {
     checkTensor('norm', x)
+    const keepDims = keepsDims('norm', options, NORM)
+    const { p = 2 } = options ?? {}
     if (!(p > 0)) throw new RangeError(`norm: p must be above 0: ${p}.`)
     const floats = cast(x, 'float32')
     if (p === Number.POSITIVE_INFINITY) return max(abs(floats), axis, { keepDims })
@@ -243,8 +243,10 @@ export const norm = /* @__PURE__ */ composed(
  * @example tensor([0, 0]).logSumExp().item() // 0.6931 */
 export const logSumExp = /* @__PURE__ */ composed(
   'logSumExp',
-  function logSumExp(x: Tensor, axis?: Axis, { keepDims = false }: ReduceOptions = {}): Tensor {
+  3,
+  function logSumExp(x: Tensor, axis?: Axis, options?: ReduceOptions): Tensor {
     checkTensor('logSumExp', x)
+    const keepDims = keepsDims('logSumExp', options)
     const floats = cast(x, 'float32')
     const axes = resolveAxes('logSumExp', axis, x.dims)
     if (countOf(x.dims, axes) === 0) return full(reducedShape(x.dims, axes, keepDims), Number.NEGATIVE_INFINITY)
@@ -263,8 +265,9 @@ function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKerne
     shape: ([x], { axis, keepDims }) => reducedShape(x, [axis], keepDims),
     forward: (y, [x], { axis }) => reduceAxes(x, y, [axis], x.dtype === 'float32' ? kernel : int),
   })
-  return composed(name, (x: Tensor, axis?: number, { keepDims = false }: ReduceOptions = {}): Tensor => {
+  return composed(name, 3, (x: Tensor, axis?: number, options?: ReduceOptions): Tensor => {
     checkTensor(name, x)
+    const keepDims = keepsDims(name, options)
     const source = axis === undefined ? reshape(x, [x.size]) : x
     const at = resolveAxis(name, axis ?? 0, source.dims)
     if (source.dims[at] === 0) {
@@ -284,14 +287,16 @@ export const argMin = place('argMin', kernels.argMin, kernels.argMinI)
 
 /** Is any element not 0? bool; false of nothing.
  * @example tensor([[0, 2], [0, 0]]).any(-1).toArray() // [true, false] */
-export const any = /* @__PURE__ */ composed('any', function any(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+export const any = /* @__PURE__ */ composed('any', 3, function any(x: Tensor, axis?: Axis, options?: ReduceOptions): Tensor {
   checkTensor('any', x)
-  return cast(sum(cast(cast(x, 'bool'), 'int32'), axis, options), 'bool')
+  const keepDims = keepsDims('any', options)
+  return cast(sum(cast(cast(x, 'bool'), 'int32'), axis, { keepDims }), 'bool')
 })
 
 /** Are all elements not 0? bool; true of nothing.
  * @example tensor([[1, 2], [0, 2]]).all(-1).toArray() // [true, false] */
-export const all = /* @__PURE__ */ composed('all', function all(x: Tensor, axis?: Axis, options: ReduceOptions = {}): Tensor {
+export const all = /* @__PURE__ */ composed('all', 3, function all(x: Tensor, axis?: Axis, options?: ReduceOptions): Tensor {
   checkTensor('all', x)
-  return equal(sum(cast(equal(x, 0), 'int32'), axis, options), 0)
+  const keepDims = keepsDims('all', options)
+  return equal(sum(cast(equal(x, 0), 'int32'), axis, { keepDims }), 0)
 })

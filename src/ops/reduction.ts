@@ -1,3 +1,4 @@
+import { checkOptions } from '../errors.ts'
 import { fitting } from '../tensor/convert.ts'
 import { type Shape, sizeOf } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
@@ -15,6 +16,19 @@ export type ReduceKernel = (x: number, out: number, n: number, inner: number, un
 
 /** One of integers, which reports a result that does not fit. */
 type IntReduceKernel = (x: number, out: number, n: number, inner: number, status: number, units: number, work: number) => void
+export interface ReduceOptions {
+  /** Keep the reduced axes, with size 1. */
+  readonly keepDims?: boolean
+}
+
+const KEEP = ['keepDims']
+
+/** Are the reduced axes kept? Throws TypeError for options that a reduction does not have. */
+export function keepsDims(operation: string, options: ReduceOptions | undefined, known: readonly string[] = KEEP): boolean {
+  if (options === undefined) return false
+  checkOptions(operation, options, known)
+  return options.keepDims ?? false
+}
 
 /** The shape that is left of `shape` after a reduction. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {

@@ -58,13 +58,13 @@ function along(name: string, run: (inputs: readonly Tensor[], options: undefined
 
 /** eˣ / Σ eˣ along an axis (-1), without overflow. A +Infinity takes all, as in Flux; NaN of nothing but -Infinity.
  * @example tensor([0, 0]).softmax().toArray() // [0.5, 0.5] */
-export const softmax = /* @__PURE__ */ composed('softmax', function softmax(x: Tensor, axis = -1): Tensor {
+export const softmax = /* @__PURE__ */ composed('softmax', 2, function softmax(x: Tensor, axis = -1): Tensor {
   return along('softmax', runSoftmax, x, axis)
 })
 
 /** log(eˣ / Σ eˣ) along an axis (-1), without overflow.
  * @example tensor([0, 0]).logSoftmax().toArray() // [-0.6931, -0.6931] */
-export const logSoftmax = /* @__PURE__ */ composed('logSoftmax', function logSoftmax(x: Tensor, axis = -1): Tensor {
+export const logSoftmax = /* @__PURE__ */ composed('logSoftmax', 2, function logSoftmax(x: Tensor, axis = -1): Tensor {
   return along('logSoftmax', runLogSoftmax, x, axis)
 })
 

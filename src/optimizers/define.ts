@@ -1,3 +1,4 @@
+import { refuseSurplus } from '../errors.ts'
 import { type Hyper, type HyperInput, Rule, type RuleDefinition, type Schedule } from './rule.ts'
 
 /** The arguments of a rule: hyperparameters in order, the last options object by name. */
@@ -12,6 +13,7 @@ export type RuleArguments<H extends Hyper> = readonly (H[keyof H] | Schedule | H
  * apply(Scaled(0.5), tensor([1]), tensor([4])).toArray() // [2]
  */
 export function rule<H extends Hyper>(name: string, definition: RuleDefinition<H>): (...args: RuleArguments<H>) => Rule<H> {
+  if (arguments.length > 2) refuseSurplus('rule', 2, arguments)
   const names = Object.keys(definition.hyper)
   return (...args) => {
     const last = args.at(-1)

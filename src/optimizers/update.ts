@@ -1,6 +1,6 @@
 import { spend } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
-import { checkOptions, ShapeError } from '../errors.ts'
+import { checkOptions, refuseSurplus, ShapeError } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { type Tree, zipTree } from '../params/tree.ts'
 import { isRecording } from '../tape/level.ts'
@@ -40,6 +40,7 @@ export function update(
   options: UpdateOptions = {},
 ): void {
   checkOptions('update', options, ['keep'])
+  if (arguments.length > 4) refuseSurplus('update', 4, arguments)
   const { keep = false } = options
   if (isRecording()) {
     throw new TypeError(
@@ -57,6 +58,7 @@ export function update(
 /** The step that `update` would subtract from x, as a new tensor; the optimizer's state moves on as in `update`. Errors as `update`.
  * @example apply(Descent(0.1), tensor([1, 2]), tensor([1, 1])).toArray() // [0.1, 0.1] */
 export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
+  if (arguments.length > 3) refuseSurplus('apply', 3, arguments)
   const optimizer = optimizerOf('apply', opt, x, gradient)
   const [[parameter, g]] = pair('apply', x, gradient)
   const step = allOrNothing(optimizer, [[parameter, g]], true, () => optimizer.delta(parameter, g))
@@ -73,6 +75,7 @@ export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
  * update(setup(Adam(1e-3), model), model, grads)
  */
 export function setup(optimizer: Optimizer, model: unknown): OptimizerState {
+  if (arguments.length > 2) refuseSurplus('setup', 2, arguments)
   if (!(optimizer instanceof Optimizer))
     throw new TypeError(`setup: the first argument is an optimizer: ${typeof optimizer} came. Write setup(Adam(), model).`)
   const ps = new Params().add(model)
@@ -160,6 +163,7 @@ export function adjust(
   opt: Optimizer | OptimizerState,
   changes: number | Schedule | Readonly<Record<string, HyperValue | Schedule>>,
 ): void {
+  if (arguments.length > 2) refuseSurplus('adjust', 2, arguments)
   const optimizer = opt instanceof Optimizer ? opt : opt.optimizer
   const named = typeof changes === 'object' ? changes : { eta: changes }
   const rules = optimizer.rules().map(([, rule]) => rule)
@@ -186,6 +190,7 @@ export function adjust(
  * Array.from(optimizerState(opt, ps).keys()) // ["steps", "W.t", "W.v"]
  */
 export function optimizerState(opt: Optimizer | OptimizerState, ps?: Params): Map<string, Tensor | number> {
+  if (arguments.length > 2) refuseSurplus('optimizerState', 2, arguments)
   const { optimizer, parameters } = stateTarget('optimizerState', opt, ps)
   const found = new Map<string, Tensor | number>([['steps', optimizer.steps]])
   eachSlot(optimizer, parameters, (path, rule, parameter) => {
@@ -210,6 +215,7 @@ export function loadOptimizerState(
   ps: Params | undefined,
   state: ReadonlyMap<string, Tensor | number>,
 ): void {
+  if (arguments.length > 3) refuseSurplus('loadOptimizerState', 3, arguments)
   const { optimizer, parameters } = stateTarget('loadOptimizerState', opt, ps)
   const known = new Set(['steps'])
   const writes: (() => void)[] = []

@@ -1,3 +1,4 @@
+import { refuseSurplus } from '../errors.ts'
 import { convert } from '../tensor/convert.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import { isContainer } from '../tensor/walk.ts'
@@ -14,6 +15,7 @@ export const CLONE: unique symbol = Symbol.for('fluxtape.clone')
  * clone(model).weight === model.weight // false
  */
 export function clone<T>(model: T): T {
+  if (arguments.length > 1) refuseSurplus('clone', 1, arguments)
   const copies = new Map<unknown, unknown>()
   const unfilled: object[] = []
   // A copy is noted before it is filled, so that a cycle comes back to it, and filled later, so that depth does not matter.

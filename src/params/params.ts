@@ -1,3 +1,4 @@
+import { refuseSurplus } from '../errors.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
 
@@ -24,6 +25,7 @@ export class Params implements Iterable<Tensor> {
    * number in front. Returns itself.
    */
   add(source: unknown, path?: string): this {
+    if (arguments.length > 2) refuseSurplus('Params', 2, arguments)
     const put = (tensor: Tensor, own: string): void => {
       if (this.pathOf.has(tensor)) return
       const free = this.free([path, own].filter(Boolean).join('.'))
@@ -43,6 +45,7 @@ export class Params implements Iterable<Tensor> {
 
   /** Takes a tensor, or all of a model or of another Params, out; says whether anything was in. */
   delete(source: unknown): boolean {
+    if (arguments.length > 1) refuseSurplus('Params', 1, arguments)
     const before = this.pathOf.size
     const take = (tensor: Tensor): void => {
       this.taken.delete(this.pathOf.get(tensor) ?? '')
@@ -55,21 +58,25 @@ export class Params implements Iterable<Tensor> {
 
   /** Is the tensor in it? */
   has(tensor: Tensor): boolean {
+    if (arguments.length > 1) refuseSurplus('Params', 1, arguments)
     return this.pathOf.has(tensor)
   }
 
   /** The path of a parameter: `layers.0.weight`; of a loose tensor its place. Undefined for one that is not in it. */
   path(tensor: Tensor): string | undefined {
+    if (arguments.length > 1) refuseSurplus('Params', 1, arguments)
     return this.pathOf.get(tensor)
   }
 
   /** All paths, in order. */
   paths(): string[] {
+    if (arguments.length > 0) refuseSurplus('Params', 0, arguments)
     return [...this.pathOf.values()]
   }
 
   /** Path and parameter, in order. */
   entries(): [string, Tensor][] {
+    if (arguments.length > 0) refuseSurplus('Params', 0, arguments)
     return [...this.pathOf].map(([tensor, path]) => [path, tensor])
   }
 

@@ -1,4 +1,4 @@
-import { kindOf, ShapeError } from '../errors.ts'
+import { checkOptions, kindOf, refuseSurplus, ShapeError } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { bytesOf, checkDType, type DType, type TypedArray } from './dtype.ts'
 import { checkAllFit, checkFit } from './fits.ts'
@@ -26,7 +26,7 @@ export interface CreateOptions {
 }
 
 /**
- * A tensor of the given numbers: a number, nested arrays, or a typed array with a shape.
+ * A tensor of the given numbers: a number, nested arrays, or a typed array with a shape. The options may come second.
  *
  * Typed arrays keep their type where the library has it (Int32Array: int32, Uint8Array: uint8); other numbers become float32, booleans
  * bool. Fractions are cut for an integer type. Throws ShapeError for ragged arrays and for a shape that does not hold the data, TypeError for
@@ -35,49 +35,67 @@ export interface CreateOptions {
  * @example
  * tensor([[1, 2], [3, 4]]).shape // [2, 2]
  * tensor(new Float32Array(6), [2, 3]).shape // [2, 3]
- * tensor([0, 2, 1], undefined, { dtype: 'int32' }).dtype // 'int32'
+ * tensor([0, 2, 1], { dtype: 'int32' }).dtype // 'int32'
  * tensor([[1, 2], [3]]) // throws ShapeError
  */
-export function tensor(data: NestedInput | ArrayInput | Tensor, shape?: Shape, options: CreateOptions = {}): Tensor {
+export function tensor(data: NestedInput | ArrayInput, options: CreateOptions): Tensor
+export function tensor(data: NestedInput | ArrayInput, shape?: Shape, options?: CreateOptions): Tensor
+export function tensor(data: NestedInput | ArrayInput | Tensor, second?: Shape | CreateOptions, third?: CreateOptions): Tensor {
+  if (arguments.length > 3) refuseSurplus('tensor', 3, arguments)
   if (data instanceof Tensor) throw new TypeError('tensor: the data is a tensor already. Use x.cast(dtype), x.reshape(shape) or clone(x).')
+  const isShape = typeof second !== 'object' || Array.isArray(second)
+  const shape = isShape ? (second as Shape | undefined) : undefined
+  const options = isShape ? third : (second as CreateOptions)
   if (shape !== undefined) checkShape('tensor', shape)
-  if (options.dtype !== undefined) checkDType('tensor', options.dtype)
-  if (ArrayBuffer.isView(data)) return fromArray(data, shape ?? [(data as TypedArray).length], options.dtype)
+  const dtype = dtypeOf('tensor', options)
+  if (ArrayBuffer.isView(data)) return fromArray(data, shape ?? [(data as TypedArray).length], dtype)
   const found = shapeOf(data)
   checkShape('tensor', found)
   const { values, areBooleans } = flattened(data, found)
-  const dtype = options.dtype ?? (areBooleans ? 'bool' : 'float32')
-  return write(values, settled(shape ?? found, values.length), dtype)
+  return write(values, settled(shape ?? found, values.length), dtype ?? (areBooleans ? 'bool' : 'float32'))
+}
+
+/** The type that is asked for, if any. Throws TypeError for another option, DTypeError for an unknown type. */
+function dtypeOf(operation: string, options: CreateOptions | undefined): DType | undefined {
+  if (options === undefined) return undefined
+  checkOptions(operation, options, ['dtype'])
+  if (options.dtype !== undefined) checkDType(operation, options.dtype)
+  return options.dtype
 }
 
 /** All elements 0.
  * @example zeros([2, 3]).shape // [2, 3] */
-export function zeros(shape: Shape, { dtype = 'float32' }: CreateOptions = {}): Tensor {
-  return filled('zeros', shape, 0, dtype)
+export function zeros(shape: Shape, options?: CreateOptions): Tensor {
+  if (arguments.length > 2) refuseSurplus('zeros', 2, arguments, 'The shape is a list: [2, 3].')
+  return filled('zeros', shape, 0, dtypeOf('zeros', options) ?? 'float32')
 }
 
 /** All elements 1.
  * @example ones([2]).toArray() // [1, 1] */
-export function ones(shape: Shape, { dtype = 'float32' }: CreateOptions = {}): Tensor {
-  return filled('ones', shape, 1, dtype)
+export function ones(shape: Shape, options?: CreateOptions): Tensor {
+  if (arguments.length > 2) refuseSurplus('ones', 2, arguments, 'The shape is a list: [2, 3].')
+  return filled('ones', shape, 1, dtypeOf('ones', options) ?? 'float32')
 }
 
 /** Zeros of x's shape and dtype.
  * @example zerosLike(tensor([5, 6])).toArray() // [0, 0] */
 export function zerosLike(x: Tensor): Tensor {
+  if (arguments.length > 1) refuseSurplus('zerosLike', 1, arguments)
   return filled('zerosLike', x.dims, 0, x.dtype)
 }
 
 /** Ones of x's shape and dtype.
  * @example onesLike(tensor([5, 6])).toArray() // [1, 1] */
 export function onesLike(x: Tensor): Tensor {
+  if (arguments.length > 1) refuseSurplus('onesLike', 1, arguments)
   return filled('onesLike', x.dims, 1, x.dtype)
 }
 
 /** All elements `value`; bool where it is a boolean, float32 otherwise. Throws RangeError where it does not fit an integer type.
  * @example full([2], 7).toArray() // [7, 7] */
-export function full(shape: Shape, value: number | boolean, options: CreateOptions = {}): Tensor {
-  return filled('full', shape, value, options.dtype ?? (typeof value === 'boolean' ? 'bool' : 'float32'))
+export function full(shape: Shape, value: number | boolean, options?: CreateOptions): Tensor {
+  if (arguments.length > 3) refuseSurplus('full', 3, arguments)
+  return filled('full', shape, value, dtypeOf('full', options) ?? (typeof value === 'boolean' ? 'bool' : 'float32'))
 }
 
 function filled(operation: string, shape: Shape, value: number | boolean, dtype: DType): Tensor {
@@ -103,7 +121,9 @@ const pattern = { float32: new Float32Array(four), int32: new Int32Array(four), 
 /** The numbers from `start` up to, without, `stop`: `arange(3)` is [0, 1, 2]. Throws RangeError for a step of 0, and for
  * what does not fit an integer type.
  * @example arange(1, 7, 2).toArray() // [1, 3, 5] */
-export function arange(start: number, stop?: number, step = 1, { dtype = 'float32' }: CreateOptions = {}): Tensor {
+export function arange(start: number, stop?: number, step = 1, options?: CreateOptions): Tensor {
+  if (arguments.length > 4) refuseSurplus('arange', 4, arguments)
+  const dtype = dtypeOf('arange', options) ?? 'float32'
   const [from, to] = stop === undefined ? [0, start] : [start, stop]
   if (step === 0 || ![from, to, step].every(Number.isFinite)) {
     throw new RangeError(`arange: start, stop and step must be finite, the step not 0: ${from}, ${to}, ${step}.`)
@@ -114,6 +134,7 @@ export function arange(start: number, stop?: number, step = 1, { dtype = 'float3
 /** `n` numbers from `start` to `stop`, both included, evenly spaced. Throws RangeError for an `n` that is no whole number from 0.
  * @example linspace(0, 1, 3).toArray() // [0, 0.5, 1] */
 export function linspace(start: number, stop: number, n: number): Tensor {
+  if (arguments.length > 3) refuseSurplus('linspace', 3, arguments)
   if (!Number.isInteger(n) || n < 0) throw new RangeError(`linspace: n must be a whole number from 0: ${n}.`)
   return series('linspace', n, i => (n === 1 ? start : start + ((stop - start) * i) / (n - 1)), 'float32')
 }
@@ -134,6 +155,7 @@ function series(operation: string, length: number, at: (i: number) => number, dt
 /** The n x m matrix with ones on the diagonal.
  * @example eye(2).toArray() // [[1, 0], [0, 1]] */
 export function eye(n: number, m = n): Tensor {
+  if (arguments.length > 2) refuseSurplus('eye', 2, arguments)
   checkShape('eye', [n, m])
   const y = make([n, m], 'float32', 'eye')
   const view = y.view().fill(0)

@@ -1,3 +1,4 @@
+import { checkOptions, refuseSurplus } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { checkShape, type Shape } from './shape.ts'
 import { make, type Tensor } from './tensor.ts'
@@ -24,6 +25,7 @@ let current: Randomness = keyed('manualSeed', Math.floor(Math.random() * 2 ** 52
  * rand([2]).equal(x).toArray() // [true, true]
  */
 export function manualSeed(seed: number): void {
+  if (arguments.length > 1) refuseSurplus('manualSeed', 1, arguments)
   current = keyed('manualSeed', seed)
 }
 
@@ -98,7 +100,10 @@ function checkFinite(operation: string, numbers: Readonly<Record<string, number>
 /** Uniform float32 numbers, from `low` (included, 0) to `high` (excluded, 1). Throws RangeError for a `low` above `high`,
  * and for bounds that are not finite.
  * @example rand([2, 3]).shape // [2, 3] */
-export function rand(shape: Shape, { low = 0, high = 1 }: { readonly low?: number; readonly high?: number } = {}): Tensor {
+export function rand(shape: Shape, options: { readonly low?: number; readonly high?: number } = {}): Tensor {
+  checkOptions('rand', options, ['low', 'high'])
+  if (arguments.length > 2) refuseSurplus('rand', 2, arguments)
+  const { low = 0, high = 1 } = options
   checkShape('rand', shape)
   checkFinite('rand', { low, high })
   if (!(low <= high)) throw new RangeError(`rand: low must not be above high: ${low}, ${high}.`)
@@ -108,7 +113,10 @@ export function rand(shape: Shape, { low = 0, high = 1 }: { readonly low?: numbe
 /** Normal float32 numbers of the given mean (0) and standard deviation (1). Throws RangeError for a negative deviation,
  * and for numbers that are not finite.
  * @example randn([2, 3]).shape // [2, 3] */
-export function randn(shape: Shape, { mean = 0, std = 1 }: { readonly mean?: number; readonly std?: number } = {}): Tensor {
+export function randn(shape: Shape, options: { readonly mean?: number; readonly std?: number } = {}): Tensor {
+  checkOptions('randn', options, ['mean', 'std'])
+  if (arguments.length > 2) refuseSurplus('randn', 2, arguments)
+  const { mean = 0, std = 1 } = options
   checkShape('randn', shape)
   checkFinite('randn', { mean, std })
   if (!(std >= 0)) throw new RangeError(`randn: the standard deviation must not be negative: ${std}.`)
@@ -118,6 +126,7 @@ export function randn(shape: Shape, { mean = 0, std = 1 }: { readonly mean?: num
 /** Uniform int32 numbers from `low` (included) to `high` (excluded). Throws RangeError for an empty range.
  * @example randint(3, 4, [2]).toArray() // [3, 3] */
 export function randint(low: number, high: number, shape: Shape): Tensor {
+  if (arguments.length > 3) refuseSurplus('randint', 3, arguments)
   checkShape('randint', shape)
   if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31) {
     throw new RangeError(`randint: low and high must be int32 and low below high: ${low}, ${high}.`)
@@ -128,6 +137,7 @@ export function randint(low: number, high: number, shape: Shape): Tensor {
 /** 1 with probability p, else 0, as float32. Throws RangeError for a p outside [0, 1].
  * @example bernoulli(1, [2]).toArray() // [1, 1] */
 export function bernoulli(p: number, shape: Shape): Tensor {
+  if (arguments.length > 2) refuseSurplus('bernoulli', 2, arguments)
   checkShape('bernoulli', shape)
   if (!(p >= 0 && p <= 1)) throw new RangeError(`bernoulli: a probability lies in [0, 1]: ${p}.`)
   const kernel: Kernel = (out, n, key0, key1, stream, a, _, blocks) => kernels.randomBernoulli(out, n, key0, key1, stream, a, blocks)

@@ -1,3 +1,4 @@
+import { refuseSurplus } from '../errors.ts'
 import { allocate, release, usage } from '../wasm/allocator.ts'
 import type { Tensor } from './tensor.ts'
 
@@ -63,6 +64,7 @@ export class Storage {
  * peak >= bytes // true
  */
 export function memory(): { readonly bytes: number; readonly tensors: number; readonly peak: number } {
+  if (arguments.length > 0) refuseSurplus('memory', 0, arguments)
   const { bytes, peak } = usage()
   return { bytes, tensors: alive, peak }
 }

@@ -1,5 +1,5 @@
 /// <reference lib="esnext.disposable" />
-import { askedBy, ReleasedError, ShapeError } from '../errors.ts'
+import { askedBy, ReleasedError, refuseSurplus, ShapeError, TENSOR } from '../errors.ts'
 import type { Methods } from '../ops/methods.ts'
 import { transposeMatrices } from '../wasm/kernels.generated.ts'
 import { f32, i32, u8 } from '../wasm/memory.ts'
@@ -77,12 +77,14 @@ export class Tensor implements Owned {
 
   /** A copy of the elements, in row-major order: a Float32Array, Int32Array or Uint8Array (bool: 0 or 1). */
   data(): TypedArray {
+    if (arguments.length > 0) refuseSurplus('data', 0, arguments)
     this.check('data')
     return this.view().slice()
   }
 
   /** The elements where they lie, without a copy. Unsafe past the next operation: the memory may be used for something else, or move. */
   view(): TypedArray {
+    if (arguments.length > 0) refuseSurplus('view', 0, arguments)
     this.check('view')
     const { memory, first } = elementsOf(this)
     return memory.subarray(first, first + this.size)
@@ -90,12 +92,14 @@ export class Tensor implements Owned {
 
   /** The elements as nested arrays of numbers (bool: of booleans); a scalar as one number. */
   toArray(): Nested {
+    if (arguments.length > 0) refuseSurplus('toArray', 0, arguments)
     this.check('toArray')
     return nested(this.view(), this.dims, this.dtype)
   }
 
   /** The number of a tensor of one element (bool: 0 or 1). Throws ShapeError for any other. */
   item(): number {
+    if (arguments.length > 0) refuseSurplus('item', 0, arguments)
     this.check('item')
     if (this.size !== 1) {
       throw new ShapeError(
@@ -114,6 +118,7 @@ export class Tensor implements Owned {
 
   /** Gives this handle's memory back now. Other handles of the same storage, and what a tape saved, stay. Does nothing the second time. */
   dispose(): void {
+    if (arguments.length > 0) refuseSurplus('dispose', 0, arguments)
     if (this.released) return
     this.released = true
     if (this.cell) this.cell.released = true
@@ -225,6 +230,7 @@ export function share(tensor: Tensor, shape: Shape): Tensor {
   return alias
 }
 
+Object.defineProperty(Tensor.prototype, TENSOR, { value: true })
 Object.assign(Tensor.prototype, { [Symbol.for('nodejs.util.inspect.custom')]: inspect, [Symbol.for('Deno.customInspect')]: inspect })
 // Symbol.dispose is missing in some runtimes; `using` does not exist there either.
 if (Symbol.dispose) Object.assign(Tensor.prototype, { [Symbol.dispose]: Tensor.prototype.dispose })

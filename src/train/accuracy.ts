@@ -1,6 +1,6 @@
 import { scope } from '../autodiff/scope.ts'
 import { DataLoader } from '../data/loader.ts'
-import { ShapeError } from '../errors.ts'
+import { refuseSurplus, ShapeError } from '../errors.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
@@ -12,6 +12,7 @@ const CHUNK = 1024
  * @example accuracy(x => x, [tensor([[0, 1], [1, 0]]), tensor([1, 1])]) // 0.5
  */
 export function accuracy(model: (x: Tensor) => Tensor, data: readonly [Tensor, Tensor] | Iterable<readonly unknown[]>): number {
+  if (arguments.length > 2) refuseSurplus('accuracy', 2, arguments, 'The data is one argument: [x, y].')
   const batches = isPair(data) ? new DataLoader([...data], { batchSize: CHUNK }) : (data as Iterable<readonly [Tensor, Tensor]>)
   let right = 0
   let count = 0

@@ -1,5 +1,5 @@
 import type { Grads } from '../autodiff/grads.ts'
-import { checkOptions } from '../errors.ts'
+import { checkOptions, kindOf, refuseSurplus } from '../errors.ts'
 
 /** What a callback sees of a step. Batch and gradients live until it returns. */
 export interface StepContext {
@@ -49,7 +49,8 @@ export interface History {
 
 /**
  * Calls `f` at most once in `seconds`; calls between give the latest result. `leading` (true): the first call runs at once, not when the time
- * is up; `trailing` (false): the last suppressed one runs when the time is up.
+ * is up; `trailing` (false): the last suppressed one runs when the time is up. Throws TypeError for what is no function, RangeError for what is
+ * no number of seconds.
  *
  * @example
  * const slow = throttle(x => x * 2, 60)
@@ -62,6 +63,9 @@ export function throttle<Args extends readonly unknown[], Result>(
   options: { readonly leading?: boolean; readonly trailing?: boolean } = {},
 ): (...args: Args) => Result | undefined {
   checkOptions('throttle', options, ['leading', 'trailing'])
+  if (arguments.length > 3) refuseSurplus('throttle', 3, arguments)
+  if (typeof f !== 'function') throw new TypeError(`throttle: the first argument is a function: ${kindOf(f)} came.`)
+  if (!(seconds >= 0)) throw new RangeError(`throttle: seconds is a number from 0: ${String(seconds)}. Write throttle(f, 1).`)
   const { leading = true, trailing = false } = options
   let end = Number.NEGATIVE_INFINITY
   let result: Result | undefined

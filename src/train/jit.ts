@@ -1,9 +1,10 @@
 import { differentiate, freeSpent } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
+import { refuseSurplus } from '../errors.ts'
+import { copyTensor } from '../params/clone.ts'
 import type { Params } from '../params/params.ts'
 import { Capture } from '../tape/capture.ts'
 import { Plan } from '../tape/plan.ts'
-import { converted } from '../tensor/convert.ts'
 import { own } from '../tensor/scope.ts'
 import { sameShape } from '../tensor/shape.ts'
 import { observer, type Storage } from '../tensor/storage.ts'
@@ -40,6 +41,7 @@ export interface Differentiated {
  */
 // biome-ignore lint/suspicious/noExplicitAny: what a loss takes is known to it alone
 export function jit<F extends (...args: any[]) => unknown>(loss: F): F {
+  if (arguments.length > 1) refuseSurplus('jit', 1, arguments)
   if (typeof loss !== 'function') throw new TypeError(`jit: takes a loss, which is a function: ${typeof loss} came.`)
   const marked = (...args: Parameters<F>): unknown => loss(...args)
   Object.defineProperties(marked, { name: { value: loss.name }, length: { value: loss.length } })
@@ -133,7 +135,7 @@ export class Replays {
     // The second time the loss gets other tensors than those of the batch: what it closes over shares no memory with what it is given then.
     const before = kind.plan
     const isCopied = kind.tries === 1
-    const copies = new Map(isCopied ? given.map(tensor => [tensor, copyOf(tensor)]) : [])
+    const copies = new Map(isCopied ? given.map(tensor => [tensor, copyTensor(tensor)]) : [])
     const capture = new Capture(
       () =>
         new TypeError(
@@ -197,12 +199,6 @@ export class Replays {
     kinds.push(kind)
     return kind
   }
-}
-
-function copyOf(tensor: Tensor): Tensor {
-  const copy = converted(tensor, tensor.dtype)
-  copy.frozen = tensor.frozen
-  return copy
 }
 
 /** A part of a batch with other tensors in it. */

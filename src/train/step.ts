@@ -1,6 +1,6 @@
 import { differentiate } from '../autodiff/gradient.ts'
 import type { Grads } from '../autodiff/grads.ts'
-import { DivergedError } from '../errors.ts'
+import { DivergedError, refuseSurplus } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import { type OptimizerState, update } from '../optimizers/update.ts'
 import { Params } from '../params/params.ts'
@@ -89,6 +89,7 @@ export interface StepResult {
  */
 export function trainStep(loss: LossFunction, target: unknown, batch: unknown, opt: Optimizer | OptimizerState): number {
   checkLoss('trainStep', loss)
+  if (arguments.length > 4) refuseSurplus('trainStep', 4, arguments)
   return takeStep(loss, trainingSubject('trainStep', target, opt), batch, { operation: 'trainStep' }).loss
 }
 

@@ -1,7 +1,7 @@
 import { refusePromise } from '../autodiff/gradient.ts'
 import { scope } from '../autodiff/scope.ts'
 import { DataLoader } from '../data/loader.ts'
-import { checkOptions, DivergedError, kindOf } from '../errors.ts'
+import { checkOptions, DivergedError, kindOf, refuseSurplus } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { OptimizerState } from '../optimizers/update.ts'
 import { type Randomness, splitRandomness, withRandomness } from '../tensor/random.ts'
@@ -61,6 +61,7 @@ export function train(
   options: TrainOptions = {},
 ): Run {
   checkLoss('train', loss)
+  if (arguments.length > 5) refuseSurplus('train', 5, arguments)
   const subject = trainingSubject('train', target, opt)
   check(data, options, loss.length - (subject.isExplicit ? 1 : 0))
   const run: RunState = { randomness: splitRandomness(), history: { steps: [], epochs: [] }, ends: false }

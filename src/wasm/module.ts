@@ -1,4 +1,4 @@
-import { FluxtapeError } from '../errors.ts'
+import { FluxtapeError, refuseSurplus } from '../errors.ts'
 import type { Kernels } from './kernels.generated.ts'
 import { memory } from './memory.ts'
 
@@ -41,6 +41,7 @@ export function provide(from: ModuleSource): void {
 /** Which variant of the kernels is in use.
  * @example ['relaxed', 'baseline'].includes(variant()) // true */
 export function variant(): Variant {
+  if (arguments.length > 0) refuseSurplus('variant', 0, arguments)
   return current
 }
 

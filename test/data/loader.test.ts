@@ -305,7 +305,9 @@ describe('a DataLoader refuses', () => {
 
   it('an unknown option', () => {
     expect(() => new DataLoader(ys, { batchsize: 2 } as never)).toThrow(
-      new TypeError("DataLoader: there is no option 'batchsize'. There are batchSize, shuffle, partial, seed and collate."),
+      new TypeError(
+        "DataLoader: there is no option 'batchsize'. Is batchSize meant? There are batchSize, shuffle, partial, seed and collate.",
+      ),
     )
   })
 

@@ -125,7 +125,7 @@ describe('creation refuses', () => {
     [
       'zeros of a tensor',
       () => zeros(ones([2]) as never),
-      'TypeError: zeros: a shape is a list of numbers: object. Write [2, 3], or [] for a scalar.',
+      'TypeError: zeros: a shape is a list of numbers: a tensor. Write [2, 3], or [] for a scalar.',
     ],
     ['ones of a size that is not whole', () => ones([1.5]), 'ShapeError: ones: sizes must be whole numbers from 0: [1.5].'],
     ['full of a negative size', () => full([2, -3], 1), 'ShapeError: full: sizes must be whole numbers from 0: [2, -3].'],

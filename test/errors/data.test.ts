@@ -15,7 +15,7 @@ describe('data refuses', () => {
     [
       'an unknown option',
       () => new DataLoader(x, { batchsize: 2 } as never),
-      `TypeError: DataLoader: there is no option 'batchsize'. There are batchSize, shuffle, partial, seed and collate.`,
+      `TypeError: DataLoader: there is no option 'batchsize'. Is batchSize meant? There are batchSize, shuffle, partial, seed and collate.`,
     ],
     [
       'no observations',

@@ -72,7 +72,7 @@ describe('gradient and its kin refuse', () => {
     [
       'a value where the function belongs',
       () => gradient(x.sum() as never, params(w)),
-      'TypeError: gradient: the first argument must be a function: object. Write gradient(() => loss, ps).',
+      'TypeError: gradient: the first argument must be a function: a tensor. Write gradient(() => loss, ps).',
     ],
     [
       'a missing function',

@@ -5,35 +5,43 @@ const x = f.zeros([4, 3])
 const classes = f.zeros([4], { dtype: 'int32' })
 /** Calls with an option that does not exist, as JavaScript can make them. */
 const calls: readonly [call: (odd: never) => unknown, odd: object, message: string][] = [
-  [odd => f.Dense(2, 2, f.relu, odd), { biass: false }, "Dense: there is no option 'biass'. There are bias and init."],
+  [odd => f.Dense(2, 2, f.relu, odd), { biass: false }, "Dense: there is no option 'biass'. Is bias meant? There are bias and init."],
   [odd => f.Dense(2, 2, f.relu, odd), { bias: 3 }, 'Dense: the bias is true, false or a tensor: number.'],
-  [odd => f.layer('Own', { w: x }, () => x, odd), { train: ['w'] }, "layer: there is no option 'train'. There are trainable and label."],
-  [odd => f.mse(x, x, odd), { ag: f.sum }, "mse: there is no option 'ag'. There is agg."],
-  [odd => f.mae(x, x, odd), { reduction: f.sum }, "mae: there is no option 'reduction'. There is agg."],
+  [
+    odd => f.layer('Own', { w: x }, () => x, odd),
+    { train: ['w'] },
+    "layer: there is no option 'train'. Is trainable meant? There are trainable and label.",
+  ],
+  [odd => f.mse(x, x, odd), { ag: f.sum }, "mse: there is no option 'ag'. Is agg meant? There is agg."],
+  [odd => f.mae(x, x, odd), { reduction: f.sum }, "mae: there is no option 'reduction'. Is agg meant? There is agg."],
   [
     odd => f.logitCrossEntropy(x, classes, odd),
     { ignoreindex: 0 },
-    "logitCrossEntropy: there is no option 'ignoreindex'. There are agg, axis, weight and ignoreIndex.",
+    "logitCrossEntropy: there is no option 'ignoreindex'. Is ignoreIndex meant? There are agg, axis, weight and ignoreIndex.",
   ],
   [
     odd => f.crossEntropy(x, classes, odd),
     { epsilon: 1 },
-    "crossEntropy: there is no option 'epsilon'. There are agg, axis, weight, ignoreIndex and eps.",
+    "crossEntropy: there is no option 'epsilon'. Is eps meant? There are agg, axis, weight, ignoreIndex and eps.",
   ],
   [
     odd => f.logitBinaryCrossEntropy(x, x, odd),
     { weight: 2 },
     "logitBinaryCrossEntropy: there is no option 'weight'. There are agg and posWeight.",
   ],
-  [odd => f.splitObs(x, odd), { att: 0.5 }, "splitObs: there is no option 'att'. There are at, shuffle, seed and stratified."],
+  [odd => f.splitObs(x, odd), { att: 0.5 }, "splitObs: there is no option 'att'. Is at meant? There are at, shuffle, seed and stratified."],
   [odd => f.kFolds(x, 2, odd), { folds: 2 }, "kFolds: there is no option 'folds'. There are shuffle and seed."],
   [odd => f.shuffleObs(x, odd), { key: 2 }, "shuffleObs: there is no option 'key'. There is seed."],
-  [odd => f.throttle(() => 1, 1, odd), { trail: true }, "throttle: there is no option 'trail'. There are leading and trailing."],
+  [
+    odd => f.throttle(() => 1, 1, odd),
+    { trail: true },
+    "throttle: there is no option 'trail'. Is trailing meant? There are leading and trailing.",
+  ],
   [odd => f.update(f.Descent(), x, f.ones([4, 3]), odd), { hold: true }, "update: there is no option 'hold'. There is keep."],
   [
     odd => f.train(() => f.mean(x), f.params(x), [1], f.Descent(), { callbacks: odd }),
     { onstep: () => 1 },
-    "train: callbacks: there is no option 'onstep'. There are onGradient, onStep, onEpoch and onEnd.",
+    "train: callbacks: there is no option 'onstep'. Is onStep meant? There are onGradient, onStep, onEpoch and onEnd.",
   ],
   [
     () => f.train(() => f.mean(x), f.params(x), [1], f.Descent(), { callbacks: 3 as never }),

@@ -120,7 +120,7 @@ describe('train refuses at the call', () => {
     [
       'an unknown option',
       () => train(loss, ps, data, Adam(), { epoch: 3 } as never),
-      `TypeError: train: there is no option 'epoch'. There are epochs, callbacks, signal, progress, breathe, validation, onDiverged and trace.`,
+      `TypeError: train: there is no option 'epoch'. Is epochs meant? There are epochs, callbacks, signal, progress, breathe, validation, onDiverged and trace.`,
     ],
     ['no epochs', () => train(loss, ps, data, Adam(), { epochs: 0 }), 'RangeError: train: epochs is a whole number from 1: 0.'],
     [

@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, ShapeError } from '../../errors.ts'
+import { checkOptions, kindOf, refuseSurplus, ShapeError } from '../../errors.ts'
 import { type Activation, activated } from '../../ops/linear.ts'
 import { identity } from '../../ops/pointwise.ts'
 import { logSoftmax, softmax } from '../../ops/softmax.ts'
@@ -41,7 +41,11 @@ export function Dense(
   }
   if (typeof activation !== 'function')
     throw new TypeError(`Dense: the activation must be a function: ${String(activation)}. Options come fourth.`)
-  if (first instanceof Tensor) return fromTensors(first, (second ?? true) as Tensor | boolean, activation)
+  if (arguments.length > 4) refuseSurplus('Dense', 4, arguments)
+  if (first instanceof Tensor) {
+    if (arguments.length > 3) refuseSurplus('Dense', 3, arguments, 'Ready tensors leave no options.')
+    return fromTensors(first, (second ?? true) as Tensor | boolean, activation)
+  }
   const outputs = second
   if (!isCount(first) || !isCount(outputs)) {
     throw new TypeError(

@@ -1,0 +1,309 @@
+// Every public function refuses one argument more than it takes, and an option that it does not have.
+import * as fluxtape from 'fluxtape'
+import { digits } from 'fluxtape/datasets'
+import { init } from 'fluxtape/edge'
+import { describe, expect, it } from 'vitest'
+import { rejected } from './thrown.ts'
+
+const f = fluxtape
+type Call = (...args: unknown[]) => unknown
+const library = Object.entries({ ...fluxtape, digits, init }).filter(([, value]) => typeof value === 'function') as [string, Call][]
+
+const x = f.tensor([
+  [1, 2],
+  [3, 4],
+])
+const classes = f.tensor([0, 1], { dtype: 'int32' })
+const model = f.Dense(2, 2)
+const ps = f.params(model)
+const opt = f.Descent(0.1)
+const bytes = f.saveSafetensors(model)
+const loss = (input: fluxtape.Tensor) => model(input).mean()
+const gradients = () => f.gradient(() => loss(x), ps)
+
+const initializers = ['glorotNormal', 'glorotUniform', 'kaimingNormal', 'kaimingUniform']
+
+/** Of each function all the arguments that it takes, the options last. */
+const rows: Readonly<Record<string, () => readonly unknown[]>> = {
+  ...Object.fromEntries(
+    [
+      ...[
+        'abs',
+        'ceil',
+        'cos',
+        'erf',
+        'exp',
+        'expm1',
+        'floor',
+        'gelu',
+        'identity',
+        'isFinite',
+        'isNaN',
+        'log',
+        'log1p',
+        'logicalNot',
+        'neg',
+      ],
+      ...['reciprocal', 'relu', 'round', 'rsqrt', 'sigmoid', 'sign', 'sin', 'softplus', 'sqrt', 'square', 'stopGradient', 'tan', 'tanh'],
+      ...['zerosLike', 'onesLike', 'transpose'],
+    ].map(name => [name, () => [x]]),
+  ),
+  ...Object.fromEntries(
+    [
+      ...['add', 'div', 'equal', 'greater', 'greaterEqual', 'less', 'lessEqual', 'logicalAnd', 'logicalOr', 'maximum', 'minimum', 'mul'],
+      ...['notEqual', 'pow', 'sub', 'assign'],
+    ].map(name => [name, () => [x, x]]),
+  ),
+  ...Object.fromEntries(
+    ['sum', 'mean', 'max', 'min', 'prod', 'variance', 'std', 'norm', 'logSumExp', 'argMax', 'argMin', 'any', 'all'].map(name => [
+      name,
+      () => [x, 0, { keepDims: true }],
+    ]),
+  ),
+  ...Object.fromEntries(['mae', 'mse', 'logitBinaryCrossEntropy'].map(name => [name, () => [x, x, { agg: f.sum }]])),
+  ...Object.fromEntries(['crossEntropy', 'logitCrossEntropy'].map(name => [name, () => [f.softmax(x), classes, { axis: -1 }]])),
+  ...Object.fromEntries(initializers.map(name => [name, () => [[2, 2]]])),
+  accuracy: () => [model, [x, classes]],
+  adjust: () => [f.Adam(), 0.1],
+  apply: () => [opt, x, x],
+  arange: () => [0, 2, 1, { dtype: 'int32' }],
+  bernoulli: () => [0.5, [2]],
+  broadcastTo: () => [x, [2, 2]],
+  cast: () => [x, 'float32'],
+  chunk: () => [x, 2, 0],
+  clamp: () => [x, 0, 1],
+  clone: () => [model],
+  concat: () => [[x, x], 0],
+  configure: () => [{ deterministic: f.variant() === 'baseline' }],
+  customGradient: () => [f.identity, f.identity],
+  DataLoader: () => [x, { batchSize: 1 }],
+  Dense: () => [2, 2, f.relu, { bias: false }],
+  digits: () => [],
+  expandDims: () => [x, 0],
+  eye: () => [2, 2],
+  flatten: () => [x, 0],
+  full: () => [[2], 1, { dtype: 'int32' }],
+  gather: () => [x, [0], 0],
+  jit: () => [loss],
+  keep: () => [f.zeros([1])],
+  kFolds: () => [x, 2, { seed: 1 }],
+  layer: () => ['Own', { x }, loss, { trainable: [] }],
+  linear: () => [x, x, f.zeros([2])],
+  linspace: () => [0, 1, 2],
+  loadOptimizerState: () => [opt, ps, f.optimizerState(opt, ps)],
+  loadSafetensors: () => [bytes],
+  loadState: () => [model, f.state(model)],
+  logSoftmax: () => [x, 0],
+  manualSeed: () => [1],
+  matmul: () => [x, x, { transposeLeft: true }],
+  memory: () => [],
+  oneCold: () => [x, { axis: 0 }],
+  oneHot: () => [classes, 2],
+  ones: () => [[2], { dtype: 'int32' }],
+  optimizerState: () => [opt, ps],
+  permute: () => [x, [1, 0]],
+  rand: () => [[2], { low: 0 }],
+  randint: () => [0, 2, [2]],
+  randn: () => [[2], { mean: 0 }],
+  reshape: () => [x, [4]],
+  rule: () => ['Own', { hyper: { eta: 1 } }],
+  saveSafetensors: () => [model, { metadata: {} }],
+  scatterAdd: () => [x, [0, 1], x, 0],
+  scope: () => [() => 1],
+  setup: () => [opt, model],
+  shuffleObs: () => [x, { seed: 1 }],
+  slice: () => [x, '1'],
+  softmax: () => [x, 0],
+  split: () => [x, 2, 0],
+  splitObs: () => [x, { at: 0.5 }],
+  squeeze: () => [f.zeros([1, 2]), 0],
+  stack: () => [[x, x], 0],
+  state: () => [model],
+  takeAlong: () => [x, f.tensor([[0, 1]], { dtype: 'int32' }), 0],
+  tensor: () => [[1], [1], { dtype: 'int32' }],
+  threads: () => [1],
+  throttle: () => [() => 1, 1, { leading: true }],
+  train: () => [loss, ps, [x], opt, { epochs: 1 }],
+  trainStep: () => [loss, ps, x, opt],
+  update: () => [opt, ps, gradients(), { keep: true }],
+  init: () => [{ module: 1 }],
+  variant: () => [],
+  where: () => [x.greater(1), x, x],
+  zeros: () => [[2], { dtype: 'int32' }],
+}
+
+/** Any number of arguments is right, or the library itself makes it. */
+const variadic = ['Chain', 'OptimizerChain', 'freeze', 'gradient', 'params', 'pullback', 'thaw', 'withGradient']
+const internal = library.filter(([, value]) => value.prototype instanceof Error).map(([name]) => name)
+const rules = ['Adam', 'AdamW', 'ClipNorm', 'Descent', 'Momentum']
+
+/** Of each method the arguments behind the tensor, the Params, the Grads. */
+const methods: Readonly<Record<string, readonly [object: () => object, rows: Readonly<Record<string, readonly unknown[]>>]>> = {
+  Tensor: [() => f.zeros([1]), { data: [], view: [], toArray: [], item: [], dispose: [] }],
+  Params: [() => f.params(x), { add: [x, 'x'], delete: [x], has: [x], path: [x], paths: [], entries: [] }],
+  Grads: [gradients, { get: [model.weight], has: [model.weight] }],
+}
+/** Functions of Tensor that are called by JavaScript or by the library alone. */
+const hidden = [
+  'constructor',
+  'toString',
+  'escape',
+  'check',
+  'alias',
+  'startWrite',
+  'settleWaiting',
+  'settle',
+  'unlink',
+  'free',
+  'tensors',
+  'parameters',
+]
+
+/** What a call throws, or rejects with. */
+const message = (call: () => unknown) => rejected(async () => call())
+const calledWith = (value: Call, args: readonly unknown[]) =>
+  value === (f.DataLoader as unknown) ? Reflect.construct(value, args) : value(...args)
+const isOptions = (value: unknown) => value !== undefined && Object.getPrototypeOf(Object(value)) === Object.prototype
+
+it('has a row for every public function', () => {
+  expect(
+    library
+      .map(([name]) => name)
+      .filter(name => !(name in rows))
+      .sort(),
+  ).toEqual([...variadic, ...internal, ...rules, ...Object.keys(methods)].sort())
+  expect(Object.keys(rows).filter(name => !library.some(([each]) => each === name))).toEqual([])
+})
+
+const inRows = library.filter(([name]) => name in rows)
+const ownOptions = inRows.filter(([name]) => name !== 'rule' && isOptions(rows[name]().at(-1)))
+
+it.each(inRows)('%s takes what its row has, and nothing more', async (name, value) => {
+  await (name === 'init' ? undefined : calledWith(value, rows[name]()))
+  expect(await message(() => calledWith(value, [...rows[name](), 7]))).toContain(
+    `TypeError: ${name}: there is an argument too many: 7 came.`,
+  )
+})
+
+it.each(inRows.filter(([name]) => rows[name]().length > 0 && name !== 'DataLoader'))('%s in map', async (name, value) => {
+  const [list, count] = [[rows[name]()[0]], rows[name]().length]
+  // The index would be taken for an argument.
+  if (count > 1 || name === 'init') expect(await message(() => list.map(value)[0])).toMatch(/^(Type|Range)Error: /)
+  else list.map(value)
+})
+
+it.each(ownOptions)('%s knows its options', async (name, value) => {
+  const before = rows[name]().slice(0, -1)
+  expect(await message(() => calledWith(value, [...before, { nonsense: 1 }]))).toContain(
+    `TypeError: ${name}: there is no option 'nonsense'.`,
+  )
+  for (const odd of [true, null, [1], new Map(), x, new Float32Array(1), Promise.resolve()]) {
+    expect(await message(() => calledWith(value, [...before, odd]))).toMatch(/^TypeError: /)
+  }
+})
+
+it.each(inRows.filter(([name]) => name in f.Tensor.prototype))('%s passes all on as a method', async name => {
+  const [first, ...rest] = rows[name]() as [never, ...unknown[]]
+  expect(await message(() => (first[name] as Call).call(first, ...rest, 7))).toContain(
+    `TypeError: ${name}: there is an argument too many: 7 came.`,
+  )
+})
+
+describe.each(Object.entries(methods))('a method of %s', (owner, [object, rows]) => {
+  it('has a row', () => {
+    const { prototype } = (f as unknown as Record<string, { prototype: object }>)[owner]
+    const own = Object.entries(Object.getOwnPropertyDescriptors(prototype)).filter(([, { value }]) => typeof value === 'function')
+    const missing = own
+      .map(([name]) => name)
+      .filter(name => !(name in rows) && !hidden.includes(name) && !library.some(([each]) => each === name))
+    expect(missing).toEqual([])
+  })
+
+  it.each(Object.entries(rows))('%s takes nothing more', async (name, args) => {
+    const target = object() as Record<string, Call>
+    expect(await message(() => target[name](...args, 7))).toContain('there is an argument too many: 7 came.')
+  })
+})
+
+it.each(initializers)('%s knows its options', name => {
+  const initializer = (f as unknown as Record<string, (options: object) => Call>)[name]
+  expect(() => initializer({ gian: 1 })).toThrow(new TypeError(`${name}: there is no option 'gian'. There is gain.`))
+  expect(() => initializer({ gain: 1 })([2], 7)).toThrow(new TypeError(`${name}: there is an argument too many: 7 came.`))
+})
+
+it.each(rules)('%s knows its hyperparameters', async name => {
+  const make = (f as unknown as Record<string, Call>)[name]
+  const { hyper } = make() as { hyper: object }
+  expect(await message(() => make(...Object.values(hyper), 7))).toContain(
+    `TypeError: ${name}: takes ${Object.keys(hyper).length} hyperparameters`,
+  )
+  expect(await message(() => make({ nonsense: 1 }))).toContain(`TypeError: ${name}: there is no hyperparameter 'nonsense'.`)
+})
+
+describe('an argument or an option that another library has', () => {
+  const any = f as unknown as Record<string, Call>
+  const m = x as unknown as Record<string, Call>
+  it.each<[text: string, call: () => unknown]>([
+    ['mean: options are an object: true came. Write { keepDims: true }. There is keepDims.', () => m.mean(1, true)],
+    ["mean: there is no option 'keepdims'. Is keepDims meant? There is keepDims.", () => m.mean(1, { keepdims: true })],
+    ["sum: there is no option 'keepdim'. Is keepDims meant? There is keepDims.", () => m.sum(1, { keepdim: true })],
+    ["std: there is no option 'ddof'. Is correction meant? There are keepDims and correction.", () => m.std(0, { ddof: 1 })],
+    [
+      'matmul: options are an object: true came. Write { transposeLeft: true }. There are transposeLeft and transposeRight.',
+      () => f.matmul(x, x, true as never),
+    ],
+    ['transpose: there is an argument too many: an array came. Write permute(x, axes) to order all axes.', () => m.transpose([1, 0, 2])],
+    ['reshape: there is an argument too many: 1 came. The shape is a list: [2, 3].', () => m.reshape(4, 1)],
+    ['randn: options are an object: 0 came. Write { mean: 0 }. There are mean and std.', () => any.randn([2], 0, 0.01)],
+    ["zeros: options are an object: 'int32' came. Write { dtype: 'int32' }. There is dtype.", () => any.zeros([2], 'int32')],
+    ['mse: options are an object: sum came. Write { agg: sum }. There is agg.', () => f.mse(x, x, f.sum as never)],
+    [
+      "crossEntropy: there is no option 'dim'. Is axis meant? There are agg, axis, weight, ignoreIndex and eps.",
+      () => any.crossEntropy(x, classes, { dim: 1 }),
+    ],
+    [
+      'DataLoader: options are an object: 64 came. Write { batchSize: 64 }. There are batchSize, shuffle, partial, seed and collate.',
+      () => new f.DataLoader(x, 64 as never),
+    ],
+    [
+      'splitObs: options are an object: 0.5 came. Write { at: 0.5 }. There are at, shuffle, seed and stratified.',
+      () => any.splitObs(x, 0.5),
+    ],
+    [
+      'splitObs: options are an object: undefined came. Write { at: ... }. There are at, shuffle, seed and stratified.',
+      () => any.splitObs(x),
+    ],
+    [
+      'train: options are an object: 20 came. Write { epochs: 20 }. There are epochs, callbacks, signal, progress, validation, onDiverged and trace.',
+      () => f.train(loss, ps, [x], opt, 20 as never),
+    ],
+    [
+      'configure: options are an object: true came. Write { deterministic: true }. There is deterministic.',
+      () => f.configure(true as never),
+    ],
+    ['accuracy: there is an argument too many: a tensor came. The data is one argument: [x, y].', () => any.accuracy(model, x, classes)],
+    [
+      'Dense: there is an argument too many: object came. Ready tensors leave no options.',
+      () => any.Dense(x, true, f.relu, { bias: false }),
+    ],
+    ['sum: options are an object: an array came. In map, write x => sum(x). There is keepDims.', () => [x].map(any.sum)],
+    ['softmax: map passes an index, which would be an argument. Write x => softmax(x).', () => [x].map(any.softmax)],
+    ['add: there are 2 arguments too many: 3 and an array came.', () => any.add(x, x, 3, [])],
+  ])('%s', async (text, call) => expect(await message(call)).toBe(`TypeError: ${text}`))
+
+  it('throttle says that it needs seconds', () => {
+    expect(() => any.throttle(loss)).toThrow(new RangeError('throttle: seconds is a number from 0: undefined. Write throttle(f, 1).'))
+  })
+})
+
+it('takes a function of one argument in map and forEach', () => {
+  expect([x, x.neg()].map(f.relu).map(each => each.toArray())).toEqual([
+    x.toArray(),
+    [
+      [0, 0],
+      [0, 0],
+    ],
+  ])
+  ;[x].forEach(f.keep)
+  expect(() => ([x] as unknown[]).map((each, i) => (f.relu as Call)(each, i, [1]))).toThrow(TypeError)
+})
