@@ -5,6 +5,9 @@ import type { Tensor } from './tensor.ts'
 /** Numbers (or booleans) nested as deep as a tensor has axes. */
 export type Nested = number | boolean | Nested[]
 
+/** The same for who only reads it: what `toArray` may be said to give. */
+export type ReadonlyNested = number | boolean | readonly ReadonlyNested[]
+
 const MANY = 1000
 const EDGE = 3
 /** Above so many elements that it would show it shows none. */

@@ -4,7 +4,7 @@ import type { Methods } from '../ops/methods.ts'
 import { transposeMatrices } from '../wasm/kernels.generated.ts'
 import { f32, i32, u8 } from '../wasm/memory.ts'
 import { bytesOf, type DType, type TypedArray } from './dtype.ts'
-import { inspect, type Nested, nested, print } from './print.ts'
+import { inspect, type Nested, nested, print, type ReadonlyNested } from './print.ts'
 import { type Cell, leaveToCollector, type Owned, own } from './scope.ts'
 import { type Shape, show, sizeOf } from './shape.ts'
 import { observer, Storage } from './storage.ts'
@@ -90,11 +90,11 @@ export class Tensor implements Owned {
     return memory.subarray(first, first + this.size)
   }
 
-  /** The elements as nested arrays of numbers (bool: of booleans); a scalar as one number. */
-  toArray(): Nested {
+  /** The elements as nested arrays of numbers (bool: of booleans); a scalar as one number. Typed as what it is assigned to: the rank is not checked. */
+  toArray<T extends ReadonlyNested = Nested>(): T {
     if (arguments.length > 0) refuseSurplus('toArray', 0, arguments)
     this.check('toArray')
-    return nested(this.view(), this.dims, this.dtype)
+    return nested(this.view(), this.dims, this.dtype) as T
   }
 
   /** The number of a tensor of one element (bool: 0 or 1). Throws ShapeError for any other. */

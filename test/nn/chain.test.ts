@@ -22,7 +22,7 @@ describe('Chain', () => {
     const inner = Chain(plusOne, twice)
     const model = Chain(inner, Chain(inner, Chain()))
     expect(model(tensor([1])).toArray()).toEqual([10])
-    expect((model[1] as typeof model)[0]).toBe(inner)
+    expect(model[1][0]).toBe(inner)
   })
 
   it('holds its layers by index, in `layers`, and when iterated', () => {

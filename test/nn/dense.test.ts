@@ -73,7 +73,11 @@ describe('the constructor of Dense', () => {
 
   it.each([
     ['sizes that are no counts', () => Dense(0, 2), 'Dense: the sizes must be whole numbers from 1: 0, 2. Write Dense(inputs, outputs).'],
-    ['one size', () => Dense(3 as never), 'Dense: the sizes must be whole numbers from 1: 3, undefined. Write Dense(inputs, outputs).'],
+    [
+      'one size',
+      () => Dense(...([3] as unknown as [number, number])),
+      'Dense: the sizes must be whole numbers from 1: 3, undefined. Write Dense(inputs, outputs).',
+    ],
     ['a fraction', () => Dense(2, 1.5), 'Dense: the sizes must be whole numbers from 1: 2, 1.5. Write Dense(inputs, outputs).'],
     [
       'options in the place of the activation',

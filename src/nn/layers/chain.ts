@@ -7,11 +7,21 @@ import { type Layer, layer } from '../layer.ts'
 // biome-ignore lint/suspicious/noExplicitAny: what flows between two links is known to them alone
 export type Link = (...inputs: any[]) => any
 
-export type ChainLayer<Links = readonly Link[]> = Layer<{ readonly layers: Links }, [x: Tensor], Tensor> &
-  Iterable<Link> & {
-    readonly [index: number]: Link
-  }
+/** Any of the links. */
+type AnyOf<Links> = Links extends readonly unknown[] ? Links[number] : Links[keyof Links]
 
+/** The links of a tuple by their places, as far as it tells them. */
+type Places<Links> = Links extends readonly unknown[] ? { readonly [I in Exclude<keyof Links, keyof unknown[]>]: Links[I] } : unknown
+
+/**
+ * What `Chain` makes: from what its first link takes, a tensor [batch, ...], to what its last one gives. `model[0]` is the first link, `model.layers`
+ * holds all of them, as a tuple where they were written out.
+ */
+export type ChainLayer<Links = readonly Link[]> = Layer<{ readonly layers: Links }, [x: Tensor], Tensor> &
+  Iterable<AnyOf<Links>> &
+  Places<Links> & { readonly [index: number]: AnyOf<Links> }
+
+/** What `Chain` makes of links with names: each is a property, too. */
 export type NamedChain<Links> = ChainLayer<Links> & Readonly<Links>
 
 /**
@@ -23,9 +33,9 @@ export type NamedChain<Links> = ChainLayer<Links> & Readonly<Links>
  *
  * @example Chain(Dense(4, 3, relu), Dense(3, 2))(zeros([5, 4])).shape // [5, 2]
  */
-export function Chain(...links: Link[]): ChainLayer
+export function Chain<Links extends readonly Link[]>(...links: Links): ChainLayer<Links>
 export function Chain<Links extends Readonly<Record<string, Link>>>(links: Links): NamedChain<Links>
-export function Chain(...args: [Readonly<Record<string, Link>>] | Link[]): ChainLayer<unknown> {
+export function Chain(...args: [Readonly<Record<string, Link>>] | Link[]): ChainLayer {
   const [first] = args
   const named = args.length === 1 && typeof first === 'object' && first !== null && !(first instanceof Tensor)
   const layers = named ? { ...(first as Readonly<Record<string, Link>>) } : (args as Link[])
@@ -35,7 +45,7 @@ export function Chain(...args: [Readonly<Record<string, Link>>] | Link[]): Chain
   return chainOf(layers)
 }
 
-function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): ChainLayer<unknown> {
+function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): ChainLayer {
   const links = Object.entries(layers)
   const chain = layer(
     'Chain',
@@ -69,5 +79,5 @@ function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): Chai
     [Symbol.iterator]: { value: () => Object.values(chain.layers)[Symbol.iterator](), enumerable: false },
     [CLONE]: { value: (fields: { layers: Readonly<Record<string, Link>> }) => chainOf(fields.layers), enumerable: false },
   })
-  return chain as unknown as ChainLayer<unknown>
+  return chain as unknown as ChainLayer
 }

@@ -8,14 +8,21 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import { type Layer, layer } from '../layer.ts'
 
+/** What `Dense` can be told besides its sizes and its activation. */
 export interface DenseOptions {
   /** true: a trainable vector of zeros; false: none; a tensor [out]: that one. */
-  readonly bias?: boolean | Tensor
+  readonly bias?: boolean | Tensor | undefined
   /** Makes the weight; `glorotUniform` by default. */
-  readonly init?: Initializer
+  readonly init?: Initializer | undefined
 }
 
+/** What `Dense` makes: from [..., inputs] to [..., outputs], with weight [outputs, inputs] and bias [outputs]. */
 export type DenseLayer = Layer<{ weight: Tensor; bias: Tensor | undefined; activation: Activation }, [x: Tensor], Tensor>
+
+/** What follows the first argument of `Dense`: sizes, or ready tensors. One signature, so that an error names the argument that is wrong. */
+export type DenseArguments<First> = First extends number
+  ? [outputs: number, activation?: Activation, options?: DenseOptions]
+  : [bias?: Tensor | boolean, activation?: Activation]
 
 /**
  * A fully connected layer: σ(x Wᵀ + b), from [..., inputs] to [..., outputs].
@@ -26,8 +33,7 @@ export type DenseLayer = Layer<{ weight: Tensor; bias: Tensor | undefined; activ
  *
  * @example Dense(tensor([[1, 2]]), tensor([3]))(tensor([[1, 1]])).toArray() // [[6]]
  */
-export function Dense(inputs: number, outputs: number, activation?: Activation, options?: DenseOptions): DenseLayer
-export function Dense(weight: Tensor, bias?: Tensor | boolean, activation?: Activation): DenseLayer
+export function Dense<First extends number | Tensor>(first: First, ...rest: DenseArguments<First>): DenseLayer
 export function Dense(
   first: number | Tensor,
   second?: number | Tensor | boolean,
