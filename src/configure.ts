@@ -3,9 +3,10 @@ import { isRecording } from './tape/level.ts'
 import { useBest, useVariant, type Variant, variant } from './wasm/module.ts'
 import { setThreads, type ThreadInfo, threadInfo, withoutThreads } from './wasm/pool.ts'
 
+/** What `configure` chooses. */
 export interface Configuration {
   /** Use the kernels whose bits are the same in every runtime; false: the fastest that this runtime has. */
-  readonly deterministic?: boolean
+  readonly deterministic?: boolean | undefined
 }
 
 /**

@@ -13,7 +13,7 @@ export interface EdgeOptions {
   /** The package's `fluxtape/baseline.wasm` or `fluxtape/relaxed.wasm`, compiled. */
   readonly module: WebAssembly.Module
   /** Where the package's `fluxtape/worker.js` lies, of the page's own origin; left out: one thread. */
-  readonly worker?: string | URL
+  readonly worker?: string | URL | undefined
 }
 
 /**

@@ -5,9 +5,9 @@ export interface Complaint {
   /** What is wrong, without a full stop. */
   readonly problem: string
   /** The shapes, values or names that came, if they say more. */
-  readonly came?: string
+  readonly came?: string | undefined
   /** What to do instead, as a sentence. */
-  readonly wayOut?: string
+  readonly wayOut?: string | undefined
 }
 
 /** What kind of thing came where another was wanted: `a promise`, `null`, `an array`, `a tensor`, `string`. */

@@ -16,15 +16,15 @@ export type BatchOf<D> = D extends Tensor ? Tensor : D extends readonly unknown[
 /** How data is cut into batches. */
 export interface LoaderOptions<D, B> {
   /** Observations in a batch; 1 by default. */
-  readonly batchSize?: number
+  readonly batchSize?: number | undefined
   /** A new random order in each epoch. */
-  readonly shuffle?: boolean
+  readonly shuffle?: boolean | undefined
   /** Give the last batch even if it is smaller; true by default. */
-  readonly partial?: boolean
+  readonly partial?: boolean | undefined
   /** Fixes the order of every epoch. Without one the orders come from the random numbers of the library. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Makes a batch of a list of observations; needed where these are not tensors. */
-  readonly collate?: (observations: Observation<D>[]) => B
+  readonly collate?: ((observations: Observation<D>[]) => B) | undefined
 }
 
 type Observation<D> = D extends readonly (infer T)[] ? T : D

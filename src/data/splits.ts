@@ -3,15 +3,16 @@ import { keyed, permutation } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type BatchOf, countObservations, type Data, observations } from './loader.ts'
 
+/** How `splitObs` cuts. */
 export interface SplitOptions {
   /** The share of the first part, or of each part but the last: 0.8, or [0.6, 0.2]. */
   readonly at: number | readonly number[]
   /** Shuffle before; false by default. */
-  readonly shuffle?: boolean
+  readonly shuffle?: boolean | undefined
   /** Fixes the order of the shuffle. */
-  readonly seed?: number
+  readonly seed?: number | undefined
   /** Classes, one for each observation: every part then has the same share of each. Shuffles. */
-  readonly stratified?: Tensor | readonly number[]
+  readonly stratified?: Tensor | readonly number[] | undefined
 }
 
 /**
@@ -50,7 +51,7 @@ export function splitObs<D extends Data>(data: D, options: SplitOptions): BatchO
 export function kFolds<D extends Data>(
   data: D,
   k = 5,
-  options: { readonly shuffle?: boolean; readonly seed?: number } = {},
+  options: { readonly shuffle?: boolean | undefined; readonly seed?: number | undefined } = {},
 ): [train: BatchOf<D>, validation: BatchOf<D>][] {
   checkOptions('kFolds', options, ['shuffle', 'seed'])
   if (arguments.length > 3) refuseSurplus('kFolds', 3, arguments)
@@ -72,7 +73,7 @@ export function kFolds<D extends Data>(
 
 /** The observations in a random order.
  * @example shuffleObs([zeros([3, 2]), zeros([3])], { seed: 1 }).map(part => part.shape) // [[3, 2], [3]] */
-export function shuffleObs<D extends Data>(data: D, options: { readonly seed?: number } = {}): BatchOf<D> {
+export function shuffleObs<D extends Data>(data: D, options: { readonly seed?: number | undefined } = {}): BatchOf<D> {
   checkOptions('shuffleObs', options, ['seed'])
   if (arguments.length > 2) refuseSurplus('shuffleObs', 2, arguments)
   const { seed } = options

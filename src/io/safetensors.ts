@@ -15,9 +15,10 @@ export interface SafetensorsFile {
   readonly metadata: Map<string, string>
 }
 
+/** What `saveSafetensors` writes besides the tensors. */
 export interface SafetensorsOptions {
   /** Texts that are stored with the tensors, by name. */
-  readonly metadata?: ReadonlyMap<string, string> | Readonly<Record<string, string>>
+  readonly metadata?: ReadonlyMap<string, string> | Readonly<Record<string, string>> | undefined
 }
 
 /** A type of elements in a file: its size, what it becomes, and how one is read where that is not a copy: as a number, or as a float32's bits. */

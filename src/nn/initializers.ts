@@ -6,9 +6,10 @@ import type { Tensor } from '../tensor/tensor.ts'
 /** Makes the first values of a parameter of the given shape. */
 export type Initializer = (shape: Shape) => Tensor
 
+/** What `glorotUniform` and its like can be told. */
 export interface GainOptions {
   /** A factor of all values. */
-  readonly gain?: number
+  readonly gain?: number | undefined
 }
 
 /** Given a shape it makes a tensor, given options another initializer: `glorotUniform([3, 4])`, `glorotUniform({ gain: 2 })`. */

@@ -8,11 +8,12 @@ import { draw } from './print.ts'
 /** A layer: a function from its inputs to its output, with its parameters, sub-layers and settings as properties. */
 export type Layer<Fields extends object, Inputs extends readonly unknown[], Output> = ((...inputs: Inputs) => Output) & Readonly<Fields>
 
+/** What `layer` can be told of its fields and its name. */
 export interface LayerOptions<Fields extends object> {
   /** The fields that are trained; the others are buffers, kept by `state` but not in `params`. All by default. */
-  readonly trainable?: readonly (keyof Fields & string)[]
+  readonly trainable?: readonly (keyof Fields & string)[] | undefined
   /** How the layer prints and how errors name it, such as `Dense(784, 10)`; its name by default, null to leave it out of error paths. */
-  readonly label?: string | null
+  readonly label?: string | null | undefined
 }
 
 /** Properties that every function has or inherits, and a field would hide. */

@@ -16,18 +16,20 @@ import { Tensor } from '../tensor/tensor.ts'
 const EPSILON = 2 ** -23
 const CLASS_OPTIONS = ['agg', 'axis', 'weight', 'ignoreIndex']
 
+/** What every loss can be told. */
 export interface LossOptions {
   /** From the loss of each element or sample to the result: `mean` (default), `sum`, `identity`, or a function of your own. */
-  readonly agg?: (losses: Tensor) => Tensor
+  readonly agg?: ((losses: Tensor) => Tensor) | undefined
 }
 
+/** What a loss of classes can be told. */
 export interface ClassLossOptions extends LossOptions {
   /** The axis of the classes. */
-  readonly axis?: number
+  readonly axis?: number | undefined
   /** A factor [classes] for each class; `mean` then divides by the sum of the factors of the targets. */
-  readonly weight?: Tensor
+  readonly weight?: Tensor | undefined
   /** A class, as an integer target, that does not count. */
-  readonly ignoreIndex?: number
+  readonly ignoreIndex?: number | undefined
 }
 
 /** A target: of the prediction's shape, or one number for all. */
@@ -89,7 +91,11 @@ export const mse = /* @__PURE__ */ composed('mse', 3, function mse(prediction: T
 export const crossEntropy = /* @__PURE__ */ composed(
   'crossEntropy',
   3,
-  function crossEntropy(prediction: Tensor, target: Tensor, options: ClassLossOptions & { readonly eps?: number } = {}): Tensor {
+  function crossEntropy(
+    prediction: Tensor,
+    target: Tensor,
+    options: ClassLossOptions & { readonly eps?: number | undefined } = {},
+  ): Tensor {
     checkOptions('crossEntropy', options, [...CLASS_OPTIONS, 'eps'])
     checkClasses('crossEntropy', prediction, target, options)
     return ofClasses('crossEntropy', logProbability('crossEntropy', prediction, options.eps ?? EPSILON), target, options)
@@ -202,7 +208,7 @@ export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(
   function logitBinaryCrossEntropy(
     logits: Tensor,
     target: Target,
-    options: LossOptions & { readonly posWeight?: Tensor | number } = {},
+    options: LossOptions & { readonly posWeight?: Tensor | number | undefined } = {},
   ): Tensor {
     checkOptions('logitBinaryCrossEntropy', options, ['agg', 'posWeight'])
     const { posWeight } = options

@@ -253,9 +253,13 @@ export const oneHot = /* @__PURE__ */ composed('oneHot', 2, function oneHot(indi
 
 /** Indices of the largest entries along an axis (-1): what `oneHot` undoes. NaN among them is a RangeError.
  * @example tensor([[0.1, 0.9], [0.8, 0.2]]).oneCold().toArray() // [1, 0] */
-export const oneCold = /* @__PURE__ */ composed('oneCold', 2, function oneCold(y: Tensor, options?: { readonly axis?: number }): Tensor {
-  checkTensor('oneCold', y)
-  if (options !== undefined) checkOptions('oneCold', options, ['axis'])
-  if (y.isNaN().any().item()) throw new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).')
-  return y.argMax(options?.axis ?? -1)
-})
+export const oneCold = /* @__PURE__ */ composed(
+  'oneCold',
+  2,
+  function oneCold(y: Tensor, options?: { readonly axis?: number | undefined }): Tensor {
+    checkTensor('oneCold', y)
+    if (options !== undefined) checkOptions('oneCold', options, ['axis'])
+    if (y.isNaN().any().item()) throw new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).')
+    return y.argMax(options?.axis ?? -1)
+  },
+)

@@ -8,8 +8,8 @@ import { inequal, product } from './product.ts'
 
 /** Which operand is read as its transposition. */
 export interface MatmulOptions {
-  readonly transposeLeft?: boolean
-  readonly transposeRight?: boolean
+  readonly transposeLeft?: boolean | undefined
+  readonly transposeRight?: boolean | undefined
 }
 
 /**

@@ -104,7 +104,8 @@ export function identity(x: Tensor): Tensor {
   return x
 }
 
-type Operand = Tensor | number
+/** What arithmetic takes: a tensor, or a number for all elements. */
+export type Operand = Tensor | number
 
 /** x + y. Either may be a number; shapes broadcast, or it throws ShapeError. Throws RangeError for integers whose sum does not fit.
  * @example tensor([[1], [2]]).add(tensor([10, 20])).toArray() // [[11, 21], [12, 22]] */

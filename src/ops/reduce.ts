@@ -30,9 +30,10 @@ import {
 } from './pointwise.ts'
 import { keepsDims, type Reduced, type ReduceKernel, type ReduceOptions, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
 
-interface VarianceOptions extends ReduceOptions {
+/** What `variance` and `std` can be told. */
+export interface VarianceOptions extends ReduceOptions {
   /** What is taken from n in the divisor. */
-  readonly correction?: number
+  readonly correction?: number | undefined
 }
 
 const VARIANCE = ['keepDims', 'correction']
@@ -216,7 +217,7 @@ const runPNorm = operation<{ p: number }, { x: Tensor; y: Tensor }>({
 export const norm = /* @__PURE__ */ composed(
   'norm',
   3,
-  function norm(x: Tensor, axis?: Axis, options?: ReduceOptions & { readonly p?: number }): Tensor {
+  function norm(x: Tensor, axis?: Axis, options?: ReduceOptions & { readonly p?: number | undefined }): Tensor {
     checkTensor('norm', x)
     const keepDims = keepsDims('norm', options, NORM)
     const { p = 2 } = options ?? {}

@@ -16,9 +16,10 @@ export type ReduceKernel = (x: number, out: number, n: number, inner: number, un
 
 /** One of integers, which reports a result that does not fit. */
 type IntReduceKernel = (x: number, out: number, n: number, inner: number, status: number, units: number, work: number) => void
+/** What `mean`, `max` and their like can be told. */
 export interface ReduceOptions {
   /** Keep the reduced axes, with size 1. */
-  readonly keepDims?: boolean
+  readonly keepDims?: boolean | undefined
 }
 
 const KEEP = ['keepDims']

@@ -12,13 +12,14 @@ import { f32, i32 } from '../wasm/memory.ts'
 /** A hyperparameter's value: a number, a pair such as Adam's betas, or whether something is done. */
 export type HyperValue = number | readonly number[] | boolean
 
+/** The hyperparameters of a rule, by name. */
 export type Hyper = Readonly<Record<string, HyperValue>>
 
 /** A function of the count of steps from 0, such as a learning rate that falls. */
 export type Schedule = (step: number) => number
 
 /** Hyperparameters as they are written: any number may be a schedule. */
-export type HyperInput<H> = { readonly [Name in keyof H]?: H[Name] | (H[Name] extends number ? Schedule : never) }
+export type HyperInput<H> = { readonly [Name in keyof H]?: H[Name] | (H[Name] extends number ? Schedule : never) | undefined }
 
 /** A rule's state for one parameter: named tensors (momenta), and how many steps it has taken. */
 export interface Slot {
@@ -43,9 +44,9 @@ export interface RuleDefinition<H extends Hyper> {
   /** Throws RangeError for values that make no sense. */
   check?(hyper: H): void
   /** Names of the slots, each starting at zeros of the parameter's shape. */
-  readonly slots?: readonly string[]
+  readonly slots?: readonly string[] | undefined
   /** The formula as a fused kernel. */
-  readonly kernel?: (hyper: H) => FusedKernel<H>
+  readonly kernel?: ((hyper: H) => FusedKernel<H>) | undefined
   /** The formula in operations: the step, which will be subtracted from x; undefined for none. `t` counts from 1. New slot values go by name into `write`. */
   step?(
     hyper: H,
@@ -110,6 +111,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     return now as H
   }
 
+  /** Has it a hyperparameter of this name? */
   has(name: string): boolean {
     return name in this.definition.hyper
   }
@@ -168,6 +170,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     this.slotOf.delete(x)
   }
 
+  /** @internal */
   delta(x: Tensor, g: Tensor): Tensor | undefined {
     const { kernel, step } = this.definition
     const slot = this.slot(x)
@@ -189,6 +192,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     })
   }
 
+  /** @internal */
   take(pairs: readonly (readonly [x: Tensor, g: Tensor])[]): void {
     const { kernel } = this.definition
     if (!kernel || !fusion.optimizer) return takeSteps(this, pairs)
@@ -198,6 +202,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     else allOrNothing(this, pairs, false, run)
   }
 
+  /** @internal */
   rules(): readonly [string, Rule<Hyper>][] {
     return [[this.name, this as unknown as Rule<Hyper>]]
   }

@@ -16,9 +16,10 @@ export interface OptimizerState {
   readonly model: unknown
 }
 
+/** What `update` can be told of the gradients. */
 export interface UpdateOptions {
   /** Keep the gradients readable beyond the next gradient call, instead of freeing them then. */
-  readonly keep?: boolean
+  readonly keep?: boolean | undefined
 }
 
 /**

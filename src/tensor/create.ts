@@ -20,9 +20,10 @@ export type ArrayInput =
   | BigInt64Array
   | BigUint64Array
 
+/** What a function that makes tensors can be told. */
 export interface CreateOptions {
   /** The type of the elements; by default that of the data: float32 for numbers, bool for booleans. */
-  readonly dtype?: DType
+  readonly dtype?: DType | undefined
 }
 
 /**

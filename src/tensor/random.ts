@@ -100,7 +100,7 @@ function checkFinite(operation: string, numbers: Readonly<Record<string, number>
 /** Uniform float32 numbers, from `low` (included, 0) to `high` (excluded, 1). Throws RangeError for a `low` above `high`,
  * and for bounds that are not finite.
  * @example rand([2, 3]).shape // [2, 3] */
-export function rand(shape: Shape, options: { readonly low?: number; readonly high?: number } = {}): Tensor {
+export function rand(shape: Shape, options: { readonly low?: number | undefined; readonly high?: number | undefined } = {}): Tensor {
   checkOptions('rand', options, ['low', 'high'])
   if (arguments.length > 2) refuseSurplus('rand', 2, arguments)
   const { low = 0, high = 1 } = options
@@ -113,7 +113,7 @@ export function rand(shape: Shape, options: { readonly low?: number; readonly hi
 /** Normal float32 numbers of the given mean (0) and standard deviation (1). Throws RangeError for a negative deviation,
  * and for numbers that are not finite.
  * @example randn([2, 3]).shape // [2, 3] */
-export function randn(shape: Shape, options: { readonly mean?: number; readonly std?: number } = {}): Tensor {
+export function randn(shape: Shape, options: { readonly mean?: number | undefined; readonly std?: number | undefined } = {}): Tensor {
   checkOptions('randn', options, ['mean', 'std'])
   if (arguments.length > 2) refuseSurplus('randn', 2, arguments)
   const { mean = 0, std = 1 } = options

@@ -10,7 +10,7 @@ export interface StepContext {
   readonly batch: unknown
   readonly loss: number
   /** Only in `onGradient`. */
-  readonly gradients?: Grads
+  readonly gradients?: Grads | undefined
   /** The model of the explicit form. */
   readonly model: unknown
 }
@@ -29,12 +29,13 @@ export interface EpochRecord {
 export type Callback =
   | ((context: StepContext) => unknown)
   | {
-      readonly onGradient?: (context: StepContext) => unknown
-      readonly onStep?: (context: StepContext) => unknown
-      readonly onEpoch?: (record: EpochRecord) => unknown
-      readonly onEnd?: (history: History) => unknown
+      readonly onGradient?: ((context: StepContext) => unknown) | undefined
+      readonly onStep?: ((context: StepContext) => unknown) | undefined
+      readonly onEpoch?: ((record: EpochRecord) => unknown) | undefined
+      readonly onEnd?: ((history: History) => unknown) | undefined
     }
 
+/** A step as the history has it. */
 export interface StepRecord {
   readonly step: number
   readonly epoch: number
@@ -60,7 +61,7 @@ export interface History {
 export function throttle<Args extends readonly unknown[], Result>(
   f: (...args: Args) => Result,
   seconds: number,
-  options: { readonly leading?: boolean; readonly trailing?: boolean } = {},
+  options: { readonly leading?: boolean | undefined; readonly trailing?: boolean | undefined } = {},
 ): (...args: Args) => Result | undefined {
   checkOptions('throttle', options, ['leading', 'trailing'])
   if (arguments.length > 3) refuseSurplus('throttle', 3, arguments)

@@ -14,23 +14,24 @@ import { type ProgressInfo, ProgressLine } from './progress.ts'
 import { type Run, runOf } from './run.ts'
 import { checkLoss, type LossFunction, type Subject, skip, stop, takeStep, trainingSubject } from './step.ts'
 
+/** What `train` can be told besides its four arguments. */
 export interface TrainOptions {
   /** How often to go through the data; 1 by default. */
-  readonly epochs?: number
+  readonly epochs?: number | undefined
   /** A function called after each step, or `{ onGradient, onStep, onEpoch, onEnd }`, or a list of them. */
-  readonly callbacks?: Callback | readonly Callback[]
+  readonly callbacks?: Callback | readonly Callback[] | undefined
   /** Ends the run: it rejects with the signal's reason, after the step that is being taken, or at once while it waits for data. */
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
   /** true: a line on the terminal (piped: one an epoch); or a function that is told where the run stands. */
-  readonly progress?: boolean | ((info: ProgressInfo) => void)
+  readonly progress?: boolean | ((info: ProgressInfo) => void) | undefined
   /** Milliseconds between two breaths of the event loop; 100 by default, a frame where a page is visible. A server that answers meanwhile takes 5. */
-  readonly breathe?: number
+  readonly breathe?: number | undefined
   /** After each epoch: batches whose mean loss is taken in test mode, or a function that gives a number. */
-  readonly validation?: TrainingData | (() => number | Tensor | Promise<number>)
+  readonly validation?: TrainingData | (() => number | Tensor | Promise<number>) | undefined
   /** Asked before a DivergedError ends the run: may return `skip` (go on with the next batch) or `stop`. */
-  readonly onDiverged?: (error: DivergedError) => unknown
+  readonly onDiverged?: ((error: DivergedError) => unknown) | undefined
   /** Have a DivergedError name the first operation whose result is not finite; slow. */
-  readonly trace?: boolean
+  readonly trace?: boolean | undefined
 }
 
 /**

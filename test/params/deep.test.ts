@@ -5,6 +5,7 @@ import {
   Descent,
   freeze,
   gradient,
+  type Layer,
   layer,
   loadState,
   ones,
@@ -23,11 +24,11 @@ import {
 import { describe, expect, it } from 'vitest'
 
 const base = () => Chain(Dense(2, 1))
-type Model = ReturnType<typeof base>
+type Model = Layer<{ readonly layers: unknown }, [x: Tensor], Tensor>
 
 /** A chain in a chain, and so on. */
 function nested(depth: number): Model {
-  let model = base()
+  let model: Model = base()
   for (let i = 0; i < depth; i++) model = Chain(model)
   return model
 }
