@@ -366,6 +366,43 @@ describe('losses refuse', () => {
       () => accuracy(z => z, [zeros([0, 3]), zeros([0])]),
       'TypeError: DataLoader: there is no batch in it: 0 observations, batches of 1024. Pass data with at least one observation.',
     ],
+    [
+      'accuracy of inputs and targets as two arguments',
+      () => accuracy(z => z, x as never, x as never),
+      'TypeError: accuracy: inputs and targets are one argument. Write accuracy(model, [x, y]).',
+    ],
+    ...[x, 3, null].map(
+      (data): Row => [
+        `accuracy of what are no batches: ${data}`,
+        () => accuracy(z => z, data as never),
+        'TypeError: accuracy: the data is [x, y], or an iterable of such batches, such as a DataLoader.',
+      ],
+    ),
+    [
+      'accuracy of batches without targets',
+      () => accuracy(z => z, [x, x, x] as never),
+      'TypeError: accuracy: a batch is [x, y], inputs and targets: a tensor came. Write [[x, y]], or a DataLoader of [x, y].',
+    ],
+    [
+      'accuracy of batches that are records',
+      () => accuracy(z => z, [{ x, y: x }] as never),
+      'TypeError: accuracy: a batch is [x, y], inputs and targets: object came. Write [[x, y]], or a DataLoader of [x, y].',
+    ],
+    [
+      'accuracy of a model that comes second',
+      () => accuracy([x, x] as never, (() => x) as never),
+      'TypeError: accuracy: the model comes first, and is a function: an array came.',
+    ],
+    [
+      'accuracy by a threshold that is no number',
+      () => accuracy(z => z, [x, x], { threshold: Number.NaN }),
+      'TypeError: accuracy: the threshold is a number: NaN. Write 0 for logits, 0.5 for probabilities.',
+    ],
+    [
+      'accuracy with an option that is not there',
+      () => accuracy(z => z, [x, x], { treshold: 0 } as never),
+      "TypeError: accuracy: there is no option 'treshold'. There is threshold.",
+    ],
   ])
 })
 

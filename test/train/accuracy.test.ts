@@ -108,7 +108,56 @@ describe('accuracy', () => {
 
   it('refuses a model with one output, which would always be the largest', () => {
     expect(() => accuracy(Dense(3, 1), [logits, ones([4, 1])])).toThrow(
-      'accuracy: one output tells no classes apart: [4, 1]. The last axis holds an output for each class.',
+      'accuracy: one output tells no classes apart: [4, 1]. Pass { threshold: 0 } for logits or { threshold: 0.5 } for probabilities, or use a model with an output for each class.',
+    )
+  })
+
+  it('takes a row with NaN for wrong, whatever its class', () => {
+    const nan = Number.NaN
+    expect(accuracy(identity, [tensor([[nan, nan]]), int32([0])])).toBe(0)
+    const rows = tensor([
+      [nan, 1],
+      [nan, 1],
+      [0, nan],
+      [0, 1],
+    ])
+    expect(accuracy(identity, [rows, int32([0, 1, 1, 1])])).toBe(0.25)
+    expect(accuracy(identity, [rows, oneHot(int32([0, 1, 1, 1]), 2)])).toBe(0.25)
+  })
+})
+
+describe('accuracy by a threshold', () => {
+  const outputs = tensor([[2], [-1], [0], [0.25]])
+  const y = int32([1, 0, 0, 1])
+
+  it.each<[string, Tensor]>([
+    ['of the shape of the outputs', y.reshape([4, 1])],
+    ['without the axis of the one output', y],
+    ['float32', y.cast('float32')],
+    ['bool', y.cast('bool')],
+    ['uint8', y.cast('uint8')],
+  ])('takes targets %s', (_, targets) => {
+    expect(accuracy(identity, [outputs, targets], { threshold: 0 })).toBe(1)
+    expect(accuracy(identity, [outputs, targets], { threshold: 0.5 })).toBe(0.75)
+    expect(accuracy(identity, [outputs, targets], { threshold: -2 })).toBe(0.5)
+    expect(accuracy(identity, new DataLoader([outputs, targets], { batchSize: 3 }), { threshold: 0.5 })).toBe(0.75)
+  })
+
+  it('counts each of several labels', () => {
+    const labels = tensor([
+      [0.9, 0.1, 0.6],
+      [0.2, 0.7, 0.5],
+    ])
+    expect(accuracy(identity, [labels, int32([1, 0, 0, 0, 1, 0]).reshape([2, 3])], { threshold: 0.5 })).toBe(5 / 6)
+  })
+
+  it('takes an output that is NaN for wrong', () => {
+    expect(accuracy(identity, [tensor([Number.NaN, Number.NaN, 1]), int32([0, 1, 1])], { threshold: 0 })).toBe(1 / 3)
+  })
+
+  it('refuses targets of another shape', () => {
+    expect(() => accuracy(identity, [ones([4, 3]), ones([4])], { threshold: 0 })).toThrow(
+      'accuracy: outputs and targets do not fit: [4, 3] and [4].',
     )
   })
 })
