@@ -1,4 +1,4 @@
-import { checkOptions, FormatError, refuseSurplus } from '../errors.ts'
+import { checkOptions, FormatError, kindOf, refuseSurplus } from '../errors.ts'
 import { fromBytes } from '../tensor/create.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { type Shape, show } from '../tensor/shape.ts'
@@ -76,6 +76,11 @@ const order = /* @__PURE__ */ Object.keys(saved)
  * loadState(model, loadSafetensors(bytes).tensors)
  */
 export function saveSafetensors(source: unknown, options: SafetensorsOptions = {}): Uint8Array<ArrayBuffer> {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(
+      `saveSafetensors: the options are an object: ${kindOf(options)} came. The file comes as bytes: writeFileSync('model.safetensors', saveSafetensors(model)).`,
+    )
+  }
   checkOptions('saveSafetensors', options, ['metadata'])
   if (arguments.length > 2) refuseSurplus('saveSafetensors', 2, arguments)
   const items = itemsOf(source).sort((a, b) => order.indexOf(a.dtype) - order.indexOf(b.dtype) || (a.name < b.name ? -1 : 1))

@@ -1,7 +1,12 @@
-import { refuseSurplus, ShapeError } from '../errors.ts'
+import { checkOptions, kindOf, refuseSurplus, ShapeError } from '../errors.ts'
 import { assign } from '../ops/assign.ts'
+import { add, cast } from '../ops/pointwise.ts'
 import { copyTensor } from '../params/clone.ts'
-import { sameShape, show } from '../tensor/shape.ts'
+import { isRecording } from '../tape/level.ts'
+import { tensor } from '../tensor/create.ts'
+import type { DType } from '../tensor/dtype.ts'
+import { enter, leave } from '../tensor/scope.ts'
+import { type Shape, sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
 
@@ -28,39 +33,83 @@ export function state(model: unknown): State {
   return found
 }
 
+/** What is written where: a table from names of the state to paths of the model, or a function that gives a path, or a list of paths with values. */
+export type Rename =
+  | Readonly<Record<string, string>>
+  | ((name: string, tensor: Tensor) => string | readonly (readonly [path: string, tensor: Tensor])[])
+
+export interface LoadStateOptions {
+  /** true: what does not fit is an error. false: it is left as it is, and told. */
+  readonly strict?: boolean
+  /** Take only what lies under this path of the state, without it: of `encoder.0.weight` under `encoder`, `0.weight`. */
+  readonly prefix?: string
+  /** Other names than the state's, without the prefix. Values for one path add up. */
+  readonly rename?: Rename
+}
+
+/** What did not fit, by path. */
+export interface LoadedState {
+  /** Paths of the model for which the state has nothing. */
+  readonly missing: readonly string[]
+  /** Paths of the state that the model does not have. */
+  readonly unexpected: readonly string[]
+  /** Paths where the two differ in shape. */
+  readonly reshaped: readonly string[]
+}
+
+type Source = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>
+
 /**
- * Writes a state into the tensors of a model, in place: what `state` gave, or the `tensors` of a file. A missing bias counts as zero on either
- * side. Nothing is written unless all fits: throws TypeError for paths that are missing or unknown, or tied tensors that would differ;
- * ShapeError for other shapes.
+ * Writes a state into the tensors of a model, in place: what `state` gave, the `tensors` of a file, or
+ * the table that JSON has of a state. Returns `{ missing, unexpected, reshaped }`.
+ *
+ * All three are errors, but for a bias of zeros that the model does not have; with `strict: false` they are left as they were. A tied tensor may
+ * be stored under one of its paths alone. A part of a model that has no other field than `layers`, as a Chain, takes PyTorch's names too:
+ * `0.weight` for `layers.0.weight`. `prefix` takes a part of the state, `rename` other names: a table, or `(name, tensor) => path` or
+ * `[[path, tensor], ...]`; `[]` leaves out. Values for one path add up, so that PyTorch's two biases of a recurrent layer become one.
+ *
+ * Nothing is written unless all fits: throws TypeError for paths that are missing or unknown, tied tensors that would differ, and what is no
+ * state; ShapeError for other shapes.
  *
  * @example
  * const model = Dense(3, 2)
  * loadState(Dense(3, 2), state(model))
+ * loadState(Dense(3, 2), { 'fc.w': ones([2, 3]) }, { prefix: 'fc', rename: { w: 'weight' }, strict: false }).missing // ['bias']
  */
-export function loadState(model: unknown, source: ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>): void {
-  if (arguments.length > 2) refuseSurplus('loadState', 2, arguments)
-  const values = source instanceof Map ? (source as ReadonlyMap<string, Tensor>) : new Map(Object.entries(source))
-  const targets = state(model)
-  const missing = [...targets.keys()].filter(path => !values.has(path))
-  const unknown = [...values.keys()].filter(path => !targets.has(path))
-  const list = (paths: string[]) => paths.slice(0, 5).join(', ') + (paths.length > 5 ? `, and ${paths.length - 5} more` : '')
-  const lost = missing.filter(path => !isBias(path))
-  const odd = unknown.filter(path => !isBias(path) || !isZero(values.get(path)))
-  if (lost.length > 0 || odd.length > 0) {
-    const parts = [...(lost.length ? [`not in the state: ${list(lost)}`] : []), ...(odd.length ? [`not in the model: ${list(odd)}`] : [])]
-    throw new TypeError(`loadState: the paths do not fit: ${parts.join('; ')}. Load it into a model of the same layers.`)
+export function loadState(model: unknown, source: Source, options: LoadStateOptions = {}): LoadedState {
+  if (arguments.length > 3) refuseSurplus('loadState', 3, arguments)
+  checkOptions('loadState', options, ['strict', 'prefix', 'rename'])
+  if (isRecording()) throw new TypeError('loadState: a gradient is being taken, and it could not see the change. Load before.')
+  const start = enter()
+  try {
+    return load(state(model), namedAnew(entriesOf(source), options), options.strict ?? true)
+  } finally {
+    leave(start)
   }
+}
+
+function load(targets: State, values: ReadonlyMap<string, unknown>, strict: boolean): LoadedState {
+  const found = new Map<string, Tensor>()
+  const used = new Set<string>()
+  const short = shortNames([...targets.keys()])
+  for (const path of targets.keys()) {
+    const name = values.has(path) ? path : (short.get(path) ?? path)
+    if (!values.has(name)) continue
+    found.set(path, asTensor(path, values.get(name)))
+    used.add(name)
+  }
+  const filled = new Set([...found.keys()].map(path => targets.get(path)))
+  const missing = [...targets].flatMap(([path, target]) => (filled.has(target) ? [] : [path]))
+  const unexpected = [...values].flatMap(([path, value]) => (used.has(path) || isZeroBias(path, value) ? [] : [path]))
+  if (strict && missing.length + unexpected.length > 0) throw misfit(missing, unexpected)
+  const reshaped: string[] = []
   const writes = new Map<Tensor, Tensor>()
-  for (const [path, target] of targets) {
-    const value = values.get(path)
-    if (!value) continue
-    if (!(value instanceof Tensor)) throw new TypeError(`loadState: '${path}' is no tensor: ${typeof value}.`)
-    value.check('loadState')
+  for (const [path, value] of found) {
+    const target = targets.get(path) as Tensor
     if (!sameShape(value.dims, target.dims)) {
-      throw new ShapeError(
-        { operation: 'loadState', problem: `'${path}' has another shape`, came: `${show(value.dims)} into ${show(target.dims)}` },
-        [value.dims, target.dims],
-      )
+      if (strict) throw otherShape(`'${path}' has another shape`, value, target, 'into')
+      reshaped.push(path)
+      continue
     }
     const other = writes.get(target)
     if (other && other !== value && !sameValues(other, value)) {
@@ -68,24 +117,127 @@ export function loadState(model: unknown, source: ReadonlyMap<string, Tensor> | 
     }
     writes.set(target, value)
   }
-  // Tensors of the model itself may come in another order: they are copied before they are written over.
+  write(writes)
+  return { missing, unexpected, reshaped }
+}
+
+/** Whatever can fail comes first: conversions, copies of what is itself written over, memory. */
+function write(writes: ReadonlyMap<Tensor, Tensor>): void {
   const written = new Set([...writes.keys()].map(target => target.storage))
-  const copies = new Map<Tensor, Tensor>()
-  for (const [target, value] of writes) {
-    if (value.storage !== target.storage && written.has(value.storage)) copies.set(target, copyTensor(value))
+  const ready = [...writes].map(([target, value]): [Tensor, Tensor] => {
+    if (value.dtype !== target.dtype) return [target, cast(value, target.dtype)]
+    return [target, value.storage !== target.storage && written.has(value.storage) ? copyTensor(value) : value]
+  })
+  for (const [target] of ready) target.settleWaiting()
+  for (const [target, value] of ready) assign(target, value)
+}
+
+/** What the state holds, by name. */
+function entriesOf(source: unknown): [string, unknown][] {
+  const refuse = (what: string, wayOut: string) => new TypeError(`loadState: the second argument is a state: ${what} came. ${wayOut}`)
+  if (ArrayBuffer.isView(source) || /ArrayBuffer/.test(tagOf(source))) {
+    throw refuse('bytes', 'Write loadState(model, loadSafetensors(bytes).tensors).')
   }
-  for (const [target, value] of writes) assign(target, copies.get(target) ?? value)
-  for (const copy of copies.values()) copy.dispose()
-  for (const path of missing) targets.get(path)?.startWrite()
-  for (const path of missing) targets.get(path)?.view().fill(0)
+  if (typeof source === 'function') throw refuse('a model', 'Write loadState(model, state(other)).')
+  if (typeof source !== 'object' || source === null || Array.isArray(source)) throw refuse(kindOf(source), 'Pass what state(model) gives.')
+  if (source instanceof Tensor) throw refuse('a tensor', 'Pass what state(model) gives.')
+  if (tagOf(source) === '[object Map]') return [...(source as ReadonlyMap<string, unknown>)].map(fromTable)
+  if ('tensors' in source && tagOf(source.tensors) === '[object Map]') throw refuse('a file', 'Write loadState(model, file.tensors).')
+  return Object.entries(source).map(fromTable)
 }
 
-function isBias(path: string): boolean {
-  return path === 'bias' || path.endsWith('.bias')
+/** What JSON has of a tensor is one again. */
+function fromTable([name, value]: [string, unknown]): [string, unknown] {
+  if (typeof value !== 'object' || value === null || value instanceof Tensor) return [name, value]
+  const { shape, dtype, data } = value as { shape?: Shape; dtype?: DType; data?: unknown }
+  if (!Array.isArray(shape) || !Array.isArray(data) || dtype === undefined) return [name, value]
+  return [name, tensor(data.flat(Number.POSITIVE_INFINITY).map(Number), shape, { dtype })]
 }
 
-function isZero(value: unknown): boolean {
-  return value instanceof Tensor && value.view().every(each => each === 0)
+function tagOf(value: unknown): string {
+  return Object.prototype.toString.call(value)
+}
+
+/** What lies under the prefix, under its new names. */
+function namedAnew(entries: readonly [string, unknown][], { prefix = '', rename }: LoadStateOptions): ReadonlyMap<string, unknown> {
+  const under = prefix === '' || prefix.endsWith('.') ? prefix : `${prefix}.`
+  const part = entries.flatMap(([name, value]): [string, unknown][] => (name.startsWith(under) ? [[name.slice(under.length), value]] : []))
+  if (prefix !== '' && part.length === 0) {
+    throw new TypeError(
+      `loadState: nothing in the state lies under '${prefix}'. It has ${list(entries.map(([name]) => name)) || 'no paths'}.`,
+    )
+  }
+  if (rename === undefined) return new Map(part)
+  const odd = typeof rename === 'object' && Object.keys(rename).find(name => !part.some(([own]) => own === name))
+  if (typeof odd === 'string')
+    throw new TypeError(`loadState: rename has '${odd}', and the state has not. It has ${list(part.map(([name]) => name))}.`)
+  const values = new Map<string, unknown>()
+  for (const [name, value] of part) {
+    for (const [path, own] of renamed(rename, name, value)) values.set(path, values.has(path) ? sumOf(path, values.get(path), own) : own)
+  }
+  return values
+}
+
+function renamed(rename: Rename, name: string, value: unknown): readonly (readonly [string, unknown])[] {
+  const result: unknown =
+    typeof rename === 'function' ? rename(name, asTensor(name, value)) : Object.hasOwn(rename, name) ? rename[name] : name
+  if (typeof result === 'string') return [[result, value]]
+  const isList = Array.isArray(result) && result.every(each => Array.isArray(each) && each.length === 2 && typeof each[0] === 'string')
+  if (isList) return result
+  throw new TypeError(
+    `loadState: rename gives a path, or a list of [path, tensor]: ${kindOf(result)} came for '${name}'. Return the name to keep it, [] to leave it out.`,
+  )
+}
+
+function sumOf(path: string, a: unknown, b: unknown): Tensor {
+  const [x, y] = [asTensor(path, a), asTensor(path, b)]
+  if (!sameShape(x.dims, y.dims)) throw otherShape(`the values for '${path}' differ in shape, and would be added`, x, y, 'and')
+  return add(x, y)
+}
+
+function asTensor(path: string, value: unknown): Tensor {
+  if (!(value instanceof Tensor)) throw new TypeError(`loadState: '${path}' is no tensor: ${typeof value}.`)
+  value.check('loadState')
+  return value
+}
+
+/** Paths without `layers` where nothing stands beside it. */
+function shortNames(paths: readonly string[]): ReadonlyMap<string, string> {
+  const fields = new Map<string, Set<string>>()
+  const parents = (keys: readonly string[]) => keys.map((_, i) => keys.slice(0, i).join('.'))
+  for (const path of paths) {
+    const keys = path.split('.')
+    parents(keys).forEach((parent, i) => fields.set(parent, (fields.get(parent) ?? new Set()).add(keys[i])))
+  }
+  return new Map(
+    paths.map(path => {
+      const keys = path.split('.')
+      const above = parents(keys)
+      return [path, keys.filter((key, i) => key !== 'layers' || fields.get(above[i])?.size !== 1).join('.')]
+    }),
+  )
+}
+
+function list(paths: readonly string[]): string {
+  return paths.slice(0, 5).join(', ') + (paths.length > 5 ? `, and ${paths.length - 5} more` : '')
+}
+
+function misfit(missing: readonly string[], unexpected: readonly string[]): TypeError {
+  const parts = [
+    ...(missing.length ? [`not in the state: ${list(missing)}`] : []),
+    ...(unexpected.length ? [`not in the model: ${list(unexpected)}`] : []),
+  ]
+  return new TypeError(
+    `loadState: the paths do not fit: ${parts.join('; ')}. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.`,
+  )
+}
+
+function otherShape(problem: string, { dims: a }: Tensor, { dims: b }: Tensor, word: string): ShapeError {
+  return new ShapeError({ operation: 'loadState', problem, came: `${show(a)} ${word} ${show(b)}` }, [a, b])
+}
+
+function isZeroBias(path: string, value: unknown): boolean {
+  return (path === 'bias' || path.endsWith('.bias')) && value instanceof Tensor && value.view().every(each => each === 0)
 }
 
 function sameValues(a: Tensor, b: Tensor): boolean {

@@ -17,6 +17,7 @@ import {
   params,
   pullback,
   relu,
+  saveSafetensors,
   scope,
   softmax,
   type Tensor,
@@ -417,12 +418,12 @@ describe('state and files refuse', () => {
     [
       'paths that are missing',
       () => loadState(model(), { 'layers.0.weight': ones([3, 2]) }),
-      'TypeError: loadState: the paths do not fit: not in the state: layers.1.weight. Load it into a model of the same layers.',
+      'TypeError: loadState: the paths do not fit: not in the state: layers.0.bias, layers.1.weight, layers.1.bias. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
     ],
     [
       'paths that are unknown',
       () => loadState({ w }, { w, other: w }),
-      'TypeError: loadState: the paths do not fit: not in the model: other. Load it into a model of the same layers.',
+      'TypeError: loadState: the paths do not fit: not in the model: other. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
     ],
     ['a tensor of another shape', () => loadState({ w }, { w: ones([4]) }), `ShapeError: loadState: 'w' has another shape: [4] into [3].`],
     ['what is no tensor', () => loadState({ w }, { w: [1, 2, 3] as never }), `TypeError: loadState: 'w' is no tensor: object.`],
@@ -430,6 +431,34 @@ describe('state and files refuse', () => {
       'different values for one tensor',
       () => loadState(tied(), { 'layers.0.weight': ones([2, 2]), 'layers.1.weight': zeros([2, 2]) }),
       `TypeError: loadState: 'layers.1.weight' is tied to another parameter of the model, and the state has different values for them.`,
+    ],
+    ...(
+      [
+        ['the bytes of a file', bytes('no'), 'bytes', 'Write loadState(model, loadSafetensors(bytes).tensors).'],
+        ['the buffer of a file', bytes('no').buffer, 'bytes', 'Write loadState(model, loadSafetensors(bytes).tensors).'],
+        ['a file', loadSafetensors(saveSafetensors({ w })), 'a file', 'Write loadState(model, file.tensors).'],
+        ['a model', model(), 'a model', 'Write loadState(model, state(other)).'],
+        ['a tensor', w, 'a tensor', 'Pass what state(model) gives.'],
+        ['a list', [w], 'an array', 'Pass what state(model) gives.'],
+        ['a path', 'model.safetensors', 'string', 'Pass what state(model) gives.'],
+        ['nothing', undefined, 'undefined', 'Pass what state(model) gives.'],
+      ] as const
+    ).map(
+      ([title, source, came, wayOut]): Row => [
+        `${title} as a state`,
+        () => loadState(w, source as never),
+        `TypeError: loadState: the second argument is a state: ${came} came. ${wayOut}`,
+      ],
+    ),
+    [
+      'an option of loading that is not there',
+      () => loadState({ w }, { w }, { loose: true } as never),
+      "TypeError: loadState: there is no option 'loose'. There are strict, prefix and rename.",
+    ],
+    [
+      'a path for a file',
+      () => saveSafetensors({ w }, 'f' as never),
+      "TypeError: saveSafetensors: the options are an object: string came. The file comes as bytes: writeFileSync('model.safetensors', saveSafetensors(model)).",
     ],
     [
       'bytes that are no file',

@@ -3,9 +3,13 @@ import {
   clone,
   Dense,
   freeze,
+  full,
   gradient,
+  type LoadStateOptions,
   layer,
   loadState,
+  MemoryError,
+  memory,
   ones,
   params,
   ReleasedError,
@@ -17,7 +21,12 @@ import {
   zeros,
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
+import { failAllocation } from '../../src/wasm/guard.ts'
 
+const noted = <T>(log: unknown[], entry: unknown, value: T): T => {
+  log.push(entry)
+  return value
+}
 const make = () => Chain(Dense(3, 4, relu), Dense(4, 2))
 const numbers = (model: unknown) => [...state(model)].map(([path, t]) => [path, t.toArray()])
 
@@ -117,10 +126,11 @@ describe('loadState', () => {
   })
 
   describe('a bias', () => {
-    it('that is missing in the state is written as zeros', () => {
+    it('that is missing in the state is an error, or left as it is', () => {
       const dense = Dense(2, 1, relu, { bias: tensor([7]) })
-      loadState(dense, { weight: ones([1, 2]) })
-      expect([dense.weight.toArray(), dense.bias?.toArray()]).toEqual([[[1, 1]], [0]])
+      expect(() => loadState(dense, { weight: ones([1, 2]) })).toThrow('not in the state: bias.')
+      expect(loadState(dense, { weight: ones([1, 2]) }, { strict: false }).missing).toEqual(['bias'])
+      expect([dense.weight.toArray(), dense.bias?.toArray()]).toEqual([[[1, 1]], [7]])
     })
 
     it('of zeros goes into a layer without one, of anything else does not', () => {
@@ -128,16 +138,19 @@ describe('loadState', () => {
       loadState(dense, { weight: ones([1, 2]), bias: zeros([1]) })
       expect(dense.weight.toArray()).toEqual([[1, 1]])
       expect(() => loadState(dense, { weight: zeros([1, 2]), bias: tensor([3]) })).toThrow(
-        new TypeError('loadState: the paths do not fit: not in the model: bias. Load it into a model of the same layers.'),
+        new TypeError(
+          'loadState: the paths do not fit: not in the model: bias. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
+        ),
       )
       expect(dense.weight.toArray()).toEqual([[1, 1]])
     })
 
     it('is known by its name at the end of the path alone', () => {
-      expect(() => loadState({ biased: ones([1]) }, {})).toThrow(TypeError)
-      const model = Chain(Dense(2, 2, relu, { bias: tensor([1, 2]) }))
-      loadState(model, { 'layers.0.weight': ones([2, 2]) })
-      expect((model[0] as ReturnType<typeof Dense>).bias?.toArray()).toEqual([0, 0])
+      const model = Chain(Dense(2, 2, relu, { bias: false }))
+      const weight = ones([2, 2])
+      loadState(model, { 'layers.0.weight': weight, 'layers.0.bias': zeros([2]) })
+      loadState(model, { '0.weight': weight, '0.bias': zeros([2]) })
+      expect(() => loadState(model, { 'layers.0.weight': weight, biased: zeros([2]) })).toThrow('not in the model: biased.')
     })
   })
 
@@ -149,6 +162,16 @@ describe('loadState', () => {
       const source = tensor([Number.NaN])
       loadState({ a: tied, b: tied }, { a: source, b: clone(source) })
       expect(tied.item()).toBeNaN()
+    })
+
+    it('may be stored once, under any of their paths', () => {
+      const tied = zeros([1])
+      const model = { a: tied, b: { c: tied } }
+      expect(loadState(model, { 'b.c': tensor([3]) })).toEqual({ missing: [], unexpected: [], reshaped: [] })
+      expect(tied.item()).toBe(3)
+      loadState(model, { a: tensor([4]) })
+      expect(tied.item()).toBe(4)
+      expect(() => loadState(model, {})).toThrow('not in the state: a, b.c.')
     })
 
     it('refuse different ones', () => {
@@ -166,18 +189,22 @@ describe('loadState', () => {
       [
         'a path that is missing',
         { first: zeros([2]) },
-        new TypeError('loadState: the paths do not fit: not in the state: second. Load it into a model of the same layers.'),
+        new TypeError(
+          'loadState: the paths do not fit: not in the state: second. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
+        ),
       ],
       [
         'a path that is unknown',
         { first: zeros([2]), second: zeros([3]), third: zeros([1]) },
-        new TypeError('loadState: the paths do not fit: not in the model: third. Load it into a model of the same layers.'),
+        new TypeError(
+          'loadState: the paths do not fit: not in the model: third. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
+        ),
       ],
       [
         'both',
         { first: zeros([2]), other: zeros([3]) },
         new TypeError(
-          'loadState: the paths do not fit: not in the state: second; not in the model: other. Load it into a model of the same layers.',
+          'loadState: the paths do not fit: not in the state: second; not in the model: other. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
         ),
       ],
       ['what is no tensor', { first: zeros([2]), second: [1, 2, 3] }, new TypeError("loadState: 'second' is no tensor: object.")],
@@ -223,9 +250,173 @@ describe('loadState', () => {
       const model = Object.fromEntries(Array.from({ length: 8 }, (_, i) => [`w${i}`, ones([1])]))
       expect(() => loadState(model, {})).toThrow(
         new TypeError(
-          'loadState: the paths do not fit: not in the state: w0, w1, w2, w3, w4, and 3 more. Load it into a model of the same layers.',
+          'loadState: the paths do not fit: not in the state: w0, w1, w2, w3, w4, and 3 more. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
         ),
       )
     })
+  })
+
+  describe('that is not strict', () => {
+    it('leaves what does not fit, and tells', () => {
+      const model = { a: ones([2]), b: ones([2]), c: ones([2]) }
+      const source = { a: tensor([5, 6]), b: zeros([3]), d: zeros([1]) }
+      expect(loadState(model, source, { strict: false })).toEqual({ missing: ['c'], unexpected: ['d'], reshaped: ['b'] })
+      expect(Object.values(model).map(each => each.toArray())).toEqual([
+        [5, 6],
+        [1, 1],
+        [1, 1],
+      ])
+    })
+
+    it('still refuses what is no tensor, and different values for tied ones', () => {
+      const tied = ones([1])
+      expect(() => loadState({ tied }, { tied: 3 as never }, { strict: false })).toThrow(TypeError)
+      expect(() => loadState({ a: tied, b: tied }, { a: zeros([1]), b: tensor([2]) }, { strict: false })).toThrow(TypeError)
+      expect(tied.item()).toBe(1)
+    })
+  })
+
+  describe('names of PyTorch', () => {
+    const fit = { missing: [], unexpected: [], reshaped: [] }
+    const values = (paths: readonly string[]) => Object.fromEntries(paths.map((path, i) => [path, full([1, 1], i)]))
+    const weights = (model: unknown) => [...state(model).values()].map(each => each.item())
+    const one = () => Dense(ones([1, 1]), false)
+
+    it.each<[string, unknown, string[]]>([
+      ['of a Chain', Chain(one(), one()), ['0.weight', '1.weight']],
+      ['of a Chain in a Chain', Chain(one(), Chain(one(), one())), ['0.weight', '1.0.weight', '1.1.weight']],
+      ['of a Chain with names', Chain({ hidden: one(), out: one() }), ['hidden.weight', 'out.weight']],
+      ['of Chains in a model', { encoder: Chain(one(), one()), head: one() }, ['encoder.0.weight', 'encoder.1.weight', 'head.weight']],
+      ['half of them', Chain(one(), one()), ['layers.0.weight', '1.weight']],
+    ])('fit: %s', (_, model, paths) => {
+      expect(loadState(model, values(paths))).toEqual(fit)
+      expect(weights(model)).toEqual(paths.map((_, i) => i))
+    })
+
+    it('are not taken where another field stands beside layers', () => {
+      const model = { layers: [one()], scale: ones([1, 1]) }
+      expect(() => loadState(model, values(['0.weight', 'scale']))).toThrow(
+        'not in the state: layers.0.weight; not in the model: 0.weight.',
+      )
+    })
+
+    it('do not hide a second value', () => {
+      expect(loadState(Chain(one()), values(['layers.0.weight', '0.weight']), { strict: false }).unexpected).toEqual(['0.weight'])
+    })
+  })
+
+  describe('prefix', () => {
+    it.each(['module', 'module.'])('takes what lies under it: %s', prefix => {
+      const dense = Dense(2, 1)
+      const source = { 'module.weight': ones([1, 2]), 'module.bias': tensor([3]), 'other.weight': zeros([4]), modules: zeros([1]) }
+      expect(loadState(dense, source, { prefix })).toEqual({ missing: [], unexpected: [], reshaped: [] })
+      expect(dense(ones([1, 2])).item()).toBe(5)
+    })
+
+    it('under which nothing lies is an error', () => {
+      expect(() => loadState(Dense(2, 1), { 'a.weight': ones([1, 2]) }, { prefix: 'b', strict: false })).toThrow(
+        new TypeError("loadState: nothing in the state lies under 'b'. It has a.weight."),
+      )
+    })
+  })
+
+  describe('rename', () => {
+    it('is a table; what is not in it keeps its name', () => {
+      const dense = Dense(2, 1)
+      loadState(dense, { 'fc.kernel': ones([1, 2]), 'fc.bias': tensor([1]) }, { prefix: 'fc', rename: { kernel: 'weight' } })
+      expect([dense.weight.toArray(), dense.bias?.toArray()]).toEqual([[[1, 1]], [1]])
+    })
+
+    it('is a function of name and tensor; values for one path add up', () => {
+      const model = { bias: ones([2]), weight: ones([2]) }
+      const source = { bias_ih_l0: tensor([1, 2]), bias_hh_l0: tensor([10, 20]), weight_l0: tensor([5, 6]) }
+      const seen: unknown[] = []
+      loadState(model, source, { rename: (name, value) => noted(seen, value, name.replace(/(_ih|_hh)?_l0/, '')) })
+      expect([model.bias.toArray(), model.weight.toArray()]).toEqual([
+        [11, 22],
+        [5, 6],
+      ])
+      expect(seen).toEqual(Object.values(source))
+    })
+
+    it('may cut a value into several, turn it, or leave it out', () => {
+      const model = { q: zeros([2, 2]), k: zeros([2, 2]) }
+      const source = {
+        qk: tensor([
+          [1, 2],
+          [3, 4],
+          [5, 6],
+          [7, 8],
+        ]),
+        step: tensor(3),
+      }
+      const before = memory().tensors
+      const rename = (name: string, value: Tensor): [string, Tensor][] =>
+        name === 'step' ? [] : value.split(2).map((part, i) => [i === 0 ? 'q' : 'k', part.transpose()])
+      loadState(model, source, { rename })
+      expect([model.q.toArray(), model.k.toArray()]).toEqual([
+        [
+          [1, 3],
+          [2, 4],
+        ],
+        [
+          [5, 7],
+          [6, 8],
+        ],
+      ])
+      expect(memory().tensors).toBe(before)
+    })
+
+    it.each<[string, LoadStateOptions['rename'], string]>([
+      ['names what the state has not', { y: 'x' }, "loadState: rename has 'y', and the state has not. It has w."],
+      [
+        'gives nothing',
+        (() => undefined) as never,
+        "loadState: rename gives a path, or a list of [path, tensor]: undefined came for 'w'. Return the name to keep it, [] to leave it out.",
+      ],
+      [
+        'gives a pair',
+        ((name: string, value: Tensor) => [name, value]) as never,
+        "loadState: rename gives a path, or a list of [path, tensor]: an array came for 'w'. Return the name to keep it, [] to leave it out.",
+      ],
+      ['gives no tensor', () => [['w', 3 as never]], "loadState: 'w' is no tensor: number."],
+      [
+        'adds what differs in shape',
+        (_, value) => [
+          ['w', value],
+          ['w', ones([3])],
+        ],
+        "loadState: the values for 'w' differ in shape, and would be added: [2] and [3].",
+      ],
+    ])('that %s is refused', (_, rename, message) => {
+      const w = ones([2])
+      const options = rename === undefined ? {} : { rename }
+      expect(() => loadState({ w }, { w: zeros([2]) }, options)).toThrow(message)
+      expect(w.toArray()).toEqual([1, 1])
+    })
+  })
+
+  it('takes the table that JSON has of a state', () => {
+    const model = { w: zeros([2, 2]), n: zeros([], { dtype: 'int32' }) }
+    const table = JSON.parse(
+      '{"w":{"shape":[2,2],"dtype":"float32","data":[1,"NaN","-Infinity",4]},"n":{"shape":[],"dtype":"int32","data":[7]}}',
+    )
+    loadState(model, table)
+    expect([...model.w.data(), model.n.item()]).toEqual([1, Number.NaN, Number.NEGATIVE_INFINITY, 4, 7])
+  })
+
+  it('finds no room for a conversion: nothing is written', () => {
+    const model = { a: zeros([2]), b: zeros([4], { dtype: 'int32' }) }
+    const source = { a: ones([2]), b: ones([4]) }
+    failAllocation(0)
+    try {
+      expect(() => loadState(model, source)).toThrow(MemoryError)
+    } finally {
+      failAllocation(Number.POSITIVE_INFINITY)
+    }
+    expect([model.a.toArray(), model.b.toArray()]).toEqual([
+      [0, 0],
+      [0, 0, 0, 0],
+    ])
   })
 })
