@@ -264,10 +264,10 @@ export function pullback<Args extends readonly unknown[]>(
 export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): [Tensor, Back<unknown>] {
   freeSpent()
   const start = enter()
-  const survivors: Owned[] = []
+  let survivors: readonly Owned[] = []
   try {
     const of = subject('pullback', args)
-    survivors.push(...tensorsIn(of.args))
+    survivors = tensorsIn(of.args)
     const { level, value } = recordOn('pullback', f, of)
     try {
       checkTensor('pullback', value)
@@ -276,7 +276,7 @@ export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): 
       throw error
     }
     const back = backOf(level, of, value)
-    survivors.push(...ownedIn([value, back]))
+    survivors = [...survivors, ...ownedIn([value, back])]
     return [value, back]
   } finally {
     leave(start, survivors)

@@ -1,7 +1,10 @@
-import { checkOptions, refuseSurplus } from '../errors.ts'
-import { keyed, permutation } from '../tensor/random.ts'
+import { checkOptions, kindOf, refuseSurplus } from '../errors.ts'
+import { countUp, keyed, permutation } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { type BatchOf, countObservations, type Data, observations } from './loader.ts'
+import { type BatchOf, type Data, observationsOf } from './observations.ts'
+
+/** How many observations the pairs of all folds may have together. */
+const MOST = 2 ** 28
 
 /** How `splitObs` cuts. */
 export interface SplitOptions {
@@ -17,36 +20,125 @@ export interface SplitOptions {
 
 /**
  * Cuts data into parts: `splitObs(data, { at: 0.8 })` gives two, `{ at: [0.6, 0.2] }` three. Axis 0 counts observations; sizes are rounded
- * half to even. Throws RangeError for shares that do not lie in [0, 1] together.
+ * half to even. Stratified parts have the same sizes, and each class is within one observation of its share in each. Throws RangeError for shares
+ * that do not lie in [0, 1] together, TypeError for what is no share.
  * @example splitObs(arange(5), { at: 0.6 }).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
  */
 export function splitObs<D extends Data>(data: D, options: SplitOptions): BatchOf<D>[] {
+  if (typeof options !== 'object' || options === null) {
+    const came = typeof options === 'number' ? options : kindOf(options)
+    throw new TypeError(`splitObs: options are an object: ${came} came. Write splitObs(data, { at: 0.8 }).`)
+  }
   checkOptions('splitObs', options, ['at', 'shuffle', 'seed', 'stratified'])
   if (arguments.length > 2) refuseSurplus('splitObs', 2, arguments)
   const { at, shuffle = false, seed, stratified } = options
-  const shares = typeof at === 'number' ? [at] : at
-  const total = shares.reduce((sum, share) => sum + share, 0)
-  if (shares.some(share => !(share >= 0 && share <= 1)) || total > 1 + 1e-9) {
-    throw new RangeError(`splitObs: shares lie in [0, 1] and so does their sum: ${shares.join(', ')}.`)
-  }
-  const n = countObservations('splitObs', data)
+  const shares = sharesOf(at)
+  const { count: n, take } = observationsOf('splitObs', data)
   const source = seed === undefined ? undefined : keyed('splitObs', seed)
-  const groups = stratified ? byClass(stratified, n) : [Int32Array.from({ length: n }, (_, i) => i)]
-  const parts: number[][] = Array.from({ length: shares.length + 1 }, () => [])
-  for (const group of groups) {
+  const groups = stratified ? byClass(stratified, n) : [countUp(n)]
+  const sizes = sizesOf(shares, n)
+  const table = countsOf(
+    groups.map(group => group.length),
+    sizes,
+  )
+  const parts = sizes.map(size => new Int32Array(size))
+  const ends = sizes.map(() => 0)
+  groups.forEach((group, row) => {
     const order = shuffle || stratified ? permutation(group.length, source).map(i => group[i]) : group
     let start = 0
-    shares.forEach((share, i) => {
-      const end = Math.min(order.length, start + toEven(order.length * share))
-      parts[i].push(...order.subarray(start, end))
-      start = end
+    table[row].forEach((count, i) => {
+      parts[i].set(order.subarray(start, start + count), ends[i])
+      start += count
+      ends[i] += count
     })
-    parts[shares.length].push(...order.subarray(start))
-  }
-  return parts.map(part => observations(data, shuffled(part, stratified ? permutation(part.length, source) : undefined)))
+  })
+  return parts.map(part => take(stratified ? permutation(part.length, source).map(i => part[i]) : part))
 }
 
-/** k pairs `[train, validation]`: each observation is in one validation part. Throws RangeError unless 2 <= k <= n.
+function sharesOf(at: SplitOptions['at']): readonly number[] {
+  const shares: readonly unknown[] = Array.isArray(at) ? at : [at]
+  const odd = shares.findIndex(share => typeof share !== 'number')
+  if (odd >= 0) {
+    throw new TypeError(
+      `splitObs: a share is a number: ${kindOf(shares[odd])} came. Write splitObs(data, { at: 0.8 }) or { at: [0.6, 0.2] }.`,
+    )
+  }
+  const numbers = shares as readonly number[]
+  if (numbers.some(share => !(share >= 0 && share <= 1)) || numbers.reduce((sum, share) => sum + share, 0) > 1 + 1e-9) {
+    throw new RangeError(`splitObs: shares lie in [0, 1] and so does their sum: ${shares.join(', ')}.`)
+  }
+  return numbers
+}
+
+/** How many observations each part has, the last one all that are left. */
+function sizesOf(shares: readonly number[], n: number): number[] {
+  let left = n
+  const sizes = shares.map(share => {
+    const size = Math.min(left, toEven(n * share))
+    left -= size
+    return size
+  })
+  return [...sizes, left]
+}
+
+/**
+ * How many observations of each class each part has: its share of the class, rounded down or up, so that all classes and all parts have their
+ * sizes (controlled rounding: Cox, 1987). What shares have beyond whole numbers is moved around cycles of them, until they have nothing.
+ */
+function countsOf(classes: readonly number[], sizes: readonly number[]): number[][] {
+  const n = Math.max(
+    1,
+    classes.reduce((sum, size) => sum + size, 0),
+  )
+  // In n-ths of an observation; the product may be beyond 2^53.
+  const over = classes.map(size => sizes.map(part => Number((BigInt(size) * BigInt(part)) % BigInt(n))))
+  const counts = classes.map((size, row) => sizes.map((part, i) => Math.round((size * part - over[row][i]) / n)))
+  const isOpen = (row: number, i: number) => over[row][i] > 0 && over[row][i] < n
+  const rows = sizes.map((_, i) => classes.map((_, row) => row).filter(row => isOpen(row, i)))
+  for (let row = 0; row < classes.length; row++) {
+    for (let start = over[row].findIndex((_, i) => isOpen(row, i)); start >= 0; start = over[row].findIndex((_, i) => isOpen(row, i))) {
+      // Each line of the table with an open share has two of them, since their sum is whole: one leads on to another column, and back to one.
+      const columns = [start]
+      const path: number[] = []
+      let at = row
+      for (let next = start, known = -1; known < 0; ) {
+        next = over[at].findIndex((_, i) => i !== next && isOpen(at, i))
+        path.push(at)
+        known = columns.indexOf(next)
+        columns.push(next)
+        if (known >= 0) shift(over, path.slice(known), columns.slice(known), n)
+        else at = another(rows[next], at, next)
+      }
+    }
+  }
+  return counts.map((line, row) => line.map((count, i) => count + (over[row][i] === n ? 1 : 0)))
+
+  /** A row other than `row` with an open share in the column. */
+  function another(open: number[], row: number, column: number): number {
+    for (let i = open.length - 1; ; i--) {
+      if (!isOpen(open[i], column)) open.splice(i, 1)
+      else if (open[i] !== row) return open[i]
+    }
+  }
+}
+
+/** Moves as little around a cycle as closes a share: from the column by which a row is entered to the one by which it is left, or back. */
+function shift(over: number[][], rows: readonly number[], columns: readonly number[], n: number): void {
+  let [on, back] = [n, n]
+  rows.forEach((row, i) => {
+    const [from, to] = [over[row][columns[i]], over[row][columns[i + 1]]]
+    on = Math.min(on, from, n - to)
+    back = Math.min(back, to, n - from)
+  })
+  const moved = on <= back ? on : -back
+  rows.forEach((row, i) => {
+    over[row][columns[i]] -= moved
+    over[row][columns[i + 1]] += moved
+  })
+}
+
+/** k pairs `[train, validation]`: each observation is in one validation part. Throws RangeError unless 2 <= k <= n, and for more folds than
+ * there is memory for.
  * @example kFolds(arange(4), 2).map(([, validation]) => validation.toArray()) // [[0, 1], [2, 3]] */
 export function kFolds<D extends Data>(
   data: D,
@@ -56,16 +148,17 @@ export function kFolds<D extends Data>(
   checkOptions('kFolds', options, ['shuffle', 'seed'])
   if (arguments.length > 3) refuseSurplus('kFolds', 3, arguments)
   const { shuffle = false, seed } = options
-  const n = countObservations('kFolds', data)
+  const { count: n, take } = observationsOf('kFolds', data)
   if (!Number.isInteger(k) || k < 2 || k > n) throw new RangeError(`kFolds: k lies between 2 and the number of observations: ${k} of ${n}.`)
-  const order = shuffle
-    ? permutation(n, seed === undefined ? undefined : keyed('kFolds', seed))
-    : Int32Array.from({ length: n }, (_, i) => i)
+  if (n * k > MOST) throw new RangeError(`kFolds: ${k} folds of ${n} observations are too many to be made at once. Use a smaller k.`)
+  const order = shuffle ? permutation(n, seed === undefined ? undefined : keyed('kFolds', seed)) : countUp(n)
   let start = 0
   return Array.from({ length: k }, (_, fold) => {
     const end = start + Math.floor(n / k) + (fold < n % k ? 1 : 0)
-    const rest = Int32Array.from([...order.subarray(0, start), ...order.subarray(end)])
-    const pair: [BatchOf<D>, BatchOf<D>] = [observations(data, rest), observations(data, order.slice(start, end))]
+    const rest = new Int32Array(n - end + start)
+    rest.set(order.subarray(0, start))
+    rest.set(order.subarray(end), start)
+    const pair: [BatchOf<D>, BatchOf<D>] = [take(rest), take(order.slice(start, end))]
     start = end
     return pair
   })
@@ -77,7 +170,8 @@ export function shuffleObs<D extends Data>(data: D, options: { readonly seed?: n
   checkOptions('shuffleObs', options, ['seed'])
   if (arguments.length > 2) refuseSurplus('shuffleObs', 2, arguments)
   const { seed } = options
-  return observations(data, permutation(countObservations('shuffleObs', data), seed === undefined ? undefined : keyed('shuffleObs', seed)))
+  const { count, take } = observationsOf('shuffleObs', data)
+  return take(permutation(count, seed === undefined ? undefined : keyed('shuffleObs', seed)))
 }
 
 function byClass(classes: Tensor | readonly number[], n: number): Int32Array[] {
@@ -90,10 +184,6 @@ function byClass(classes: Tensor | readonly number[], n: number): Int32Array[] {
     else groups.set(value, [i])
   })
   return [...groups.entries()].sort(([a], [b]) => a - b).map(([, group]) => Int32Array.from(group))
-}
-
-function shuffled(part: readonly number[], order: Int32Array | undefined): Int32Array {
-  return order ? order.map(i => part[i]) : Int32Array.from(part)
 }
 
 function toEven(value: number): number {

@@ -61,9 +61,16 @@ export function drawIntegers(n: number, source: Randomness = current): Uint32Arr
   return numbers
 }
 
+/** The numbers 0 to n - 1. */
+export function countUp(n: number): Int32Array {
+  const order = new Int32Array(n)
+  for (let i = 0; i < n; i++) order[i] = i
+  return order
+}
+
 /** The numbers 0 to n - 1 in a random order (Fisher and Yates). */
 export function permutation(n: number, source: Randomness = current): Int32Array {
-  const order = Int32Array.from({ length: n }, (_, i) => i)
+  const order = countUp(n)
   const draws = n > 1 ? drawIntegers(n, source) : []
   for (let i = n - 1; i > 0; i--) {
     const j = Math.floor((draws[i] / 2 ** 32) * (i + 1))

@@ -13,7 +13,7 @@ export interface Cell {
 /** What a scope can own: a tensor, or a tape. */
 export interface Owned {
   released: boolean
-  kept: 'user' | 'tape' | undefined
+  kept: 'user' | 'tape' | 'loop' | undefined
   stamp: number
   dispose(): void
   /** Lives on without a scope: the garbage collector is told. */

@@ -31,8 +31,8 @@ export class Tensor implements Owned {
   released = false
   /** Is it left out of gradients and updates? See `freeze`. */
   frozen = false
-  /** @internal Who keeps it beyond the scope it was made in. */
-  kept: 'user' | 'tape' | undefined = undefined
+  /** @internal Who keeps it beyond the scope it was made in, or has ended it: the loop over a DataLoader. */
+  kept: Owned['kept'] = undefined
   /** @internal */
   stamp = 0
   private frozenShape: Shape | undefined = undefined
@@ -145,11 +145,14 @@ export class Tensor implements Owned {
   /** @internal Throws ReleasedError if the handle has ended. */
   check(operation: string): void {
     if (!this.released) return observer?.met(this)
+    const isBatch = this.kept === 'loop'
     throw new ReleasedError({
       operation,
-      problem: 'the tensor has been released',
+      problem: isBatch ? 'the tensor belonged to a loop over a DataLoader, and has been released' : 'the tensor has been released',
       came: `${this.dtype} ${show(this.dims)}`,
-      wayOut: 'What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor).',
+      wayOut: isBatch
+        ? 'A batch is freed when the next one is asked for, and at the end: use it in the loop, or keep(x) or clone(x) what is to live on.'
+        : 'What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor).',
     })
   }
 

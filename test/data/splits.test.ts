@@ -69,6 +69,37 @@ describe('splitObs', () => {
     }
   })
 
+  it.each<readonly [string, number[], number | number[]]>([
+    ['ten classes of two', Array.from({ length: 20 }, (_, i) => i % 10), 0.8],
+    ['a hundred classes of three, in three parts', Array.from({ length: 300 }, (_, i) => i % 100), [0.5, 0.3]],
+    ['classes of one', Array.from({ length: 7 }, (_, i) => i), [0.4, 0.4]],
+    ['one class', new Array(11).fill(1), [0.3, 0.3, 0.3]],
+    ['a large and small ones', Array.from({ length: 997 }, (_, i) => (i < 900 ? 0 : i)), [0.7, 0.15]],
+    ['classes of all sizes, in five parts', Array.from({ length: 500 }, (_, i) => Math.floor(Math.sqrt(i))), [0.21, 0.13, 0.33, 0.3]],
+    ['no observation', [], 0.5],
+  ])('stratified gives the sizes asked for, every class within one of its share: %s', (_, classes, at) => {
+    const data = [arange(classes.length), tensor(classes)]
+    const n = classes.length
+    const sizes = splitObs(data, { at }).map(([x]) => x.size)
+    const parts = splitObs(data, { at, stratified: classes, seed: 3 })
+    expect(parts.map(([x]) => x.size)).toEqual(sizes)
+    expect(sorted(parts.flatMap(([x]) => numbers(x)))).toEqual(numbers(arange(n)))
+    for (const [, y] of parts) {
+      for (const each of new Set(classes)) {
+        const [inPart, inAll] = [numbers(y), classes].map(list => list.filter(value => value === each).length)
+        expect(Math.abs(inPart - (inAll * y.size) / n)).toBeLessThan(1)
+      }
+    }
+  })
+
+  it('of many observations, and of many classes, is no matter', () => {
+    const x = arange(4e5)
+    expect(splitObs(x, { at: 0.8 }).map(part => part.size)).toEqual([3.2e5, 8e4])
+    expect(kFolds(x, 2)[1].map(part => part.size)).toEqual([2e5, 2e5])
+    const classes = Array.from({ length: 1e4 }, (_, i) => i % 2000)
+    expect(splitObs(arange(1e4), { at: [0.6, 0.3], stratified: classes }).map(part => part.size)).toEqual([6000, 3000, 1000])
+  })
+
   it('stratified is fixed by its seed', () => {
     const stratified = [0, 1, 0, 1, 0, 1, 0, 1]
     const make = (seed: number) => splitObs(arange(8), { at: 0.5, stratified, seed }).map(numbers)

@@ -33,15 +33,93 @@ describe('data refuses', () => {
       'TypeError: DataLoader: there is no batch in it: 4 observations, batches of 8. Use a smaller batchSize, or partial: true.',
     ],
     [
-      'tensors of different lengths',
-      () => new DataLoader([x, ones([5])]),
-      'ShapeError: DataLoader: the tensors hold different numbers of observations: [4, 2] and [5]. Axis 0 counts observations.',
+      'columns of different lengths',
+      () => new DataLoader([x, ones([5]), [1, 2]]),
+      'ShapeError: DataLoader: the columns hold different numbers of observations: [4, 2] and [5] and [2]. Axis 0 counts observations. If each tensor is one observation, pass stack(list).',
+    ],
+    [
+      'columns of different lengths in a record',
+      () => shuffleObs({ x, y: new Float32Array(5) }),
+      'ShapeError: shuffleObs: the columns hold different numbers of observations: [4, 2] and [5]. Axis 0 counts observations.',
     ],
     ['a scalar', () => new DataLoader(tensor(1)), 'ShapeError: DataLoader: a scalar has no observations: [].'],
     [
-      'a record that holds more than tensors',
+      'scalars in a list',
+      () => new DataLoader([tensor(1), tensor(2)]),
+      'ShapeError: DataLoader: a scalar has no observations: []. If each tensor is one observation, pass stack(list).',
+    ],
+    [
+      'observations that are not stacked',
+      () => new DataLoader(Array.from({ length: 5 }, () => x)),
+      'TypeError: DataLoader: a list of tensors has their axis 0 for observations: 5 tensors [4, 2] look like observations themselves. Pass stack(list); columns of that shape as a record.',
+    ],
+    [
+      'a column that is none',
       () => new DataLoader({ x, name: 'text' as never }),
-      'TypeError: DataLoader: data is a tensor, or a list or record of tensors: a record with string came.',
+      'TypeError: DataLoader: data is a tensor, a typed array, a list, or a record of these: one with string came.',
+    ],
+    [
+      'a list with a tensor and a text',
+      () => new DataLoader([x, 'text']),
+      'TypeError: DataLoader: data is a tensor, a typed array, a list, or a record of these: one with string came.',
+    ],
+    [
+      'a text',
+      () => new DataLoader('text' as never),
+      'TypeError: DataLoader: data is a tensor, a typed array, a list, or a record of these: string came.',
+    ],
+    [
+      'a view without elements',
+      () => new DataLoader(new DataView(new ArrayBuffer(8)) as never),
+      'TypeError: DataLoader: data is a tensor, a typed array, a list, or a record of these: one with object came.',
+    ],
+    [
+      'a Set',
+      () => shuffleObs(new Set([1]) as never),
+      'TypeError: shuffleObs: data is a tensor, a typed array, a list, or a record of these: something to iterate came. Write [...data] for a list of what it gives.',
+    ],
+    [
+      'a loader as data',
+      () => splitObs(new DataLoader(x) as never, { at: 0.5 }),
+      'TypeError: splitObs: data is a tensor, a typed array, a list, or a record of these: something to iterate came. Write [...data] for a list of what it gives.',
+    ],
+    [
+      'a batch size in the place of options',
+      () => new DataLoader(x, 64 as never),
+      'TypeError: DataLoader: options are an object: 64 came. Write new DataLoader(data, { batchSize: 64 }).',
+    ],
+    [
+      'a share in the place of options',
+      () => splitObs(x, 0.8 as never),
+      'TypeError: splitObs: options are an object: 0.8 came. Write splitObs(data, { at: 0.8 }).',
+    ],
+    [
+      'no options where a share is needed',
+      () => (splitObs as (x: unknown) => unknown)(x),
+      'TypeError: splitObs: options are an object: undefined came. Write splitObs(data, { at: 0.8 }).',
+    ],
+    [
+      'no share',
+      () => splitObs(x, { shuffle: true } as never),
+      'TypeError: splitObs: a share is a number: undefined came. Write splitObs(data, { at: 0.8 }) or { at: [0.6, 0.2] }.',
+    ],
+    [
+      'a share that is a text',
+      () => splitObs(x, { at: [0.5, '0.2'] } as never),
+      'TypeError: splitObs: a share is a number: string came. Write splitObs(data, { at: 0.8 }) or { at: [0.6, 0.2] }.',
+    ],
+    [
+      'as many folds as would take all memory',
+      () => kFolds(new Array(3e4).fill(0), 3e4),
+      'RangeError: kFolds: 30000 folds of 30000 observations are too many to be made at once. Use a smaller k.',
+    ],
+    [
+      'a batch after its loop',
+      () => {
+        const [[first]] = new DataLoader([x, x])
+        return first.sum()
+      },
+      'ReleasedError: sum: the tensor belonged to a loop over a DataLoader, and has been released: float32 [1, 2]. A batch is freed when the next one is asked for, and at the end: use it in the loop, or keep(x) or clone(x) what is to live on.',
     ],
     ['a seed that is none', () => new DataLoader(x, { seed: -1 }), 'RangeError: DataLoader: a seed is a whole number from 0: -1.'],
     [

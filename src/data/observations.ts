@@ -1,0 +1,146 @@
+// What counts as data, for DataLoader and the splits: how many observations there are, and how some of them are taken out.
+import { kindOf, ShapeError } from '../errors.ts'
+import { gather } from '../ops/indexing.ts'
+import { stack } from '../ops/joining.ts'
+import { type ArrayInput, type NestedInput, tensor } from '../tensor/create.ts'
+import { sameShape, show } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+
+/** A value for each observation: a tensor or a list along its axis 0, or a typed array. */
+export type Column = Tensor | ArrayInput | readonly unknown[]
+
+/**
+ * Observations: a column; a list of columns, one of which is a tensor; a record of columns; or a list of anything else, each an observation.
+ * All columns are of one length.
+ */
+export type Data = Tensor | ArrayInput | readonly unknown[] | Readonly<Record<string, Column>>
+
+/** A part of a column: a tensor, but for a list of what are no numbers. */
+type PartOf<C> = C extends Tensor | ArrayInput | readonly (NestedInput | Tensor)[] ? Tensor : C
+
+/** Is it a list of observations, not of columns? */
+type IsList<D> = D extends readonly (infer Each)[] ? ([Extract<Each, Tensor>] extends [never] ? true : false) : false
+
+/** A batch of such data, of the same form. */
+export type BatchOf<D> = D extends Tensor | ArrayInput
+  ? Tensor
+  : IsList<D> extends true
+    ? { [I in keyof D]: D[I] }
+    : { [K in keyof D]: PartOf<D[K]> }
+
+/** A single observation, without axis 0. */
+export type ObservationOf<D> = D extends Tensor | ArrayInput
+  ? Tensor
+  : D extends readonly (infer Each)[]
+    ? IsList<D> extends true
+      ? Each
+      : { [I in keyof D]: OneOf<D[I]> }
+    : { [K in keyof D]: OneOf<D[K]> }
+
+type OneOf<C> = PartOf<C> extends Tensor ? Tensor : C extends readonly (infer Each)[] ? Each : C
+
+/** Data by number of observation. */
+export interface Observations<D> {
+  readonly count: number
+  /** Those at the indices, in the form of the data. */
+  take(indices: Int32Array): BatchOf<D>
+  /** A single one, without axis 0. */
+  one(index: number): unknown
+}
+
+const FORMS = 'data is a tensor, a typed array, a list, or a record of these'
+/** So many tensors of one shape, and more of them than each is long, are observations that were meant to be stacked. */
+const SAMPLES = 4
+
+/** Throws TypeError for what is no data, ShapeError for columns that are not of one length. */
+export function observationsOf<D extends Data>(operation: string, data: D): Observations<D> {
+  if (typeof data !== 'object' || data === null) throw new TypeError(`${operation}: ${FORMS}: ${kindOf(data)} came.`)
+  if (Array.isArray(data) && !data.some(each => each instanceof Tensor)) {
+    return {
+      count: data.length,
+      take: indices => Array.from(indices, i => data[i]) as unknown as BatchOf<D>,
+      one: index => data[index],
+    }
+  }
+  if (data instanceof Tensor || ArrayBuffer.isView(data)) {
+    const count = countOf(operation, [data], '')
+    const take = (indices: Int32Array) => partsOf([data], indices)[0]
+    return { count, take: take as Observations<D>['take'], one: index => first(take(Int32Array.of(index))) }
+  }
+  if (!Array.isArray(data) && (Symbol.iterator in data || Symbol.asyncIterator in data)) {
+    throw new TypeError(`${operation}: ${FORMS}: something to iterate came. Write [...data] for a list of what it gives.`)
+  }
+  const keys = Object.keys(data)
+  const columns = Object.values(data) as Column[]
+  const count = countOf(operation, columns, Array.isArray(data) ? ' If each tensor is one observation, pass stack(list).' : '')
+  if (Array.isArray(data)) refuseSamples(operation, columns, count)
+  const joined = (parts: readonly unknown[]) => (Array.isArray(data) ? parts : Object.fromEntries(keys.map((key, i) => [key, parts[i]])))
+  return {
+    count,
+    take: indices => joined(partsOf(columns, indices)) as BatchOf<D>,
+    one: index => joined(partsOf(columns, Int32Array.of(index)).map(first)),
+  }
+}
+
+/** The length of all columns. */
+function countOf(operation: string, columns: readonly Column[], hint: string): number {
+  const shapes = columns.map(column => {
+    if (column instanceof Tensor) column.check(operation)
+    else if (!Array.isArray(column) && (!ArrayBuffer.isView(column) || column instanceof DataView)) {
+      throw new TypeError(`${operation}: ${FORMS}: one with ${kindOf(column)} came.`)
+    }
+    return column instanceof Tensor ? column.dims : [(column as ArrayInput).length]
+  })
+  const scalar = shapes.find(shape => shape.length === 0)
+  if (scalar) {
+    throw new ShapeError({ operation, problem: 'a scalar has no observations', came: '[]', wayOut: hint.trim() }, [scalar])
+  }
+  if (shapes.some(([length]) => length !== shapes[0][0])) {
+    const wayOut = `Axis 0 counts observations.${hint}`
+    const came = shapes.slice(0, 8).map(show).join(' and ') + (shapes.length > 8 ? ' and more' : '')
+    throw new ShapeError({ operation, problem: 'the columns hold different numbers of observations', came, wayOut }, shapes)
+  }
+  return shapes.length === 0 ? 0 : shapes[0][0]
+}
+
+function refuseSamples(operation: string, columns: readonly Column[], count: number): void {
+  const [column] = columns
+  const areAlike = columns.every(each => each instanceof Tensor && column instanceof Tensor && sameShape(each.dims, column.dims))
+  if (!areAlike || columns.length < SAMPLES || columns.length <= count) return
+  throw new TypeError(
+    `${operation}: a list of tensors has their axis 0 for observations: ${columns.length} tensors ${show((column as Tensor).dims)} look like observations themselves. Pass stack(list); columns of that shape as a record.`,
+  )
+}
+
+/** Of each column what stands at the indices: a tensor, but of a list of what are no numbers a list. */
+function partsOf(columns: readonly Column[], indices: Int32Array): unknown[] {
+  let rows: Tensor | undefined
+  const parts = columns.map(column => {
+    if (!(column instanceof Tensor)) return picked(column, indices)
+    rows ??= tensor(indices)
+    return gather(column, rows)
+  })
+  rows?.dispose()
+  return parts
+}
+
+function picked(column: ArrayInput | readonly unknown[], indices: Int32Array): unknown {
+  if (ArrayBuffer.isView(column)) {
+    // A Node Buffer is a Uint8Array, and none is to be made by its constructor.
+    const part = new (column instanceof Uint8Array ? Uint8Array : (column.constructor as Uint8ArrayConstructor))(indices.length)
+    for (let i = 0; i < part.length; i++) part[i] = (column as Uint8Array)[indices[i]]
+    return tensor(part)
+  }
+  const part = Array.from(indices, i => column[i])
+  const [sample] = column
+  if (sample instanceof Tensor) return part.length > 0 ? stack(part as Tensor[]) : part
+  const isNumeric = typeof sample === 'number' || typeof sample === 'boolean' || Array.isArray(sample) || ArrayBuffer.isView(sample)
+  return isNumeric ? tensor(part as NestedInput) : part
+}
+
+function first(part: unknown): unknown {
+  if (!(part instanceof Tensor)) return (part as readonly unknown[])[0]
+  const row = part.reshape(part.dims.slice(1))
+  part.dispose()
+  return row
+}
