@@ -29,7 +29,13 @@ export interface Differentiated {
  * The loss must be a function of its arguments and of tensors: what it does besides happens in the first steps only, other numbers than those of
  * tensors keep the values that they had, and a branch goes the way that it went. Numbers that change belong into the batch: as tensors, or as
  * themselves where they have few values. Randomness of the library is drawn anew in every step. Optimizers, schedules and callbacks run as ever.
- * Of more than 32 kinds of batches the later ones are not replayed.
+ *
+ * What it closes over may be changed in place, frozen and disposed, and may be the batch as well. That a variable names another tensor by now is
+ * not seen; in the explicit form the fields of the model are looked at in every step. The second step gets copies of the batch, so nothing may
+ * depend on which object a tensor is.
+ *
+ * As ever, without replays, run batches that hold something else than tensors, plain values, and arrays and plain objects of them (a Map, a
+ * typed array, an instance of a class, a layer), or a parameter; losses that call `manualSeed`; and after 32 kinds of batches the later ones.
  *
  * Throws TypeError for what is no function, and in training where a loss reads numbers out of tensors (`item`, `toArray`) or does not do the
  * same twice.
