@@ -334,7 +334,7 @@ class SigmoidGradient {
 @unmanaged
 class TanhGradient {
   @inline f(x: v128, y: v128): v128 {
-    return f32x4.mul(x, Hyperbolic.derivative(y))
+    return f32x4.mul(x, Hyperbolic.derivativeFrom(y, Hyperbolic.minusOne(y)))
   }
 }
 /** x times the derivative of the error function at y. */

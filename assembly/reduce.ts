@@ -328,22 +328,28 @@ export function norm(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: 
   reduceWide<Norm>(x, out, n, inner, begin, end)
 }
 
-/** out[o, j, i] = g[o, i] x[o, j, i] / norm[o, i]: the norm's gradient, 0 where it is 0. @cost 1.5 */
+/** out[o, j, i] = x[o, j, i] g[o, i] / norm[o, i]: the norm's gradient, 0 where it is 0. @cost 0.8 */
 export function normGradient(x: usize, g: usize, out: usize, n: i32, inner: i32, begin: i32, end: i32): void {
   const step = (<usize>inner) << 2
   for (let at = begin; at < end; at++) {
     const outer = at / inner
     const from = (<usize>outer * <usize>n * <usize>inner + <usize>(at - outer * inner)) << 2
-    let squares: f64 = 0
     let p = x + from
-    for (let i = 0; i < n; i++, p += step) squares += <f64>load<f32>(p) * <f64>load<f32>(p)
-    const norm = sqrt<f64>(squares)
-    const slope = <f64>load<f32>(g + ((<usize>at) << 2))
-    p = x + from
     let q = out + from
-    for (let i = 0; i < n; i++, p += step, q += step) {
-      store<f32>(q, norm === 0 ? 0 : <f32>((slope * <f64>load<f32>(p)) / norm))
+    let squares: f64 = 0
+    if (inner === 1) squares = f64x2.extract_lane(rowOf<Norm>(p, n), 0)
+    else for (let i = 0; i < n; i++) squares += <f64>load<f32>(p + <usize>i * step) * <f64>load<f32>(p + <usize>i * step)
+    const factor = squares === 0 ? 0 : <f64>load<f32>(g + ((<usize>at) << 2)) / sqrt<f64>(squares)
+    const two = f64x2.splat(factor)
+    let i = 0
+    if (inner === 1) {
+      for (; i + 4 <= n; i += 4, p += 16, q += 16) {
+        const four = v128.load(p)
+        const low = f64x2.mul(f64x2.promote_low_f32x4(four), two)
+        v128.store(q, Vector.demote(low, f64x2.mul(f64x2.promote_low_f32x4(Vector.high(four)), two)))
+      }
     }
+    for (; i < n; i++, p += step, q += step) store<f32>(q, <f32>(<f64>load<f32>(p) * factor))
   }
 }
 

@@ -73,19 +73,32 @@ export class Exp {
    * Error at most 2.4 ulp in both variants.
    */
   @inline static sigmoid(x: v128): v128 {
+    return Exp.sigmoidFrom(x, Exp.minusMagnitude(x))
+  }
+
+  /** exp(-|x|). */
+  @inline static minusMagnitude(x: v128): v128 {
+    return Exp.notHigh(v128.or(x, v128.load32_splat(TABLE, SIGN)))
+  }
+
+  /** The sigmoid from e = exp(-|x|). */
+  @inline static sigmoidFrom(x: v128, e: v128): v128 {
     const one = v128.load32_splat(TABLE, ONE)
-    const e = Exp.notHigh(v128.or(x, v128.load32_splat(TABLE, SIGN)))
     const numerator = Vector.select(i32x4.shr_s(x, 31), e, one)
     return f32x4.div(numerator, f32x4.add(e, one))
   }
 
   /**
-   * The derivative of the sigmoid, exp(-|x|) / (1 + exp(-|x|))^2: from x, since 1 - sigmoid(x) has lost it in the upper tail. Gradual underflow.
+   * The derivative of the sigmoid from e = exp(-|x|), e / (1 + e)^2, since 1 - sigmoid(x) has lost it in the upper tail. Gradual underflow.
+   * Error at most 3.8 ulp in both variants.
    */
-  @inline static sigmoidDerivative(x: v128): v128 {
-    const e = Exp.notHigh(v128.or(x, v128.load32_splat(TABLE, SIGN)))
+  @inline static sigmoidDerivativeFrom(e: v128): v128 {
     const sum = f32x4.add(e, v128.load32_splat(TABLE, ONE))
     return f32x4.div(e, f32x4.mul(sum, sum))
+  }
+
+  @inline static sigmoidDerivative(x: v128): v128 {
+    return Exp.sigmoidDerivativeFrom(Exp.minusMagnitude(x))
   }
 
   /** exp(x) - 1 for functions that saturate, |x| <= 24: one part of ln 2 is enough where n is small or exp no longer felt. */

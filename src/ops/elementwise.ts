@@ -15,7 +15,7 @@ import { sumTo } from './movement.ts'
 
 type UnaryKernel = (x: number, out: number, count: number) => void
 type IntUnaryKernel = (x: number, out: number, status: number, count: number) => void
-type SlopeKernel = (x: number, out: number, slope: number, count: number) => void
+export type SlopeKernel = (x: number, out: number, slope: number, count: number) => void
 type BinaryKernel = (x: number, y: number, out: number, layout: number, count: number) => void
 type IntBinaryKernel = (x: number, y: number, out: number, layout: number, status: number, count: number) => void
 

@@ -9,7 +9,7 @@ export const fusion = {
   bias: true,
   /** relu behind `linear` in a Dense is computed while the product is written, and its derivative once for all three gradients. */
   activation: true,
-  /** gelu computes its derivative with its value, where nothing but its own gradient can want it. */
+  /** gelu, sigmoid and tanh compute their derivatives with their values, where nothing but its own gradient can want it. */
   slopes: true,
   /** The cotangent of a part is added to the sum that it belongs to, in place; otherwise it becomes a tensor of zeros around it, and they are added. */
   parts: true,

@@ -7,10 +7,12 @@ import { checkDType, type DType } from '../tensor/dtype.ts'
 import { broadcastShapes } from '../tensor/shape.ts'
 import { share, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { binary, commonType, comparison, unary } from './elementwise.ts'
+import { binary, commonType, comparison, type SlopeKernel, unary } from './elementwise.ts'
 import { broadcastTo } from './movement.ts'
 
 const flat = { constant: (g: Tensor) => zerosLike(g) }
+/** A kernel that gives the slope with the value. */
+const shared = (kernel: SlopeKernel) => ({ kernel, pull: (g: Tensor, slope: Tensor) => mul(g, slope) })
 
 /** -x. int32 for integers; throws RangeError where that does not fit.
  * @example tensor([1, -2]).neg().toArray() // [-1, 2] */
@@ -56,7 +58,7 @@ export const cos = unary('cos', kernels.cos, { fromInput: (g, x) => neg(mul(g, s
 export const tan = unary('tan', kernels.tan, { fromOutput: (g, y) => mul(g, add(mul(y, y), 1)) })
 /** The hyperbolic tangent.
  * @example tensor([0, 1]).tanh().toArray() // [0, 0.7616] */
-export const tanh = unary('tanh', kernels.tanh, { fromInput: (g, x) => tanhGradient(g, x) })
+export const tanh = unary('tanh', kernels.tanh, { fromInput: (g, x) => tanhGradient(g, x), withSlope: shared(kernels.tanhSlope) })
 /** The error function 2/√π ∫₀ˣ e^(-t²) dt.
  * @example tensor([0, 1]).erf().toArray() // [0, 0.8427] */
 export const erf = unary('erf', kernels.erf, { fromInput: (g, x) => erfGradient(g, x) })
@@ -72,7 +74,10 @@ export const round = unary('round', kernels.round, flat)
 
 /** 1 / (1 + e^(-x)), without overflow at either end.
  * @example tensor([0, 1]).sigmoid().toArray() // [0.5, 0.7311] */
-export const sigmoid = unary('sigmoid', kernels.sigmoid, { fromInput: (g, x) => sigmoidGradient(g, x) })
+export const sigmoid = unary('sigmoid', kernels.sigmoid, {
+  fromInput: (g, x) => sigmoidGradient(g, x),
+  withSlope: shared(kernels.sigmoidSlope),
+})
 /** log(1 + eˣ), without overflow.
  * @example tensor([0, 1]).softplus().toArray() // [0.6931, 1.3133] */
 export const softplus = unary('softplus', kernels.softplus, { fromInput: (g, x) => mul(g, sigmoid(x)) })
@@ -83,7 +88,7 @@ export const relu = unary('relu', kernels.relu, { fromOutput: (g, y) => gate(g, 
  * @example tensor([0, 1]).gelu().toArray() // [0, 0.8413] */
 export const gelu = unary('gelu', kernels.gelu, {
   fromInput: (g, x) => geluGradient(g, x),
-  withSlope: { kernel: kernels.geluSlope, pull: (g, slope) => mul(g, slope) },
+  withSlope: shared(kernels.geluSlope),
 })
 const runStop = operation({
   name: 'stopGradient',

@@ -298,13 +298,16 @@ function* fills(arena: Arena): Iterable<Trial> {
   }
 }
 
-function* slopes(arena: Arena): Iterable<Trial> {
-  for (const n of sizes) {
-    const [x, out, slope] = Array.from({ length: 3 }, () => arena.floats(n))
-    const run = (begin: number, end: number) => wasm.geluSlope(x.pointer, out.pointer, slope.pointer, begin, end)
-    yield { name: `n ${n}`, units: n, writes: [out, slope], run }
-  }
-}
+const slopes = (name: KernelName): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes) {
+      const [x, out, slope] = [arena.floats(n, { odd: true }), arena.floats(n), arena.floats(n)]
+      const run = (begin: number, end: number) => kernel(name)(x.pointer, out.pointer, slope.pointer, begin, end)
+      yield { name: `n ${n}`, units: n, writes: [out, slope], run }
+    }
+  },
+]
 
 /** (x, positive, negative, out): one element out of three. */
 const binaryLosses = (name: 'binaryCrossEntropy' | 'binaryCrossEntropySlope'): KernelRow => [
@@ -351,7 +354,7 @@ const floatMaps = [
 /** Every kernel. */
 export const kernelRows: readonly KernelRow[] = [
   ...floatMaps.map(name => map(name, 'floats', 'floats')),
-  ['geluSlope', slopes],
+  ...(['geluSlope', 'sigmoidSlope', 'tanhSlope'] as const).map(slopes),
   binaryLosses('binaryCrossEntropy'),
   binaryLosses('binaryCrossEntropySlope'),
   ['logProbability', logProbabilities],
