@@ -30,6 +30,7 @@ const families = [
   'indexing',
   'matmul',
   'softmax',
+  'javascript',
   'methods',
 ]
 const withinOps = families.slice(0, -1).map((family, i) => ({

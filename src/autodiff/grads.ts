@@ -1,5 +1,6 @@
 import { refuseSurplus } from '../errors.ts'
 import type { Params } from '../params/params.ts'
+import { seal } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /**
@@ -17,6 +18,7 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
 
   /** @internal */
   constructor(params: Params, gradientOf: Map<Tensor, Tensor>) {
+    seal(Grads.prototype, name => `Grads: '${name}' cannot be assigned. get(parameter) reads a gradient; write one with assign.`)
     this.params = params
     this.gradientOf = gradientOf
   }
@@ -51,6 +53,10 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
   /** @internal The parameters that took part, in order. */
   parameters(): Iterable<Tensor> {
     return this.gradientOf.keys()
+  }
+
+  toString(): string {
+    return `Grads (${this.size} of ${this.params.size}): ${Array.from(this.parameters(), p => `${this.params.path(p)} [${p.dims.join(', ')}]`).join(', ')}`
   }
 
   /** Pairs of parameter and gradient. */

@@ -1,6 +1,7 @@
 import { checkOptions, kindOf, refuseSurplus } from '../errors.ts'
 import { countUp, keyed, permutation, type Randomness } from '../tensor/random.ts'
 import { enter, leave, madeSince } from '../tensor/scope.ts'
+import { seal } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
 import { type BatchOf, type Data, type ObservationOf, type Observations, observationsOf } from './observations.ts'
@@ -45,6 +46,7 @@ export class DataLoader<D extends Data, B = BatchOf<D>> implements Iterable<B> {
   private readonly randomness: Randomness | undefined
 
   constructor(data: D, options: LoaderOptions<D, B> = {}) {
+    seal(DataLoader.prototype, name => `DataLoader: '${name}' cannot be assigned. Make another loader with other options.`)
     if (typeof options !== 'object' || options === null) {
       const came = typeof options === 'number' ? options : kindOf(options)
       throw new TypeError(`DataLoader: options are an object: ${came} came. Write new DataLoader(data, { batchSize: 64 }).`)
@@ -64,6 +66,10 @@ export class DataLoader<D extends Data, B = BatchOf<D>> implements Iterable<B> {
     throw new TypeError(
       `DataLoader: there is no batch in it: ${count} observations, batches of ${batchSize}. ${count === 0 ? 'Pass data with at least one observation.' : 'Use a smaller batchSize, or partial: true.'}`,
     )
+  }
+
+  toString(): string {
+    return `DataLoader (${this.length}): ${this.data.count} observations, batches of ${this.batchSize}`
   }
 
   *[Symbol.iterator](): Generator<B, void, undefined> {

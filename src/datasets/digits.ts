@@ -1,4 +1,3 @@
-import { refuseSurplus } from '../errors.ts'
 import { tensor } from '../tensor/create.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { packed } from './digits-packed.ts'
@@ -22,7 +21,7 @@ const PIXELS = 64
  *
  * It is the test set of "Optical Recognition of Handwritten Digits" by E. Alpaydin and C. Kaynak (UCI Machine Learning Repository, 1998, CC
  * BY 4.0), shuffled and split once, with the same share of each digit in both parts: the same writers are in both, so a model scores higher
- * than it would on writers that it never saw. Each call makes new tensors, which are yours.
+ * than it would on writers that it never saw. Each call makes new tensors, which are yours. Throws TypeError for an argument.
  *
  * @example
  * const { train: trainSet, test: testSet } = digits()
@@ -30,7 +29,7 @@ const PIXELS = 64
  * x.shape // [1437, 64]
  */
 export function digits(): Digits {
-  if (arguments.length > 0) refuseSurplus('digits', 0, arguments)
+  if (arguments.length > 0) throw new TypeError('digits: there is an argument too many: it takes none.')
   const rows = unpack(
     Uint8Array.from(atob(packed), character => character.charCodeAt(0)),
     TRAIN + TEST,

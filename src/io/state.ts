@@ -3,10 +3,9 @@ import { assign } from '../ops/assign.ts'
 import { add, cast } from '../ops/pointwise.ts'
 import { copyTensor } from '../params/clone.ts'
 import { isRecording } from '../tape/level.ts'
-import { tensor } from '../tensor/create.ts'
-import type { DType } from '../tensor/dtype.ts'
+import { isWritten, tensor } from '../tensor/create.ts'
 import { enter, leave } from '../tensor/scope.ts'
-import { type Shape, sameShape, show } from '../tensor/shape.ts'
+import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
 
@@ -30,6 +29,7 @@ export function state(model: unknown): State {
     }
     found.set(path, tensor)
   })
+  Object.defineProperty(found, 'toJSON', { value: () => Object.fromEntries(found) })
   return found
 }
 
@@ -148,10 +148,7 @@ function entriesOf(source: unknown): [string, unknown][] {
 
 /** What JSON has of a tensor is one again. */
 function fromTable([name, value]: [string, unknown]): [string, unknown] {
-  if (typeof value !== 'object' || value === null || value instanceof Tensor) return [name, value]
-  const { shape, dtype, data } = value as { shape?: Shape; dtype?: DType; data?: unknown }
-  if (!Array.isArray(shape) || !Array.isArray(data) || dtype === undefined) return [name, value]
-  return [name, tensor(data.flat(Number.POSITIVE_INFINITY).map(Number), shape, { dtype })]
+  return [name, isWritten(value) ? tensor(value) : value]
 }
 
 function tagOf(value: unknown): string {

@@ -1,7 +1,8 @@
 import { checkOptions, FluxtapeError, kindOf, refuseSurplus } from '../errors.ts'
 import { CLONE } from '../params/clone.ts'
 import { enter, inScope, leave } from '../tensor/scope.ts'
-import { ownedIn, TRAINABLE } from '../tensor/walk.ts'
+import { printed } from '../tensor/seal.ts'
+import { ownedIn, TRAINABLE, table } from '../tensor/walk.ts'
 import { LABEL } from './label.ts'
 import { draw } from './print.ts'
 
@@ -75,9 +76,9 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
     [TRAINABLE]: hidden(trainable),
     [CLONE]: hidden((copies: Fields) => layer(name, copies, forward, options)),
     toString: hidden(() => draw(self)),
-    [Symbol.for('nodejs.util.inspect.custom')]: hidden(() => draw(self)),
-    [Symbol.for('Deno.customInspect')]: hidden(() => draw(self)),
+    toJSON: hidden(() => table(self)),
   })
+  printed(self)
   // A function owns a read-only `name` and `length`: fields are defined, not assigned.
   for (const [key, value] of Object.entries(fields)) {
     Object.defineProperty(self, key, { value, enumerable: true, configurable: true, writable: true })

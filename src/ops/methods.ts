@@ -1,4 +1,6 @@
 // Every operation that takes a tensor first is also a method of Tensor, from the one definition.
+import './javascript.ts'
+import type { WrittenTensor } from '../tensor/create.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import * as assign from './assign.ts'
 import * as indexing from './indexing.ts'
@@ -26,7 +28,13 @@ export interface Methods
     AsMethods<Indexing>,
     AsMethods<typeof matmul>,
     AsMethods<Omit<typeof softmax, 'softmaxCrossEntropy'>>,
-    AsMethods<typeof assign> {}
+    AsMethods<typeof assign>,
+    Iterable<Tensor> {
+  /** A tensor of one element as a number, any as a text: what `Number(x)`, `x < 1` and templates see. */
+  [Symbol.toPrimitive](hint: string): number | string
+  /** What `JSON.stringify` writes, and `tensor` takes back; numbers that JSON does not have are texts. */
+  toJSON(): WrittenTensor
+}
 
 /** What is no method: it does not take a tensor first, or is the library's own. */
 const noMethods = new Set([

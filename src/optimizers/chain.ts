@@ -1,5 +1,6 @@
+import { seal } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Hyper, Optimizer, type Rule, takeSteps } from './rule.ts'
+import { type Hyper, Optimizer, type Rule, refusal, takeSteps } from './rule.ts'
 
 /** Several optimizers, each of which turns the step of the one before into its own; all see the old parameter. */
 class Composition extends Optimizer {
@@ -8,6 +9,7 @@ class Composition extends Optimizer {
 
   constructor(links: readonly Optimizer[]) {
     super()
+    seal(Composition.prototype, refusal)
     this.links = links
   }
 

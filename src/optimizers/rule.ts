@@ -4,6 +4,7 @@ import { fusion } from '../ops/fusion.ts'
 import { copyTensor } from '../params/clone.ts'
 import { zerosLike } from '../tensor/create.ts'
 import { madeSince, mark } from '../tensor/scope.ts'
+import { seal } from '../tensor/seal.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -90,6 +91,7 @@ export class Rule<H extends Hyper> extends Optimizer {
 
   constructor(name: string, definition: RuleDefinition<H>, written: HyperInput<H>) {
     super()
+    seal(Rule.prototype, refusal)
     this.name = name
     this.definition = definition
     this.written = {}
@@ -249,6 +251,11 @@ export class Rule<H extends Hyper> extends Optimizer {
     kernel.run(records.pointer, pairs.length, total)
     records.drop()
   }
+}
+
+/** @internal What is to be written instead of an assignment. */
+export function refusal(name: string, self: object): string {
+  return `${(self as Optimizer).name}: '${name}' cannot be assigned. Write adjust(opt, 0.01) for the learning rate, or adjust(opt, { name: value }).`
 }
 
 /** Writes `value` over a slot. */

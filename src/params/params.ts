@@ -1,4 +1,5 @@
 import { refuseSurplus } from '../errors.ts'
+import { seal } from '../tensor/seal.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
 
@@ -14,6 +15,10 @@ import { walk } from '../tensor/walk.ts'
 export class Params implements Iterable<Tensor> {
   private readonly pathOf = new Map<Tensor, string>()
   private readonly taken = new Set<string>()
+
+  constructor() {
+    seal(Params.prototype, name => `Params: '${name}' cannot be assigned. add and delete change what is in it.`)
+  }
 
   /** How many parameters there are. */
   get size(): number {

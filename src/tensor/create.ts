@@ -20,6 +20,14 @@ export type ArrayInput =
   | BigInt64Array
   | BigUint64Array
 
+/** A tensor as JSON has it; 'NaN', 'Infinity', '-Infinity' and '-0' are texts, since JSON has no such numbers. */
+export interface WrittenTensor {
+  readonly shape: Shape
+  readonly dtype: DType
+  /** The elements in row-major order. */
+  readonly data: readonly (number | string)[]
+}
+
 /** What a function that makes tensors can be told. */
 export interface CreateOptions {
   /** The type of the elements; by default that of the data: float32 for numbers, bool for booleans. */
@@ -27,7 +35,8 @@ export interface CreateOptions {
 }
 
 /**
- * A tensor of the given numbers: a number, nested arrays, or a typed array with a shape. The options may come second.
+ * A tensor of the given numbers: a number, nested arrays, or a typed array with a shape; or what `JSON.stringify` wrote of one. The options may
+ * come second.
  *
  * Typed arrays keep their type where the library has it (Int32Array: int32, Uint8Array: uint8); other numbers become float32, booleans
  * bool. Fractions are cut for an integer type. Throws ShapeError for ragged arrays and for a shape that does not hold the data, TypeError for
@@ -39,14 +48,19 @@ export interface CreateOptions {
  * tensor([0, 2, 1], { dtype: 'int32' }).dtype // 'int32'
  * tensor([[1, 2], [3]]) // throws ShapeError
  */
-export function tensor(data: NestedInput | ArrayInput, options: CreateOptions): Tensor
-export function tensor(data: NestedInput | ArrayInput, shape?: Shape, options?: CreateOptions): Tensor
-export function tensor(data: NestedInput | ArrayInput | Tensor, second?: Shape | CreateOptions, third?: CreateOptions): Tensor {
+export function tensor(data: NestedInput | ArrayInput | WrittenTensor, options: CreateOptions): Tensor
+export function tensor(data: NestedInput | ArrayInput | WrittenTensor, shape?: Shape, options?: CreateOptions): Tensor
+export function tensor(
+  data: NestedInput | ArrayInput | WrittenTensor | Tensor,
+  second?: Shape | CreateOptions,
+  third?: CreateOptions,
+): Tensor {
   if (arguments.length > 3) refuseSurplus('tensor', 3, arguments)
   if (data instanceof Tensor) throw new TypeError('tensor: the data is a tensor already. Use x.cast(dtype), x.reshape(shape) or clone(x).')
   const isShape = typeof second !== 'object' || Array.isArray(second)
   const shape = isShape ? (second as Shape | undefined) : undefined
   const options = isShape ? third : (second as CreateOptions)
+  if (isWritten(data)) return tensor(data.data.map(fromText), shape ?? data.shape, options ?? { dtype: data.dtype })
   if (shape !== undefined) checkShape('tensor', shape)
   const dtype = dtypeOf('tensor', options)
   if (ArrayBuffer.isView(data)) return fromArray(data, shape ?? [(data as TypedArray).length], dtype)
@@ -54,6 +68,16 @@ export function tensor(data: NestedInput | ArrayInput | Tensor, second?: Shape |
   checkShape('tensor', found)
   const { values, areBooleans } = flattened(data, found)
   return write(values, settled(shape ?? found, values.length), dtype ?? (areBooleans ? 'bool' : 'float32'))
+}
+
+/** Is it what `JSON.stringify` writes of a tensor? */
+export function isWritten(value: unknown): value is WrittenTensor {
+  const { shape, data } = Object(value) as Partial<WrittenTensor>
+  return Array.isArray(shape) && Array.isArray(data)
+}
+
+function fromText(value: number | string): number {
+  return typeof value === 'string' && ['NaN', 'Infinity', '-Infinity', '-0'].includes(value) ? Number(value) : (value as number)
 }
 
 /** The type that is asked for, if any. Throws TypeError for another option, DTypeError for an unknown type. */

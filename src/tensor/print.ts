@@ -33,11 +33,6 @@ export function nested(data: TypedArray, shape: Shape, dtype: DType): Nested {
   return level[0]
 }
 
-/** As `console.log` shows it in Node, Deno and Bun. */
-export function inspect(this: Tensor): string {
-  return print(this)
-}
-
 /** `Tensor float32 [2, 2]` and the elements, four digits each; of more than 1,000 elements only the edges. */
 export function print(tensor: Tensor): string {
   const { dims: shape, dtype, size } = tensor
@@ -53,7 +48,7 @@ export function print(tensor: Tensor): string {
     const within = indices.filter(i => i >= 0)
     places = places.flatMap(at => within.map(i => at + i * steps[axis]))
   })
-  let texts = places.map(at => (dtype === 'bool' ? String(data[at] !== 0) : number(data[at])))
+  let texts = places.map(at => (dtype === 'bool' ? String(data[at] !== 0) : dtype === 'float32' ? number(data[at]) : String(data[at])))
   if (shape.length > 0) {
     const width = texts.reduce((most, text) => Math.max(most, text.length), 0)
     texts = texts.map(text => text.padStart(width))

@@ -3,6 +3,7 @@ import { allocate, release, usage } from '../wasm/allocator.ts'
 import type { Tensor } from './tensor.ts'
 
 let alive = 0
+const PLACE = Symbol('a tensor, which lies in the memory of its own thread (send its data() and shape),')
 
 /** Who is told what becomes of memory, while a step is captured. */
 export interface Observer {
@@ -32,6 +33,8 @@ export class Storage {
   waiting: Set<Tensor | WeakRef<Tensor>> | undefined = undefined
 
   private readonly whole: Storage | undefined
+  /** No symbol can be cloned: what `structuredClone` and `postMessage` throw is its text, not half a tensor. */
+  readonly place: symbol = PLACE
 
   /** A block of its own, or a part of `whole`, which lives as long as its parts do. */
   constructor(bytes: number, whole?: Storage, offset = 0) {

@@ -4,8 +4,9 @@ import type { Methods } from '../ops/methods.ts'
 import { transposeMatrices } from '../wasm/kernels.generated.ts'
 import { f32, i32, u8 } from '../wasm/memory.ts'
 import { bytesOf, type DType, type TypedArray } from './dtype.ts'
-import { inspect, type Nested, nested, print, type ReadonlyNested } from './print.ts'
+import { type Nested, nested, print, type ReadonlyNested } from './print.ts'
 import { type Cell, leaveToCollector, type Owned, own } from './scope.ts'
+import { seal } from './seal.ts'
 import { type Shape, show, sizeOf } from './shape.ts'
 import { observer, Storage } from './storage.ts'
 
@@ -23,10 +24,6 @@ export interface Tensor extends Methods, Disposable {}
 export class Tensor implements Owned {
   /** @internal The sizes of its axes, as the library reads them: a plain list, which never leaves it. */
   readonly dims: Shape
-  /** The type of its elements. */
-  readonly dtype: DType
-  /** How many elements there are. */
-  readonly size: number
   /** Has `dispose` ended this handle, or the scope in which it was made? */
   released = false
   /** Is it left out of gradients and updates? See `freeze`. */
@@ -35,6 +32,8 @@ export class Tensor implements Owned {
   kept: Owned['kept'] = undefined
   /** @internal */
   stamp = 0
+  private readonly type: DType
+  private readonly count: number
   private frozenShape: Shape | undefined = undefined
   private cell: Cell | undefined = undefined
   private block: Storage | undefined
@@ -44,8 +43,8 @@ export class Tensor implements Owned {
   /** @internal Use `tensor`, `zeros` and their like. */
   constructor(shape: Shape, dtype: DType, block: Storage | undefined) {
     this.dims = shape
-    this.dtype = dtype
-    this.size = sizeOf(shape)
+    this.type = dtype
+    this.count = sizeOf(shape)
     this.block = block
   }
 
@@ -53,6 +52,16 @@ export class Tensor implements Owned {
   get shape(): Shape {
     this.frozenShape ??= Object.freeze([...this.dims])
     return this.frozenShape
+  }
+
+  /** The type of its elements. */
+  get dtype(): DType {
+    return this.type
+  }
+
+  /** How many elements there are. */
+  get size(): number {
+    return this.count
   }
 
   /** How many axes there are. */
@@ -213,6 +222,20 @@ function elementsOf({ dtype, storage, pointer }: Tensor): { memory: TypedArray; 
   return { memory, first: pointer / memory.BYTES_PER_ELEMENT }
 }
 
+/** What is to be written instead of an assignment. */
+function refusal(name: string): string {
+  const wayOut = /^\d+$/.test(name)
+    ? 'Elements do not change: compute a new tensor with where or scatterAdd, or write all with x.assign(y)'
+    : name === 'requires_grad'
+      ? 'gradient and params take every float32 tensor; freeze(x) takes it out'
+      : name === 'shape'
+        ? 'x.reshape(shape) gives another tensor'
+        : name === 'dtype'
+          ? 'x.cast(dtype) gives another tensor'
+          : 'What belongs to a tensor can stand in a WeakMap'
+  return `Tensor: '${name}' cannot be assigned. ${wayOut}.`
+}
+
 /** A new tensor with arbitrary elements, owned by the scope. Throws MemoryError in the operation's name. */
 export function make(shape: Shape, dtype: DType, operation = 'memory'): Tensor {
   const size = sizeOf(shape)
@@ -234,6 +257,6 @@ export function share(tensor: Tensor, shape: Shape): Tensor {
 }
 
 Object.defineProperty(Tensor.prototype, TENSOR, { value: true })
-Object.assign(Tensor.prototype, { [Symbol.for('nodejs.util.inspect.custom')]: inspect, [Symbol.for('Deno.customInspect')]: inspect })
+seal(Tensor.prototype, refusal)
 // Symbol.dispose is missing in some runtimes; `using` does not exist there either.
 if (Symbol.dispose) Object.assign(Tensor.prototype, { [Symbol.dispose]: Tensor.prototype.dispose })

@@ -73,3 +73,10 @@ export function ownedIn(value: unknown): Owned[] {
   )
   return found
 }
+
+/** All tensors by path, for JSON; of two with one path the last. */
+export function table(model: unknown): Readonly<Record<string, Tensor>> {
+  const found: [string, Tensor][] = []
+  walk(model, (tensor, path) => found.push([path, tensor]))
+  return Object.fromEntries(found)
+}

@@ -3,7 +3,7 @@ import { type Randomness, withRandomness } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
 /** Batches, as often as there are epochs. */
-export type TrainingData = Iterable<unknown> | AsyncIterable<unknown>
+export type TrainingData = (Iterable<unknown> | AsyncIterable<unknown>) & { readonly dtype?: never }
 
 type Drawn = IteratorResult<unknown>
 

@@ -147,6 +147,7 @@ const methods: Readonly<Record<string, readonly [object: () => object, rows: Rea
 const hidden = [
   'constructor',
   'toString',
+  'toJSON',
   'escape',
   'check',
   'alias',
@@ -181,7 +182,7 @@ const ownOptions = inRows.filter(([name]) => name !== 'rule' && isOptions(rows[n
 it.each(inRows)('%s takes what its row has, and nothing more', async (name, value) => {
   await (name === 'init' ? undefined : calledWith(value, rows[name]()))
   expect(await message(() => calledWith(value, [...rows[name](), 7]))).toContain(
-    `TypeError: ${name}: there is an argument too many: 7 came.`,
+    `TypeError: ${name}: there is an argument too many: ${name === 'digits' ? 'it takes none' : '7 came'}.`,
   )
 })
 
