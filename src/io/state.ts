@@ -38,13 +38,14 @@ export type Rename =
   | Readonly<Record<string, string>>
   | ((name: string, tensor: Tensor) => string | readonly (readonly [path: string, tensor: Tensor])[])
 
+/** What `loadState` can be told. */
 export interface LoadStateOptions {
   /** true: what does not fit is an error. false: it is left as it is, and told. */
-  readonly strict?: boolean
+  readonly strict?: boolean | undefined
   /** Take only what lies under this path of the state, without it: of `encoder.0.weight` under `encoder`, `0.weight`. */
-  readonly prefix?: string
+  readonly prefix?: string | undefined
   /** Other names than the state's, without the prefix. Values for one path add up. */
-  readonly rename?: Rename
+  readonly rename?: Rename | undefined
 }
 
 /** What did not fit, by path. */

@@ -63,7 +63,7 @@ function trimmed(prediction: Shape, target: Shape): string | undefined {
   return sameShape([...prediction, 1], target) ? 'write target.squeeze(-1)' : undefined
 }
 
-/** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes.
+/** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes, TypeError for an `agg` that is no function.
  * @example mae(tensor([1, 2]), tensor([0, 4])).item() // 1.5 */
 export const mae = /* @__PURE__ */ composed('mae', 3, function mae(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mae', options, ['agg'])
@@ -71,7 +71,7 @@ export const mae = /* @__PURE__ */ composed('mae', 3, function mae(prediction: T
   return aggregation('mae', options)(abs(sub(cast(prediction, 'float32'), target)))
 })
 
-/** The mean of (ŷ - y)². Throws ShapeError for different shapes.
+/** The mean of (ŷ - y)². Throws ShapeError for different shapes, TypeError for an `agg` that is no function.
  * @example mse(tensor([1, 2]), tensor([0, 4])).item() // 2.5 */
 export const mse = /* @__PURE__ */ composed('mse', 3, function mse(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mse', options, ['agg'])
@@ -199,7 +199,7 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
 /**
  * The binary cross-entropy of logits ŷ: -y log σ(ŷ) - (1 - y) log σ(-ŷ), without overflow and as accurate where σ(ŷ) is near 1 as where it
  * is near 0; the mean over all elements. `posWeight` (a number or a tensor that broadcasts) is a factor of the positive term. Throws ShapeError
- * for different shapes.
+ * for different shapes, TypeError for an `agg` that is no function.
  * @example logitBinaryCrossEntropy(tensor([0, 0]), tensor([0, 1])).item() // 0.6931
  */
 export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(
