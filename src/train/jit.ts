@@ -222,18 +222,25 @@ function leavesOf(inputs: readonly unknown[], isThorough = false): unknown[] | u
   const leaves: unknown[] = []
   const shows = (value: object, fields: number): boolean => !isThorough || Reflect.ownKeys(value).length === fields
   const visit = (value: unknown): boolean => {
+    if (value instanceof Tensor) {
+      leaves.push(value)
+      return true
+    }
     if (Array.isArray(value)) {
       leaves.push(Array, value.length)
       return shows(value, value.length + 1) && value.every(visit)
     }
     if (isPlainObject(value)) {
       const names = Object.keys(value)
-      leaves.push(Object, names.length, ...names)
-      return shows(value, names.length) && names.every(name => visit(value[name]))
+      leaves.push(Object, names.length)
+      for (const name of names) {
+        leaves.push(name)
+        if (!visit(value[name])) return false
+      }
+      return shows(value, names.length)
     }
     leaves.push(value)
-    if (value instanceof Tensor || value === null) return true
-    return typeof value === 'function' ? Object.keys(value).length === 0 : typeof value !== 'object'
+    return typeof value === 'function' ? Object.keys(value).length === 0 : typeof value !== 'object' || value === null
   }
   leaves.push(inputs.length)
   return inputs.every(visit) ? leaves : undefined

@@ -295,7 +295,7 @@ describe('what a jit is given, and what it closes over', () => {
     const losses: Record<string, Loss> = {
       'a tensor': each => w.mul(each === x ? 2 : 3).sum(),
       'an object': (_, other) => (other === record ? w.neg() : w.exp()).sum(),
-      'in a gradient': each => w.mul(gradient(q => q.mul(x).sum(), each)[0] as Tensor).sum(),
+      'in a gradient': (each: Tensor) => w.mul(gradient(q => q.mul(x).sum(), each)[0]).sum(),
     }
     for (const [name, loss] of Object.entries(losses)) {
       const marked = jit(loss)
