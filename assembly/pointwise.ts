@@ -316,41 +316,6 @@ class Minimum {
     return f32x4.min(x, y)
   }
 }
-/** x times the derivative of exp (and expm1) at y. */
-@unmanaged
-class ExpGradient {
-  @inline f(x: v128, y: v128): v128 {
-    return f32x4.mul(x, Exp.exp(y))
-  }
-}
-/** x times the derivative of the sigmoid at y. */
-@unmanaged
-class SigmoidGradient {
-  @inline f(x: v128, y: v128): v128 {
-    return f32x4.mul(x, Exp.sigmoidDerivative(y))
-  }
-}
-/** x times the derivative of the hyperbolic tangent at y. */
-@unmanaged
-class TanhGradient {
-  @inline f(x: v128, y: v128): v128 {
-    return f32x4.mul(x, Hyperbolic.derivativeFrom(y, Hyperbolic.minusOne(y)))
-  }
-}
-/** x times the derivative of the error function at y. */
-@unmanaged
-class ErfGradient {
-  @inline f(x: v128, y: v128): v128 {
-    return f32x4.mul(x, Erf.derivative(y))
-  }
-}
-/** x times the derivative of gelu at y. */
-@unmanaged
-class GeluGradient {
-  @inline f(x: v128, y: v128): v128 {
-    return f32x4.mul(x, Erf.geluDerivative(y))
-  }
-}
 /** x where y > 0, else 0: the gradient of relu from its output. */
 @unmanaged
 class Gate {
@@ -380,26 +345,6 @@ export function maximum(x: usize, y: usize, out: usize, layout: usize, begin: i3
 }
 export function minimum(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<Minimum>(x, y, out, layout, begin, end)
-}
-/** @cost 0.7 */
-export function expGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<ExpGradient>(x, y, out, layout, begin, end)
-}
-/** @cost 0.7 */
-export function sigmoidGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<SigmoidGradient>(x, y, out, layout, begin, end)
-}
-/** @cost 0.7 */
-export function tanhGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<TanhGradient>(x, y, out, layout, begin, end)
-}
-/** @cost 0.9 */
-export function erfGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<ErfGradient>(x, y, out, layout, begin, end)
-}
-/** @cost 1.6 */
-export function geluGradient(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<GeluGradient>(x, y, out, layout, begin, end)
 }
 export function gate(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<Gate>(x, y, out, layout, begin, end)

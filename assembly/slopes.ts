@@ -1,9 +1,67 @@
-// Functions with their derivatives, where the two share most of their work: out[i] = f(x[i]), slope[i] = f'(x[i]).
+// Derivatives: x times that at y, all of one shape, and functions that share most of their work with theirs.
+import { mapPair } from './map'
 import { Erf } from './math/erf'
 import { Exp } from './math/exp'
 import { Hyperbolic } from './math/hyperbolic'
 
-/** Both from what they share. */
+/** x times the derivative of exp (and expm1) at y. */
+@unmanaged
+class ExpGradient {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, Exp.exp(y))
+  }
+}
+/** x times the derivative of the sigmoid at y. */
+@unmanaged
+class SigmoidGradient {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, Exp.sigmoidDerivative(y))
+  }
+}
+/** x times the derivative of the hyperbolic tangent at y. */
+@unmanaged
+class TanhGradient {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, Hyperbolic.derivativeFrom(y, Hyperbolic.minusOne(y)))
+  }
+}
+/** x times the derivative of the error function at y. */
+@unmanaged
+class ErfGradient {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, Erf.derivative(y))
+  }
+}
+/** x times the derivative of gelu at y. */
+@unmanaged
+class GeluGradient {
+  @inline f(x: v128, y: v128): v128 {
+    return f32x4.mul(x, Erf.geluDerivative(y))
+  }
+}
+
+/** @cost 0.7 */
+export function expGradient(x: usize, y: usize, out: usize, begin: i32, end: i32): void {
+  mapPair<ExpGradient>(x, y, out, begin, end)
+}
+/** @cost 0.7 */
+export function sigmoidGradient(x: usize, y: usize, out: usize, begin: i32, end: i32): void {
+  mapPair<SigmoidGradient>(x, y, out, begin, end)
+}
+/** @cost 0.7 */
+export function tanhGradient(x: usize, y: usize, out: usize, begin: i32, end: i32): void {
+  mapPair<TanhGradient>(x, y, out, begin, end)
+}
+/** @cost 0.9 */
+export function erfGradient(x: usize, y: usize, out: usize, begin: i32, end: i32): void {
+  mapPair<ErfGradient>(x, y, out, begin, end)
+}
+/** @cost 1.6 */
+export function geluGradient(x: usize, y: usize, out: usize, begin: i32, end: i32): void {
+  mapPair<GeluGradient>(x, y, out, begin, end)
+}
+
+/** f and its derivative from what they share. */
 @unmanaged
 class Sigmoid {
   @inline shared(x: v128): v128 {
@@ -28,6 +86,7 @@ class Tanh {
     return Hyperbolic.derivativeFrom(x, m)
   }
 }
+/** out[i] = f(x[i]), slope[i] = f'(x[i]) */
 function withSlope<F>(x: usize, out: usize, slope: usize, begin: i32, end: i32): void {
   const last = (<usize>end) << 2
   let i = (<usize>begin) << 2

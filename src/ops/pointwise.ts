@@ -1,6 +1,6 @@
 import { kindOf, refuseSurplus } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
-import { checkTensor, operation } from '../tape/operation.ts'
+import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { convert } from '../tensor/convert.ts'
 import { full, zerosLike } from '../tensor/create.ts'
 import { checkDType, type DType } from '../tensor/dtype.ts'
@@ -175,39 +175,31 @@ export const minimum = binary('minimum', kernels.minimum, {
   saves: 'operands',
   int: (x, y, out, layout, _, count) => kernels.minimumI(x, y, out, layout, count),
 })
-/** x eʸ: the gradient of expm1, whose output has lost eˣ where it is near -1. */
-const expGradient = binary('expGradient', kernels.expGradient, {
-  left: (g, _, y) => expGradient(g, y),
-  right: (g, x, y) => expGradient(mul(g, x), y),
-  saves: 'operands',
-})
-/** x σ(y) (1 - σ(y)): the sigmoid's gradient, from its input, since 1 - σ(y) is lost in the upper tail. σ″(y) = -σ′(y) tanh(y / 2) */
-const sigmoidGradient = binary('sigmoidGradient', kernels.sigmoidGradient, {
-  left: (g, _, y) => sigmoidGradient(g, y),
-  right: (g, x, y) => neg(mul(sigmoidGradient(mul(g, x), y), tanh(mul(y, 0.5)))),
-  saves: 'operands',
-})
-/** x (1 - tanh² y): the gradient of the hyperbolic tangent, from its input, since 1 - tanh² y is lost in the tails. */
-const tanhGradient = binary('tanhGradient', kernels.tanhGradient, {
-  left: (g, _, y) => tanhGradient(g, y),
-  right: (g, x, y) => mul(tanhGradient(mul(g, x), y), mul(tanh(y as Tensor), -2)),
-  saves: 'operands',
-})
-/** x 2/√π e^(-y²): the error function's gradient, the square in two parts. */
-const erfGradient = binary('erfGradient', kernels.erfGradient, {
-  left: (g, _, y) => erfGradient(g, y),
-  right: (g, x, y) => mul(erfGradient(mul(g, x), y), mul(y, -2)),
-  saves: 'operands',
-})
-/** x (Φ(y) + y φ(y)): gelu's gradient. */
-const geluGradient = binary('geluGradient', kernels.geluGradient, {
-  left: (g, _, y) => geluGradient(g, y),
-  // φ(y) (2 - y²)
-  right: (g, x, y) => {
-    const squares = mul(y, y)
-    return mul(mul(g, x), mul(mul(exp(mul(squares, -0.5)), 1 / Math.sqrt(2 * Math.PI)), sub(2, squares)))
-  },
-  saves: 'operands',
+type GradientKernel = (g: number, x: number, out: number, count: number) => void
+
+/** g f'(x), of one shape, and g f″(x) for its own derivative. */
+function gradientFrom(name: string, kernel: GradientKernel, second: (g: Tensor, x: Tensor) => Tensor): (g: Tensor, x: Tensor) => Tensor {
+  const run: Run<undefined> = operation<undefined, { g: Tensor; x: Tensor }>({
+    name,
+    shape: ([shape]) => shape,
+    forward: (out, [g, x]) => kernel(g.pointer, x.pointer, out.pointer, out.size),
+    save: (_, [g, x]) => ({ g, x }),
+    pullback: [(h, { x }) => run([h, x], undefined), (h, { g, x }) => second(mul(h, g), x)],
+  })
+  return (g, x) => run([g, x], undefined)
+}
+// From the input: the output has lost 1 + y near -1, 1 - y near 1, and x² is rounded where e^(-x²) feels it.
+const expGradient = gradientFrom('expGradient', kernels.expGradient, (g, x) => expGradient(g, x))
+/** σ″ = -σ′ tanh(x / 2) */
+const sigmoidGradient = gradientFrom('sigmoidGradient', kernels.sigmoidGradient, (g, x) =>
+  neg(mul(sigmoidGradient(g, x), tanh(mul(x, 0.5)))),
+)
+const tanhGradient = gradientFrom('tanhGradient', kernels.tanhGradient, (g, x) => mul(tanhGradient(g, x), mul(tanh(x), -2)))
+const erfGradient = gradientFrom('erfGradient', kernels.erfGradient, (g, x) => mul(erfGradient(g, x), mul(x, -2)))
+/** Φ(x) + x φ(x); its derivative is φ(x) (2 - x²). */
+const geluGradient = gradientFrom('geluGradient', kernels.geluGradient, (g, x) => {
+  const squares = square(x)
+  return mul(g, mul(mul(exp(mul(squares, -0.5)), 1 / Math.sqrt(2 * Math.PI)), sub(2, squares)))
 })
 /** x where y > 0, else 0: the derivative of relu from its output. */
 export const gate = binary('gate', kernels.gate, { left: (g, _, y) => gate(g, y), right: g => zerosLike(g), saves: 'operands' })

@@ -153,8 +153,8 @@ export class Plan {
 
   /**
    * Calls the kernels again, for other tensors of the same shapes. Returns the results as storages, parts of one arena. Where a kernel met a bad
-   * index, which later ones would trust, or a worker was lost, which may yet write to a place that another block gets, it ends: undefined, and
-   * nothing has changed. So it is where the arena, which is one block, finds no room.
+   * index or what does not fit, which later ones would trust, or a worker was lost, which may yet write to a place that another block gets, it
+   * ends: undefined, and nothing has changed. So it is where the arena, which is one block, finds no room.
    */
   replay(given: readonly Tensor[]): Storage[] | undefined {
     const { words, calls, streams } = this

@@ -111,7 +111,7 @@ export class Replays {
     if (!kind || kind.isPlain) return run(inputs)
     if (kind.plan && !kind.plan.isAlive()) Object.assign(kind, { plan: undefined, isSure: false, tries: 0 })
     const replayed = kind.plan && kind.isSure ? this.replay(kind, kind.plan, params, given) : undefined
-    // Without a result the loss itself is called: it has the error for a bad index.
+    // Without a result the loss itself is called: it has the error for a bad index, or what does not fit.
     if (replayed) return replayed
     return kind.isSure ? run(inputs) : this.capture(operation, kind, run, inputs, given, isPlain)
   }

@@ -11,7 +11,7 @@ export interface Scratch {
   readonly layout: number
   /** A number that stands for an operand. */
   readonly number: number
-  /** The status word of an indexing kernel. */
+  /** The status word of a kernel that reports a bad index or what does not fit. */
   readonly status: number
   /** The arguments of a forked kernel. */
   readonly descriptor: number

@@ -298,6 +298,17 @@ function* fills(arena: Arena): Iterable<Trial> {
   }
 }
 
+/** (x, y, out), of one shape. */
+const pairs = (name: KernelName): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes) {
+      const [x, y, out] = [arena.floats(n), arena.floats(n, { odd: true }), arena.floats(n)]
+      yield { name: `n ${n}`, units: n, writes: [out], run: (begin, end) => kernel(name)(x.pointer, y.pointer, out.pointer, begin, end) }
+    }
+  },
+]
+
 const slopes = (name: KernelName): KernelRow => [
   name,
   function* (arena) {
@@ -354,6 +365,7 @@ const floatMaps = [
 /** Every kernel. */
 export const kernelRows: readonly KernelRow[] = [
   ...floatMaps.map(name => map(name, 'floats', 'floats')),
+  ...(['expGradient', 'sigmoidGradient', 'tanhGradient', 'erfGradient', 'geluGradient'] as const).map(pairs),
   ...(['geluSlope', 'sigmoidSlope', 'tanhSlope'] as const).map(slopes),
   binaryLosses('binaryCrossEntropy'),
   binaryLosses('binaryCrossEntropySlope'),
@@ -363,23 +375,7 @@ export const kernelRows: readonly KernelRow[] = [
   ...(['isNaN', 'isFinite'] as const).map(name => map(name, 'floats', 'bytes')),
   ...(['negI', 'absI', 'squareI'] as const).map(name => mapFitting(name, 'ints', 'ints')),
   map('signI', 'ints', 'ints'),
-  ...(
-    [
-      'add',
-      'sub',
-      'mul',
-      'div',
-      'pow',
-      'maximum',
-      'minimum',
-      'gate',
-      'expGradient',
-      'sigmoidGradient',
-      'tanhGradient',
-      'erfGradient',
-      'geluGradient',
-    ] as const
-  ).map(name => zip(name, 'floats', 'floats')),
+  ...(['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'gate'] as const).map(name => zip(name, 'floats', 'floats')),
   ...(['addI', 'subI', 'mulI'] as const).map(name => zip(name, 'ints', 'ints', true)),
   ...(['maximumI', 'minimumI'] as const).map(name => zip(name, 'ints', 'ints')),
   ...(['equal', 'notEqual', 'less', 'lessEqual'] as const).map(name => zip(name, 'floats', 'bytes')),
