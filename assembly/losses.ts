@@ -9,20 +9,19 @@ import { report } from './status'
 const CONSTANTS: usize = memory.data<f32>([Infinity])
 const INFINITE: usize = 0
 
-/** A share times the loss of its side: a share of 0 takes nothing of an infinite one. */
-@inline
-function part(share: v128, loss: v128): v128 {
-  const nothing = v128.and(f32x4.eq(share, i32x4.splat(0)), f32x4.eq(loss, v128.load32_splat(CONSTANTS, INFINITE)))
-  return v128.andnot(f32x4.mul(share, loss), nothing)
-}
-
 @unmanaged
 class BinaryCrossEntropy {
   @inline f(x: v128, positive: v128, negative: v128): v128 {
     const zero = i32x4.splat(0)
     const tail = Log.softplusOfNegative(x)
-    const ofPositive = part(positive, f32x4.add(Vector.atLeast(f32x4.neg(x), zero), tail))
-    return f32x4.add(ofPositive, part(negative, f32x4.add(Vector.atLeast(x, zero), tail)))
+    const ofPositive = BinaryCrossEntropy.part(positive, f32x4.add(Vector.atLeast(f32x4.neg(x), zero), tail))
+    return f32x4.add(ofPositive, BinaryCrossEntropy.part(negative, f32x4.add(Vector.atLeast(x, zero), tail)))
+  }
+
+  /** A share times the loss of its side: a share of 0 takes nothing of an infinite one. */
+  @inline static part(share: v128, loss: v128): v128 {
+    const nothing = v128.and(f32x4.eq(share, i32x4.splat(0)), f32x4.eq(loss, v128.load32_splat(CONSTANTS, INFINITE)))
+    return v128.andnot(f32x4.mul(share, loss), nothing)
   }
 }
 @unmanaged

@@ -38,7 +38,7 @@ export type Rename =
   | Readonly<Record<string, string>>
   | ((name: string, tensor: Tensor) => string | readonly (readonly [path: string, tensor: Tensor])[])
 
-/** What `loadState` can be told. */
+/** How a state is taken. */
 export interface LoadStateOptions {
   /** true: what does not fit is an error. false: it is left as it is, and told. */
   readonly strict?: boolean | undefined
@@ -135,15 +135,15 @@ function write(writes: ReadonlyMap<Tensor, Tensor>): void {
 
 /** What the state holds, by name. */
 function entriesOf(source: unknown): [string, unknown][] {
-  const refuse = (what: string, wayOut: string) => new TypeError(`loadState: the second argument is a state: ${what} came. ${wayOut}`)
-  if (ArrayBuffer.isView(source) || /ArrayBuffer/.test(tagOf(source))) {
-    throw refuse('bytes', 'Write loadState(model, loadSafetensors(bytes).tensors).')
+  const isFile = ArrayBuffer.isView(source) || tagOf(source).endsWith('ArrayBuffer]')
+  if (isFile || typeof source !== 'object' || source === null || Array.isArray(source) || source instanceof Tensor) {
+    const [came, wayOut] = isFile ? ['bytes', 'loadSafetensors(bytes).tensors'] : [kindOf(source), 'state(other)']
+    throw new TypeError(`loadState: the second argument is a state: ${came} came. Write loadState(model, ${wayOut}).`)
   }
-  if (typeof source === 'function') throw refuse('a model', 'Write loadState(model, state(other)).')
-  if (typeof source !== 'object' || source === null || Array.isArray(source)) throw refuse(kindOf(source), 'Pass what state(model) gives.')
-  if (source instanceof Tensor) throw refuse('a tensor', 'Pass what state(model) gives.')
   if (tagOf(source) === '[object Map]') return [...(source as ReadonlyMap<string, unknown>)].map(fromTable)
-  if ('tensors' in source && tagOf(source.tensors) === '[object Map]') throw refuse('a file', 'Write loadState(model, file.tensors).')
+  if ('tensors' in source && tagOf(source.tensors) === '[object Map]') {
+    throw new TypeError('loadState: the second argument is a state: a file came. Write loadState(model, file.tensors).')
+  }
   return Object.entries(source).map(fromTable)
 }
 

@@ -63,7 +63,8 @@ function trimmed(prediction: Shape, target: Shape): string | undefined {
   return sameShape([...prediction, 1], target) ? 'write target.squeeze(-1)' : undefined
 }
 
-/** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes, TypeError for an `agg` that is no function.
+/** The mean of |ŷ - y|; derivative 0 where they are equal. Throws ShapeError for different shapes, TypeError for an `agg` that is no
+ * function.
  * @example mae(tensor([1, 2]), tensor([0, 4])).item() // 1.5 */
 export const mae = /* @__PURE__ */ composed('mae', 3, function mae(prediction: Tensor, target: Target, options: LossOptions = {}): Tensor {
   checkOptions('mae', options, ['agg'])

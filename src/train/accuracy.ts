@@ -6,7 +6,7 @@ import { Tensor } from '../tensor/tensor.ts'
 
 const CHUNK = 1024
 
-/** What `accuracy` can be told. */
+/** How outputs are read. */
 export interface AccuracyOptions {
   /** What an output must exceed to be taken for 1: 0 for logits, 0.5 for probabilities. For one output, or several labels. */
   readonly threshold?: number | undefined

@@ -437,11 +437,11 @@ describe('state and files refuse', () => {
         ['the bytes of a file', bytes('no'), 'bytes', 'Write loadState(model, loadSafetensors(bytes).tensors).'],
         ['the buffer of a file', bytes('no').buffer, 'bytes', 'Write loadState(model, loadSafetensors(bytes).tensors).'],
         ['a file', loadSafetensors(saveSafetensors({ w })), 'a file', 'Write loadState(model, file.tensors).'],
-        ['a model', model(), 'a model', 'Write loadState(model, state(other)).'],
-        ['a tensor', w, 'a tensor', 'Pass what state(model) gives.'],
-        ['a list', [w], 'an array', 'Pass what state(model) gives.'],
-        ['a path', 'model.safetensors', 'string', 'Pass what state(model) gives.'],
-        ['nothing', undefined, 'undefined', 'Pass what state(model) gives.'],
+        ['a model', model(), 'function', 'Write loadState(model, state(other)).'],
+        ['a tensor', w, 'object', 'Write loadState(model, state(other)).'],
+        ['a list', [w], 'an array', 'Write loadState(model, state(other)).'],
+        ['a path', 'model.safetensors', 'string', 'Write loadState(model, state(other)).'],
+        ['nothing', undefined, 'undefined', 'Write loadState(model, state(other)).'],
       ] as const
     ).map(
       ([title, source, came, wayOut]): Row => [
