@@ -3,6 +3,7 @@ import {
   Adam,
   Chain,
   clamp,
+  crossEntropy,
   Dense,
   Descent,
   gather,
@@ -117,6 +118,7 @@ describe('the first bad index is named, whichever thread comes first', () => {
     ['takeAlong', () => takeAlong(narrow, bad(600_000, places).reshape([20_000, 30]), 1)],
     ['oneHot', () => oneHot(classes, 100)],
     ['logitCrossEntropy', () => logitCrossEntropy(flat, classes)],
+    ['crossEntropy', () => crossEntropy(bad(600_000, places).cast('float32').reshape([20_000, 30]), narrow)],
   ])('%s', async (_, f) => {
     const messages = await onEach(() => {
       const seen = new Set<string>()
