@@ -1,8 +1,8 @@
 import { ReleasedError } from '../errors.ts'
 import { fusion } from '../ops/fusion.ts'
 import { add } from '../ops/pointwise.ts'
-import { isRecording, type Level, type Node, outside, trackedAlias } from '../tape/level.ts'
-import { enter, free, leave, madeSince, mark } from '../tensor/scope.ts'
+import { drop, isRecording, type Level, type Node, outside, trackedAlias } from '../tape/level.ts'
+import { free, madeSince, mark, scoped } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /**
@@ -12,31 +12,28 @@ import type { Tensor } from '../tensor/tensor.ts'
 export function backward(level: Level, output: Tensor, seed: Tensor, keep: boolean): void {
   const root = level.nodeOf.get(output)
   if (!root) return
-  outside(level, () => {
-    const start = enter()
-    try {
-      root.cotangent = taken(seed, start)
-      for (let i = level.nodes.length - 1; i >= 0; i--) {
-        const node = level.nodes[i]
-        const { cotangent } = node
-        if (cotangent) pull(node, cotangent)
-        node.cotangent = undefined
-        cotangent?.dispose()
-        if (!keep) drop(node)
+  // What a walk left that was cut off.
+  if (level.isWalked) level.forget()
+  outside(level, () =>
+    scoped(() => {
+      level.isWalked = true
+      root.cotangent = taken(seed, mark())
+      try {
+        for (let i = level.nodes.length - 1; i >= 0; i--) {
+          const node = level.nodes[i]
+          const { cotangent } = node
+          if (cotangent) pull(node, cotangent)
+          cotangent?.dispose()
+          node.cotangent = undefined
+          if (!keep) drop(node)
+        }
+        level.isWalked = false
+      } catch (error) {
+        level.forget()
+        throw error
       }
-    } catch (error) {
-      forget(level)
-      throw error
-    } finally {
-      leave(start)
-    }
-  })
-}
-
-/** Frees everything that a level still saves. */
-export function releaseLevel(level: Level): void {
-  for (const node of level.nodes) drop(node)
-  forget(level)
+    }),
+  )
 }
 
 /** Adds the cotangents of a node's inputs, and frees what its pullbacks made on the way. */
@@ -63,8 +60,9 @@ function pull(node: Node, cotangent: Tensor): void {
     }
     const start = mark()
     const part = entry.pull(i, g, values, options)
-    input.cotangent = taken(before ? add(before, part) : part, start)
+    const sum = before ? add(before, part) : part
     before?.dispose()
+    input.cotangent = taken(sum, start)
     free(start)
   }
   free(outer)
@@ -82,18 +80,4 @@ function taken(tensor: Tensor, start: number): Tensor {
     return tensor
   }
   return trackedAlias(tensor)
-}
-
-function drop(node: Node): void {
-  node.saved?.drop()
-  node.saved = undefined
-}
-
-function forget(level: Level): void {
-  for (const nodes of [level.nodes, level.leaves]) {
-    for (const node of nodes) {
-      node.cotangent?.dispose()
-      node.cotangent = undefined
-    }
-  }
 }

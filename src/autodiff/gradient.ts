@@ -1,15 +1,15 @@
 import { kindOf, ReleasedError, ShapeError } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { mapTree, type Tree } from '../params/tree.ts'
-import { closeLevel, isRecording, type Level, openLevel, track } from '../tape/level.ts'
+import { isRecording, Level, recorded, track } from '../tape/level.ts'
 import { training } from '../tape/mode.ts'
 import { checkTensor, isTensor } from '../tape/operation.ts'
 import { full, onesLike, zeros } from '../tensor/create.ts'
-import { enter, free, giveBack, leave, type Owned, own } from '../tensor/scope.ts'
+import { free, giveBack, mark, own, scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { OWNED, ownedIn, tensorsIn, walk } from '../tensor/walk.ts'
-import { backward, releaseLevel } from './backward.ts'
+import { backward } from './backward.ts'
 import { Grads } from './grads.ts'
 
 /** What a function is differentiated by: a tensor, a number (a 0-d tensor), or a model, an array, an object of tensors. */
@@ -92,7 +92,7 @@ function subject(operation: string, args: readonly unknown[]): Subject {
     return {
       args: [],
       mark: level => {
-        for (const parameter of first) mark(operation, level, parameter)
+        for (const parameter of first) makeLeaf(operation, level, parameter)
       },
       collect: take => {
         const found = new Map<Tensor, Tensor>()
@@ -109,8 +109,8 @@ function subject(operation: string, args: readonly unknown[]): Subject {
     args: seen,
     mark: level => {
       for (const arg of seen) {
-        if (arg instanceof Tensor) mark(operation, level, arg)
-        else walk(arg, (tensor, _, trainable) => trainable && mark(operation, level, tensor))
+        if (arg instanceof Tensor) makeLeaf(operation, level, arg)
+        else walk(arg, (tensor, _, trainable) => trainable && makeLeaf(operation, level, tensor))
       }
     },
     collect: take => {
@@ -124,7 +124,7 @@ function subject(operation: string, args: readonly unknown[]): Subject {
   }
 }
 
-function mark(operation: string, level: Level, tensor: Tensor): void {
+function makeLeaf(operation: string, level: Level, tensor: Tensor): void {
   tensor.check(operation)
   if (tensor.dtype === 'float32' && !tensor.frozen) track(level, tensor)
 }
@@ -137,26 +137,21 @@ export function differentiate(
   keepValue: boolean,
 ): { value: unknown; gradient: Grads | unknown[] } {
   freeSpent()
-  const start = enter()
-  let survivors: Iterable<Tensor> | undefined
-  try {
-    const of = subject(operation, args)
-    const { level, value } = recordOn(operation, f, of)
-    try {
+  let kept: readonly Tensor[] = []
+  return scoped(
+    () => {
+      const start = mark()
+      const of = subject(operation, args)
+      const { level, value } = recordOn(operation, f, of)
       const loss: unknown = Array.isArray(value) ? value[0] : value
       checkScalar(operation, loss)
-      const kept = keepValue ? tensorsIn(value) : []
-      free(start, of.args.length === 0 ? [...kept, loss] : [...kept, loss, ...tensorsIn(of.args)])
+      if (keepValue) kept = tensorsIn(value)
+      free(start, of.args.length === 0 ? [level, loss, ...kept] : [level, loss, ...kept, ...tensorsIn(of.args)])
       backward(level, loss, onesLike(loss), false)
-      const gradients = of.collect(tensor => takeCotangent(level, tensor))
-      survivors = [...kept, ...gradientsIn(gradients)]
-      return { value, gradient: gradients }
-    } finally {
-      releaseLevel(level)
-    }
-  } finally {
-    leave(start, survivors)
-  }
+      return { value, gradient: of.collect(tensor => takeCotangent(level, tensor)) }
+    },
+    ({ gradient }) => [...kept, ...gradientsIn(gradient)],
+  )
 }
 
 /** The gradients themselves, without what else a result refers to. */
@@ -169,18 +164,14 @@ function recordOn(operation: string, f: (...args: never[]) => unknown, of: Subje
   if (typeof f !== 'function') {
     throw new TypeError(`${operation}: the first argument must be a function: ${kindOf(f)}. Write ${operation}(() => loss, ps).`)
   }
-  const level = openLevel()
-  try {
+  const level = new Level()
+  own(level)
+  return recorded(level, () => {
     of.mark(level)
     const value = training(() => f(...(of.args as never[])))
     refusePromise(operation, value)
     return { level, value }
-  } catch (error) {
-    releaseLevel(level)
-    throw error
-  } finally {
-    closeLevel(level)
-  }
+  })
 }
 
 /** Throws TypeError for a promise: code after an `await` would run when the recording is long closed. */
@@ -213,8 +204,8 @@ function takeCotangent(level: Level, tensor: Tensor): Tensor | undefined {
   const leaf = level.nodeOf.get(tensor)
   const gradient = leaf?.cotangent
   if (!leaf || !gradient) return undefined
-  leaf.cotangent = undefined
   giveBack(gradient)
+  leaf.cotangent = undefined
   return gradient
 }
 
@@ -226,28 +217,7 @@ export interface Back<Result> {
   dispose(): void
 }
 
-/** The tape of a pullback, as a scope owns it. */
-class Tape implements Owned {
-  released = false
-  kept: Owned['kept'] = undefined
-  stamp = 0
-  private readonly level: Level
-
-  constructor(level: Level) {
-    this.level = level
-  }
-
-  dispose(): void {
-    if (this.released) return
-    this.released = true
-    releaseLevel(this.level)
-  }
-
-  /** Nothing to do: the function that carries the tape is registered with the collector. */
-  escape(): void {}
-}
-
-const forgotten = /* @__PURE__ */ new FinalizationRegistry<Tape>(tape => tape.dispose())
+const forgotten = /* @__PURE__ */ new FinalizationRegistry<Level>(level => level.dispose())
 
 /**
  * The result of `f`, of any shape, and a function that takes a cotangent of it back to the arguments (or to a `Params`).
@@ -263,24 +233,16 @@ export function pullback<Args extends readonly unknown[]>(
 ): [Tensor, Back<GradientsOf<Args>>]
 export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): [Tensor, Back<unknown>] {
   freeSpent()
-  const start = enter()
-  let survivors: readonly Owned[] = []
-  try {
-    const of = subject('pullback', args)
-    survivors = tensorsIn(of.args)
-    const { level, value } = recordOn('pullback', f, of)
-    try {
+  let of: Subject | undefined
+  return scoped(
+    () => {
+      of = subject('pullback', args)
+      const { level, value } = recordOn('pullback', f, of)
       checkTensor('pullback', value)
-    } catch (error) {
-      releaseLevel(level)
-      throw error
-    }
-    const back = backOf(level, of, value)
-    survivors = [...survivors, ...ownedIn([value, back])]
-    return [value, back]
-  } finally {
-    leave(start, survivors)
-  }
+      return [value, backOf(level, of, value)]
+    },
+    result => ownedIn([of?.args, ...result]),
+  )
 }
 
 function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
@@ -289,17 +251,14 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
   const output = level.nodeOf.get(y)
   const handle = new Tensor(shape, y.dtype, undefined)
   if (output) level.nodeOf.set(handle, output)
-  const tape = new Tape(level)
   const back = (cotangent?: Tensor): unknown => {
-    if (tape.released)
+    if (level.released)
       throw new ReleasedError({
         operation: 'back',
         problem: 'its tape has been released',
         wayOut: 'Call pullback again, or return back from the scope.',
       })
-    const start = enter()
-    let survivors: Iterable<Tensor> | undefined
-    try {
+    return scoped(() => {
       const seed = cotangent ?? full(shape, 1)
       checkTensor('back', seed)
       if (!sameShape(seed.dims, shape)) {
@@ -309,16 +268,15 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
         )
       }
       backward(level, handle, seed.cast('float32'), true)
-      const gradients = of.collect(tensor => takeCotangent(level, tensor))
-      survivors = gradientsIn(gradients)
-      return gradients
-    } finally {
-      leave(start, survivors)
-    }
+      return of.collect(tensor => takeCotangent(level, tensor))
+    }, gradientsIn)
   }
-  const result = Object.assign(back, { dispose: () => tape.dispose() })
-  Object.defineProperty(result, OWNED, { value: tape })
-  own(tape)
-  forgotten.register(result, tape)
+  const dispose = () => {
+    level.dispose()
+    forgotten.unregister(level)
+  }
+  const result = Object.assign(back, { dispose })
+  Object.defineProperty(result, OWNED, { value: level })
+  forgotten.register(result, level, level)
   return result
 }

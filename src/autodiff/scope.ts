@@ -1,5 +1,5 @@
 import { refuseSurplus } from '../errors.ts'
-import { enter, leave, type Owned } from '../tensor/scope.ts'
+import { scoped } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { ownedIn } from '../tensor/walk.ts'
 import { refusePromise } from './gradient.ts'
@@ -11,16 +11,11 @@ import { refusePromise } from './gradient.ts'
  */
 export function scope<T>(f: () => T): T {
   if (arguments.length > 1) refuseSurplus('scope', 1, arguments)
-  const start = enter()
-  let survivors: Iterable<Owned> | undefined
-  try {
+  return scoped(() => {
     const value = f()
     refusePromise('scope', value)
-    survivors = ownedIn(value)
     return value
-  } finally {
-    leave(start, survivors)
-  }
+  }, ownedIn)
 }
 
 /**

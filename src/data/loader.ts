@@ -1,6 +1,6 @@
 import { checkOptions, kindOf, refuseSurplus } from '../errors.ts'
 import { countUp, keyed, permutation, type Randomness } from '../tensor/random.ts'
-import { enter, leave, madeSince } from '../tensor/scope.ts'
+import { madeSince, mark, scoped } from '../tensor/scope.ts'
 import { seal } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
@@ -98,13 +98,12 @@ function end(tensor: Tensor): void {
 
 /** A batch, and those of its tensors that were made for it and go with it; what else was made on the way goes at once. */
 function withOwned<B>(make: () => B): { batch: B; own: readonly Tensor[] } {
-  const start = enter()
-  let own: readonly Tensor[] = []
-  try {
-    const batch = make()
-    own = tensorsIn(batch).filter(each => madeSince(start, each))
-    return { batch, own }
-  } finally {
-    leave(start, own)
-  }
+  return scoped(
+    () => {
+      const start = mark()
+      const batch = make()
+      return { batch, own: tensorsIn(batch).filter(each => madeSince(start, each)) }
+    },
+    ({ own }) => own,
+  )
 }

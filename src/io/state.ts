@@ -4,7 +4,7 @@ import { add, cast } from '../ops/pointwise.ts'
 import { copyTensor } from '../params/clone.ts'
 import { isRecording } from '../tape/level.ts'
 import { isWritten, tensor } from '../tensor/create.ts'
-import { enter, leave } from '../tensor/scope.ts'
+import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
@@ -81,12 +81,7 @@ export function loadState(model: unknown, source: Source, options: LoadStateOpti
   if (arguments.length > 3) refuseSurplus('loadState', 3, arguments)
   checkOptions('loadState', options, ['strict', 'prefix', 'rename'])
   if (isRecording()) throw new TypeError('loadState: a gradient is being taken, and it could not see the change. Load before.')
-  const start = enter()
-  try {
-    return load(state(model), namedAnew(entriesOf(source), options), options.strict ?? true)
-  } finally {
-    leave(start)
-  }
+  return scoped(() => load(state(model), namedAnew(entriesOf(source), options), options.strict ?? true))
 }
 
 function load(targets: State, values: ReadonlyMap<string, unknown>, strict: boolean): LoadedState {

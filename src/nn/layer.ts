@@ -1,6 +1,6 @@
 import { checkOptions, FluxtapeError, kindOf, refuseSurplus } from '../errors.ts'
 import { CLONE } from '../params/clone.ts'
-import { enter, inScope, leave } from '../tensor/scope.ts'
+import { inScope, scoped } from '../tensor/scope.ts'
 import { printed } from '../tensor/seal.ts'
 import { ownedIn, TRAINABLE, table } from '../tensor/walk.ts'
 import { LABEL } from './label.ts'
@@ -57,17 +57,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
       throw error
     }
   }
-  const outermost = (...inputs: Inputs): Output => {
-    if (inScope()) return call(...inputs)
-    const start = enter()
-    let output: Output | undefined
-    try {
-      output = call(...inputs)
-      return output
-    } finally {
-      leave(start, ownedIn(output))
-    }
-  }
+  const outermost = (...inputs: Inputs): Output => (inScope() ? call(...inputs) : scoped(() => call(...inputs), ownedIn))
   const self = outermost as Layer<Fields, Inputs, Output>
   const hidden = (value: unknown) => ({ value, enumerable: false, configurable: true, writable: true })
   Object.defineProperties(self, {

@@ -121,8 +121,12 @@ const runTranspose = operation({
   types: asIs,
   shape: ([x]) => [...x.slice(0, -2), x[x.length - 1], x[x.length - 2]],
   view: (x, shape) => {
-    const y = Tensor.waiting(trackedAlias(x), shape)
+    const y = new Tensor(shape, x.dtype, undefined)
     own(y)
+    y.source = trackedAlias(x)
+    const { storage } = y.source
+    storage.waiting ??= new Set()
+    storage.waiting.add(y)
     return y
   },
   pullback: [g => transpose(g)],

@@ -2,8 +2,7 @@
 import { ShapeError } from '../errors.ts'
 import { operation } from '../tape/operation.ts'
 import { broadcastShapes, type Shape, show, sizeOf } from '../tensor/shape.ts'
-import { Storage } from '../tensor/storage.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { make, type Tensor } from '../tensor/tensor.ts'
 import { type MatrixStrides, planGemm } from '../wasm/gemm-plan.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { broadcastTo, reshape, sumTo } from './movement.ts'
@@ -31,7 +30,7 @@ export function multiply(y: Tensor, a: Operand, b: Operand, batch: number, M: nu
   if (y.size === 0) return
   const plan = planGemm(M, N, K, batch, a, b)
   const floats = plan.scratchA + plan.scratchB
-  const scratch = floats > 0 ? new Storage(floats * 4) : undefined
+  const scratch = floats > 0 ? make([floats], 'float32') : undefined
   let { pointer: pointerA, row: rowA, column: columnA, batch: batchA } = a
   let { pointer: pointerB, row: rowB, batch: batchB } = b
   try {
@@ -53,7 +52,7 @@ export function multiply(y: Tensor, a: Operand, b: Operand, batch: number, M: nu
     const [columnB, finish, work] = [b.column, relu ? 1 : 0, 8 * rows * K]
     kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, columnB, batchB, y.pointer, bias, finish, M, N, K, rows, units, work)
   } finally {
-    scratch?.drop()
+    scratch?.dispose()
   }
 }
 

@@ -1,8 +1,7 @@
 import { checkOptions } from '../errors.ts'
 import { fitting } from '../tensor/convert.ts'
 import { type Shape, sizeOf } from '../tensor/shape.ts'
-import { Storage } from '../tensor/storage.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 
 /** Which axes go, and whether they stay with size 1. */
@@ -47,25 +46,24 @@ export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel
   if (groups.length === 0) return kernels.copyWords(x.pointer, y.pointer, y.size)
   let shape = x.dims
   let from = x.pointer
-  let scratch: Storage | undefined
-  let target: Storage | undefined
+  let scratch: Tensor | undefined
+  let target: Tensor | undefined
   try {
     for (let i = groups.length - 1; i >= 0; i--) {
       const [first, last] = groups[i]
       const outer = sizeOf(shape, 0, first)
       const n = sizeOf(shape, first, last + 1)
       const inner = sizeOf(shape, last + 1)
-      target = i === 0 ? undefined : new Storage(outer * inner * 4)
+      target = i === 0 ? undefined : make([outer * inner], x.dtype)
       kernel(from, target?.pointer ?? y.pointer, n, inner, outer * inner, n)
-      scratch?.drop()
+      scratch?.dispose()
       scratch = target
-      target = undefined
       if (scratch) from = scratch.pointer
       if (i > 0) shape = [...shape.slice(0, first), ...shape.slice(last + 1)]
     }
   } finally {
-    scratch?.drop()
-    target?.drop()
+    scratch?.dispose()
+    target?.dispose()
   }
 }
 

@@ -1,8 +1,7 @@
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { resolveAxis, type Shape } from '../tensor/shape.ts'
-import { Storage } from '../tensor/storage.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { divideBy } from './elementwise.ts'
 import { checked, oneHot } from './indexing.ts'
@@ -79,7 +78,7 @@ const runCrossEntropy = operation<CrossEntropyOptions, { x: Tensor; classes: Ten
   shape: ([x], { mean }) => (mean ? [] : x.slice(0, -1)),
   forward(y, [x, classes], { mean }) {
     const [n, count, work] = rows(x.dims)
-    const losses = mean ? new Storage(4 * count) : undefined
+    const losses = mean ? make([count], 'float32') : undefined
     const out = losses?.pointer ?? y.pointer
     try {
       const run = (status: number) => kernels.crossEntropy(x.pointer, classes.pointer, out, n, status, count, work)
@@ -88,7 +87,7 @@ const runCrossEntropy = operation<CrossEntropyOptions, { x: Tensor; classes: Ten
       kernels.sum(out, y.pointer, count, 1, 1, count)
       divideBy(y, count)
     } finally {
-      losses?.drop()
+      losses?.dispose()
     }
   },
   save: (_, [x, classes]) => ({ x, classes }),

@@ -6,8 +6,7 @@ import { zerosLike } from '../tensor/create.ts'
 import { madeSince, mark } from '../tensor/scope.ts'
 import { seal } from '../tensor/seal.ts'
 import { sameShape, show } from '../tensor/shape.ts'
-import { Storage } from '../tensor/storage.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { make, type Tensor } from '../tensor/tensor.ts'
 import { f32, i32 } from '../wasm/memory.ts'
 
 /** A hyperparameter's value: a number, a pair such as Adam's betas, or whether something is done. */
@@ -227,7 +226,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     let numbersAt = 0
     for (const [x] of pairs) x.settleWaiting()
     const slots = pairs.map(([x]) => this.slot(x))
-    const records = new Storage(pairs.length * RECORD)
+    const records = make([(pairs.length * RECORD) / 4], 'int32')
     let total = 0
     for (let i = 0; i < pairs.length; i++) {
       const [x, g] = pairs[i]
@@ -248,8 +247,11 @@ export class Rule<H extends Hyper> extends Optimizer {
       for (let k = 0; k < numbers.length; k++) f32[at + 8 + k] = numbers[k]
       total += x.size
     }
-    kernel.run(records.pointer, pairs.length, total)
-    records.drop()
+    try {
+      kernel.run(records.pointer, pairs.length, total)
+    } finally {
+      records.dispose()
+    }
   }
 }
 

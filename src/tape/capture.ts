@@ -1,12 +1,12 @@
 // What a step calls: its kernels with their arguments, and the blocks of memory that come and go meanwhile. plan.ts makes of it what can be
 // replayed.
 import { type Randomness, takeStreams } from '../tensor/random.ts'
-import { type Observer, observe, type Storage } from '../tensor/storage.ts'
+import { type Observer, observed, type Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
-import { listen } from '../wasm/pool.ts'
+import { heard } from '../wasm/pool.ts'
 import { parametersOf } from '../wasm/traits.generated.ts'
-import { watchOperations } from './operation.ts'
+import { watched } from './operation.ts'
 
 /** A block that was taken during the capture, and how many kernels had been called when it was taken and when it was given back. */
 export interface Block {
@@ -38,7 +38,7 @@ export interface Call {
   readonly operation: number
 }
 
-/** Listens from `begin` to `end`, as one at a time can. */
+/** What is heard of a step. One listens at a time. */
 export class Capture implements Observer {
   readonly calls: Call[] = []
   readonly blocks: Block[] = []
@@ -59,17 +59,12 @@ export class Capture implements Observer {
     this.refusal = refusal
   }
 
-  begin(): void {
-    observe(this)
-    listen((kernel, units, cost) => this.called(kernel, units, cost))
-    watchOperations(name => this.operations.push(name))
-  }
-
-  end(): void {
+  /** Listens while `f` runs. */
+  during<T>(f: () => T): T {
+    const run = () => watched(name => this.operations.push(name), f)
+    const result = observed(this, () => heard((kernel, units, cost) => this.called(kernel, units, cost), run))
     this.after = takeStreams(0)
-    observe(undefined)
-    listen(undefined)
-    watchOperations(undefined)
+    return result
   }
 
   /** The block of a result; undefined for a storage that was there before. */

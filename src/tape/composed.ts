@@ -1,5 +1,5 @@
 import { refuseSurplus } from '../errors.ts'
-import { enter, inScope, leave } from '../tensor/scope.ts'
+import { inScope, scoped } from '../tensor/scope.ts'
 import { tensorsIn } from '../tensor/walk.ts'
 
 /**
@@ -7,18 +7,10 @@ import { tensorsIn } from '../tensor/walk.ts'
  * the name, which bundlers would change. It takes `most` arguments.
  */
 export function composed<F extends (...args: never[]) => unknown>(name: string, most: number, f: F): F {
-  const scoped = (...args: Parameters<F>): unknown => {
+  const composition = (...args: Parameters<F>): unknown => {
     if (args.length > most) refuseSurplus(name, most, args)
-    if (inScope()) return f(...args)
-    const start = enter()
-    let result: unknown
-    try {
-      result = f(...args)
-      return result
-    } finally {
-      leave(start, tensorsIn(result))
-    }
+    return inScope() ? f(...args) : scoped(() => f(...args), tensorsIn)
   }
-  Object.defineProperties(scoped, { name: { value: name }, length: { value: f.length } })
-  return scoped as F
+  Object.defineProperties(composition, { name: { value: name }, length: { value: f.length } })
+  return composition as F
 }

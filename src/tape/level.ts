@@ -1,3 +1,4 @@
+import type { Owned } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import type { Entry } from './operation.ts'
 
@@ -14,13 +15,46 @@ export interface Node {
 
 /**
  * One gradient call's record: its own map from tensor to node. Gradients nest because an operation is recorded on every level on which an
- * input is tracked, and a pullback runs as operations of the levels around.
+ * input is tracked, and a pullback runs as operations of the levels around. It belongs to a scope, as what it saves does to it.
  */
-export interface Level {
-  readonly nodeOf: Map<Tensor, Node>
+export class Level implements Owned {
+  readonly nodeOf = new Map<Tensor, Node>()
   /** In the order in which they were made. */
-  readonly nodes: Node[]
-  readonly leaves: Node[]
+  readonly nodes: Node[] = []
+  readonly leaves: Node[] = []
+  /** Has a walk begun that has not come to its end? */
+  isWalked = false
+  released = false
+  kept: Owned['kept'] = undefined
+  stamp = 0
+
+  /** Frees everything that it still saves. */
+  dispose(): void {
+    if (this.released) return
+    for (const node of this.nodes) drop(node)
+    this.forget()
+    this.released = true
+  }
+
+  /** Frees the cotangents that a walk left. */
+  forget(): void {
+    for (const nodes of [this.nodes, this.leaves]) {
+      for (const node of nodes) {
+        node.cotangent?.dispose()
+        node.cotangent = undefined
+      }
+    }
+    this.isWalked = false
+  }
+
+  /** Nothing to do: the function that carries the tape of a pullback is registered with the collector. */
+  escape(): void {}
+}
+
+/** Frees what a node saves. */
+export function drop(node: Node): void {
+  node.saved?.drop()
+  node.saved = undefined
 }
 
 /** A tensor that the tape keeps, and how often its memory had been written by then. */
@@ -32,32 +66,32 @@ interface Kept {
 
 /** What a node keeps for its pullback, by name. The tensors among it are handles of the tape's own. */
 export class Saved {
-  readonly values: Readonly<Record<string, unknown>>
+  values: Readonly<Record<string, unknown>> = {}
   // A list of links, since most hold one or two and an array that grows takes room for seventeen.
-  private readonly kept: Kept | undefined
-  private references = 0
+  private kept: Kept | undefined = undefined
+  private references: number
+
+  /** For so many nodes. */
+  constructor(references: number) {
+    this.references = references
+  }
 
   /** Takes `values` over, and changes the tensors in it for handles of its own. */
-  constructor(values: Record<string, unknown>, handleOf: (tensor: Tensor) => Tensor, isTensor: (value: unknown) => value is Tensor) {
-    let kept: Kept | undefined
+  fill(values: Record<string, unknown>, handleOf: (tensor: Tensor) => Tensor, isTensor: (value: unknown) => value is Tensor): void {
     for (const name in values) {
       const value = values[name]
       if (!isTensor(value)) continue
+      const { version } = value.storage
       const handle = handleOf(value)
+      this.kept = { handle, version, next: this.kept }
       values[name] = handle
-      kept = { handle, version: handle.storage.version, next: kept }
     }
     this.values = values
-    this.kept = kept
-  }
-
-  retain(): this {
-    this.references++
-    return this
   }
 
   drop(): void {
-    if (--this.references === 0) for (let each = this.kept; each; each = each.next) each.handle.dispose()
+    if (this.references === 1) for (let each = this.kept; each; each = each.next) each.handle.dispose()
+    this.references--
   }
 
   /** Has one of the tensors been written since it was saved? */
@@ -68,42 +102,37 @@ export class Saved {
 }
 
 /** The open levels, the innermost last. */
-const levels: Level[] = []
+let levels: readonly Level[] = []
 
 export function isRecording(): boolean {
   return levels.length > 0
 }
 
-export function openLevel(): Level {
-  const level: Level = { nodeOf: new Map(), nodes: [], leaves: [] }
-  levels.push(level)
-  return level
+/** Runs `f` with these levels open. They are put back without a call, for which the stack may be too full. */
+function withLevels<T>(open: readonly Level[], f: () => T): T {
+  const before = levels
+  levels = open
+  try {
+    return f()
+  } finally {
+    levels = before
+  }
 }
 
-export function closeLevel(level: Level): void {
-  levels.splice(levels.indexOf(level), 1)
+/** Runs `f` with another level open. */
+export function recorded<T>(level: Level, f: () => T): T {
+  return withLevels([...levels, level], f)
 }
 
 /** Runs `f` with no level open: nothing in it is recorded. */
 export function unrecorded<T>(f: () => T): T {
-  const open = levels.splice(0)
-  try {
-    return f()
-  } finally {
-    levels.push(...open)
-  }
+  return withLevels([], f)
 }
 
 /** Runs `f` with only the levels around `level` open, as the pullbacks of `level` run. */
 export function outside<T>(level: Level, f: () => T): T {
   const at = levels.indexOf(level)
-  if (at < 0) return f()
-  const open = levels.splice(at)
-  try {
-    return f()
-  } finally {
-    levels.push(...open)
-  }
+  return at < 0 ? f() : withLevels(levels.slice(0, at), f)
 }
 
 /** Makes a tensor a leaf of the level. */
@@ -174,6 +203,7 @@ export function record(
     made[count++] = node
   }
   if (count === 0 || !entry.save) return
-  const saved = new Saved(entry.save(output, inputs, options), savedAlias, isTensor)
-  for (let i = 0; i < count; i++) made[i].saved = saved.retain()
+  const saved = new Saved(count)
+  for (let i = 0; i < count; i++) made[i].saved = saved
+  saved.fill(entry.save(output, inputs, options), savedAlias, isTensor)
 }

@@ -7,10 +7,11 @@ export function isTraining(): boolean {
 
 /** Runs `f` in training mode. */
 export function training<T>(f: () => T): T {
-  depth++
+  const outer = depth
+  depth = outer + 1
   try {
     return f()
   } finally {
-    depth--
+    depth = outer
   }
 }

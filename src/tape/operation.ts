@@ -53,11 +53,19 @@ export type Run<Options> = (inputs: readonly Tensor[], options: Options) => Tens
 /** Every operation by name, for the tests that walk them. */
 export const operations = new Map<string, Entry>()
 
-let watcher: ((operation: string, y: Tensor) => void) | undefined
+type Watch = (operation: string, y: Tensor) => void
 
-/** Calls `watch` after each operation until it is called with undefined: how a diverged loss finds its origin. */
-export function watchOperations(watch: ((operation: string, y: Tensor) => void) | undefined): void {
+let watcher: Watch | undefined
+
+/** Runs `f` and calls `watch` after each of its operations: how a diverged loss finds its origin. */
+export function watched<T>(watch: Watch, f: () => T): T {
+  const before = watcher
   watcher = watch
+  try {
+    return f()
+  } finally {
+    watcher = before
+  }
 }
 
 /** Makes an operation of a definition: checks and converts the inputs, allocates the result, computes it and records it. */

@@ -2,7 +2,7 @@
 import { MemoryError } from '../errors.ts'
 import { takeStreams } from '../tensor/random.ts'
 import { Storage } from '../tensor/storage.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { make, type Tensor } from '../tensor/tensor.ts'
 import { checkZones } from '../wasm/guard.ts'
 import { i32 } from '../wasm/memory.ts'
 import { fork, losses } from '../wasm/pool.ts'
@@ -152,37 +152,40 @@ export class Plan {
   }
 
   /**
-   * Calls the kernels again, for other tensors of the same shapes. Returns the results as storages, parts of one arena. Where a kernel met a bad
+   * Calls the kernels again, for other tensors of the same shapes. Returns the arena, of which the results are parts. Where a kernel met a bad
    * index or what does not fit, which later ones would trust, or a worker was lost, which may yet write to a place that another block gets, it
    * ends: undefined, and nothing has changed. So it is where the arena, which is one block, finds no room.
    */
-  replay(given: readonly Tensor[]): Storage[] | undefined {
+  replay(given: readonly Tensor[]): Tensor | undefined {
     const { words, calls, streams } = this
     const lossesBefore = losses
     const arena = this.arena()
     if (!arena) return undefined
-    try {
-      const base = arena.pointer
-      if (base !== this.base || given.length > 0) this.relocate(base, given)
-      if (streams > 0) this.draw()
-      i32.set(words, base >>> 2)
-      for (let i = 0; i < calls.length; i++) {
-        const { kernel, units, cost, at, status } = calls[i]
-        fork(kernel, units, cost, base + at)
-        if (losses === lossesBefore && (status < 0 || i32[(base >>> 2) + status] === 0)) continue
-        takeStreams(-streams)
-        return undefined
-      }
-      if (__GUARD__) checkZones('replay')
-      return this.results.map(({ offset, bytes }) => new Storage(bytes, arena, offset))
-    } finally {
-      arena.drop()
+    const base = arena.pointer
+    if (base !== this.base || given.length > 0) this.relocate(base, given)
+    if (streams > 0) this.draw()
+    i32.set(words, base >>> 2)
+    for (let i = 0; i < calls.length; i++) {
+      const { kernel, units, cost, at, status } = calls[i]
+      fork(kernel, units, cost, base + at)
+      if (losses === lossesBefore && (status < 0 || i32[(base >>> 2) + status] === 0)) continue
+      takeStreams(-streams)
+      arena.dispose()
+      return undefined
     }
+    if (__GUARD__) checkZones('replay')
+    return arena
   }
 
-  private arena(): Storage | undefined {
+  /** The memory of a result. */
+  result(arena: Tensor, i: number): Storage {
+    const { offset, bytes } = this.results[i]
+    return new Storage(bytes, arena.storage, offset)
+  }
+
+  private arena(): Tensor | undefined {
     try {
-      return new Storage(this.bytes)
+      return make([Math.ceil(this.bytes / 4)], 'int32')
     } catch (error) {
       if (error instanceof MemoryError) return undefined
       throw error

@@ -15,6 +15,7 @@ export interface Owned {
   released: boolean
   kept: 'user' | 'tape' | 'loop' | undefined
   stamp: number
+  /** May be called again, also where it was cut off by an overflow of the stack. */
   dispose(): void
   /** Lives on without a scope: the garbage collector is told. */
   escape(): void
@@ -46,16 +47,25 @@ export function own(owned: Owned): void {
   else owned.escape()
 }
 
-/** Opens a scope; the mark closes it. */
-export function enter(): number {
-  depth++
-  return made.length
-}
-
-/** Closes a scope: frees what was made since the mark, but for the tensors in `survivors`, which go to the scope around. */
-export function leave(mark: number, survivors?: Iterable<Owned>): void {
-  depth--
-  free(mark, survivors)
+/**
+ * Runs `f` in a scope: what it made is freed, but for what `survivorsOf` finds in its result, which goes to the scope around. The depth is put
+ * back without a call, as no call may be possible any more when the stack has overflowed; then the scope around frees what is left, or the next
+ * one.
+ */
+export function scoped<T>(f: () => T, survivorsOf?: (value: T) => Iterable<Owned>): T {
+  const outer = depth
+  if (outer === 0 && made.length > 0) free(0)
+  const start = made.length
+  depth = outer + 1
+  let survivors: Iterable<Owned> | undefined
+  try {
+    const value = f()
+    survivors = survivorsOf?.(value)
+    return value
+  } finally {
+    depth = outer
+    free(start, survivors)
+  }
 }
 
 /** Frees what was made since the mark, but for the survivors; the scope stays open. */
@@ -93,16 +103,46 @@ export function giveBack(tensor: Tensor): void {
 }
 
 /**
- * Leaves a tensor to the garbage collector. Handles are too small to make it run, so throwaway buffers as big as what escaped press it:
+ * What is left to the garbage collector, but not registered there yet: that is done when the turn of the event loop ends, before which no
+ * finalizer runs. To register takes longer than to make a tensor, and what was disposed in the same turn would pile up in the registry.
+ */
+const young: Tensor[] = []
+let crowd = 1024
+
+/** Leaves a tensor to the garbage collector. */
+export function leaveToCollector(tensor: Tensor): void {
+  if (young.length === 0) Promise.resolve().then(registerAll)
+  young.push(tensor)
+  if (young.length < crowd) return
+  let alive = 0
+  for (const each of young) if (!each.released) young[alive++] = each
+  while (young.length > alive) young.pop()
+  crowd = Math.max(1024, 2 * alive)
+}
+
+function registerAll(): void {
+  for (const tensor of young.splice(0)) if (!tensor.released) tensor.register()
+  crowd = 1024
+}
+
+/**
+ * Registers a tensor with the garbage collector. Handles are too small to make it run, so throwaway buffers as big as what escaped press it:
  * without them an asynchronous loop over big tensors holds gigabytes.
  */
-export function leaveToCollector(tensor: Tensor, storage: Storage): Cell {
+export function register(tensor: Tensor, storage: Storage): Cell {
   const cell: Cell = { storage, waiting: undefined, released: false }
   finalizer.register(tensor, cell)
   escapedBytes += storage.bytes
-  if (escapedBytes >= PRESSURE) {
-    new ArrayBuffer(escapedBytes)
-    escapedBytes = 0
-  }
+  if (escapedBytes >= PRESSURE) press()
   return cell
+}
+
+function press(): void {
+  const bytes = escapedBytes
+  escapedBytes = 0
+  try {
+    new ArrayBuffer(bytes)
+  } catch {
+    // Where there is no room for it the collector has run in vain.
+  }
 }

@@ -17,9 +17,15 @@ export interface Observer {
 
 export let observer: Observer | undefined
 
-/** Tells `by` from now on; undefined: nobody. */
-export function observe(by: Observer | undefined): void {
+/** Runs `f` and tells `by` meanwhile. */
+export function observed<T>(by: Observer, f: () => T): T {
+  const before = observer
   observer = by
+  try {
+    return f()
+  } finally {
+    observer = before
+  }
 }
 
 /** A block of memory, counted by the handles, views and tape records that use it. */
@@ -50,12 +56,15 @@ export class Storage {
     return this
   }
 
+  /** Where an overflow of the stack cuts it off, nothing has happened. */
   drop(): void {
-    if (--this.references > 0) return
-    alive--
-    observer?.dropped(this)
-    if (this.whole) this.whole.drop()
-    else release(this.pointer, this.bytes)
+    if (this.references === 1) {
+      observer?.dropped(this)
+      if (this.whole) this.whole.drop()
+      else release(this.pointer, this.bytes)
+      alive--
+    }
+    this.references--
   }
 }
 

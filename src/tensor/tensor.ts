@@ -5,7 +5,7 @@ import { transposeMatrices } from '../wasm/kernels.generated.ts'
 import { f32, i32, u8 } from '../wasm/memory.ts'
 import { bytesOf, type DType, type TypedArray } from './dtype.ts'
 import { type Nested, nested, print, type ReadonlyNested } from './print.ts'
-import { type Cell, leaveToCollector, type Owned, own } from './scope.ts'
+import { type Cell, leaveToCollector, type Owned, own, register } from './scope.ts'
 import { seal } from './seal.ts'
 import { type Shape, show, sizeOf } from './shape.ts'
 import { observer, Storage } from './storage.ts'
@@ -36,9 +36,10 @@ export class Tensor implements Owned {
   private readonly count: number
   private frozenShape: Shape | undefined = undefined
   private cell: Cell | undefined = undefined
-  private block: Storage | undefined
-  /** What this is the transposition of, while it is still to be computed. */
-  private source: Tensor | undefined = undefined
+  /** @internal The memory; undefined while this waits to be computed. */
+  block: Storage | undefined
+  /** @internal What this is the transposition of, while it is still to be computed: a handle of its own. */
+  source: Tensor | undefined = undefined
 
   /** @internal Use `tensor`, `zeros` and their like. */
   constructor(shape: Shape, dtype: DType, block: Storage | undefined) {
@@ -81,7 +82,7 @@ export class Tensor implements Owned {
 
   /** @internal The tensor whose transposition this is, if that has not been computed. */
   get transposed(): Tensor | undefined {
-    return this.source
+    return this.block ? undefined : this.source
   }
 
   /** A copy of the elements, in row-major order: a Float32Array, Int32Array or Uint8Array (bool: 0 or 1). */
@@ -129,10 +130,10 @@ export class Tensor implements Owned {
   dispose(): void {
     if (arguments.length > 0) refuseSurplus('dispose', 0, arguments)
     if (this.released) return
+    this.unlink()
+    this.block?.drop()
     this.released = true
     if (this.cell) this.cell.released = true
-    this.block?.drop()
-    this.unlink()
   }
 
   toString(): string {
@@ -141,9 +142,15 @@ export class Tensor implements Owned {
 
   /** @internal */
   escape(): void {
-    if (this.cell) return
-    const owner = (this.source ?? this).storage
-    this.cell = leaveToCollector(this, owner)
+    if (!this.cell) leaveToCollector(this)
+  }
+
+  /** @internal */
+  register(): void {
+    const owner = (this.source ?? this).block
+    // Without memory it is the remains of a call that failed.
+    if (this.cell || !owner) return
+    this.cell = register(this, owner)
     if (!this.source) return
     // A storage is not to keep alive what would have to be computed before it is written.
     owner.waiting?.delete(this)
@@ -167,17 +174,10 @@ export class Tensor implements Owned {
 
   /** @internal Another handle of the same elements, of any shape of the same size; it belongs to nobody yet. */
   alias(shape: Shape = this.dims): Tensor {
-    const alias = new Tensor(shape, this.dtype, this.storage.retain())
+    const alias = new Tensor(shape, this.dtype, undefined)
     alias.frozen = this.frozen
+    alias.block = this.storage.retain()
     return alias
-  }
-
-  /** @internal The transposition of the last two axes of `source`, computed when somebody reads it. It takes `source` over. */
-  static waiting(source: Tensor, shape: Shape): Tensor {
-    const tensor = new Tensor(shape, source.dtype, undefined)
-    tensor.source = source
-    ;(source.storage.waiting ??= new Set()).add(tensor)
-    return tensor
   }
 
   /** @internal Makes ready to be written in place: computes what waits for the old elements, and counts the write. */
@@ -194,24 +194,27 @@ export class Tensor implements Owned {
 
   private settle(): Storage {
     const { source } = this
-    if (!source) throw new Error('a tensor without memory')
-    const [rows, columns] = source.dims.slice(-2)
-    const block = new Storage(this.size * bytesOf(this.dtype))
-    const batch = this.size === 0 ? 0 : this.size / (rows * columns)
-    transposeMatrices(source.pointer, block.pointer, rows, columns, batch * Math.ceil(rows / 16), 16 * columns)
-    this.block = block
+    if (!this.block && source) {
+      const [rows, columns] = source.dims.slice(-2)
+      const copy = make(this.dims, this.dtype)
+      const batch = this.size === 0 ? 0 : this.size / (rows * columns)
+      transposeMatrices(source.pointer, copy.pointer, rows, columns, batch * Math.ceil(rows / 16), 16 * columns)
+      this.block = copy.block
+      copy.block = undefined
+      if (this.cell && this.block) this.cell.storage = this.block
+    }
     this.unlink()
-    if (this.cell) this.cell.storage = block
-    return block
+    if (this.block) return this.block
+    throw new Error('a tensor without memory')
   }
 
   private unlink(): void {
     const { source } = this
     if (!source) return
-    this.source = undefined
-    source.storage.waiting?.delete(this.cell?.waiting ?? this)
-    if (this.cell) this.cell.waiting = undefined
+    source.block?.waiting?.delete(this.cell?.waiting ?? this)
     source.dispose()
+    this.source = undefined
+    if (this.cell) this.cell.waiting = undefined
   }
 }
 
@@ -238,21 +241,26 @@ function refusal(name: string): string {
 
 /** A new tensor with arbitrary elements, owned by the scope. Throws MemoryError in the operation's name. */
 export function make(shape: Shape, dtype: DType, operation = 'memory'): Tensor {
-  const size = sizeOf(shape)
+  const tensor = new Tensor(shape, dtype, undefined)
+  // First of all it has an owner: whatever happens, its memory is not lost.
+  own(tensor)
+  const { size } = tensor
   try {
     // Kernels count elements in 31 bits; as many of four bytes no memory has.
-    const tensor = new Tensor(shape, dtype, new Storage(size * (size < 2 ** 31 ? bytesOf(dtype) : 4)))
-    own(tensor)
+    tensor.block = new Storage(size * (size < 2 ** 31 ? bytesOf(dtype) : 4))
     return tensor
   } catch (error) {
+    tensor.released = true
     throw askedBy(error, operation, `${dtype} ${show(shape)}`)
   }
 }
 
 /** Another handle of the same elements, owned by the scope. */
 export function share(tensor: Tensor, shape: Shape): Tensor {
-  const alias = tensor.alias(shape)
+  const alias = new Tensor(shape, tensor.dtype, undefined)
+  alias.frozen = tensor.frozen
   own(alias)
+  alias.block = tensor.storage.retain()
   return alias
 }
 

@@ -7,7 +7,7 @@ import { Capture } from '../tape/capture.ts'
 import { Plan } from '../tape/plan.ts'
 import { own } from '../tensor/scope.ts'
 import { sameShape } from '../tensor/shape.ts'
-import { observer, type Storage } from '../tensor/storage.ts'
+import { observer } from '../tensor/storage.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
 /** How many kinds of batches (shapes, parameters) are remembered for a model; with others the loss is called as ever. */
@@ -118,11 +118,12 @@ export class Replays {
 
   private replay(kind: Kind, plan: Plan, params: Params, given: readonly Tensor[]): Differentiated | undefined {
     freeSpent()
-    const storages = plan.replay(given)
-    if (!storages) return undefined
+    const arena = plan.replay(given)
+    if (!arena) return undefined
     const handle = (shape: readonly number[], i: number) => {
-      const tensor = new Tensor(shape, 'float32', storages[i])
+      const tensor = new Tensor(shape, 'float32', undefined)
       own(tensor)
+      tensor.block = plan.result(arena, i)
       return tensor
     }
     const gradients = new Map<Tensor, Tensor>()
@@ -148,17 +149,13 @@ export class Replays {
           `${operation}: the loss of a jit reads the numbers of a tensor, and could not when it is replayed. Leave out item, data, toArray and printing, or pass the loss without jit.`,
         ),
     )
-    capture.begin()
-    let result: Differentiated
-    let storages: Storage[]
-    try {
-      result = run(isCopied ? inputs.map(input => exchanged(input, copies)) : inputs)
+    const [result, storages] = capture.during(() => {
+      const result = run(isCopied ? inputs.map(input => exchanged(input, copies)) : inputs)
       const { value, gradient } = result
+      const loss = (Array.isArray(value) ? value[0] : value) as Tensor
       // Here a transposition is computed that waits.
-      storages = [(Array.isArray(value) ? value[0] : value) as Tensor, ...gradient.tensors()].map(({ storage }) => storage)
-    } finally {
-      capture.end()
-    }
+      return [result, [loss, ...gradient.tensors()].map(({ storage }) => storage)]
+    })
     if (!isPlain()) return result
     const plan = new Plan(
       capture,

@@ -4,9 +4,9 @@ import { DivergedError, refuseSurplus } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import { type OptimizerState, update } from '../optimizers/update.ts'
 import { Params } from '../params/params.ts'
-import { watchOperations } from '../tape/operation.ts'
+import { watched } from '../tape/operation.ts'
 import { zeros } from '../tensor/create.ts'
-import { enter, leave } from '../tensor/scope.ts'
+import { scoped } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type Differentiated, replaysOf } from './jit.ts'
 
@@ -104,13 +104,10 @@ export function takeStep(
   const inputs = Array.isArray(batch) ? batch : [batch]
   let skipped = false
   let origin: string | undefined
-  if (trace) {
-    watchOperations((operation, y) => {
-      if (origin === undefined && y.dtype === 'float32' && !y.view().every(Number.isFinite)) origin = `${operation} [${y.dims.join(', ')}]`
-    })
+  const watch = (operation: string, y: Tensor): void => {
+    if (origin === undefined && y.dtype === 'float32' && !y.view().every(Number.isFinite)) origin = `${operation} [${y.dims.join(', ')}]`
   }
-  const start = enter()
-  try {
+  const take = (): StepResult => {
     const lossOf = (inputs: readonly unknown[]) => {
       const result = call(operation, loss, isExplicit ? [model, ...inputs] : inputs, isExplicit)
       if (result !== skip) return result
@@ -128,10 +125,8 @@ export function takeStep(
     if (onGradient?.(number, gradient) === skip) return { ...result, skipped: true }
     update(optimizer, params, gradient)
     return { ...result, skipped }
-  } finally {
-    leave(start)
-    if (trace) watchOperations(undefined)
   }
+  return trace ? watched(watch, () => scoped(take)) : scoped(take)
 }
 
 /** The loss of its arguments; if it fails because it was written for the other style, the error says so. */

@@ -45,22 +45,25 @@ export function allocate(bytes: number): number {
   let pointer = free[sizeClass(room)]?.pop()
   if (pointer === undefined) pointer = carve(room + zones)
   else freeBytes -= room + zones
+  if (__GUARD__) {
+    pointer += ZONE
+    guardTaken(pointer, bytes, room)
+  }
   usedBytes += room
   if (usedBytes > peakBytes) peakBytes = usedBytes
-  if (!__GUARD__) return pointer
-  guardTaken(pointer + ZONE, bytes, room)
-  return pointer + ZONE
+  return pointer
 }
 
-/** Gives a block back; `bytes` as it was asked for. */
+/** Gives a block back; `bytes` as it was asked for. All calls come before the first change, as the stack may overflow at each. */
 export function release(pointer: number, bytes: number): void {
   const room = roomFor(bytes)
+  const index = sizeClass(room)
   if (quarantines > 0 && pointer < quarantineEnd) {
     limbo.push([pointer, bytes])
     return
   }
   if (__GUARD__) guardFreed(pointer, room)
-  const list = (free[sizeClass(room)] ??= [])
+  const list = (free[index] ??= [])
   list.push(__GUARD__ ? pointer - ZONE : pointer)
   freeBytes += room + zones
   usedBytes -= room

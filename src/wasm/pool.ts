@@ -93,10 +93,17 @@ export let grain = HOT_GRAIN
 export type Listener = (kernel: number, units: number, cost: number) => void
 let listener: Listener | undefined
 
-/** Tells `to` of every kernel call from now on; undefined: nobody. */
-export function listen(to: Listener | undefined): void {
+/** Runs `f` and tells `to` of every kernel call meanwhile. */
+export function heard<T>(to: Listener, f: () => T): T {
+  const before = listener
   listener = to
-  share(threshold)
+  grain = -1
+  try {
+    return f()
+  } finally {
+    listener = before
+    grain = before ? -1 : threshold
+  }
 }
 
 /** Shares work from `least` nanoseconds on. */

@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import * as fluxtape from 'fluxtape'
 import { beforeAll, describe, expect, it } from 'vitest'
-import { operations, watchOperations } from '../../src/tape/operation.ts'
+import { operations, watched } from '../../src/tape/operation.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import { checkRow } from '../gradients/check.ts'
 import { rows } from '../gradients/rows.ts'
@@ -84,14 +84,7 @@ describe('every layer and every rule', () => {
 
 describe('every operation that the tape knows', () => {
   const run: Record<'oracle' | 'gradients', Set<string>> = { oracle: new Set(), gradients: new Set() }
-  const watched = (seen: Set<string>, f: () => void) => {
-    watchOperations(name => seen.add(name))
-    try {
-      f()
-    } finally {
-      watchOperations(undefined)
-    }
-  }
+  const watching = (seen: Set<string>, f: () => void) => watched(name => seen.add(name), f)
 
   beforeAll(() => {
     const often = new Map<string, number>()
@@ -101,11 +94,11 @@ describe('every operation that the tape knows', () => {
       return count <= 6
     })
     const runFew = () => void few.map(each => fluxtape.scope(() => [...runCase(library, each)]))
-    watched(run.oracle, () => {
+    watching(run.oracle, () => {
       runFew()
       unfused(runFew)
     })
-    watched(run.gradients, () => void rows.map(row => checkRow(row)))
+    watching(run.gradients, () => void rows.map(row => checkRow(row)))
   })
 
   it('is found', () => {

@@ -4,8 +4,10 @@ import {
   Dense,
   gradient,
   keep,
+  layer,
   manualSeed,
   memory,
+  mse,
   ones,
   params,
   pullback,
@@ -18,6 +20,7 @@ import {
   zeros,
 } from 'fluxtape'
 import { describe, expect, test } from 'vitest'
+import { inScope } from '../../src/tensor/scope.ts'
 import { thrown } from '../errors/thrown.ts'
 
 /** How many storages `f` leaves behind. */
@@ -113,6 +116,31 @@ describe('scope', () => {
       view.dispose()
     })
     expect(left).toBe(0)
+  })
+})
+
+describe('a result with a getter that throws', () => {
+  const trap = () =>
+    Object.defineProperty({ x: ones([2]) }, 'y', {
+      enumerable: true,
+      get: () => {
+        throw new RangeError('mine')
+      },
+    })
+  const own = layer('Own', {}, () => trap())
+  const weight = ones([2])
+  test.each<[string, () => unknown]>([
+    ['a layer', () => own()],
+    ['the agg of a loss', () => mse(weight, 0, { agg: trap as never })],
+    ['scope', () => scope(trap)],
+    ['withGradient', () => withGradient(() => [weight.sum(), trap()], params(weight))],
+    ['pullback', () => pullback(trap as never, weight)],
+    ['collate', () => [...new DataLoader([1, 2], { collate: trap })]],
+  ])('leaves no scope open, and nothing behind: %s', (_, f) => {
+    const left = leftBy(() => expect(thrown(f)).toMatch(/mine|must be a tensor|tensor is needed/))
+    expect(left).toBe(0)
+    expect(leftBy(() => void scope(() => ones([3]).add(1).sum().item()))).toBe(0)
+    expect(inScope()).toBe(false)
   })
 })
 

@@ -77,6 +77,7 @@ const harmless = new Set([
   'dispose',
   'toString',
   'escape',
+  'register',
   'check',
   'alias',
   'startWrite',
