@@ -73,7 +73,7 @@ describe('fluxtape/edge', () => {
     const empty = new WebAssembly.Module(Uint8Array.of(0, 0x61, 0x73, 0x6d, 1, 0, 0, 0))
     await expect(init({ module: empty })).rejects.toThrow(/^init: this module does not belong to this version of fluxtape\. /)
     await expect(failing({ module, workers: 'worker.js' })).rejects.toThrow(
-      /^init: there is no option 'workers'\. There are module and worker\.$/,
+      /^init: there is no option 'workers'\. Is worker meant\? There are module and worker\.$/,
     )
     let refused: Promise<unknown> | undefined
     gradient(x => {

@@ -1,6 +1,7 @@
-import { refuseSurplus } from '../errors.ts'
+import { kindOf, refuseSurplus } from '../errors.ts'
+import { Params } from '../params/params.ts'
 import { scoped } from '../tensor/scope.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
 import { ownedIn } from '../tensor/walk.ts'
 import { refusePromise } from './gradient.ts'
 
@@ -19,15 +20,21 @@ export function scope<T>(f: () => T): T {
 }
 
 /**
- * Takes a tensor out of the hands of every scope: it lives until `dispose` or the garbage collector ends it. Returns it.
+ * Takes a tensor, or all in a list, a tree or a model, out of the hands of every scope: they live until `dispose` or the garbage collector ends
+ * them. Returns what it was given. Throws TypeError for what holds no tensor, ReleasedError for a tensor that has ended.
  *
  * @example
  * const found = []
  * scope(() => void found.push(keep(tensor([1, 2]))))
  * found[0].toArray() // [1, 2]
  */
-export function keep<T extends Tensor>(tensor: T): T {
+export function keep<T>(value: T): T {
   if (arguments.length > 1) refuseSurplus('keep', 1, arguments)
-  tensor.kept = 'user'
-  return tensor
+  const found = ownedIn(value instanceof Params ? [...value] : value)
+  if (found.length === 0 && !Array.isArray(value)) {
+    throw new TypeError(`keep: there is no tensor in it: ${kindOf(value)} came. Pass a tensor, or a list, an object or a model.`)
+  }
+  for (const each of found) if (each instanceof Tensor) each.check('keep')
+  for (const each of found) each.kept = 'user'
+  return value
 }

@@ -176,7 +176,7 @@ describe('saved files', () => {
     [
       'an unknown option',
       () => saveSafetensors({ a: tensor(1) }, { meta: {} } as object),
-      "TypeError: saveSafetensors: there is no option 'meta'. There is metadata.",
+      "TypeError: saveSafetensors: there is no option 'meta'. Is metadata meant? There is metadata.",
     ],
     [
       'a released tensor',

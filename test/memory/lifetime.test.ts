@@ -11,6 +11,7 @@ import {
   ones,
   params,
   pullback,
+  ReleasedError,
   randn,
   relu,
   scope,
@@ -387,5 +388,46 @@ describe('batches of a DataLoader', () => {
     for (const x of new DataLoader(data.x, { batchSize: 2 })) kept.push(keep(x))
     expect(kept.map(x => x.toArray())).toEqual([[[1], [2]], [[3], [4]], [[5]]])
     for (const each of kept) each.dispose()
+  })
+})
+
+describe('keep takes a tensor, a list, a tree, a model, Params, Grads and a pullback', () => {
+  test.each<[name: string, make: () => unknown, read: (value: never) => number]>([
+    ['a tensor', () => ones([2]), (t: Tensor) => t.sum().item()],
+    ['a list', () => [ones([1]), ones([1])], (list: Tensor[]) => list[0].add(list[1]).item()],
+    ['a tree', () => ({ x: ones([2]), y: new Map([['z', [ones([1])]]]) }), ({ x }: { x: Tensor }) => x.sum().item()],
+    ['a model', () => Dense(ones([1, 2]), ones([1])), (model: (x: Tensor) => Tensor) => model(ones([2])).item() - 1],
+    ['Params', () => params(ones([2])), (ps: Iterable<Tensor>) => [...ps][0].sum().item()],
+    [
+      'Grads',
+      () => {
+        const ps = params(ones([2]))
+        return gradient(() => [...ps][0].sum(), ps)
+      },
+      (grads: Iterable<[Tensor, Tensor]>) => [...grads][0][1].sum().item(),
+    ],
+    ['a pullback', () => pullback((x: Tensor) => x.mul(2), ones([1])), ([, back]: [Tensor, () => [Tensor]]) => back()[0].item()],
+  ])('%s', (_, make, read) => {
+    let kept: unknown
+    scope(() => {
+      kept = keep(make())
+    })
+    expect(read(kept as never)).toBe(2)
+  })
+
+  test('and says so where there is none', () => {
+    expect(keep([])).toEqual([])
+    const text = 'Pass a tensor, or a list, an object or a model.'
+    for (const [value, kind] of [
+      [3, 'number'],
+      [undefined, 'undefined'],
+      [{ a: 1 }, 'object'],
+      [Promise.resolve(), 'a promise'],
+    ] as const) {
+      expect(() => keep(value)).toThrow(new TypeError(`keep: there is no tensor in it: ${kind} came. ${text}`))
+    }
+    const gone = ones([1])
+    gone.dispose()
+    expect(() => keep([gone])).toThrow(ReleasedError)
   })
 })

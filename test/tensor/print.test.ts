@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { arange, full, ones, tensor, zeros } from 'fluxtape'
+import { Adam, arange, Chain, DataLoader, Dense, full, gradient, OptimizerChain, ones, params, tensor, zeros } from 'fluxtape'
 import { describe, expect, test } from 'vitest'
 
 describe('a tensor prints', () => {
@@ -161,5 +161,22 @@ describe('toArray refuses', () => {
         [[], []],
       ],
     ])
+  })
+})
+
+describe('console.log prints what String prints of', () => {
+  const w = ones([2])
+  const ps = params({ w })
+  test.each<[name: string, value: object, text: string]>([
+    ['Params', ps, 'Params (1): w [2]'],
+    ['Grads', gradient(() => w.sum(), ps), 'Grads (1 of 1): w [2]'],
+    ['a loader', new DataLoader(ones([5, 2]), { batchSize: 2 }), 'DataLoader (3): 5 observations, batches of 2'],
+    ['an optimizer', Adam(0.1), 'Adam(eta: 0.1, beta: [0.9, 0.999], epsilon: 1e-8)'],
+    ['a chain of them', OptimizerChain(Adam(0.1)), 'OptimizerChain(Adam(eta: 0.1, beta: [0.9, 0.999], epsilon: 1e-8))'],
+    ['a layer', Dense(2, 1), String(Dense(2, 1))],
+    ['a model', Chain(Dense(2, 1)), String(Chain(Dense(2, 1)))],
+  ])('%s', (_, value, text) => {
+    const deno = (value as unknown as Record<symbol, () => string>)[Symbol.for('Deno.customInspect')]
+    expect([String(value), inspect(value), deno.call(value)]).toEqual([text, text, text])
   })
 })
