@@ -10,12 +10,14 @@ export interface Complaint {
   readonly wayOut?: string | undefined
 }
 
-/** What kind of thing came where another was wanted: `a promise`, `null`, `an array`, `a tensor`, `string`. */
+/** What kind of thing came where another was wanted: `a promise`, `null`, `an array`, `a tensor`, `a Map`, `string`. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
   if (TENSOR in Object(value)) return 'a tensor'
-  return typeof (value as { then?: unknown } | undefined)?.then === 'function' ? 'a promise' : typeof value
+  if (typeof (value as { then?: unknown } | undefined)?.then === 'function') return 'a promise'
+  const tag = Object.prototype.toString.call(value).slice(8, -1)
+  return typeof value !== 'object' || tag === 'Object' ? typeof value : `a ${tag}`
 }
 
 /** Every tensor has it, those of another copy of the library, too. */
@@ -43,8 +45,6 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   dim: 'axis',
   reduction: 'agg',
   type: 'dtype',
-  lr: 'eta',
-  learningrate: 'eta',
   droplast: 'partial',
   transposea: 'transposeLeft',
   transposeb: 'transposeRight',

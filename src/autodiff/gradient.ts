@@ -249,7 +249,7 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
   const { dims: shape } = y
   // The tape finds the output by its handle, which the user may dispose.
   const output = level.nodeOf.get(y)
-  const handle = new Tensor(shape, y.dtype, undefined)
+  const handle = new Tensor(shape, y.dtype, null)
   if (output) level.nodeOf.set(handle, output)
   const back = (cotangent?: Tensor): unknown => {
     if (level.released)

@@ -1,7 +1,7 @@
 import { checkOptions, FluxtapeError, kindOf, refuseSurplus } from '../errors.ts'
 import { CLONE } from '../params/clone.ts'
 import { inScope, scoped } from '../tensor/scope.ts'
-import { printed } from '../tensor/seal.ts'
+import { hint, printed } from '../tensor/seal.ts'
 import { ownedIn, TRAINABLE, table } from '../tensor/walk.ts'
 import { LABEL } from './label.ts'
 import { draw } from './print.ts'
@@ -19,6 +19,36 @@ export interface LayerOptions<Fields extends object> {
 
 /** Properties that every function has or inherits, and a field would hide. */
 const RESERVED = ['apply', 'call', 'bind', 'toString', 'constructor', 'prototype', 'caller', 'arguments']
+
+/** What all layers inherit: the names that other libraries have. */
+const inherited = (): object => {
+  if (!prototype) {
+    prototype = Object.create(Function.prototype) as object
+    const mode = 'A model trains while a gradient is being taken, and is in test mode otherwise'
+    const fit = 'Write train(loss, params(model), data, Adam())'
+    hint(
+      prototype,
+      'A model',
+      {
+        fit,
+        compile: fit,
+        predict: 'Write model(x)',
+        forward: 'Write model(x)',
+        evaluate: 'Write accuracy(model, data)',
+        parameters: 'Write params(model)',
+        train: mode,
+        eval: mode,
+        state_dict: 'Write state(model)',
+        load_state_dict: 'Write loadState(model, state)',
+        zero_grad: 'Gradients are returned, and do not add up',
+        summary: 'Write String(model)',
+      },
+      true,
+    )
+  }
+  return prototype
+}
+let prototype: object | undefined
 
 /**
  * Makes a layer of your own from its fields (tensors, layers, settings) and a function of them and of the inputs.
@@ -68,6 +98,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
     toString: hidden(() => draw(self)),
     toJSON: hidden(() => table(self)),
   })
+  Object.setPrototypeOf(self, inherited())
   printed(self)
   // A function owns a read-only `name` and `length`: fields are defined, not assigned.
   for (const [key, value] of Object.entries(fields)) {

@@ -121,7 +121,7 @@ const runTranspose = operation({
   types: asIs,
   shape: ([x]) => [...x.slice(0, -2), x[x.length - 1], x[x.length - 2]],
   view: (x, shape) => {
-    const y = new Tensor(shape, x.dtype, undefined)
+    const y = new Tensor(shape, x.dtype, null)
     own(y)
     y.source = trackedAlias(x)
     const { storage } = y.source

@@ -1,6 +1,5 @@
-import { seal } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Hyper, Optimizer, type Rule, refusal, takeSteps } from './rule.ts'
+import { type Hyper, Optimizer, type Rule, sealOptimizer, takeSteps } from './rule.ts'
 
 /** Several optimizers, each of which turns the step of the one before into its own; all see the old parameter. */
 class Composition extends Optimizer {
@@ -9,7 +8,7 @@ class Composition extends Optimizer {
 
   constructor(links: readonly Optimizer[]) {
     super()
-    seal(Composition.prototype, refusal)
+    sealOptimizer(Composition.prototype)
     this.links = links
   }
 

@@ -15,7 +15,8 @@ export type RuleArguments<H extends Hyper> = readonly (H[keyof H] | Schedule | H
 export function rule<H extends Hyper>(name: string, definition: RuleDefinition<H>): (...args: RuleArguments<H>) => Rule<H> {
   if (arguments.length > 2) refuseSurplus('rule', 2, arguments)
   const names = Object.keys(definition.hyper)
-  return (...args) => {
+  // A declaration, so that `new` does no harm.
+  function make(...args: RuleArguments<H>): Rule<H> {
     const last = args.at(-1)
     const byName = isRecord(last) ? last : undefined
     const positional = byName ? args.slice(0, -1) : args
@@ -34,6 +35,7 @@ export function rule<H extends Hyper>(name: string, definition: RuleDefinition<H
     for (const key in written) checkKind(name, key, written[key], definition.hyper[key])
     return new Rule(name, definition, written as HyperInput<H>)
   }
+  return make
 }
 
 function isRecord(value: unknown): value is object {

@@ -4,7 +4,7 @@ import { fusion } from '../ops/fusion.ts'
 import { copyTensor } from '../params/clone.ts'
 import { zerosLike } from '../tensor/create.ts'
 import { madeSince, mark } from '../tensor/scope.ts'
-import { seal } from '../tensor/seal.ts'
+import { hint, seal } from '../tensor/seal.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import { f32, i32 } from '../wasm/memory.ts'
@@ -90,7 +90,7 @@ export class Rule<H extends Hyper> extends Optimizer {
 
   constructor(name: string, definition: RuleDefinition<H>, written: HyperInput<H>) {
     super()
-    seal(Rule.prototype, refusal)
+    sealOptimizer(Rule.prototype)
     this.name = name
     this.definition = definition
     this.written = {}
@@ -255,8 +255,16 @@ export class Rule<H extends Hyper> extends Optimizer {
   }
 }
 
-/** @internal What is to be written instead of an assignment. */
-export function refusal(name: string, self: object): string {
+/** @internal Says what other libraries' names are called here, and lets none be assigned. */
+export function sealOptimizer(prototype: object): void {
+  const wayOut = 'Write update(opt, ps, grads), or train'
+  if (!('minimize' in prototype))
+    hint(prototype, 'Optimizer', { step: wayOut, minimize: wayOut, zero_grad: 'Gradients are returned, and do not add up' })
+  seal(prototype, refusal)
+}
+
+/** What is to be written instead of an assignment. */
+function refusal(name: string, self: object): string {
   return `${(self as Optimizer).name}: '${name}' cannot be assigned. Write adjust(opt, 0.01) for the learning rate, or adjust(opt, { name: value }).`
 }
 

@@ -228,7 +228,9 @@ function flattened(data: NestedInput, shape: Shape): { values: Float64Array; are
       if (typeof value === 'boolean') booleans++
       values[count++] = Number(value)
     } else {
-      throw new TypeError(`tensor: an element is no number: ${kindOf(value)}. Elements are numbers or booleans; convert the others first.`)
+      throw new TypeError(
+        `tensor: an element is no number: ${kindOf(value)}. Elements are numbers or booleans; convert the others first${kindOf(value) === 'a Date' ? ', a date to days or hours since another: float32 rounds its milliseconds' : ''}.`,
+      )
     }
   }
   return { values, areBooleans: count > 0 && booleans === count }

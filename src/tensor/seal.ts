@@ -1,6 +1,25 @@
 const NODE: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const DENO: unique symbol = Symbol.for('Deno.customInspect')
 
+/**
+ * Says of names that other libraries have what they are called here. What is read throws; who has a field of that name is not concerned, and
+ * one may be assigned where the object is open.
+ */
+export function hint(prototype: object, what: string, hints: Readonly<Record<string, string>>, isOpen = false): void {
+  for (const [name, wayOut] of Object.entries(hints)) {
+    const define = function (this: object, value: unknown): void {
+      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
+    }
+    Object.defineProperty(prototype, name, {
+      get() {
+        throw new TypeError(`${what}: there is no ${name} here. ${wayOut}.`)
+      },
+      set: isOpen ? define : undefined,
+      configurable: true,
+    })
+  }
+}
+
 const sealed = new WeakSet<object>()
 
 /** `console.log` of Node, Deno and Bun then prints what String prints. */

@@ -6,7 +6,7 @@ import { f32, i32, u8 } from '../wasm/memory.ts'
 import { bytesOf, type DType, type TypedArray } from './dtype.ts'
 import { type Nested, nested, print, type ReadonlyNested } from './print.ts'
 import { type Cell, leaveToCollector, type Owned, own, register } from './scope.ts'
-import { seal } from './seal.ts'
+import { hint, seal } from './seal.ts'
 import { type Shape, show, sizeOf } from './shape.ts'
 import { observer, Storage } from './storage.ts'
 
@@ -37,16 +37,16 @@ export class Tensor implements Owned {
   private frozenShape: Shape | undefined = undefined
   private cell: Cell | undefined = undefined
   /** @internal The memory; undefined while this waits to be computed. */
-  block: Storage | undefined
+  block: Storage | undefined = undefined
   /** @internal What this is the transposition of, while it is still to be computed: a handle of its own. */
   source: Tensor | undefined = undefined
 
   /** @internal Use `tensor`, `zeros` and their like. */
-  constructor(shape: Shape, dtype: DType, block: Storage | undefined) {
+  constructor(shape: Shape, dtype: DType, fromWithin: null) {
+    if (fromWithin !== null) throw new TypeError('Tensor: new is for the library alone. Write tensor(data, shape), or zeros(shape).')
     this.dims = shape
     this.type = dtype
     this.count = sizeOf(shape)
-    this.block = block
   }
 
   /** The sizes of its axes: a list of its own, which cannot be changed. */
@@ -174,7 +174,7 @@ export class Tensor implements Owned {
 
   /** @internal Another handle of the same elements, of any shape of the same size; it belongs to nobody yet. */
   alias(shape: Shape = this.dims): Tensor {
-    const alias = new Tensor(shape, this.dtype, undefined)
+    const alias = new Tensor(shape, this.dtype, null)
     alias.frozen = this.frozen
     alias.block = this.storage.retain()
     return alias
@@ -241,7 +241,7 @@ function refusal(name: string): string {
 
 /** A new tensor with arbitrary elements, owned by the scope. Throws MemoryError in the operation's name. */
 export function make(shape: Shape, dtype: DType, operation = 'memory'): Tensor {
-  const tensor = new Tensor(shape, dtype, undefined)
+  const tensor = new Tensor(shape, dtype, null)
   // First of all it has an owner: whatever happens, its memory is not lost.
   own(tensor)
   const { size } = tensor
@@ -257,7 +257,7 @@ export function make(shape: Shape, dtype: DType, operation = 'memory'): Tensor {
 
 /** Another handle of the same elements, owned by the scope. */
 export function share(tensor: Tensor, shape: Shape): Tensor {
-  const alias = new Tensor(shape, tensor.dtype, undefined)
+  const alias = new Tensor(shape, tensor.dtype, null)
   alias.frozen = tensor.frozen
   own(alias)
   alias.block = tensor.storage.retain()
@@ -265,6 +265,22 @@ export function share(tensor: Tensor, shape: Shape): Tensor {
 }
 
 Object.defineProperty(Tensor.prototype, TENSOR, { value: true })
+const read = 'Write x.data(), or x.toArray()'
+hint(Tensor.prototype, 'Tensor', {
+  backward: 'Write gradient(() => loss, params(model)), or train',
+  grad: 'gradient returns the gradients',
+  detach: 'Write stopGradient(x)',
+  T: 'Write x.transpose()',
+  numpy: read,
+  tolist: read,
+  dataSync: read,
+  arraySync: read,
+  unsqueeze: 'Write x.expandDims(axis)',
+  argmax: 'Write x.argMax(axis)',
+  argmin: 'Write x.argMin(axis)',
+  matMul: 'Write x.matmul(y)',
+  print: 'Write console.log(x)',
+})
 seal(Tensor.prototype, refusal)
 // Symbol.dispose is missing in some runtimes; `using` does not exist there either.
 if (Symbol.dispose) Object.assign(Tensor.prototype, { [Symbol.dispose]: Tensor.prototype.dispose })

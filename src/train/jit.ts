@@ -121,7 +121,7 @@ export class Replays {
     const arena = plan.replay(given)
     if (!arena) return undefined
     const handle = (shape: readonly number[], i: number) => {
-      const tensor = new Tensor(shape, 'float32', undefined)
+      const tensor = new Tensor(shape, 'float32', null)
       own(tensor)
       tensor.block = plan.result(arena, i)
       return tensor

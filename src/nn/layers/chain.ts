@@ -1,6 +1,6 @@
 import { FluxtapeError } from '../../errors.ts'
 import { CLONE } from '../../params/clone.ts'
-import { Tensor } from '../../tensor/tensor.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import { type Layer, layer } from '../layer.ts'
 
 /** A layer, or any function from what came before to what comes next. */
@@ -37,12 +37,30 @@ export function Chain<Links extends readonly Link[]>(...links: Links): ChainLaye
 export function Chain<Links extends Readonly<Record<string, Link>>>(links: Links): NamedChain<Links>
 export function Chain(...args: [Readonly<Record<string, Link>>] | Link[]): ChainLayer {
   const [first] = args
-  const named = args.length === 1 && typeof first === 'object' && first !== null && !(first instanceof Tensor)
+  const named = args.length === 1 && isPlain(first)
   const layers = named ? { ...(first as Readonly<Record<string, Link>>) } : (args as Link[])
-  const odd = Object.entries(layers).find(([, link]) => typeof link !== 'function')
-  if (odd)
-    throw new TypeError(`Chain: every link is a layer or a function: ${named ? `'${odd[0]}'` : `number ${odd[0]}`} is ${typeof odd[1]}.`)
+  const kind = (link: unknown) => (isClass(link) ? 'a class' : typeof link)
+  const odd = Object.entries(layers).find(([, link]) => typeof link !== 'function' || isClass(link))
+  if (odd) {
+    const isModule = 'forward' in Object(Object(odd[1]).prototype ?? odd[1])
+    const wayOut = isModule ? " Write a class with forward as layer('Own', { w }, (self, x) => y)." : ''
+    throw new TypeError(
+      `Chain: every link is a layer or a function: ${named ? `'${odd[0]}'` : `number ${odd[0]}`} is ${kind(odd[1])}.${wayOut}`,
+    )
+  }
   return chainOf(layers)
+}
+
+/** Is it an object of no class, of whatever realm? */
+function isPlain(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** A class cannot be called. */
+function isClass(link: unknown): boolean {
+  return typeof link === 'function' && /^class\b/.test(Function.prototype.toString.call(link))
 }
 
 function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): ChainLayer {
@@ -70,7 +88,8 @@ function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): Chai
   links.forEach(([key], i) => {
     const get = () => (chain.layers as Record<string, Link>)[key]
     for (const name of new Set([String(i), key])) {
-      if (name in chain && name !== String(i)) throw new TypeError(`Chain: a layer cannot be named '${name}': every function has it.`)
+      if ((Object.hasOwn(chain, name) || name in Function.prototype) && name !== String(i))
+        throw new TypeError(`Chain: a layer cannot be named '${name}': every function has it.`)
       Object.defineProperty(chain, name, { get, enumerable: false, configurable: true })
     }
   })

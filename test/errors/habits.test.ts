@@ -1,0 +1,80 @@
+// What comes from other libraries says what it is called here.
+import { Adam, Chain, Dense, Descent, gradient, layer, OptimizerChain, ones, params, relu, Tensor, tensor } from 'fluxtape'
+import { describe, expect, it } from 'vitest'
+import { thrown } from './thrown.ts'
+
+const model = Chain(Dense(2, 1))
+const x = ones([2, 2])
+const read = (target: unknown, name: string) => (target as Record<string, unknown>)[name]
+
+describe('a name of another library', () => {
+  it.each<[text: string, target: object, name: string]>([
+    ['A model: there is no fit here. Write train(loss, params(model), data, Adam()).', model, 'fit'],
+    ['A model: there is no predict here. Write model(x).', model, 'predict'],
+    ['A model: there is no forward here. Write model(x).', Dense(1, 1), 'forward'],
+    ['A model: there is no parameters here. Write params(model).', model, 'parameters'],
+    ['A model: there is no eval here. A model trains while a gradient is being taken, and is in test mode otherwise.', model, 'eval'],
+    ['Tensor: there is no backward here. Write gradient(() => loss, params(model)), or train.', x, 'backward'],
+    ['Tensor: there is no T here. Write x.transpose().', x, 'T'],
+    ['Tensor: there is no numpy here. Write x.data(), or x.toArray().', x, 'numpy'],
+    ['Tensor: there is no detach here. Write stopGradient(x).', x, 'detach'],
+    ['Optimizer: there is no step here. Write update(opt, ps, grads), or train.', Adam(), 'step'],
+    ['Optimizer: there is no zero_grad here. Gradients are returned, and do not add up.', OptimizerChain(Adam()), 'zero_grad'],
+  ])('%s', (text, target, name) => {
+    expect(thrown(() => read(target, name))).toBe(`TypeError: ${text}`)
+    expect(Object.keys(target)).not.toContain(name)
+  })
+
+  it('is free for fields of a layer, and for links of a chain', () => {
+    const own = layer('Own', { forward: ones([1]), backward: Dense(1, 1) }, (self, input: Tensor) => self.backward(input.mul(self.forward)))
+    expect(params(own).paths()).toEqual(['forward', 'backward.weight', 'backward.bias'])
+    const both = Chain({ forward: Dense(2, 2), predict: Dense(2, 1) })
+    expect(both.forward.weight.shape).toEqual([2, 2])
+    expect(both(x).shape).toEqual([2, 1])
+    const open = Object.assign(Dense(1, 1), { fit: ones([1]) })
+    expect(params(open).paths()).toEqual(['weight', 'bias', 'fit'])
+    expect(() => Chain({ apply: relu })).toThrow("a layer cannot be named 'apply'")
+  })
+
+  it('is no promise and no obstacle to comparing', async () => {
+    expect(await model).toBe(model)
+    expect(await x).toBe(x)
+    expect({ model, x }).toEqual({ model, x })
+    expect(gradient(m => m(x).sum(), model)).toHaveLength(1)
+  })
+})
+
+const any = { Tensor, Adam, Dense, Chain, tensor } as unknown as Record<string, new (...args: unknown[]) => unknown>
+class Net {
+  w = Dense(1, 1)
+  forward(input: Tensor): Tensor {
+    return input
+  }
+}
+const module = " Write a class with forward as layer('Own', { w }, (self, x) => y)."
+
+describe('a call as another library has it', () => {
+  it.each<[text: string, call: () => unknown]>([
+    ['Tensor: new is for the library alone. Write tensor(data, shape), or zeros(shape).', () => new any.Tensor([1, 2])],
+    ['Tensor: new is for the library alone. Write tensor(data, shape), or zeros(shape).', () => new any.Tensor([1, 2], 'float32')],
+    [`Chain: every link is a layer or a function: number 0 is object.${module}`, () => Chain(new Net() as never)],
+    [`Chain: every link is a layer or a function: number 1 is a class.${module}`, () => Chain(relu, Net as never)],
+    [`Chain: every link is a layer or a function: 'net' is object.${module}`, () => Chain({ net: new Net() as never })],
+    ['linear: a tensor is needed: an array. Make one with tensor(...).', () => model([1, 2] as never)],
+    [
+      'tensor: an element is no number: a Date. Elements are numbers or booleans; convert the others first, a date to days or hours since another: float32 rounds its milliseconds.',
+      () => tensor([new Date(0)] as never),
+    ],
+    [
+      'tensor: an element is no number: a Map. Elements are numbers or booleans; convert the others first.',
+      () => tensor(new Map() as never),
+    ],
+  ])('%s', (text, call) => expect(thrown(call)).toBe(`TypeError: ${text}`))
+
+  it('new before an optimizer or a layer changes nothing', () => {
+    expect(String(new any.Adam(0.1))).toBe(String(Adam(0.1)))
+    expect(String(new any.Dense(2, 1))).toBe(String(Dense(2, 1)))
+    expect(params(new any.Chain(Dense(2, 1))).size).toBe(2)
+    expect(String(OptimizerChain(Descent(1)))).toBe('OptimizerChain(Descent(eta: 1))')
+  })
+})
