@@ -90,36 +90,37 @@ function countsOf(classes: readonly number[], sizes: readonly number[]): number[
     1,
     classes.reduce((sum, size) => sum + size, 0),
   )
-  // In n-ths of an observation; the product may be beyond 2^53.
-  const over = classes.map(size => sizes.map(part => Number((BigInt(size) * BigInt(part)) % BigInt(n))))
-  const counts = classes.map((size, row) => sizes.map((part, i) => Math.round((size * part - over[row][i]) / n)))
-  const isOpen = (row: number, i: number) => over[row][i] > 0 && over[row][i] < n
-  const rows = sizes.map((_, i) => classes.map((_, row) => row).filter(row => isOpen(row, i)))
+  // In n-ths of an observation: whole numbers, exact up to 94 million observations.
+  const over = classes.map(size => sizes.map(part => (size * part) % n))
+  const isOpen = (row: number, column: number) => over[row][column] > 0 && over[row][column] < n
+  const openColumn = (row: number, except: number) => over[row].findIndex((_, i) => i !== except && isOpen(row, i))
+  const openRows = sizes.map((_, i) => classes.map((_, row) => row).filter(row => isOpen(row, i)))
+  const openRow = (column: number, except: number): number => {
+    const rows = openRows[column]
+    for (let i = rows.length - 1; ; i--) {
+      if (!isOpen(rows[i], column)) rows.splice(i, 1)
+      else if (rows[i] !== except) return rows[i]
+    }
+  }
+  // A line of the table with an open share has two of them, since their sum is whole: from each one goes on to another row, and another column.
+  const close = (row: number, column: number): void => {
+    const rows = [row]
+    const columns = [column]
+    for (;;) {
+      const next = openColumn(row, column)
+      const known = columns.indexOf(next)
+      columns.push(next)
+      if (known >= 0) return shift(over, rows.slice(known), columns.slice(known), n)
+      row = openRow(next, row)
+      column = next
+      rows.push(row)
+    }
+  }
   for (let row = 0; row < classes.length; row++) {
-    for (let start = over[row].findIndex((_, i) => isOpen(row, i)); start >= 0; start = over[row].findIndex((_, i) => isOpen(row, i))) {
-      // Each line of the table with an open share has two of them, since their sum is whole: one leads on to another column, and back to one.
-      const columns = [start]
-      const path: number[] = []
-      let at = row
-      for (let next = start, known = -1; known < 0; ) {
-        next = over[at].findIndex((_, i) => i !== next && isOpen(at, i))
-        path.push(at)
-        known = columns.indexOf(next)
-        columns.push(next)
-        if (known >= 0) shift(over, path.slice(known), columns.slice(known), n)
-        else at = another(rows[next], at, next)
-      }
-    }
+    for (let open = openColumn(row, -1); open >= 0; open = openColumn(row, -1)) close(row, open)
   }
-  return counts.map((line, row) => line.map((count, i) => count + (over[row][i] === n ? 1 : 0)))
-
-  /** A row other than `row` with an open share in the column. */
-  function another(open: number[], row: number, column: number): number {
-    for (let i = open.length - 1; ; i--) {
-      if (!isOpen(open[i], column)) open.splice(i, 1)
-      else if (open[i] !== row) return open[i]
-    }
-  }
+  const down = (product: number) => (product - (product % n)) / n
+  return classes.map((size, row) => sizes.map((part, i) => down(size * part) + (over[row][i] === n ? 1 : 0)))
 }
 
 /** Moves as little around a cycle as closes a share: from the column by which a row is entered to the one by which it is left, or back. */

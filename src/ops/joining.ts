@@ -216,7 +216,7 @@ export const stack = /* @__PURE__ */ composed('stack', 2, function stack(tensors
 
 /**
  * Cuts x along an axis (0) into `n` equal parts, or into parts of the given sizes. Throws ShapeError where they do not fit, RangeError for
- * an `n` below 1 or above 2^20.
+ * an `n` below 1 or above 2^20, TypeError for what is neither a number nor a list.
  * @example tensor([1, 2, 3, 4]).split(2).map(part => part.toArray()) // [[1, 2], [3, 4]]
  */
 export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
@@ -224,6 +224,9 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
   checkTensor('split', x)
   const at = resolveAxis('split', axis, x.dims)
   if (typeof parts === 'number') checkParts('split', parts, parts)
+  else if (!Array.isArray(parts)) {
+    throw new TypeError(`split: takes a number of parts, or a list of sizes: ${kindOf(parts)}. Write split(2) or split([1, 2]).`)
+  }
   const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(x.dims[at] / parts) : parts
   if (!areSizes(sizes) || sum(sizes) !== x.dims[at]) {
     const came = typeof parts === 'number' ? `${parts} parts` : show(parts)

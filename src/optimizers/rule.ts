@@ -114,7 +114,7 @@ export class Rule<H extends Hyper> extends Optimizer {
 
   /** Has it a hyperparameter of this name? */
   has(name: string): boolean {
-    return name in this.definition.hyper
+    return Object.hasOwn(this.definition.hyper, name)
   }
 
   /** @internal Changes hyperparameters, whose names are known; the state stays. */

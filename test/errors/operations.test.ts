@@ -359,6 +359,11 @@ describe('joining and cutting refuse', () => {
       'ShapeError: split: axis 1 does not divide so: [2, 3] into [4, -1]. chunk makes the last part shorter.',
     ],
     ['no parts', () => split(x, 0), 'RangeError: split: the number of parts is a whole number from 1: 0.'],
+    [
+      'what is no number of parts and no list',
+      () => split(x, undefined as never),
+      'TypeError: split: takes a number of parts, or a list of sizes: undefined. Write split(2) or split([1, 2]).',
+    ],
     ['a billion parts', () => split(x, 1e9), 'RangeError: split: so many tensors cannot be made: 1000000000. There may be 1048576.'],
     [
       'a billion parts of nothing',

@@ -55,6 +55,11 @@ describe('rules refuse', () => {
       () => adjust(OptimizerChain(ClipNorm(1), Descent(0.1)), { beta: 0.5 }),
       `TypeError: adjust: no rule has a hyperparameter 'beta': OptimizerChain(ClipNorm(omega: 1, p: 2, throw: true), Descent(eta: 0.1)).`,
     ],
+    [
+      'a hyperparameter called like something of every object',
+      () => adjust(Descent(0.1), { constructor: 1 }),
+      `TypeError: adjust: no rule has a hyperparameter 'constructor': Descent(eta: 0.1).`,
+    ],
     ['an adjustment out of range', () => adjust(Momentum(0.1), { rho: 1.5 }), 'RangeError: Momentum: rho must lie in [0, 1): 1.5.'],
     [
       'a rate where no rule has one',
