@@ -6,13 +6,15 @@ import esbuild from 'rollup-plugin-esbuild'
 import { pack } from './tools/pack-plugin.mjs'
 import { bundled, source } from './tools/source-plugin.mjs'
 
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
+
 const kernels = ['build/relaxed.wasm', 'build/baseline.wasm']
 
 const plugins = minify => [
   source(),
   wasm({ sync: kernels, targetEnv: 'auto-inline' }),
   pack(kernels),
-  esbuild({ target: 'es2022', define: { __GUARD__: 'false' }, minify }),
+  esbuild({ target: 'es2022', define: { __GUARD__: 'false', __VERSION__: JSON.stringify(version) }, minify }),
 ]
 
 /** What the file of the datasets has of its own, all of it without state; the rest it takes from the library's public API. */

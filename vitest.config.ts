@@ -28,7 +28,7 @@ const project = (variant: 'relaxed' | 'baseline') => ({
 
 export default defineConfig({
   plugins: [source(), { ...wasm({ sync: ['build/baseline.wasm', 'build/relaxed.wasm'], targetEnv: 'auto-inline' }), enforce: 'pre' }],
-  define: { __GUARD__: String(!onDist) },
+  define: { __GUARD__: String(!onDist), __VERSION__: '"0.0.0"' },
   resolve: {
     alias: [
       { find: /^fluxtape$/, replacement: entry('fluxtape') },

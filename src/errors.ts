@@ -14,14 +14,16 @@ export interface Complaint {
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'
   if (Array.isArray(value)) return 'an array'
-  if (TENSOR in Object(value)) return 'a tensor'
+  const copy = (Object(value) as { [TENSOR]?: object })[TENSOR]
+  if (copy) return copy === COPY ? 'a tensor' : 'a tensor of another copy of fluxtape'
   if (typeof (value as { then?: unknown } | undefined)?.then === 'function') return 'a promise'
   const tag = Object.prototype.toString.call(value).slice(8, -1)
   return typeof value !== 'object' || tag === 'Object' ? typeof value : `a ${tag}`
 }
 
-/** Every tensor has it, those of another copy of the library, too. */
+/** Under this symbol every tensor has the mark of its copy of the library. */
 export const TENSOR: unique symbol = Symbol.for('fluxtape.tensor')
+export const COPY = {}
 
 /** A value as an argument was written, where that is short; else its kind. */
 function written(value: unknown): string {

@@ -1,5 +1,7 @@
 /** True in the test build: red zones around every block of memory, checked after every operation. */
 declare const __GUARD__: boolean
+/** The package's version. */
+declare const __VERSION__: string
 
 declare module '*.wasm' {
   /** Compiles the inlined module, synchronously. */

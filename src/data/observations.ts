@@ -3,6 +3,7 @@ import { kindOf, ShapeError } from '../errors.ts'
 import { gather } from '../ops/indexing.ts'
 import { stack } from '../ops/joining.ts'
 import { type ArrayInput, type NestedInput, tensor } from '../tensor/create.ts'
+import { tagOf } from '../tensor/realm.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
@@ -127,7 +128,7 @@ function partsOf(columns: readonly Column[], indices: Int32Array): unknown[] {
 function picked(column: ArrayInput | readonly unknown[], indices: Int32Array): unknown {
   if (ArrayBuffer.isView(column)) {
     // A Node Buffer is a Uint8Array, and none is to be made by its constructor.
-    const part = new (column instanceof Uint8Array ? Uint8Array : (column.constructor as Uint8ArrayConstructor))(indices.length)
+    const part = new (tagOf(column) === 'Uint8Array' ? Uint8Array : (column.constructor as Uint8ArrayConstructor))(indices.length)
     for (let i = 0; i < part.length; i++) part[i] = (column as Uint8Array)[indices[i]]
     return tensor(part)
   }

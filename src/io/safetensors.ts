@@ -1,6 +1,7 @@
 import { checkOptions, FormatError, kindOf, refuseSurplus } from '../errors.ts'
 import { fromBytes } from '../tensor/create.ts'
 import type { DType } from '../tensor/dtype.ts'
+import { isMap, isPlain } from '../tensor/realm.ts'
 import { type Shape, show } from '../tensor/shape.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import { bytesOfFile } from './bytes.ts'
@@ -131,23 +132,17 @@ function itemsOf(source: unknown): Item[] {
 }
 
 function named(source: unknown): [string, Tensor | number][] {
-  const entries: [unknown, unknown][] = source instanceof Map ? [...source] : isPlain(source) ? Object.entries(source) : []
+  const entries: [unknown, unknown][] = isMap(source) ? [...source] : isPlain(source) ? Object.entries(source) : []
   const flat = entries.every(([name, value]) => typeof name === 'string' && (value instanceof Tensor || typeof value === 'number'))
-  if (flat && (entries.length > 0 || source instanceof Map)) return entries as [string, Tensor | number][]
+  if (flat && (entries.length > 0 || isMap(source))) return entries as [string, Tensor | number][]
   const tensors = [...state(source)]
   if (tensors.length > 0) return tensors
   throw new TypeError('saveSafetensors: there is no tensor in it. Pass a model, or what state(model) or optimizerState(opt, ps) gives.')
 }
 
-function isPlain(value: unknown): value is object {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === Object.prototype || prototype === null
-}
-
 function metadataFields(metadata: SafetensorsOptions['metadata']): string[] {
   if (metadata === undefined) return []
-  const texts = [...(metadata instanceof Map ? metadata : new Map<unknown, unknown>(Object.entries(metadata)))].map(([key, value]) => {
+  const texts = [...(isMap(metadata) ? metadata : new Map<unknown, unknown>(Object.entries(metadata)))].map(([key, value]) => {
     if (typeof key !== 'string' || typeof value !== 'string') {
       throw new TypeError(
         `saveSafetensors: metadata are texts by name: ${String(key)} is a ${typeof value}. Write it as text, or JSON.stringify it.`,

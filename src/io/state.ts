@@ -4,6 +4,7 @@ import { add, cast } from '../ops/pointwise.ts'
 import { copyTensor } from '../params/clone.ts'
 import { isRecording } from '../tape/level.ts'
 import { isWritten, tensor } from '../tensor/create.ts'
+import { isMap, tagOf } from '../tensor/realm.ts'
 import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -130,13 +131,13 @@ function write(writes: ReadonlyMap<Tensor, Tensor>): void {
 
 /** What the state holds, by name. */
 function entriesOf(source: unknown): [string, unknown][] {
-  const isFile = ArrayBuffer.isView(source) || tagOf(source).endsWith('ArrayBuffer]')
+  const isFile = ArrayBuffer.isView(source) || tagOf(source).endsWith('ArrayBuffer')
   if (isFile || typeof source !== 'object' || source === null || Array.isArray(source) || source instanceof Tensor) {
     const [came, wayOut] = isFile ? ['bytes', 'loadSafetensors(bytes).tensors'] : [kindOf(source), 'state(other)']
     throw new TypeError(`loadState: the second argument is a state: ${came} came. Write loadState(model, ${wayOut}).`)
   }
-  if (tagOf(source) === '[object Map]') return [...(source as ReadonlyMap<string, unknown>)].map(fromTable)
-  if ('tensors' in source && tagOf(source.tensors) === '[object Map]') {
+  if (isMap(source)) return [...(source as ReadonlyMap<string, unknown>)].map(fromTable)
+  if ('tensors' in source && isMap(source.tensors)) {
     throw new TypeError('loadState: the second argument is a state: a file came. Write loadState(model, file.tensors).')
   }
   return Object.entries(source).map(fromTable)
@@ -145,10 +146,6 @@ function entriesOf(source: unknown): [string, unknown][] {
 /** What JSON has of a tensor is one again. */
 function fromTable([name, value]: [string, unknown]): [string, unknown] {
   return [name, isWritten(value) ? tensor(value) : value]
-}
-
-function tagOf(value: unknown): string {
-  return Object.prototype.toString.call(value)
 }
 
 /** What lies under the prefix, under its new names. */

@@ -1,4 +1,5 @@
 import { bytesOf } from '../tensor/dtype.ts'
+import { isSet } from '../tensor/realm.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { isContainer, partsOf, tensorsIn, walk } from '../tensor/walk.ts'
 import { isLayer, LABEL } from './label.ts'
@@ -71,7 +72,7 @@ function children(value: object): { inner: [string, unknown][]; rest: unknown[] 
     const parts = typeof each === 'object' && isContainer(each) ? partsOf(each) : []
     if (isLayer(each)) inner.push([key, each])
     else if (!parts.some(([, part]) => isLayer(part))) rest.push(each)
-    else for (const [name, part] of parts) inner.push([Array.isArray(each) || each instanceof Set ? '' : String(name), part])
+    else for (const [name, part] of parts) inner.push([Array.isArray(each) || isSet(each) ? '' : String(name), part])
   }
   return { inner, rest }
 }

@@ -4,6 +4,7 @@ import { checkOptions, refuseSurplus, ShapeError } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { type Tree, zipTree } from '../params/tree.ts'
 import { isRecording } from '../tape/level.ts'
+import { isSet } from '../tensor/realm.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
@@ -102,7 +103,7 @@ function optimizerOf(operation: string, opt: Optimizer | OptimizerState, target:
 
 function pair(operation: string, target: unknown, gradients: unknown): [Tensor, Tensor][] {
   const pairs: [Tensor, Tensor][] = []
-  if (Array.isArray(gradients) && !Array.isArray(target) && !(target instanceof Set)) {
+  if (Array.isArray(gradients) && !Array.isArray(target) && !isSet(target)) {
     throw new TypeError(
       `${operation}: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.`,
     )

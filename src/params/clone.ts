@@ -1,5 +1,6 @@
 import { refuseSurplus } from '../errors.ts'
 import { convert } from '../tensor/convert.ts'
+import { isMap, isSet } from '../tensor/realm.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import { isContainer } from '../tensor/walk.ts'
 
@@ -38,16 +39,16 @@ function madeFor(value: object): object {
   // Not its own `slice`: that of a Node Buffer shares the bytes, and a DataView has none.
   if (ArrayBuffer.isView(value)) return 'getInt8' in value ? copyDataView(value) : Uint8Array.prototype.slice.call(value)
   if (Array.isArray(value)) return new Array(value.length)
-  if (value instanceof Map) return new Map()
-  if (value instanceof Set) return new Set()
+  if (isMap(value)) return new Map()
+  if (isSet(value)) return new Set()
   const again = (value as { [CLONE]?: (fields: object) => object })[CLONE]
   if (typeof again === 'function') return again({ ...value })
   return typeof value === 'function' ? value : Object.create(Object.getPrototypeOf(value))
 }
 
 function fill(made: object, value: object, copy: (part: unknown) => unknown): void {
-  if (value instanceof Map) for (const [key, each] of value) (made as Map<unknown, unknown>).set(key, copy(each))
-  else if (value instanceof Set) for (const each of value) (made as Set<unknown>).add(copy(each))
+  if (isMap(value)) for (const [key, each] of value) (made as Map<unknown, unknown>).set(key, copy(each))
+  else if (isSet(value)) for (const each of value) (made as Set<unknown>).add(copy(each))
   // Defined, not assigned: what is called __proto__ is a field like another, and so is what the prototype has a setter for.
   else for (const [key, each] of Object.entries(value)) define(made, key, copy(each))
 }

@@ -1,7 +1,7 @@
 import { refuseSurplus } from '../errors.ts'
 import { seal } from '../tensor/seal.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { walk } from '../tensor/walk.ts'
+import { refuseForeign, walk } from '../tensor/walk.ts'
 
 /**
  * An ordered set of parameters by identity: a tensor that stands in several places (tied weights) is in it once, under its first path.
@@ -38,7 +38,7 @@ export class Params implements Iterable<Tensor> {
       this.taken.add(free)
     }
     if (source instanceof Params) for (const [own, tensor] of source.entries()) put(tensor, own)
-    else walk(source, (tensor, own, trainable) => trainable && tensor.dtype === 'float32' && put(tensor, own))
+    else walk(source, (tensor, own, trainable) => trainable && tensor.dtype === 'float32' && put(tensor, own), undefined, refuseForeign)
     return this
   }
 

@@ -1,3 +1,4 @@
+import { isMap, isSet } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { isContainer, partsOf } from '../tensor/walk.ts'
 
@@ -41,9 +42,9 @@ export function mapTree<T>(model: unknown, f: (tensor: Tensor) => T | undefined)
 }
 
 function joined<T>(value: object, parts: Open<T>['parts'], trees: Tree<T>[]): Tree<T> {
-  if (value instanceof Set) return trees
+  if (isSet(value)) return trees
   const pairs = parts.map(([key], i) => [key, trees[i]] as const)
-  if (value instanceof Map) return new Map(pairs)
+  if (isMap(value)) return new Map(pairs)
   if (Array.isArray(value)) return Object.assign(new Array<Tree<T>>(value.length), Object.fromEntries(pairs))
   const filled = pairs.filter(([, tree]) => tree !== undefined)
   return filled.length === 0 ? undefined : Object.fromEntries(filled)
@@ -73,7 +74,7 @@ export function zipTree<T>(
     if (others?.has(part)) continue
     if (others) others.add(part)
     else seen.set(value, new Set([part]))
-    const elements = value instanceof Set ? [...value] : value
+    const elements = isSet(value) ? [...value] : value
     const parts = partsOf(part)
     for (let i = parts.length - 1; i >= 0; i--) {
       const [key, each] = parts[i]
@@ -83,6 +84,6 @@ export function zipTree<T>(
 }
 
 function partAt(container: object, key: unknown): unknown {
-  if (container instanceof Map) return container.get(key)
+  if (isMap(container)) return container.get(key)
   return Object.hasOwn(container, key as string) ? (container as Record<string, unknown>)[key as string] : undefined
 }

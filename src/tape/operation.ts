@@ -130,9 +130,8 @@ export function isTensor(value: unknown): value is Tensor {
 export function checkTensor(operation: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return value.check(operation)
   const came = kindOf(value)
-  throw new TypeError(
-    `${operation}: a tensor is needed: ${came}. ${came === 'a promise' ? 'Await it first.' : 'Make one with tensor(...).'}`,
-  )
+  const wayOut = came.startsWith('a tensor of') ? 'Import it from one place: npm ls fluxtape.' : 'Make one with tensor(...).'
+  throw new TypeError(`${operation}: a tensor is needed: ${came}. ${came === 'a promise' ? 'Await it first.' : wayOut}`)
 }
 
 /** Throws DTypeError unless the tensor has one of the types. */

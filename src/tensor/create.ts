@@ -2,6 +2,7 @@ import { checkOptions, kindOf, refuseSurplus, ShapeError } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { bytesOf, checkDType, type DType, type TypedArray } from './dtype.ts'
 import { checkAllFit, checkFit } from './fits.ts'
+import { tagOf } from './realm.ts'
 import { checkShape, type Shape, show, sizeOf } from './shape.ts'
 import { make, Tensor } from './tensor.ts'
 
@@ -262,12 +263,14 @@ function settled(shape: Shape, size: number): Shape {
 }
 
 function fromArray(data: ArrayInput | ArrayBufferView, shape: Shape, dtype: DType | undefined): Tensor {
-  if (data instanceof DataView) throw new TypeError('tensor: a DataView has no elements. Pass a typed array.')
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
-    return write(Float64Array.from(data, Number), settled(shape, data.length), dtype ?? 'int32')
+  const tag = tagOf(data)
+  if (tag === 'DataView') throw new TypeError('tensor: a DataView has no elements. Pass a typed array.')
+  if (tag === 'BigInt64Array' || tag === 'BigUint64Array') {
+    const integers = data as BigInt64Array
+    return write(Float64Array.from(integers, Number), settled(shape, integers.length), dtype ?? 'int32')
   }
   const array = data as TypedArray
-  const own = data instanceof Int32Array ? 'int32' : data instanceof Uint8Array || data instanceof Uint8ClampedArray ? 'uint8' : 'float32'
+  const own = tag === 'Int32Array' ? 'int32' : tag === 'Uint8Array' || tag === 'Uint8ClampedArray' ? 'uint8' : 'float32'
   return write(array, settled(shape, array.length), dtype ?? own)
 }
 

@@ -1,5 +1,6 @@
 /// <reference lib="esnext.disposable" />
-import { askedBy, ReleasedError, refuseSurplus, ShapeError, TENSOR } from '../errors.ts'
+import './copies.ts'
+import { askedBy, COPY, ReleasedError, refuseSurplus, ShapeError, TENSOR } from '../errors.ts'
 import type { Methods } from '../ops/methods.ts'
 import { transposeMatrices } from '../wasm/kernels.generated.ts'
 import { f32, i32, u8 } from '../wasm/memory.ts'
@@ -264,7 +265,7 @@ export function share(tensor: Tensor, shape: Shape): Tensor {
   return alias
 }
 
-Object.defineProperty(Tensor.prototype, TENSOR, { value: true })
+Object.defineProperty(Tensor.prototype, TENSOR, { value: COPY })
 const read = 'Write x.data(), or x.toArray()'
 hint(Tensor.prototype, 'Tensor', {
   backward: 'Write gradient(() => loss, params(model)), or train',

@@ -1,3 +1,5 @@
+import { kindOf, TENSOR } from '../errors.ts'
+import { isMap, isSet } from './realm.ts'
 import type { Owned } from './scope.ts'
 import { Tensor } from './tensor.ts'
 
@@ -13,20 +15,26 @@ export type Visit = (tensor: Tensor, path: string, trainable: boolean) => void
 /** May there be tensors in it? Layers, arrays, plain objects and instances, Maps and Sets; not tensors and typed arrays themselves. */
 export function isContainer(value: unknown): value is object {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false
-  return !(value instanceof Tensor || ArrayBuffer.isView(value))
+  return !(TENSOR in value || ArrayBuffer.isView(value))
 }
 
 /** What lies in a container, with its key: the values of a Map, the elements of a Set by their number, the fields of anything else. */
 export function partsOf(value: object): [key: unknown, part: unknown][] {
-  if (value instanceof Map) return [...value]
-  return value instanceof Set ? Array.from(value, (part, i) => [String(i), part]) : Object.entries(value)
+  if (isMap(value)) return [...value]
+  return isSet(value) ? Array.from(value, (part, i) => [String(i), part]) : Object.entries(value)
 }
 
 /**
  * The one walk over models: layers, arrays, plain objects and instances, Maps and Sets, in the order of their fields, each object once but
- * each tensor at every place where it stands. It does not call itself, so that a model may be as deep as it likes.
+ * each tensor at every place where it stands. Tensors of another copy of the library are no tensors. It does not call itself, so that a model may
+ * be as deep as it likes.
  */
-export function walk(root: unknown, visit: Visit, visitOwned?: (owned: Owned) => void): void {
+export function walk(
+  root: unknown,
+  visit: Visit,
+  visitOwned?: (owned: Owned) => void,
+  visitForeign?: (tensor: object, path: string) => void,
+): void {
   const seen = new Set<unknown>()
   // What is still to be entered, the next one last: each with its path and whether it is trainable.
   const values: unknown[] = [root]
@@ -37,6 +45,7 @@ export function walk(root: unknown, visit: Visit, visitOwned?: (owned: Owned) =>
     const path = paths.pop() ?? ''
     const trainable = trainables.pop() ?? true
     if (value instanceof Tensor) visit(value, path, trainable)
+    else if (visitForeign && typeof value === 'object' && value !== null && TENSOR in value) visitForeign(value, path)
     if (!isContainer(value) || seen.has(value)) continue
     seen.add(value)
     const owned = (value as { [OWNED]?: Owned })[OWNED]
@@ -52,6 +61,11 @@ export function walk(root: unknown, visit: Visit, visitOwned?: (owned: Owned) =>
       trainables.push(trainable && (!names || names.includes(name)))
     }
   }
+}
+
+/** Throws TypeError for a tensor of another copy of the library. */
+export function refuseForeign(tensor: object, path: string): never {
+  throw new TypeError(`params: ${path || 'the model'} is ${kindOf(tensor)}. Import it from one place: npm ls fluxtape.`)
 }
 
 /** All tensors in a value, in the order of the walk. */

@@ -5,6 +5,7 @@ import { copyTensor } from '../params/clone.ts'
 import type { Params } from '../params/params.ts'
 import { Capture } from '../tape/capture.ts'
 import { Plan } from '../tape/plan.ts'
+import { isMap, isPlain } from '../tensor/realm.ts'
 import { own } from '../tensor/scope.ts'
 import { sameShape } from '../tensor/shape.ts'
 import { observer } from '../tensor/storage.ts'
@@ -207,7 +208,7 @@ export class Replays {
 /** A part of a batch with other tensors in it. */
 function exchanged(value: unknown, copies: ReadonlyMap<unknown, Tensor>): unknown {
   if (Array.isArray(value)) return value.map(each => exchanged(each, copies))
-  if (isPlainObject(value)) return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, exchanged(each, copies)]))
+  if (isPlain(value)) return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, exchanged(each, copies)]))
   return copies.get(value) ?? value
 }
 
@@ -227,7 +228,7 @@ function leavesOf(inputs: readonly unknown[], isThorough = false): unknown[] | u
       leaves.push(Array, value.length)
       return shows(value, value.length + 1) && value.every(visit)
     }
-    if (isPlainObject(value)) {
+    if (isPlain(value)) {
       const names = Object.keys(value)
       leaves.push(Object, names.length)
       for (const name of names) {
@@ -253,15 +254,11 @@ function fieldsOf(model: unknown): Field[] {
     if ((typeof value !== 'object' && typeof value !== 'function') || value === null || value instanceof Tensor) return
     if (ArrayBuffer.isView(value) || seen.has(value)) return
     seen.add(value)
-    if (value instanceof Map) for (const key of value.keys()) visit(() => value.get(key))
+    if (isMap(value)) for (const key of value.keys()) visit(() => value.get(key))
     else for (const key of Object.keys(value)) visit(() => (value as Record<string, unknown>)[key])
   }
   visit(() => model)
   return fields
-}
-
-function isPlainObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && Object.getPrototypeOf(value) === Object.prototype
 }
 
 function fits(kind: Kind, wanted: Params, values: readonly unknown[], given: readonly Tensor[]): boolean {

@@ -5,6 +5,7 @@ import { checkOptions, DivergedError, kindOf, refuseSurplus } from '../errors.ts
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { OptimizerState } from '../optimizers/update.ts'
 import { type Randomness, splitRandomness, withRandomness } from '../tensor/random.ts'
+import { isThenable } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { Batches, checkBatches, heard, inputsOf, noBatch, samplesOf, type TrainingData } from './batches.ts'
 import { blameBatch } from './blame.ts'
@@ -127,7 +128,7 @@ async function* steps(
       try {
         for (;;) {
           const drawn = batches.next()
-          const { done, value: batch } = drawn instanceof Promise ? await drawn : drawn
+          const { done, value: batch } = isThenable(drawn) ? await drawn : drawn
           if (done) break
           const context = { step, epoch, batch, model: subject.model }
           const taken = withRandomness(randomness, () =>
@@ -159,7 +160,7 @@ async function* steps(
               typeof callback === 'function'
                 ? callback({ ...context, loss: taken.loss })
                 : callback.onStep?.({ ...context, loss: taken.loss })
-            if ((answer instanceof Promise ? await answer : answer) === stop) run.ends = true
+            if ((isThenable(answer) ? await answer : answer) === stop) run.ends = true
           }
           yield record
           if (run.ends) break
@@ -182,7 +183,7 @@ async function* steps(
       report?.epoch(record)
       for (const callback of callbacks) {
         const answer = typeof callback === 'object' ? callback.onEpoch?.(record) : undefined
-        if ((answer instanceof Promise ? await answer : answer) === stop) run.ends = true
+        if ((isThenable(answer) ? await answer : answer) === stop) run.ends = true
       }
     }
   } finally {

@@ -266,7 +266,7 @@ async function terminate(leaving: Leaving): Promise<void> {
   let doesSay = true
   for (const worker of alive) {
     const end = worker.terminate()
-    doesSay &&= end instanceof Promise
+    doesSay &&= typeof (end as { then?: unknown } | undefined)?.then === 'function'
     // What is said before terminate() returns is not so: Deno 2.9 lets a thread run on for good that never returns to its event loop.
     ended.delete(worker)
   }

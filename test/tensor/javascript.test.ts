@@ -55,7 +55,7 @@ describe('where JavaScript wants a number, a tensor of one element', () => {
   it.each<[text: string, call: (t: never) => unknown]>([
     ['*', t => t * 2],
     ['+ 1', t => t + 1],
-    ["+ ''", t => `${t + ''}`],
+    ["+ ''", (t, empty = '') => t + empty],
     ['<', t => t < 1],
     ['Number', t => Number(t)],
     ['Math.max', t => Math.max(t)],

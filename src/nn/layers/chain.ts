@@ -1,5 +1,6 @@
 import { FluxtapeError } from '../../errors.ts'
 import { CLONE } from '../../params/clone.ts'
+import { isPlain } from '../../tensor/realm.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { type Layer, layer } from '../layer.ts'
 
@@ -49,13 +50,6 @@ export function Chain(...args: [Readonly<Record<string, Link>>] | Link[]): Chain
     )
   }
   return chainOf(layers)
-}
-
-/** Is it an object of no class, of whatever realm? */
-function isPlain(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  const prototype: unknown = Object.getPrototypeOf(value)
-  return prototype === null || Object.getPrototypeOf(prototype) === null
 }
 
 /** A class cannot be called. */
