@@ -92,6 +92,19 @@ def integer_reductions(mean_too=False):
     yield Case('bool [3,0] axis 1', flags([3, 0]), 1)
 
 
+def of_order(x, axis=None, options=None):
+    return along(lambda rows: torch.linalg.vector_norm(rows, (options or {}).get('p', 2), dim=-1))(x, axis, options)
+
+
+def orders():
+    yield Case('p 3 [7]', filled([7]), UNDEFINED, {'p': 3})
+    yield Case('p 0.5 [2,3,5] axis [0,2]', filled([2, 3, 5], 0.5, 2), [0, 2], {'p': 0.5})
+    yield Case('p 1.5 [3,5] axis 0, keepDims', filled([3, 5]), 0, {'p': 1.5, 'keepDims': True})
+    yield Case('p 1 [5]', filled([5]), UNDEFINED, {'p': 1})
+    yield Case('large', literal([1e20, -3e20, 2e20]))
+    yield Case('small, p 3', literal([1e-23, -3e-23, 2e-23]), UNDEFINED, {'p': 3})
+
+
 def corrected():
     more = {'correction': 1}
     yield Case('correction 1 [7]', filled([7]), UNDEFINED, more)
@@ -125,8 +138,8 @@ def sums():
         Case('constant', literal([3, 3, 3]), note='the gradient of a standard deviation that is 0 is 0, as PyTorch')], ulp=8,
               magnitude=lambda x, axis=None, options=None: along(lambda rows: mean(rows.abs()))(x, axis), gradient_floor=2,
               note='divides by n unless correction is 1')
-    yield Row('norm', along(lambda x: torch.linalg.vector_norm(x, dim=-1)), [
-        *reduction_inputs(sizes=LONG), *reduction_specials(),
+    yield Row('norm', of_order, [
+        *orders(), *reduction_inputs(sizes=LONG), *reduction_specials(),
         Case('of zeros', literal([0.0, 0.0, 0.0]), note='the gradient at 0 is 0, as PyTorch')], ulp=16, magnitude=lambda *_: 0.0)
     yield Row('logSumExp', along(logarithm), [
         *reduction_inputs(-4, 4, sizes=LONG), *reduction_specials(),
