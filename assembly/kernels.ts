@@ -1,6 +1,7 @@
 // The kernels: plain functions over a range of their units of work, the last two parameters. Any range can run on any thread.
 
 export * from './compare'
+export * from './finite'
 export { gemm, gemmPackA, gemmPackB } from './gemm/gemm'
 export * from './indexing'
 export * from './losses'

@@ -281,6 +281,24 @@ const rule = (name: KernelName): KernelRow => [
   },
 ]
 
+/** (segments, count, status): three tensors, of which one holds one number that is not finite. */
+function* finiteness(arena: Arena): Iterable<Trial> {
+  for (const n of sizes.slice(1)) {
+    const counts = [n, 0, n + 18]
+    const status = arena.ints(1, 0, 1)
+    const segments = arena.words(new Array<number>(4 * counts.length).fill(0))
+    const blocks = counts.map(count => arena.floats(count))
+    const [first, , last] = blocks.map(({ pointer }) => pointer >>> 2)
+    f32.fill(3e38, first, first + n)
+    counts.forEach((count, i) => {
+      i32.set([blocks[i].pointer, count, i === 2 ? n : i * n], (segments >>> 2) + 4 * i)
+    })
+    f32[n % 2 ? last + n : first + n - 1] = n % 3 ? Number.NaN : Number.NEGATIVE_INFINITY
+    const run = (begin: number, end: number) => wasm.notFinite(segments, counts.length, status.pointer, begin, end)
+    yield { name: `[${counts}]`, units: 2 * n + 18, writes: [status], run }
+  }
+}
+
 function* selections(arena: Arena): Iterable<Trial> {
   for (const n of sizes) {
     const [condition, x, y, out] = [arena.bytes(n, 2), arena.floats(n), arena.floats(n), arena.floats(n)]
@@ -420,5 +438,6 @@ export const kernelRows: readonly KernelRow[] = [
   random('randomBernoulli', 'floats', 0.3),
   random('randomInteger', 'ints', -5, 100),
   ...(['descent', 'momentum', 'adam', 'adamW'] as const).map(rule),
+  ['notFinite', finiteness],
   ...gemmRows,
 ]
