@@ -1,4 +1,5 @@
-import { kindOf, ReleasedError, ShapeError } from '../errors.ts'
+import { DTypeError, kindOf, ReleasedError, ShapeError } from '../errors.ts'
+import { mul } from '../ops/pointwise.ts'
 import { Params } from '../params/params.ts'
 import { mapTree, type Tree } from '../params/tree.ts'
 import { isRecording, Level, recorded, track } from '../tape/level.ts'
@@ -32,10 +33,11 @@ export type Loss = Tensor | readonly [Tensor, ...unknown[]]
  *
  * `gradient(f, ...args)` differentiates `f(...args)` by each argument: an array with a tensor for a tensor or number, the same tree for a
  * model. `gradient(() => loss, ps)` differentiates by the parameters of a `Params`: `Grads`, read with `.get(p)`. A tensor argument that took no
- * part has a gradient of zeros; in a tree and in `Grads` there is undefined. Gradients nest to any order.
+ * part has a gradient of zeros; in a tree and in `Grads` there is undefined. Each gradient has memory of its own. Gradients nest to any order.
  *
- * Throws ShapeError for a result that is not a scalar, TypeError for one that is no tensor or a promise. Everything made inside is freed,
- * but for what is returned.
+ * Throws ShapeError for a result that is not a scalar, TypeError for one that is no tensor or a promise; DTypeError or TypeError for an
+ * argument that has no derivative, such as integers or a list of numbers (inside a model or a tree they are left out). Everything made inside
+ * is freed, but for what is returned.
  *
  * @example
  * gradient(x => x.mul(x), 3)[0].item() // 6
@@ -73,7 +75,7 @@ export function spend(gradient: Tensor): void {
 /** @internal Frees them, as each outermost gradient does first. */
 export function freeSpent(): void {
   if (spent.length === 0 || isRecording()) return
-  for (let tensor = spent.pop(); tensor; tensor = spent.pop()) tensor.dispose()
+  for (let tensor = spent.pop(); tensor; tensor = spent.pop()) if (tensor.kept !== 'user') tensor.dispose()
 }
 
 /** The arguments as `f` sees them, and how their gradients are read off the level afterwards. */
@@ -85,8 +87,8 @@ interface Subject {
 }
 
 function subject(operation: string, args: readonly unknown[]): Subject {
-  const [first] = args
-  if (first instanceof Params) {
+  const first = args.find(arg => arg instanceof Params)
+  if (first) {
     if (args.length > 1)
       throw new TypeError(`${operation}: a Params stands alone: ${args.length} arguments came. Write ${operation}(() => loss, ps).`)
     return {
@@ -108,10 +110,19 @@ function subject(operation: string, args: readonly unknown[]): Subject {
   return {
     args: seen,
     mark: level => {
-      for (const arg of seen) {
-        if (arg instanceof Tensor) makeLeaf(operation, level, arg)
-        else walk(arg, (tensor, _, trainable) => trainable && makeLeaf(operation, level, tensor))
+      if (seen.length === 0) {
+        throw new TypeError(
+          `${operation}: there is nothing to differentiate by. Write ${operation}(() => loss, params(model)), or ${operation}(f, x).`,
+        )
       }
+      seen.forEach((arg, i) => {
+        let hasFloats = false
+        walk(arg, (tensor, _, trainable) => {
+          if (tensor.dtype === 'float32') hasFloats = true
+          if (trainable) makeLeaf(operation, level, tensor)
+        })
+        if (!hasFloats) throw noDerivative(operation, arg, i)
+      })
     },
     collect: take => {
       const cache = new Map<Tensor, Tensor | undefined>()
@@ -122,6 +133,20 @@ function subject(operation: string, args: readonly unknown[]): Subject {
       return seen.map(arg => (arg instanceof Tensor ? (once(arg) ?? zeros(arg.dims)) : mapTree(arg, once)))
     },
   }
+}
+
+/** The error for an argument in which there is nothing to differentiate by. */
+function noDerivative(operation: string, arg: unknown, i: number): Error {
+  const place = `argument ${i + 1} of the function`
+  if (arg instanceof Tensor) {
+    const wayOut = 'Let the function close over it, or cast it to float32.'
+    return new DTypeError({ operation, problem: `${arg.dtype} has no derivative`, came: place, wayOut }, [arg.dtype])
+  }
+  const isData = Array.isArray(arg) || ArrayBuffer.isView(arg)
+  const wayOut = isData
+    ? 'Make a tensor of it with tensor(...), or let the function close over it.'
+    : 'Pass tensors or a model, and let the function close over the rest.'
+  return new TypeError(`${operation}: ${place} holds no float32 tensor: ${kindOf(arg)}. ${wayOut}`)
 }
 
 function makeLeaf(operation: string, level: Level, tensor: Tensor): void {
@@ -187,26 +212,27 @@ function checkScalar(operation: string, loss: unknown): asserts loss is Tensor {
     throw new TypeError(`${operation}: the loss must be a tensor: ${kindOf(loss)}. ${wayOut}`)
   }
   loss.check(operation)
-  if (loss.size === 1 && loss.dtype === 'float32') return
-  throw new ShapeError(
-    {
-      operation,
-      problem: 'only a float32 scalar has a gradient',
-      came: `${loss.dtype} ${show(loss.dims)}`,
-      wayOut: 'Reduce it with mean() or sum(), or use pullback for a cotangent of your own.',
-    },
-    [loss.dims],
-  )
+  const came = `${loss.dtype} ${show(loss.dims)}`
+  if (loss.dtype !== 'float32') {
+    const wayOut = "Make it of float32 tensors: x.cast('float32'). Counts and comparisons have no derivative."
+    throw new DTypeError({ operation, problem: 'only a float32 scalar has a gradient', came, wayOut }, [loss.dtype])
+  }
+  if (loss.size === 1) return
+  const wayOut = 'Reduce it with mean() or sum(), or use pullback for a cotangent of your own.'
+  throw new ShapeError({ operation, problem: 'only a float32 scalar has a gradient', came, wayOut }, [loss.dims])
 }
 
-/** The gradient that the walk left on a leaf, handed to the scope. */
+/** The gradient that the walk left on a leaf, handed to the scope: a copy if others (another gradient, a seed) lie in the same memory. */
 function takeCotangent(level: Level, tensor: Tensor): Tensor | undefined {
   const leaf = level.nodeOf.get(tensor)
   const gradient = leaf?.cotangent
   if (!leaf || !gradient) return undefined
-  giveBack(gradient)
+  const isShared = !gradient.transposed && gradient.storage.references > 1
+  const own = isShared ? mul(gradient, 1) : gradient
+  if (!isShared) giveBack(gradient)
   leaf.cotangent = undefined
-  return gradient
+  if (isShared) gradient.dispose()
+  return own
 }
 
 /** What `pullback` returns beside the result: cotangents of the arguments from one of the result, as often as wanted. */
