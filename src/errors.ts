@@ -185,15 +185,21 @@ export class FormatError extends FluxtapeError {
   override readonly name = 'FormatError'
 }
 
-/** A loss or a gradient became NaN or infinite at `step`, the loss was `loss`; the parameters are those before that step. */
+/**
+ * A loss or a gradient is NaN or infinite at `step`; `loss` is what the loss was (NaN where only gradients came, as in `update`), `parameter`
+ * the path of the first parameter whose gradient it is. Parameters and optimizer are those before that step.
+ */
 export class DivergedError extends FluxtapeError {
   override readonly name = 'DivergedError'
   readonly step: number
   readonly loss: number
+  /** undefined: the loss itself is not finite, or the gradient is that of a single tensor. */
+  readonly parameter: string | undefined
 
-  constructor(complaint: Complaint, step: number, loss: number) {
+  constructor(complaint: Complaint, step: number, loss: number, parameter?: string) {
     super(complaint)
     this.step = step
     this.loss = loss
+    this.parameter = parameter
   }
 }

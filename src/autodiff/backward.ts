@@ -2,6 +2,7 @@ import { ReleasedError } from '../errors.ts'
 import { fusion } from '../ops/fusion.ts'
 import { add } from '../ops/pointwise.ts'
 import { drop, isRecording, type Level, type Node, outside, trackedAlias } from '../tape/level.ts'
+import { nowPulls } from '../tape/operation.ts'
 import { free, madeSince, mark, scoped } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
@@ -31,6 +32,8 @@ export function backward(level: Level, output: Tensor, seed: Tensor, keep: boole
       } catch (error) {
         level.forget()
         throw error
+      } finally {
+        nowPulls(undefined)
       }
     }),
   )
@@ -47,6 +50,7 @@ function pull(node: Node, cotangent: Tensor): void {
       wayOut: 'Call back() before update, assign or loadState, or run the forward pass again.',
     })
   }
+  nowPulls(entry.name)
   const values = saved?.values ?? {}
   const outer = mark()
   const g = entry.through?.(cotangent, values, options) ?? cotangent

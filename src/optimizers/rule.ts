@@ -1,12 +1,12 @@
 import { keep, scope } from '../autodiff/scope.ts'
-import { ShapeError } from '../errors.ts'
+import { DTypeError, kindOf, ShapeError } from '../errors.ts'
 import { fusion } from '../ops/fusion.ts'
-import { copyTensor } from '../params/clone.ts'
+import { CLONE, copyTensor } from '../params/clone.ts'
 import { zerosLike } from '../tensor/create.ts'
 import { madeSince, mark } from '../tensor/scope.ts'
 import { hint, seal } from '../tensor/seal.ts'
 import { sameShape, show } from '../tensor/shape.ts'
-import { make, type Tensor } from '../tensor/tensor.ts'
+import { make, Tensor } from '../tensor/tensor.ts'
 import { f32, i32 } from '../wasm/memory.ts'
 
 /** A hyperparameter's value: a number, a pair such as Adam's betas, or whether something is done. */
@@ -47,7 +47,10 @@ export interface RuleDefinition<H extends Hyper> {
   readonly slots?: readonly string[] | undefined
   /** The formula as a fused kernel. */
   readonly kernel?: ((hyper: H) => FusedKernel<H>) | undefined
-  /** The formula in operations: the step, which will be subtracted from x; undefined for none. `t` counts from 1. New slot values go by name into `write`. */
+  /**
+   * The formula in operations: the step, which will be subtracted from x, float32 of its shape; undefined for none. `t` counts from 1. New slot
+   * values, float32 of that shape too, go by name into `write`.
+   */
   step?(
     hyper: H,
     slots: Readonly<Record<string, Tensor>>,
@@ -77,6 +80,13 @@ export abstract class Optimizer {
   /** @internal The rules it consists of, with a name for each that is unique among them. */
   abstract rules(): readonly [path: string, rule: Rule<Hyper>][]
   abstract toString(): string
+
+  /** @internal */
+  [CLONE]({ name }: { readonly name: string }): never {
+    throw new TypeError(
+      `clone: an optimizer is no model, its memory belongs to parameters: ${name}. Make another one, and hand the memory on with loadOptimizerState(other, params(copy), optimizerState(opt, params(model))).`,
+    )
+  }
 }
 
 /** An optimizer of a single formula. */
@@ -177,20 +187,38 @@ export class Rule<H extends Hyper> extends Optimizer {
     const slot = this.slot(x)
     if (kernel) {
       const out = zerosLike(x)
-      this.runKernel(kernel, [[x, g]], out)
+      this.runKernel(kernel, [[x, g]], [slot], out)
       return out
     }
     slot.t++
     return scope(() => {
       const start = mark()
-      const delta = step?.(this.hyper, slot.tensors, x, g, slot.t, (name, value) => write(slot.tensors[name], value))
-      if (delta && !sameShape(delta.dims, x.dims)) {
-        const came = `${show(delta.dims)} for ${show(x.dims)}`
-        throw new ShapeError({ operation: this.name, problem: 'the step has another shape than the parameter', came }, [delta.dims, x.dims])
-      }
+      const delta = step?.(this.hyper, slot.tensors, x, g, slot.t, (name, value) => {
+        if (!this.slotNames.includes(name)) {
+          throw new TypeError(`${this.name}: there is no slot '${name}'. Name it in the rule's slots: [${this.slotNames.join(', ')}].`)
+        }
+        this.check(`slot '${name}'`, value, x)
+        write(slot.tensors[name], value)
+      })
+      if (delta === undefined) return undefined
+      this.check('step', delta, x)
       // Who takes the step frees it: a gradient or a slot that was returned as it is must not go with it.
-      return delta && !madeSince(start, delta) ? delta.mul(1) : delta
+      return madeSince(start, delta) ? delta : delta.mul(1)
     })
+  }
+
+  /** Throws unless a rule in operations gave a tensor that is like the parameter. */
+  private check(what: string, value: unknown, x: Tensor): void {
+    const operation = this.name
+    if (!(value instanceof Tensor)) throw new TypeError(`${operation}: the ${what} must be a tensor: ${kindOf(value)} came.`)
+    value.check(operation)
+    if (value.dtype !== 'float32') {
+      const wayOut = "Write cast('float32')."
+      throw new DTypeError({ operation, problem: `the ${what} must be float32`, came: value.dtype, wayOut }, [value.dtype])
+    }
+    if (sameShape(value.dims, x.dims)) return
+    const came = `${show(value.dims)} for ${show(x.dims)}`
+    throw new ShapeError({ operation, problem: `the ${what} has another shape than the parameter`, came }, [value.dims, x.dims])
   }
 
   /** @internal */
@@ -198,9 +226,21 @@ export class Rule<H extends Hyper> extends Optimizer {
     const { kernel } = this.definition
     if (!kernel || !fusion.optimizer) return takeSteps(this, pairs)
     // All that can fail comes before the kernel writes, so that at most new slots have to be undone.
-    const run = () => this.runKernel(kernel, pairs, undefined)
-    if (pairs.every(([x]) => this.slotOf.has(x))) run()
-    else allOrNothing(this, pairs, false, run)
+    const slots: Slot[] = []
+    for (const [x] of pairs) {
+      const slot = this.slotOf.get(x)
+      if (slot) slots.push(slot)
+    }
+    if (slots.length === pairs.length) this.runKernel(kernel, pairs, slots, undefined)
+    else
+      allOrNothing(this, pairs, false, () =>
+        this.runKernel(
+          kernel,
+          pairs,
+          pairs.map(([x]) => this.slot(x)),
+          undefined,
+        ),
+      )
   }
 
   /** @internal */
@@ -217,6 +257,7 @@ export class Rule<H extends Hyper> extends Optimizer {
   private runKernel(
     kernelOf: (hyper: H) => FusedKernel<H>,
     pairs: readonly (readonly [x: Tensor, g: Tensor])[],
+    slots: readonly Slot[],
     out: Tensor | undefined,
   ): void {
     const hyper = this.hyper
@@ -225,7 +266,6 @@ export class Rule<H extends Hyper> extends Optimizer {
     let numbers: readonly number[] = []
     let numbersAt = 0
     for (const [x] of pairs) x.settleWaiting()
-    const slots = pairs.map(([x]) => this.slot(x))
     const records = make([(pairs.length * RECORD) / 4], 'int32')
     let total = 0
     for (let i = 0; i < pairs.length; i++) {

@@ -79,8 +79,9 @@ export const AdamW = /* @__PURE__ */ rule('AdamW', {
 })
 
 /**
- * Per tensor: shortens a gradient whose p-norm is above ω to ω, Δ = g min(ω / ‖g‖ₚ, 1). A norm that is not finite is a RangeError, or with
- * `throw: false` NaN. `ClipNorm(omega = 10, p = 2, throw = true)`
+ * Per tensor: shortens a gradient whose p-norm is above ω to ω, Δ = g min(ω / ‖g‖ₚ, 1). A norm that is not finite, of finite numbers or behind
+ * another rule, is a RangeError, or with `throw: false` NaN; `update` refuses gradients that are not before any rule sees them.
+ * `ClipNorm(omega = 10, p = 2, throw = true)`
  * @example apply(ClipNorm(1), tensor([0, 0]), tensor([3, 4])).toArray() // [0.6, 0.8]
  */
 export const ClipNorm = /* @__PURE__ */ rule('ClipNorm', {

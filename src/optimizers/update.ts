@@ -1,6 +1,8 @@
 import { spend } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
-import { checkOptions, refuseSurplus, ShapeError } from '../errors.ts'
+import { scope } from '../autodiff/scope.ts'
+import { checkOptions, DivergedError, DTypeError, kindOf, refuseSurplus, ShapeError } from '../errors.ts'
+import { copyTensor } from '../params/clone.ts'
 import { Params } from '../params/params.ts'
 import { type Tree, zipTree } from '../params/tree.ts'
 import { isRecording } from '../tape/level.ts'
@@ -9,6 +11,7 @@ import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
 import { checkKind } from './define.ts'
+import { firstNotFinite } from './finite.ts'
 import { allOrNothing, type Hyper, type HyperInput, type HyperValue, Optimizer, type Schedule } from './rule.ts'
 
 /** An optimizer set up for a model, as the explicit form of training takes it. */
@@ -26,9 +29,10 @@ export interface UpdateOptions {
 /**
  * Takes a step: `update(opt, x, grad)` for one tensor, `update(opt, ps, grads)` for the parameters of a `Params`, `update(state, model,
  * gradient)` for a model with the tree that `gradient` gave. A parameter without gradient, or a frozen one, stays as it is, and so do its
- * momenta. Throws TypeError if none has one or if the styles are mixed, ShapeError where a gradient has another shape.
+ * momenta. Throws TypeError if none has one or if the styles are mixed, ShapeError where a gradient has another shape, DTypeError for what is
+ * not float32, DivergedError for a gradient that is NaN or infinite; nothing is written then.
  *
- * The gradients are used up: readable until the next outermost gradient, then freed, unless `{ keep: true }`.
+ * The gradients are used up: readable until the next outermost gradient, then freed, unless `{ keep: true }` or `keep(gradient)`.
  *
  * @example
  * const W = tensor([1, 2])
@@ -50,11 +54,60 @@ export function update(
     )
   }
   const optimizer = optimizerOf('update', opt, target, gradients)
-  const pairs = pair('update', target, gradients)
-  const wanted = pairs.filter(([x]) => !x.frozen)
-  if (wanted.length > 0) optimizer.take(wanted)
+  const pairs = takeUpdate('update', optimizer, target, gradients, gradients instanceof Grads)
+  if (keep) return
+  const parameters = gradients instanceof Grads ? undefined : new Set(pairs.map(([x]) => x))
+  for (const [, g] of pairs) if (!parameters?.has(g)) spend(g)
+}
+
+type Pair = readonly [x: Tensor, g: Tensor]
+
+/** What is told of a gradient that is not finite: the path of its parameter, and the number. */
+export type Diverged = (parameter: string | undefined, value: number) => DivergedError
+
+/**
+ * A step with all parameters that have a gradient and are not frozen. `areOwn`: no gradient lies in the memory of a parameter. Returns the
+ * parameters with their gradients.
+ */
+export function takeUpdate(
+  operation: string,
+  optimizer: Optimizer,
+  target: unknown,
+  gradients: unknown,
+  areOwn: boolean,
+  diverged?: Diverged,
+): readonly Pair[] {
+  const pairs = pair(operation, target, gradients)
+  const wanted = pairs.some(([x]) => x.frozen) ? pairs.filter(([x]) => !x.frozen) : pairs
+  if (wanted.length > 0) {
+    checkFinite(operation, optimizer, target, wanted, diverged)
+    if (areOwn || wanted.length === 1) optimizer.take(wanted)
+    else scope(() => optimizer.take(unshared(wanted)))
+  }
   optimizer.steps++
-  if (!keep) for (const [, g] of pairs) spend(g)
+  return pairs
+}
+
+/** Throws DivergedError for the first gradient that is not finite. */
+function checkFinite(operation: string, optimizer: Optimizer, target: unknown, pairs: readonly Pair[], diverged?: Diverged): void {
+  const odd = firstNotFinite(pairs)
+  if (!odd) return
+  const [x, g] = odd
+  const all = target instanceof Params ? target : new Params().add(target)
+  const parameter = target instanceof Tensor ? undefined : all.path(x)
+  const value = g.view().find(each => !Number.isFinite(each)) as number
+  if (diverged) throw diverged(parameter, value)
+  const problem = `the gradient${parameter === undefined ? '' : ` of '${parameter}'`} is not finite`
+  throw new DivergedError({ operation, problem, came: String(value), wayOut: `${UNTOUCHED}.` }, optimizer.steps, Number.NaN, parameter)
+}
+
+/** What to do about a gradient that is not finite. */
+export const UNTOUCHED = 'Nothing was updated. Look for log, sqrt or div at 0 in the loss, even behind where'
+
+/** The pairs, with a copy of each gradient that is another parameter, which the step will write. */
+function unshared(pairs: readonly Pair[]): readonly Pair[] {
+  const owners = new Map(pairs.map(([x]) => [x.storage, x]))
+  return pairs.map(([x, g]) => (owners.has(g.storage) && g.storage !== x.storage ? [x, copyTensor(g)] : [x, g]))
 }
 
 /** The step that `update` would subtract from x, as a new tensor; the optimizer's state moves on as in `update`. Errors as `update`.
@@ -63,6 +116,7 @@ export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
   if (arguments.length > 3) refuseSurplus('apply', 3, arguments)
   const optimizer = optimizerOf('apply', opt, x, gradient)
   const [[parameter, g]] = pair('apply', x, gradient)
+  checkFinite('apply', optimizer, x, [[parameter, g]])
   const step = allOrNothing(optimizer, [[parameter, g]], true, () => optimizer.delta(parameter, g))
   optimizer.steps++
   return step ?? x.mul(0)
@@ -139,6 +193,7 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
   for (const [x, g] of pairs) {
     x.check(operation)
     g.check(operation)
+    if (x.dtype !== 'float32' || g.dtype !== 'float32') throw notFloat(operation, x, g)
     if (sameShape(x.dims, g.dims)) continue
     throw new ShapeError(
       { operation, problem: 'a gradient has another shape than its parameter', came: `${show(g.dims)} for ${show(x.dims)}` },
@@ -146,6 +201,21 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
     )
   }
   return pairs
+}
+
+function notFloat(operation: string, x: Tensor, g: Tensor): DTypeError {
+  const isG = x.dtype === 'float32'
+  const odd = isG ? g : x
+  const came = `${odd.dtype} ${show(odd.dims)}`
+  return new DTypeError(
+    {
+      operation,
+      problem: `a ${isG ? 'gradient' : 'parameter'} must be float32`,
+      came,
+      wayOut: `Write ${isG ? 'g' : 'x'}.cast('float32').`,
+    },
+    [odd.dtype],
+  )
 }
 
 function isTensor(value: unknown): value is Tensor {
@@ -205,7 +275,8 @@ export function optimizerState(opt: Optimizer | OptimizerState, ps?: Params): Ma
 }
 
 /**
- * Gives an optimizer what another one remembered: the inverse of `optimizerState`, by path. Throws TypeError for paths or shapes that do not fit.
+ * Gives an optimizer what another one remembered: the inverse of `optimizerState`, by path. Throws TypeError for paths or shapes that do not
+ * fit, DTypeError for a tensor that is not float32, RangeError for a count of steps that is no whole number from 0; nothing is changed then.
  *
  * @example
  * const ps = params(tensor([1, 2]))
@@ -218,36 +289,55 @@ export function loadOptimizerState(
   state: ReadonlyMap<string, Tensor | number>,
 ): void {
   if (arguments.length > 3) refuseSurplus('loadOptimizerState', 3, arguments)
-  const { optimizer, parameters } = stateTarget('loadOptimizerState', opt, ps)
+  const operation = 'loadOptimizerState'
+  const { optimizer, parameters } = stateTarget(operation, opt, ps)
+  if (typeof state?.get !== 'function') {
+    throw new TypeError(`${operation}: the state is a Map, as optimizerState gives it: ${kindOf(state)} came.`)
+  }
   const known = new Set(['steps'])
+  const forgotten: (() => void)[] = []
   const writes: (() => void)[] = []
   eachSlot(optimizer, parameters, (path, rule, parameter) => {
     const t = state.get(`${path}.t`)
     known.add(`${path}.t`)
     if (t === undefined) {
-      writes.push(() => rule.forget(parameter))
+      forgotten.push(() => rule.forget(parameter))
       return
     }
+    const count = countOf(`${path}.t`, t)
     const values = rule.slotNames.map(name => {
-      const value = state.get(`${path}.${name}`)
-      known.add(`${path}.${name}`)
-      if (value instanceof Tensor && sameShape(value.dims, parameter.dims)) return [name, value] as const
-      throw new TypeError(`loadOptimizerState: '${path}.${name}' must be a tensor ${show(parameter.dims)}.`)
+      const key = `${path}.${name}`
+      const value = state.get(key)
+      known.add(key)
+      if (!(value instanceof Tensor) || !sameShape(value.dims, parameter.dims)) {
+        throw new TypeError(`${operation}: '${key}' must be a tensor ${show(parameter.dims)}.`)
+      }
+      value.check(operation)
+      if (value.dtype === 'float32') return [name, value] as const
+      throw new DTypeError({ operation, problem: `'${key}' must be float32`, came: value.dtype }, [value.dtype])
     })
     writes.push(() => {
       const slot = rule.slot(parameter)
-      slot.t = numberOf(t)
+      slot.t = count
       for (const [name, value] of values) slot.tensors[name].assign(value)
     })
   })
   const unknown = [...state.keys()].find(key => !known.has(key))
-  if (unknown !== undefined) throw new TypeError(`loadOptimizerState: no parameter and rule belong to '${unknown}'.`)
-  for (const write of writes) write()
-  optimizer.steps = numberOf(state.get('steps') ?? 0)
+  if (unknown !== undefined) throw new TypeError(`${operation}: no parameter and rule belong to '${unknown}'.`)
+  const steps = countOf('steps', state.get('steps') ?? 0)
+  const pairs = parameters.map(([, x]) => [x, x] as const)
+  allOrNothing(optimizer, pairs, true, () => {
+    for (const write of writes) write()
+  })
+  for (const forget of forgotten) forget()
+  optimizer.steps = steps
 }
 
-function numberOf(value: Tensor | number): number {
-  return typeof value === 'number' ? value : value.item()
+/** A count of steps, which files hold as a tensor. */
+function countOf(key: string, value: Tensor | number): number {
+  const count = value instanceof Tensor ? value.item() : value
+  if (Number.isInteger(count) && count >= 0) return count
+  throw new RangeError(`loadOptimizerState: '${key}' must be a whole number from 0: ${String(count)}.`)
 }
 
 function stateTarget(

@@ -68,6 +68,13 @@ export function watched<T>(watch: Watch, f: () => T): T {
   }
 }
 
+/** The operation whose pullback runs; undefined on the way forward. */
+export let pulled: string | undefined
+
+export function nowPulls(operation: string | undefined): void {
+  pulled = operation
+}
+
 /** Makes an operation of a definition: checks and converts the inputs, allocates the result, computes it and records it. */
 export function operation<Options = undefined, Saves extends Values = Values>(definition: Definition<Options, Saves>): Run<Options> {
   const { name, types, pullback } = definition

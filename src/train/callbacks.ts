@@ -25,7 +25,11 @@ export interface EpochRecord {
   readonly seconds: number
 }
 
-/** A function, called after each step, or functions for the moments of a run; `onGradient` comes before the update. */
+/**
+ * A function, called after each step, or functions for the moments of a run. `onGradient` comes before the update, and before the gradients
+ * are looked at: it may change them in place, or return those to apply instead, as Grads or as a Map from parameter to gradient (what a Map
+ * lacks stays as it is), or `skip`.
+ */
 export type Callback =
   | ((context: StepContext) => unknown)
   | {

@@ -1,13 +1,13 @@
 import { differentiate } from '../autodiff/gradient.ts'
-import type { Grads } from '../autodiff/grads.ts'
-import { DivergedError, refuseSurplus } from '../errors.ts'
+import { Grads } from '../autodiff/grads.ts'
+import { DivergedError, kindOf, refuseSurplus } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
-import { type OptimizerState, update } from '../optimizers/update.ts'
+import { type OptimizerState, takeUpdate, UNTOUCHED } from '../optimizers/update.ts'
 import { Params } from '../params/params.ts'
-import { watched } from '../tape/operation.ts'
+import { pulled, watched } from '../tape/operation.ts'
 import { zeros } from '../tensor/create.ts'
 import { scoped } from '../tensor/scope.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
 import { type Differentiated, replaysOf } from './jit.ts'
 
 /** Returned by a callback: the run ends after this step. */
@@ -60,8 +60,8 @@ export function trainingSubject(operation: string, target: unknown, opt: Optimiz
 export interface StepHooks {
   /** Whose step it is, for errors. */
   readonly operation?: 'train' | 'trainStep'
-  /** Called with the gradients before the update; may return `skip`. */
-  readonly onGradient?: (loss: number, gradients: Grads) => unknown
+  /** Called with the gradients before the update: returns those that are applied, or `skip`. */
+  readonly onGradient?: (loss: number, gradients: Grads) => Grads | typeof skip
   /** The number of the step, for errors. */
   readonly step?: number
   /** Find the first operation whose result is not finite. */
@@ -80,7 +80,7 @@ export interface StepResult {
  * the loss.
  *
  * `trainStep(loss, ps, batch, opt)`, or `trainStep((model, ...batch) => loss, model, batch, setup(opt, model))`. Throws DivergedError for a
- * loss that is not finite; the parameters then stay as they were; TypeError where the two styles are mixed.
+ * loss or a gradient that is NaN or infinite; parameters and momenta then stay as they were; TypeError where the two styles are mixed.
  *
  * @example
  * const model = Dense(2, 1)
@@ -98,14 +98,15 @@ export function takeStep(
   loss: LossFunction,
   subject: Subject,
   batch: unknown,
-  { operation = 'train', onGradient, step = 0, trace = false }: StepHooks,
+  { operation = 'train', onGradient, step = subject.optimizer.steps, trace = false }: StepHooks,
 ): StepResult {
   const { params, optimizer, model, isExplicit } = subject
   const inputs = Array.isArray(batch) ? batch : [batch]
   let skipped = false
   let origin: string | undefined
   const watch = (operation: string, y: Tensor): void => {
-    if (origin === undefined && y.dtype === 'float32' && !y.view().every(Number.isFinite)) origin = `${operation} [${y.dims.join(', ')}]`
+    if (origin !== undefined || y.dtype !== 'float32' || y.view().every(Number.isFinite)) return
+    origin = `${pulled === undefined ? operation : `the gradient of ${pulled}`} [${y.dims.join(', ')}]`
   }
   const take = (): StepResult => {
     const lossOf = (inputs: readonly unknown[]) => {
@@ -122,8 +123,12 @@ export function takeStep(
     const result = { loss: number, reached: gradient.parameters() }
     if (skipped) return { ...result, loss: Number.NaN, skipped }
     if (!Number.isFinite(number)) throw diverged(operation, step, number, origin)
-    if (onGradient?.(number, gradient) === skip) return { ...result, skipped: true }
-    update(optimizer, params, gradient)
+    const applied = onGradient ? onGradient(number, gradient) : gradient
+    if (applied === skip) return { ...result, skipped: true }
+    // What is left of the gradients ends with the step.
+    takeUpdate('update', optimizer, params, applied, applied === gradient, (parameter, value) =>
+      diverged(operation, step, number, origin, { parameter, value }),
+    )
     return { ...result, skipped }
   }
   return trace ? watched(watch, () => scoped(take)) : scoped(take)
@@ -144,18 +149,47 @@ function call(operation: string, loss: LossFunction, args: readonly unknown[], i
   }
 }
 
-function diverged(operation: 'train' | 'trainStep', step: number, loss: number, origin: string | undefined): DivergedError {
+/** The gradients that an `onGradient` callback answers with; undefined where it leaves them as they are. */
+export function mended(params: Params, answer: unknown): Grads | undefined {
+  if (answer instanceof Grads) return answer
+  if (typeof answer !== 'object' || answer === null) return undefined
+  if (!(answer instanceof Map)) {
+    throw new TypeError(`train: onGradient returns Grads, a Map from parameter to gradient, skip or nothing: ${kindOf(answer)} came.`)
+  }
+  for (const [parameter, gradient] of answer) {
+    if (params.has(parameter) && gradient instanceof Tensor) continue
+    const came = params.has(parameter) ? `${kindOf(gradient)} came for '${params.path(parameter)}'` : 'a key is none of the parameters'
+    throw new TypeError(`train: onGradient returns a Map from parameter to gradient: ${came}.`)
+  }
+  return new Grads(params, answer)
+}
+
+/** The error for a loss that is not finite, or for a gradient of a loss that is. */
+function diverged(
+  operation: 'train' | 'trainStep',
+  step: number,
+  loss: number,
+  origin: string | undefined,
+  odd?: { readonly parameter: string | undefined; readonly value: number },
+): DivergedError {
+  const place = operation === 'train' ? ` ${odd ? 'in' : 'of'} step ${step}` : ''
+  const value = String(odd ? odd.value : loss)
+  const wayOut = odd ? UNTOUCHED : 'Nothing was updated. Lower the learning rate'
+  const canTrace = operation === 'train' && origin === undefined
+  const rest = canTrace
+    ? `${odd ? '' : ', clip the gradients'}, or pass trace: true to see where it comes from.`
+    : odd
+      ? '.'
+      : ', or clip the gradients.'
   return new DivergedError(
     {
       operation,
-      problem: operation === 'train' ? `the loss of step ${step} is not finite` : 'the loss is not finite',
-      came: origin === undefined ? String(loss) : `${loss}, first in ${origin}`,
-      wayOut:
-        operation === 'train' && origin === undefined
-          ? 'Nothing was updated. Lower the learning rate, clip the gradients, or pass trace: true to see where it comes from.'
-          : 'Nothing was updated. Lower the learning rate, or clip the gradients.',
+      problem: `${odd ? `the gradient of '${odd.parameter}'` : 'the loss'}${place} is not finite`,
+      came: origin === undefined ? value : `${value}, first in ${origin}`,
+      wayOut: wayOut + rest,
     },
     step,
     loss,
+    odd?.parameter,
   )
 }

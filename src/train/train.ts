@@ -13,7 +13,7 @@ import { breather } from './breathe.ts'
 import type { Callback, EpochRecord, History, StepRecord } from './callbacks.ts'
 import { type ProgressInfo, ProgressLine } from './progress.ts'
 import { type Run, runOf } from './run.ts'
-import { checkLoss, type LossFunction, type Subject, skip, stop, takeStep, trainingSubject } from './step.ts'
+import { checkLoss, type LossFunction, mended, type Subject, skip, stop, takeStep, trainingSubject } from './step.ts'
 
 /** What `train` can be told besides its four arguments. */
 export interface TrainOptions {
@@ -31,7 +31,7 @@ export interface TrainOptions {
   readonly validation?: TrainingData | (() => number | Tensor | Promise<number>) | undefined
   /** Asked before a DivergedError ends the run: may return `skip` (go on with the next batch) or `stop`. */
   readonly onDiverged?: ((error: DivergedError) => unknown) | undefined
-  /** Have a DivergedError name the first operation whose result is not finite; slow. */
+  /** Have a DivergedError name the first operation, forward or backward, whose result is not finite; slow. */
   readonly trace?: boolean | undefined
 }
 
@@ -45,9 +45,9 @@ export interface TrainOptions {
  * The call returns a promise of the history, and is at the same time an async iterable of steps: `for await (const { step, epoch, loss } of
  * train(...))`; `break` ends it, and if the run is awaited meanwhile, it goes on by itself. It lets the event loop breathe about every 100 ms,
  * every frame while a page is visible (`breathe`). The losses of an epoch and of validation are means over the samples of their batches, which
- * axis 0 of a batch's first tensor counts; a batch for which the loss returns `skip` does not count. A loss that is not finite rejects with
- * DivergedError, an abort with the signal's reason; parameters and modes then are as after the last whole step. Throws TypeError for arguments
- * that do not go together, for what are no batches and for an unknown option, RangeError for `epochs` that is no whole number from 1.
+ * axis 0 of a batch's first tensor counts; a batch for which the loss returns `skip` does not count. A loss or a gradient that is not finite
+ * rejects with DivergedError, an abort with the signal's reason; parameters and modes then are as after the last whole step. Throws TypeError for
+ * arguments that do not go together, for what are no batches and for an unknown option, RangeError for `epochs` that is no whole number from 1.
  *
  * @example
  * const model = Dense(2, 1)
@@ -133,12 +133,16 @@ async function* steps(
           const context = { step, epoch, batch, model: subject.model }
           const taken = withRandomness(randomness, () =>
             attempt(loss, subject, batch, { step, trace, onDiverged }, (number, gradients) => {
+              let applied = gradients
               for (const callback of callbacks) {
-                const answer = typeof callback === 'object' ? callback.onGradient?.({ ...context, loss: number, gradients }) : undefined
+                if (typeof callback !== 'object') continue
+                const answer = callback.onGradient?.({ ...context, loss: number, gradients: applied })
                 refusePromise('train: onGradient', answer)
                 if (answer === skip) return skip
+                if (answer === stop) run.ends = true
+                applied = mended(subject.params, answer) ?? applied
               }
-              return undefined
+              return applied
             }),
           )
           if (taken === stop) {
@@ -195,7 +199,7 @@ async function* steps(
 
 type OnGradient = NonNullable<Parameters<typeof takeStep>[3]['onGradient']>
 
-/** One step; what `onDiverged` answers to a loss that is not finite is obeyed. */
+/** One step; what `onDiverged` answers to a loss or a gradient that is not finite is obeyed. */
 function attempt(
   loss: LossFunction,
   subject: Subject,

@@ -4,6 +4,7 @@ import {
   adjust,
   apply,
   ClipNorm,
+  clone,
   Descent,
   gradient,
   loadOptimizerState,
@@ -18,10 +19,31 @@ import {
   type Tensor,
   tensor,
   update,
+  zeros,
 } from 'fluxtape'
 import { describe } from 'vitest'
 import { loss, model, ps, w, x, y } from './subject.ts'
 import { refuses } from './table.ts'
+
+const same = (g: Tensor) => g
+/** A rule whose step is made by `step`, and that writes what `value` makes into the slot `name`. */
+const Own = (step: (g: Tensor) => unknown, name = 'm', value: (g: Tensor) => unknown = same) =>
+  rule('Own', {
+    hyper: { eta: 1 },
+    slots: ['m'],
+    step(_, __, ___, g, ____, write) {
+      write(name, value(g) as Tensor)
+      return step(g) as Tensor
+    },
+  })
+const Wild = rule('Wild', { hyper: { eta: 1 }, step: (_, __, ___, g) => g.mul(Number.POSITIVE_INFINITY) })
+const [bytes, ints] = [zeros([3], { dtype: 'uint8' }), tensor(new Int32Array([1, 2, 3]))]
+
+const stateOf = (t: number, v: Tensor) =>
+  new Map<string, Tensor | number>([
+    ['w.t', t],
+    ['w.v', v],
+  ])
 
 const grads = () => gradient(() => loss(x, y), ps)
 
@@ -46,9 +68,45 @@ describe('rules refuse', () => {
       'TypeError: OptimizerChain: takes optimizers: number. Write OptimizerChain(ClipNorm(1), Adam()).',
     ],
     [
-      'a gradient whose norm is not finite',
-      () => update(ClipNorm(1), w, tensor([1, Number.NaN, 1])),
-      `RangeError: ClipNorm: the gradient's norm is not finite: NaN. Lower the learning rate, or pass { throw: false }.`,
+      'a gradient whose norm is not finite behind another rule',
+      () => update(OptimizerChain(Wild(), ClipNorm(1)), w, ones([3])),
+      `RangeError: ClipNorm: the gradient's norm is not finite: Infinity. Lower the learning rate, or pass { throw: false }.`,
+    ],
+    ['a step that is no tensor', () => update(Own(() => 0.5)(), w, ones([3])), 'TypeError: Own: the step must be a tensor: number came.'],
+    [
+      'a step of integers',
+      () => update(Own(g => g.greater(0))(), w, ones([3])),
+      `DTypeError: Own: the step must be float32: bool. Write cast('float32').`,
+    ],
+    [
+      'a step of another shape in a chain',
+      () => update(OptimizerChain(Own(g => g.sum())(), Adam()), w, ones([3])),
+      'ShapeError: Own: the step has another shape than the parameter: [] for [3].',
+    ],
+    [
+      'a slot that is written with another shape',
+      () => update(Own(same, 'm', g => g.sum())(), w, ones([3])),
+      `ShapeError: Own: the slot 'm' has another shape than the parameter: [] for [3].`,
+    ],
+    [
+      'a slot that is written with integers',
+      () => update(Own(same, 'm', g => g.cast('int32'))(), w, ones([3])),
+      `DTypeError: Own: the slot 'm' must be float32: int32. Write cast('float32').`,
+    ],
+    [
+      'a slot that is written with a number',
+      () => update(Own(same, 'm', () => 3)(), w, ones([3])),
+      `TypeError: Own: the slot 'm' must be a tensor: number came.`,
+    ],
+    [
+      'a slot that there is not',
+      () => update(Own(same, 'n', g => g)(), w, ones([3])),
+      `TypeError: Own: there is no slot 'n'. Name it in the rule's slots: [m].`,
+    ],
+    [
+      'to be copied as models are',
+      () => clone({ opt: Adam() }),
+      'TypeError: clone: an optimizer is no model, its memory belongs to parameters: Adam. Make another one, and hand the memory on with loadOptimizerState(other, params(copy), optimizerState(opt, params(model))).',
     ],
     [
       'a hyperparameter that no rule has',
@@ -101,6 +159,56 @@ describe('update refuses', () => {
       'a gradient of another shape',
       () => update(Descent(0.1), w, ones([4])),
       'ShapeError: update: a gradient has another shape than its parameter: [4] for [3].',
+    ],
+    [
+      'a parameter of bytes',
+      () => update(Descent(0.1), bytes, w),
+      `DTypeError: update: a parameter must be float32: uint8 [3]. Write x.cast('float32').`,
+    ],
+    [
+      'a parameter of integers',
+      () => update(Adam(), ints, w),
+      `DTypeError: update: a parameter must be float32: int32 [3]. Write x.cast('float32').`,
+    ],
+    [
+      'a gradient of integers',
+      () => update(Adam(), w, ints),
+      `DTypeError: update: a gradient must be float32: int32 [3]. Write g.cast('float32').`,
+    ],
+    [
+      'a gradient of bytes in a tree',
+      () => update(setup(Momentum(), { w }), { w }, { w: w.greater(0) }),
+      `DTypeError: update: a gradient must be float32: bool [3]. Write g.cast('float32').`,
+    ],
+    [
+      'integers that a model holds beside its parameters',
+      () => update(setup(Adam(), { w, ints }), { w, ints }, { ints: w }),
+      `DTypeError: update: a parameter must be float32: int32 [3]. Write x.cast('float32').`,
+    ],
+    [
+      'apply of a gradient of integers',
+      () => apply(OptimizerChain(ClipNorm(1), Adam()), w, ints),
+      `DTypeError: apply: a gradient must be float32: int32 [3]. Write g.cast('float32').`,
+    ],
+    [
+      'apply to integers',
+      () => apply(Adam(), ints, w),
+      `DTypeError: apply: a parameter must be float32: int32 [3]. Write x.cast('float32').`,
+    ],
+    [
+      'a gradient that is NaN',
+      () => update(Adam(), w, tensor([1, Number.NaN, 1])),
+      'DivergedError: update: the gradient is not finite: NaN. Nothing was updated. Look for log, sqrt or div at 0 in the loss, even behind where.',
+    ],
+    [
+      'a gradient that is infinite, in a model',
+      () => update(setup(Adam(), { w }), { w }, { w: tensor([1, 2, Number.NEGATIVE_INFINITY]) }),
+      `DivergedError: update: the gradient of 'w' is not finite: -Infinity. Nothing was updated. Look for log, sqrt or div at 0 in the loss, even behind where.`,
+    ],
+    [
+      'apply of a gradient that is NaN',
+      () => apply(ClipNorm({ throw: false }), w, tensor([1, Number.NaN, 1])),
+      'DivergedError: apply: the gradient is not finite: NaN. Nothing was updated. Look for log, sqrt or div at 0 in the loss, even behind where.',
     ],
     [
       'a tree of another form',
@@ -174,6 +282,26 @@ describe('update refuses', () => {
           ]),
         ),
       `TypeError: loadOptimizerState: 'w.v' must be a tensor [3].`,
+    ],
+    [
+      'a state of integers',
+      () => loadOptimizerState(Momentum(), params({ w }), stateOf(1, ints)),
+      `DTypeError: loadOptimizerState: 'w.v' must be float32: int32.`,
+    ],
+    [
+      'a count of steps that is none',
+      () => loadOptimizerState(Momentum(), params({ w }), stateOf(-1, w)),
+      `RangeError: loadOptimizerState: 'w.t' must be a whole number from 0: -1.`,
+    ],
+    [
+      'a count of steps that is no number',
+      () => loadOptimizerState(Momentum(), params({ w }), stateOf('2' as never, w)),
+      `RangeError: loadOptimizerState: 'w.t' must be a whole number from 0: 2.`,
+    ],
+    [
+      'a state that is a list',
+      () => loadOptimizerState(Momentum(), params({ w }), [w] as never),
+      'TypeError: loadOptimizerState: the state is a Map, as optimizerState gives it: an array came.',
     ],
   ])
 })

@@ -3,9 +3,11 @@ import {
   apply,
   ClipNorm,
   Descent,
+  DivergedError,
   gradient,
   Momentum,
   manualSeed,
+  type Optimizer,
   OptimizerChain,
   ones,
   optimizerState,
@@ -221,14 +223,15 @@ describe('OptimizerChain', () => {
   it('takes all steps or none', () => {
     const model = { a: ones([1]), b: ones([1]) }
     const ps = params(model)
-    const grads = gradient(() => model.a.sum().add(model.b.mul(Number.POSITIVE_INFINITY).sum()), ps)
-    expect(() => update(OptimizerChain(ClipNorm(1), Descent(1)), ps, grads)).toThrow(RangeError)
+    const grads = gradient(() => model.a.sum().add(model.b.mul(2).sum()), ps)
+    const Cube = rule('Cube', { hyper: { eta: 1 }, step: (_hyper, _slots, _x, g) => g.sub(1).mul(3e38).mul(2) })
+    expect(() => update(OptimizerChain(Cube(), ClipNorm(1), Descent(1)), ps, grads)).toThrow(RangeError)
     expect([...ps].map(p => p.item())).toEqual([1, 1])
   })
 })
 
 describe('ClipNorm', () => {
-  const clipped = (opt: ReturnType<typeof ClipNorm>, g: number[]) => apply(opt, zeros([g.length]), tensor(g)).toArray()
+  const clipped = (opt: Optimizer, g: number[]) => apply(opt, zeros([g.length]), tensor(g)).toArray()
 
   it('shortens what is longer than omega, and leaves the rest to the bit', () => {
     expect(clipped(ClipNorm(1), [3, 4])).toEqual([expect.closeTo(0.6, 6), expect.closeTo(0.8, 6)])
@@ -253,13 +256,18 @@ describe('ClipNorm', () => {
     expect([...ps].map(p => p.item())).toEqual([-1, -0.5])
   })
 
-  it.each([
-    [[Number.NaN, 1], 'NaN'],
-    [[Number.POSITIVE_INFINITY, 1], 'Infinity'],
-  ])('refuses %j, or gives NaN where told', (g, length) => {
-    expect(() => clipped(ClipNorm(1), g)).toThrow(
-      new RangeError(`ClipNorm: the gradient's norm is not finite: ${length}. Lower the learning rate, or pass { throw: false }.`),
+  it('refuses a norm that is not finite, or gives NaN where told', () => {
+    const Wild = rule('Wild', { hyper: { eta: 1 }, step: (_hyper, _slots, _x, g) => g.mul(Number.POSITIVE_INFINITY) })
+    expect(() => clipped(OptimizerChain(Wild(), ClipNorm(1)), [1, 2])).toThrow(
+      new RangeError("ClipNorm: the gradient's norm is not finite: Infinity. Lower the learning rate, or pass { throw: false }."),
     )
-    expect(clipped(ClipNorm({ throw: false }), g)).toEqual([Number.NaN, Number.NaN])
+    expect(clipped(OptimizerChain(Wild(), ClipNorm({ throw: false })), [1, 2])).toEqual([Number.NaN, Number.NaN])
+  })
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])('never sees a gradient of %d', bad => {
+    for (const opt of [ClipNorm(1), ClipNorm({ throw: false })]) {
+      expect(() => clipped(opt, [bad, 1])).toThrow(DivergedError)
+      expect(opt.steps).toBe(0)
+    }
   })
 })
