@@ -9,6 +9,7 @@ import { zeros } from '../tensor/create.ts'
 import { scoped } from '../tensor/scope.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type Differentiated, replaysOf } from './jit.ts'
+import { warnOfUntrained } from './untrained.ts'
 
 /** Returned by a callback: the run ends after this step. */
 export const stop: unique symbol = Symbol('stop')
@@ -110,7 +111,8 @@ export function takeStep(
   }
   const take = (): StepResult => {
     const lossOf = (inputs: readonly unknown[]) => {
-      const result = call(operation, loss, isExplicit ? [model, ...inputs] : inputs, isExplicit)
+      const forward = () => call(operation, loss, isExplicit ? [model, ...inputs] : inputs, isExplicit)
+      const result = operation === 'train' && step === 0 ? warnOfUntrained(subject, batch, forward) : forward()
       if (result !== skip) return result
       skipped = true
       return zeros([])

@@ -2,7 +2,9 @@ import { FluxtapeError } from '../../errors.ts'
 import { CLONE } from '../../params/clone.ts'
 import { isPlain } from '../../tensor/realm.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import { isLayer } from '../label.ts'
 import { type Layer, layer } from '../layer.ts'
+import { heard, isHeard } from '../reads.ts'
 
 /** A layer, or any function from what came before to what comes next. */
 // biome-ignore lint/suspicious/noExplicitAny: what flows between two links is known to them alone
@@ -57,6 +59,10 @@ function isClass(link: unknown): boolean {
   return typeof link === 'function' && /^class\b/.test(Function.prototype.toString.call(link))
 }
 
+function placeOf(links: object, key: string): string {
+  return Array.isArray(links) ? `Chain[${key}]` : `Chain.${key}`
+}
+
 function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): ChainLayer {
   const links = Object.entries(layers)
   const chain = layer(
@@ -69,9 +75,10 @@ function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): Chai
       for (let i = 0; i < keys.length; i++) {
         const link = links[keys[i]]
         try {
-          flow = i === 0 ? link(...inputs) : link(flow)
+          const called = isHeard() && !isLayer(link) ? heard(link, placeOf(links, keys[i])) : link
+          flow = i === 0 ? called(...inputs) : called(flow)
         } catch (error) {
-          if (error instanceof FluxtapeError) error.within(Array.isArray(links) ? `Chain[${keys[i]}]` : `Chain.${keys[i]}`)
+          if (error instanceof FluxtapeError) error.within(placeOf(links, keys[i]))
           throw error
         }
       }
