@@ -73,7 +73,9 @@ export function observationsOf<D extends Data>(operation: string, data: D): Obse
   }
   const keys = Object.keys(data)
   const columns = Object.values(data) as Column[]
-  const count = countOf(operation, columns, Array.isArray(data) ? ' If each tensor is one observation, pass stack(list).' : '')
+  // Two are x and y.
+  const maySample = Array.isArray(data) && data.length > 2
+  const count = countOf(operation, columns, maySample ? ' If each tensor is one observation, pass stack(list).' : '')
   if (Array.isArray(data)) refuseSamples(operation, columns, count)
   const joined = (parts: readonly unknown[]) => (Array.isArray(data) ? parts : Object.fromEntries(keys.map((key, i) => [key, parts[i]])))
   return {

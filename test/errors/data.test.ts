@@ -45,7 +45,7 @@ describe('data refuses', () => {
     ['a scalar', () => new DataLoader(tensor(1)), 'ShapeError: DataLoader: a scalar has no observations: [].'],
     [
       'scalars in a list',
-      () => new DataLoader([tensor(1), tensor(2)]),
+      () => new DataLoader([tensor(1), tensor(2), tensor(3)]),
       'ShapeError: DataLoader: a scalar has no observations: []. If each tensor is one observation, pass stack(list).',
     ],
     [

@@ -355,7 +355,7 @@ describe('losses refuse', () => {
     [
       'accuracy of targets of another batch',
       () => accuracy(z => z, [x, tensor([0, 1, 2])]),
-      'ShapeError: DataLoader: the tensors hold different numbers of observations: [2, 3] and [3]. Axis 0 counts observations.',
+      'ShapeError: DataLoader: the columns hold different numbers of observations: [2, 3] and [3]. Axis 0 counts observations.',
     ],
     [
       'accuracy of targets of other classes',

@@ -48,7 +48,7 @@ const calls: readonly [call: (odd: never) => unknown, odd: object, message: stri
     {},
     'train: a callback is a function, or an object with onGradient, onStep, onEpoch, onEnd: number came.',
   ],
-  [() => new f.DataLoader(null as never), {}, 'DataLoader: data is a tensor, or a list or record of tensors: null came.'],
+  [() => new f.DataLoader(null as never), {}, 'DataLoader: data is a tensor, a typed array, a list, or a record of these: null came.'],
 ]
 
 it.each(calls)('refuses %s with %o', (call, odd, message) => {
