@@ -1,6 +1,6 @@
 import { kindOf, refuseSurplus } from '../errors.ts'
 import { Params } from '../params/params.ts'
-import { scoped } from '../tensor/scope.ts'
+import { type Owned, scoped } from '../tensor/scope.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { ownedIn } from '../tensor/walk.ts'
 import { refusePromise } from './gradient.ts'
@@ -12,11 +12,12 @@ import { refusePromise } from './gradient.ts'
  */
 export function scope<T>(f: () => T): T {
   if (arguments.length > 1) refuseSurplus('scope', 1, arguments)
-  return scoped(() => {
-    const value = f()
-    refusePromise('scope', value)
-    return value
-  }, ownedIn)
+  return scoped(f, survivors)
+}
+
+function survivors(value: unknown): Iterable<Owned> {
+  refusePromise('scope', value)
+  return ownedIn(value)
 }
 
 /**

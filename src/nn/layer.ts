@@ -17,6 +17,11 @@ export interface LayerOptions<Fields extends object> {
   readonly label?: string | null | undefined
 }
 
+/** A call that no scope is around: what it makes on the way is freed. */
+function alone<Inputs extends readonly unknown[], Output>(call: (...inputs: Inputs) => Output, inputs: Inputs): Output {
+  return scoped(() => call(...inputs), ownedIn)
+}
+
 /** Properties that every function has or inherits, and a field would hide. */
 const RESERVED = ['apply', 'call', 'bind', 'toString', 'constructor', 'prototype', 'caller', 'arguments']
 
@@ -87,7 +92,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
       throw error
     }
   }
-  const outermost = (...inputs: Inputs): Output => (inScope() ? call(...inputs) : scoped(() => call(...inputs), ownedIn))
+  const outermost = (...inputs: Inputs): Output => (inScope() ? call(...inputs) : alone(call, inputs))
   const self = outermost as Layer<Fields, Inputs, Output>
   const hidden = (value: unknown) => ({ value, enumerable: false, configurable: true, writable: true })
   Object.defineProperties(self, {

@@ -2,7 +2,8 @@
 import { ShapeError } from '../errors.ts'
 import { operation } from '../tape/operation.ts'
 import { broadcastShapes, type Shape, show, sizeOf } from '../tensor/shape.ts'
-import { make, type Tensor } from '../tensor/tensor.ts'
+import { Storage } from '../tensor/storage.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { type MatrixStrides, planGemm } from '../wasm/gemm-plan.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { broadcastTo, reshape, sumTo } from './movement.ts'
@@ -30,30 +31,28 @@ export function multiply(y: Tensor, a: Operand, b: Operand, batch: number, M: nu
   if (y.size === 0) return
   const plan = planGemm(M, N, K, batch, a, b)
   const floats = plan.scratchA + plan.scratchB
-  const scratch = floats > 0 ? make([floats], 'float32') : undefined
+  if (floats > 0) y.scratch = new Storage(floats * 4)
+  const scratch = y.scratch?.pointer ?? 0
   let { pointer: pointerA, row: rowA, column: columnA, batch: batchA } = a
   let { pointer: pointerB, row: rowB, batch: batchB } = b
-  try {
-    if (scratch && plan.packUnitsA > 0) {
-      kernels.gemmPackA(pointerA, columnA, batchA, M, K, scratch.pointer, plan.packRowA, plan.packUnitsA, 16 * K)
-      pointerA = scratch.pointer
-      rowA = plan.packRowA
-      columnA = 1
-      batchA = batchA === 0 ? 0 : M * rowA
-    }
-    if (scratch && plan.packUnitsB > 0) {
-      const packed = scratch.pointer + 4 * plan.scratchA
-      kernels.gemmPackB(pointerB, rowB, b.column, batchB, N, K, packed, plan.packUnitsB, 8 * K)
-      pointerB = packed
-      rowB = 0
-      batchB = batchB === 0 ? 0 : plan.packBatchB
-    }
-    const { rows, units } = plan
-    const [columnB, finish, work] = [b.column, relu ? 1 : 0, 8 * rows * K]
-    kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, columnB, batchB, y.pointer, bias, finish, M, N, K, rows, units, work)
-  } finally {
-    scratch?.dispose()
+  if (plan.packUnitsA > 0) {
+    kernels.gemmPackA(pointerA, columnA, batchA, M, K, scratch, plan.packRowA, plan.packUnitsA, 16 * K)
+    pointerA = scratch
+    rowA = plan.packRowA
+    columnA = 1
+    batchA = batchA === 0 ? 0 : M * rowA
   }
+  if (plan.packUnitsB > 0) {
+    const packed = scratch + 4 * plan.scratchA
+    kernels.gemmPackB(pointerB, rowB, b.column, batchB, N, K, packed, plan.packUnitsB, 8 * K)
+    pointerB = packed
+    rowB = 0
+    batchB = batchB === 0 ? 0 : plan.packBatchB
+  }
+  const { rows, units } = plan
+  const [columnB, finish, work] = [b.column, relu ? 1 : 0, 8 * rows * K]
+  kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, columnB, batchB, y.pointer, bias, finish, M, N, K, rows, units, work)
+  y.endScratch()
 }
 
 /** The matrices of a tensor of rank 2 or more, in elements; a batch of one is repeated. */

@@ -1,7 +1,8 @@
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { resolveAxis, type Shape } from '../tensor/shape.ts'
-import { make, type Tensor } from '../tensor/tensor.ts'
+import { Storage } from '../tensor/storage.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { divideBy } from './elementwise.ts'
 import { checked, oneHot } from './indexing.ts'
@@ -78,17 +79,14 @@ const runCrossEntropy = operation<CrossEntropyOptions, { x: Tensor; classes: Ten
   shape: ([x], { mean }) => (mean ? [] : x.slice(0, -1)),
   forward(y, [x, classes], { mean }) {
     const [n, count, work] = rows(x.dims)
-    const losses = mean ? make([count], 'float32') : undefined
-    const out = losses?.pointer ?? y.pointer
-    try {
-      const run = (status: number) => kernels.crossEntropy(x.pointer, classes.pointer, out, n, status, count, work)
-      checked('logitCrossEntropy', classes, n, run, 'class')
-      if (!mean) return
-      kernels.sum(out, y.pointer, count, 1, 1, count)
-      divideBy(y, count)
-    } finally {
-      losses?.dispose()
-    }
+    if (mean) y.scratch = new Storage(4 * count)
+    const out = y.scratch?.pointer ?? y.pointer
+    const run = (status: number) => kernels.crossEntropy(x.pointer, classes.pointer, out, n, status, count, work)
+    checked('logitCrossEntropy', classes, n, run, 'class')
+    if (!mean) return
+    kernels.sum(out, y.pointer, count, 1, 1, count)
+    divideBy(y, count)
+    y.endScratch()
   },
   save: (_, [x, classes]) => ({ x, classes }),
   pullback: [(g, { x, classes }, options) => runCrossEntropyGradient([g, x, classes], options), null],

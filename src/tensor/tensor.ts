@@ -39,6 +39,8 @@ export class Tensor implements Owned {
   private cell: Cell | undefined = undefined
   /** @internal The memory; undefined while this waits to be computed. */
   block: Storage | undefined = undefined
+  /** @internal Memory for the kernels that compute it, which goes with it if they fail. */
+  scratch: Storage | undefined = undefined
   /** @internal What this is the transposition of, while it is still to be computed: a handle of its own. */
   source: Tensor | undefined = undefined
 
@@ -131,7 +133,8 @@ export class Tensor implements Owned {
   dispose(): void {
     if (arguments.length > 0) refuseSurplus('dispose', 0, arguments)
     if (this.released) return
-    this.unlink()
+    if (this.source) this.unlink()
+    if (this.scratch) this.endScratch()
     this.block?.drop()
     this.released = true
     if (this.cell) this.cell.released = true
@@ -191,6 +194,12 @@ export class Tensor implements Owned {
   settleWaiting(): void {
     const { waiting } = this.storage
     if (waiting) for (const each of [...waiting]) (each instanceof Tensor ? each : each.deref())?.settle()
+  }
+
+  /** @internal */
+  endScratch(): void {
+    this.scratch?.drop()
+    this.scratch = undefined
   }
 
   private settle(): Storage {

@@ -41,7 +41,7 @@ describe('sizes beyond 32 bits', () => {
           .transpose()
           .matmul(fake([2 ** 28, 1])),
       'matmul',
-      'float32 [1073741824]',
+      '',
     ],
     ['the scratch of a reduction', () => zeros([2 ** 33, 5, 0]).sum([0, 2]), 'sum', 'float32 [42949672960]'],
     ['a sum over nothing', () => zeros([2 ** 30, 0, 8]).sum(1), 'sum', 'float32 [1073741824, 8]'],
@@ -66,7 +66,7 @@ describe('sizes beyond 32 bits', () => {
         return error
       })
       expect(error.operation).toBe(operation)
-      expect(error.message).toContain(` more were needed for ${what}. Free`)
+      expect(error.message).toContain(` more were needed${what && ` for ${what}`}. Free`)
       expect(error.stack).toContain(`MemoryError: ${operation}: the linear memory`)
       for (const x of witnesses) expect(x.equal(1).all().item()).toBe(1)
     })

@@ -78,6 +78,7 @@ const harmless = new Set([
   'toString',
   'escape',
   'register',
+  'endScratch',
   'check',
   'alias',
   'startWrite',
