@@ -58,7 +58,7 @@ export class Storage {
 
   /** Where an overflow of the stack cuts it off, nothing has happened. */
   drop(): void {
-    if (this.references === 1) {
+    if (this.references <= 1) {
       observer?.dropped(this)
       if (this.whole) this.whole.drop()
       else release(this.pointer, this.bytes)
