@@ -1,7 +1,8 @@
 import { FormatError } from '../errors.ts'
+import { zeros } from '../tensor/create.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { type Shape, show, sizeOf } from '../tensor/shape.ts'
-import { make, type Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { bytesOfFile } from './bytes.ts'
 
 /** A type of elements: its size, what it becomes, and how one is read. */
@@ -57,7 +58,7 @@ export async function readIdx(bytes: Uint8Array | ArrayBufferLike): Promise<Tens
     const problem = content.length < end ? 'the file ends too early' : 'the file is longer than its header says'
     throw wrong(problem, `${show(shape)} takes ${end} bytes with the header, there are ${content.length}`, CUT)
   }
-  const tensor = make(shape, type.dtype, 'readIdx')
+  const tensor = zeros(shape, { dtype: type.dtype })
   const view = tensor.view()
   if (type.dtype === 'uint8') view.set(content.subarray(begin))
   else {
