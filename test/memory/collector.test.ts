@@ -82,4 +82,17 @@ describe('what nobody disposed', () => {
     await collected()
     expect(memory()).toMatchObject({ bytes: before.bytes, tensors: before.tensors })
   })
+
+  test('leaves nothing in the heap where it was disposed, within one turn of the event loop', () => {
+    const { gc } = globalThis
+    if (!gc) throw new Error('these tests need node --expose-gc')
+    const used = (rounds: number) => {
+      for (let i = 0; i < rounds; i++) ones([1]).dispose()
+      gc()
+      return process.memoryUsage().heapUsed
+    }
+    used(5000)
+    const before = used(5000)
+    expect((used(50_000) - before) / 50_000).toBeLessThan(20)
+  })
 })
