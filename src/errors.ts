@@ -18,7 +18,7 @@ export function kindOf(value: unknown): string {
   if (copy) return copy === COPY ? 'a tensor' : 'a tensor of another copy of fluxtape'
   if (typeof (value as { then?: unknown } | undefined)?.then === 'function') return 'a promise'
   const tag = Object.prototype.toString.call(value).slice(8, -1)
-  return typeof value !== 'object' || tag === 'Object' ? typeof value : `a ${tag}`
+  return typeof value !== 'object' || tag === 'Object' ? typeof value : `${/^[AEIO]/.test(tag) ? 'an' : 'a'} ${tag}`
 }
 
 /** Under this symbol every tensor has the mark of its copy of the library. */
@@ -55,7 +55,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
 /** The known name that was meant by another one. */
 function meant(name: string, known: readonly string[]): string | undefined {
   const plain = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '')
-  const wanted = ELSEWHERE[plain(name)] ?? name
+  const wanted = Object.hasOwn(ELSEWHERE, plain(name)) ? ELSEWHERE[plain(name)] : name
   const begins = (text: string, start: string) => start !== '' && plain(text).startsWith(plain(start))
   return known.find(each => plain(each) === plain(wanted)) ?? known.find(each => begins(each, wanted) || begins(wanted, each))
 }

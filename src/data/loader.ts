@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, refuseSurplus } from '../errors.ts'
+import { checkOptions, refuseSurplus } from '../errors.ts'
 import { countUp, keyed, permutation, type Randomness } from '../tensor/random.ts'
 import { madeSince, mark, scoped } from '../tensor/scope.ts'
 import { seal } from '../tensor/seal.ts'
@@ -47,10 +47,6 @@ export class DataLoader<D extends Data, B = BatchOf<D>> implements Iterable<B> {
 
   constructor(data: D, options: LoaderOptions<D, B> = {}) {
     seal(DataLoader.prototype, name => `DataLoader: '${name}' cannot be assigned. Make another loader with other options.`)
-    if (typeof options !== 'object' || options === null) {
-      const came = typeof options === 'number' ? options : kindOf(options)
-      throw new TypeError(`DataLoader: options are an object: ${came} came. Write new DataLoader(data, { batchSize: 64 }).`)
-    }
     checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'partial', 'seed', 'collate'])
     if (arguments.length > 2) refuseSurplus('DataLoader', 2, arguments)
     const { batchSize = 1, partial = true, seed } = options

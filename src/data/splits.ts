@@ -25,10 +25,6 @@ export interface SplitOptions {
  * @example splitObs(arange(5), { at: 0.6 }).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
  */
 export function splitObs<D extends Data>(data: D, options: SplitOptions): BatchOf<D>[] {
-  if (typeof options !== 'object' || options === null) {
-    const came = typeof options === 'number' ? options : kindOf(options)
-    throw new TypeError(`splitObs: options are an object: ${came} came. Write splitObs(data, { at: 0.8 }).`)
-  }
   checkOptions('splitObs', options, ['at', 'shuffle', 'seed', 'stratified'])
   if (arguments.length > 2) refuseSurplus('splitObs', 2, arguments)
   const { at, shuffle = false, seed, stratified } = options

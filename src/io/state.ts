@@ -4,7 +4,7 @@ import { add, cast } from '../ops/pointwise.ts'
 import { copyTensor } from '../params/clone.ts'
 import { isRecording } from '../tape/level.ts'
 import { isWritten, tensor } from '../tensor/create.ts'
-import { isMap, tagOf } from '../tensor/realm.ts'
+import { isMap, isPlain, tagOf } from '../tensor/realm.ts'
 import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -136,16 +136,24 @@ function entriesOf(source: unknown): [string, unknown][] {
     const [came, wayOut] = isFile ? ['bytes', 'loadSafetensors(bytes).tensors'] : [kindOf(source), 'state(other)']
     throw new TypeError(`loadState: the second argument is a state: ${came} came. Write loadState(model, ${wayOut}).`)
   }
-  if (isMap(source)) return [...(source as ReadonlyMap<string, unknown>)].map(fromTable)
+  if (isMap(source)) return fromTable([...(source as ReadonlyMap<string, unknown>)])
   if ('tensors' in source && isMap(source.tensors)) {
     throw new TypeError('loadState: the second argument is a state: a file came. Write loadState(model, file.tensors).')
   }
-  return Object.entries(source).map(fromTable)
+  return fromTable(Object.entries(source))
 }
 
-/** What JSON has of a tensor is one again. */
-function fromTable([name, value]: [string, unknown]): [string, unknown] {
-  return [name, isWritten(value) ? tensor(value) : value]
+/** What JSON has of a tensor is one again, and a model in a record lies under its name. */
+function fromTable(entries: readonly (readonly [string, unknown])[]): [string, unknown][] {
+  const found: [string, unknown][] = []
+  const pending = [...entries].reverse()
+  for (let next = pending.pop(); next; next = pending.pop()) {
+    const [name, value] = next
+    if (isWritten(value)) found.push([name, tensor(value)])
+    else if (!isPlain(value)) found.push([name, value])
+    else for (const key of Object.keys(value).reverse()) pending.push([`${name}.${key}`, value[key]])
+  }
+  return found
 }
 
 /** What lies under the prefix, under its new names. */

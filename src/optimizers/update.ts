@@ -48,11 +48,6 @@ export function update(
   checkOptions('update', options, ['keep'])
   if (arguments.length > 4) refuseSurplus('update', 4, arguments)
   const { keep = false } = options
-  if (isRecording()) {
-    throw new TypeError(
-      'update: a gradient is being taken, and parameters must not change meanwhile. Call update after gradient has returned.',
-    )
-  }
   const optimizer = optimizerOf('update', opt, target, gradients)
   const pairs = takeUpdate('update', optimizer, target, gradients, gradients instanceof Grads)
   if (keep) return
@@ -77,6 +72,11 @@ export function takeUpdate(
   areOwn: boolean,
   diverged?: Diverged,
 ): readonly Pair[] {
+  if (isRecording()) {
+    throw new TypeError(
+      'update: a gradient is being taken, and parameters must not change meanwhile. Call update after gradient has returned.',
+    )
+  }
   const pairs = pair(operation, target, gradients)
   const wanted = pairs.some(([x]) => x.frozen) ? pairs.filter(([x]) => !x.frozen) : pairs
   if (wanted.length > 0) {

@@ -30,6 +30,8 @@ export function observed<T>(by: Observer, f: () => T): T {
 
 /** A block of memory, counted by the handles, views and tape records that use it. */
 export class Storage {
+  /** No symbol can be cloned: what `structuredClone` and `postMessage` throw is its text, not half a tensor; so it comes first. */
+  readonly place: symbol = PLACE
   readonly pointer: number
   readonly bytes: number
   references = 1
@@ -39,8 +41,6 @@ export class Storage {
   waiting: Set<Tensor | WeakRef<Tensor>> | undefined = undefined
 
   private readonly whole: Storage | undefined
-  /** No symbol can be cloned: what `structuredClone` and `postMessage` throw is its text, not half a tensor. */
-  readonly place: symbol = PLACE
 
   /** A block of its own, or a part of `whole`, which lives as long as its parts do. */
   constructor(bytes: number, whole?: Storage, offset = 0) {

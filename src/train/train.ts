@@ -84,9 +84,6 @@ const OPTIONS = ['epochs', 'callbacks', 'signal', 'progress', 'breathe', 'valida
 
 /** `inputs` is how many arguments of the loss a batch fills. */
 function check(data: unknown, options: TrainOptions, inputs: number): void {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`train: the options are an object: ${kindOf(options)} came. Write { epochs: ${Number(options) || 20} }.`)
-  }
   checkOptions('train', options, OPTIONS)
   const { epochs = 1, signal, validation, breathe = 0 } = options
   for (const callback of ([] as readonly unknown[]).concat(options.callbacks ?? [])) {

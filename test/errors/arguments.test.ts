@@ -40,14 +40,14 @@ describe('gradient and its kin refuse to differentiate by', () => {
     [
       'a typed array as an argument',
       () => withGradient((z: unknown) => tensor(z as never).sum(), new Float32Array(2)),
-      'TypeError: withGradient: argument 1 of the function holds no float32 tensor: object. Make a tensor of it with tensor(...), or let the function close over it.',
+      'TypeError: withGradient: argument 1 of the function holds no float32 tensor: a Float32Array. Make a tensor of it with tensor(...), or let the function close over it.',
     ],
     ...([undefined, null, 'x', true, {}, () => w, new Map(), { int }] as const).map(
       (arg, i) =>
         [
           `what holds nothing to differentiate by: ${i}`,
           () => withGradient(() => w.sum(), arg),
-          `TypeError: withGradient: argument 1 of the function holds no float32 tensor: ${arg === null ? 'null' : typeof arg}. Pass tensors or a model, and let the function close over the rest.`,
+          `TypeError: withGradient: argument 1 of the function holds no float32 tensor: ${arg === null ? 'null' : arg instanceof Map ? 'a Map' : typeof arg}. Pass tensors or a model, and let the function close over the rest.`,
         ] as const,
     ),
   ])

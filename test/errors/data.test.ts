@@ -71,7 +71,7 @@ describe('data refuses', () => {
     [
       'a view without elements',
       () => new DataLoader(new DataView(new ArrayBuffer(8)) as never),
-      'TypeError: DataLoader: data is a tensor, a typed array, a list, or a record of these: one with object came.',
+      'TypeError: DataLoader: data is a tensor, a typed array, a list, or a record of these: one with a DataView came.',
     ],
     [
       'a Set',
@@ -86,17 +86,17 @@ describe('data refuses', () => {
     [
       'a batch size in the place of options',
       () => new DataLoader(x, 64 as never),
-      'TypeError: DataLoader: options are an object: 64 came. Write new DataLoader(data, { batchSize: 64 }).',
+      'TypeError: DataLoader: options are an object: 64 came. Write { batchSize: 64 }. There are batchSize, shuffle, partial, seed and collate.',
     ],
     [
       'a share in the place of options',
       () => splitObs(x, 0.8 as never),
-      'TypeError: splitObs: options are an object: 0.8 came. Write splitObs(data, { at: 0.8 }).',
+      'TypeError: splitObs: options are an object: 0.8 came. Write { at: 0.8 }. There are at, shuffle, seed and stratified.',
     ],
     [
       'no options where a share is needed',
       () => (splitObs as (x: unknown) => unknown)(x),
-      'TypeError: splitObs: options are an object: undefined came. Write splitObs(data, { at: 0.8 }).',
+      'TypeError: splitObs: options are an object: undefined came. Write { at: ... }. There are at, shuffle, seed and stratified.',
     ],
     [
       'no share',

@@ -63,7 +63,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   ...Object.fromEntries(['mae', 'mse', 'logitBinaryCrossEntropy'].map(name => [name, () => [x, x, { agg: f.sum }]])),
   ...Object.fromEntries(['crossEntropy', 'logitCrossEntropy'].map(name => [name, () => [f.softmax(x), classes, { axis: -1 }]])),
   ...Object.fromEntries(initializers.map(name => [name, () => [[2, 2]]])),
-  accuracy: () => [model, [x, classes]],
+  accuracy: () => [model, [x, classes], {}],
   adjust: () => [f.Adam(), 0.1],
   apply: () => [opt, x, x],
   arange: () => [0, 2, 1, { dtype: 'int32' }],
@@ -92,7 +92,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   linspace: () => [0, 1, 2],
   loadOptimizerState: () => [opt, ps, f.optimizerState(opt, ps)],
   loadSafetensors: () => [bytes],
-  loadState: () => [model, f.state(model)],
+  loadState: () => [model, f.state(model), {}],
   logSoftmax: () => [x, 0],
   manualSeed: () => [1],
   matmul: () => [x, x, { transposeLeft: true }],
@@ -145,6 +145,8 @@ const methods: Readonly<Record<string, readonly [object: () => object, rows: Rea
 }
 /** Functions of Tensor that are called by JavaScript or by the library alone. */
 const hidden = [
+  'register',
+  'endScratch',
   'constructor',
   'toString',
   'toJSON',
@@ -275,14 +277,14 @@ describe('an argument or an option that another library has', () => {
       () => any.splitObs(x),
     ],
     [
-      'train: options are an object: 20 came. Write { epochs: 20 }. There are epochs, callbacks, signal, progress, validation, onDiverged and trace.',
+      'train: options are an object: 20 came. Write { epochs: 20 }. There are epochs, callbacks, signal, progress, breathe, validation, onDiverged and trace.',
       () => f.train(loss, ps, [x], opt, 20 as never),
     ],
     [
       'configure: options are an object: true came. Write { deterministic: true }. There is deterministic.',
       () => f.configure(true as never),
     ],
-    ['accuracy: there is an argument too many: a tensor came. The data is one argument: [x, y].', () => any.accuracy(model, x, classes)],
+    ['accuracy: inputs and targets are one argument. Write accuracy(model, [x, y]).', () => any.accuracy(model, x, classes)],
     [
       'Dense: there is an argument too many: object came. Ready tensors leave no options.',
       () => any.Dense(x, true, f.relu, { bias: false }),

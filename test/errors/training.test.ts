@@ -158,12 +158,12 @@ describe('train refuses at the call', () => {
     [
       'a number of epochs as options',
       () => train(loss, ps, data, Adam(), 20 as never),
-      'TypeError: train: the options are an object: number came. Write { epochs: 20 }.',
+      'TypeError: train: options are an object: 20 came. Write { epochs: 20 }. There are epochs, callbacks, signal, progress, breathe, validation, onDiverged and trace.',
     ],
     [
       'no options',
       () => train(loss, ps, data, Adam(), null as never),
-      'TypeError: train: the options are an object: null came. Write { epochs: 20 }.',
+      'TypeError: train: options are an object: null came. Write { epochs: ... }. There are epochs, callbacks, signal, progress, breathe, validation, onDiverged and trace.',
     ],
     [
       'a breath before now',
@@ -173,7 +173,7 @@ describe('train refuses at the call', () => {
     [
       'a controller as signal',
       () => train(loss, ps, data, Adam(), { signal: new AbortController() as never }),
-      'TypeError: train: signal is an AbortSignal: object came. Write { signal: controller.signal }.',
+      'TypeError: train: signal is an AbortSignal: an AbortController came. Write { signal: controller.signal }.',
     ],
   ])
 })

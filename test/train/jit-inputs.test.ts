@@ -211,6 +211,7 @@ const cases: Record<string, Case> = {
       )
       return { loss: () => loss(w), of: [w], batches: same([]) }
     },
+    calls: 2,
   },
   'a loss that is a parameter': {
     make: () => {
