@@ -10,6 +10,7 @@ import { refusePromise } from './gradient.ts'
  * promise.
  * @example scope(() => tensor([1, 2]).mul(2).sum().item()) // 6
  */
+export function scope<T>(f: () => T extends PromiseLike<unknown> ? 'a function that is not async' : T): T
 export function scope<T>(f: () => T): T {
   if (arguments.length > 1) refuseSurplus('scope', 1, arguments)
   return scoped(f, survivors)

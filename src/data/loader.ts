@@ -4,7 +4,7 @@ import { madeSince, mark, scoped } from '../tensor/scope.ts'
 import { seal } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
-import { type BatchOf, type Data, type ObservationOf, type Observations, observationsOf } from './observations.ts'
+import { type BatchOf, type DataInput, type ObservationOf, type Observations, observationsOf } from './observations.ts'
 
 /** How data is cut into batches. */
 export interface LoaderOptions<D, B> {
@@ -36,7 +36,7 @@ export interface LoaderOptions<D, B> {
  * loader.length // 3
  * for (const [x, y] of loader) console.log(x.shape, y.shape)
  */
-export class DataLoader<D extends Data, B = BatchOf<D>> implements Iterable<B> {
+export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable<B> {
   /** The number of batches. */
   readonly length: number
   /** Observations in a batch; the last may have fewer. */

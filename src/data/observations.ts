@@ -16,18 +16,23 @@ export type Column = Tensor | ArrayInput | readonly unknown[]
  */
 export type Data = Tensor | ArrayInput | readonly unknown[] | Readonly<Record<string, Column>>
 
+/** The same; the empty list has compilers take a list that is written out for a tuple. */
+export type DataInput = Data | []
+
 /** A part of a column: a tensor, but for a list of what are no numbers. */
-type PartOf<C> = C extends Tensor | ArrayInput | readonly (NestedInput | Tensor)[] ? Tensor : C
+type PartOf<C> = C extends Tensor | ArrayInput | readonly (NestedInput | Tensor)[] ? Tensor : C extends readonly (infer Each)[] ? Each[] : C
 
 /** Is it a list of observations, not of columns? */
 type IsList<D> = D extends readonly (infer Each)[] ? ([Extract<Each, Tensor>] extends [never] ? true : false) : false
 
-/** A batch of such data, of the same form. */
+/** A batch of such data, of the same form: a part of each column, a list of those observations that are none. */
 export type BatchOf<D> = D extends Tensor | ArrayInput
   ? Tensor
-  : IsList<D> extends true
-    ? { [I in keyof D]: D[I] }
-    : { [K in keyof D]: PartOf<D[K]> }
+  : D extends readonly (infer Each)[]
+    ? IsList<D> extends true
+      ? Each[]
+      : { -readonly [I in keyof D]: PartOf<D[I]> }
+    : { -readonly [K in keyof D]: PartOf<D[K]> }
 
 /** A single observation, without axis 0. */
 export type ObservationOf<D> = D extends Tensor | ArrayInput
@@ -54,7 +59,7 @@ const FORMS = 'data is a tensor, a typed array, a list, or a record of these'
 const SAMPLES = 4
 
 /** Throws TypeError for what is no data, ShapeError for columns that are not of one length. */
-export function observationsOf<D extends Data>(operation: string, data: D): Observations<D> {
+export function observationsOf<D extends DataInput>(operation: string, data: D): Observations<D> {
   if (typeof data !== 'object' || data === null) throw new TypeError(`${operation}: ${FORMS}: ${kindOf(data)} came.`)
   if (Array.isArray(data) && !data.some(each => each instanceof Tensor)) {
     return {

@@ -1,7 +1,7 @@
 import { checkOptions, kindOf, refuseSurplus } from '../errors.ts'
 import { countUp, keyed, permutation } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { type BatchOf, type Data, observationsOf } from './observations.ts'
+import { type BatchOf, type DataInput, observationsOf } from './observations.ts'
 
 /** How many observations the pairs of all folds may have together. */
 const MOST = 2 ** 28
@@ -24,7 +24,7 @@ export interface SplitOptions {
  * that do not lie in [0, 1] together, TypeError for what is no share.
  * @example splitObs(arange(5), { at: 0.6 }).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
  */
-export function splitObs<D extends Data>(data: D, options: SplitOptions): BatchOf<D>[] {
+export function splitObs<D extends DataInput>(data: D, options: SplitOptions): BatchOf<D>[] {
   checkOptions('splitObs', options, ['at', 'shuffle', 'seed', 'stratified'])
   if (arguments.length > 2) refuseSurplus('splitObs', 2, arguments)
   const { at, shuffle = false, seed, stratified } = options
@@ -137,7 +137,7 @@ function shift(over: number[][], rows: readonly number[], columns: readonly numb
 /** k pairs `[train, validation]`: each observation is in one validation part. Throws RangeError unless 2 <= k <= n, and for more folds than
  * there is memory for.
  * @example kFolds(arange(4), 2).map(([, validation]) => validation.toArray()) // [[0, 1], [2, 3]] */
-export function kFolds<D extends Data>(
+export function kFolds<D extends DataInput>(
   data: D,
   k = 5,
   options: { readonly shuffle?: boolean | undefined; readonly seed?: number | undefined } = {},
@@ -163,7 +163,7 @@ export function kFolds<D extends Data>(
 
 /** The observations in a random order.
  * @example shuffleObs([zeros([3, 2]), zeros([3])], { seed: 1 }).map(part => part.shape) // [[3, 2], [3]] */
-export function shuffleObs<D extends Data>(data: D, options: { readonly seed?: number | undefined } = {}): BatchOf<D> {
+export function shuffleObs<D extends DataInput>(data: D, options: { readonly seed?: number | undefined } = {}): BatchOf<D> {
   checkOptions('shuffleObs', options, ['seed'])
   if (arguments.length > 2) refuseSurplus('shuffleObs', 2, arguments)
   const { seed } = options

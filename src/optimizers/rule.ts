@@ -329,7 +329,7 @@ export function allOrNothing<T>(
   writesSlots: boolean,
   step: () => T,
 ): T {
-  return scope(() => {
+  return scope<unknown>(() => {
     for (const [x] of pairs) x.settleWaiting()
     const undo = optimizer.rules().flatMap(([, rule]) => pairs.map(([x]) => rule.remember(x, writesSlots)))
     try {
@@ -338,7 +338,7 @@ export function allOrNothing<T>(
       for (const each of undo) each()
       throw error
     }
-  })
+  }) as T
 }
 
 /** x ← x - step; nothing if there is none. */

@@ -15,10 +15,16 @@ import { firstNotFinite } from './finite.ts'
 import { allOrNothing, type Hyper, type HyperInput, type HyperValue, Optimizer, type Schedule } from './rule.ts'
 
 /** An optimizer set up for a model, as the explicit form of training takes it. */
-export interface OptimizerState {
+export interface OptimizerState<Model = unknown> {
   readonly optimizer: Optimizer
-  readonly model: unknown
+  readonly model: Model
 }
+
+/** What an optimizer, or what `setup` gave, can update: a tensor, a Params, and the model that it was set up for. */
+export type Updated<Opt> = Tensor | Params | (Opt extends OptimizerState<infer Model> ? Model : never)
+
+/** The gradients for it: a tensor for a tensor, Grads for a Params, its tree for a model. */
+export type GradientsFor<Target> = Target extends Tensor ? Tensor : Target extends Params ? Grads : Tree<Tensor>
 
 /** What `update` can be told of the gradients. */
 export interface UpdateOptions {
@@ -39,12 +45,13 @@ export interface UpdateOptions {
  * update(Descent(0.1), W, tensor([1, 1]))
  * W.toArray() // [0.9, 1.9]
  */
-export function update(
-  opt: Optimizer | OptimizerState,
-  target: Tensor | Params | unknown,
-  gradients: unknown,
-  options: UpdateOptions = {},
-): void {
+export function update<Opt extends Optimizer | OptimizerState, Target extends Updated<Opt>>(
+  opt: Opt,
+  target: Target,
+  gradients: GradientsFor<Target>,
+  options?: UpdateOptions,
+): void
+export function update(opt: Optimizer | OptimizerState, target: unknown, gradients: unknown, options: UpdateOptions = {}): void {
   checkOptions('update', options, ['keep'])
   if (arguments.length > 4) refuseSurplus('update', 4, arguments)
   const { keep = false } = options
@@ -130,7 +137,7 @@ export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
  * const [grads] = gradient(m => m(ones([3, 2])).sum(), model)
  * update(setup(Adam(1e-3), model), model, grads)
  */
-export function setup(optimizer: Optimizer, model: unknown): OptimizerState {
+export function setup<Model>(optimizer: Optimizer, model: Model): OptimizerState<Model> {
   if (arguments.length > 2) refuseSurplus('setup', 2, arguments)
   if (!(optimizer instanceof Optimizer))
     throw new TypeError(`setup: the first argument is an optimizer: ${typeof optimizer} came. Write setup(Adam(), model).`)

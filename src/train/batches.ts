@@ -1,9 +1,7 @@
 import { kindOf } from '../errors.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
-
-/** Batches, as often as there are epochs. */
-export type TrainingData = (Iterable<unknown> | AsyncIterable<unknown>) & { readonly dtype?: never }
+import type { TrainingData } from './types.ts'
 
 type Drawn = IteratorResult<unknown>
 

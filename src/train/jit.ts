@@ -1,4 +1,4 @@
-import { differentiate, freeSpent } from '../autodiff/gradient.ts'
+import { differentiate, freeSpent, type Loss } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
 import { refuseSurplus } from '../errors.ts'
 import { copyTensor } from '../params/clone.ts'
@@ -21,6 +21,10 @@ export interface Differentiated {
   readonly value: unknown
   readonly gradient: Grads
 }
+
+/** What can be replayed: any function that is not async, of a tensor, a list or a record. */
+// biome-ignore lint/suspicious/noExplicitAny: what a loss takes is known to it alone
+export type Replayable = (...args: any[]) => Loss | symbol | (object & { readonly then?: never })
 
 /**
  * Marks a loss, once, whose training steps may be replayed: `train(jit(loss), ...)`. The first two steps with batches of a shape run as ever
@@ -46,8 +50,7 @@ export interface Differentiated {
  * const loss = jit((x, y) => mse(model(x).flatten(), y))
  * for (let i = 0; i < 3; i++) trainStep(loss, params(model), [zeros([4, 2]), ones([4])], Descent(0.1))
  */
-// biome-ignore lint/suspicious/noExplicitAny: what a loss takes is known to it alone
-export function jit<F extends (...args: any[]) => unknown>(loss: F): F {
+export function jit<F extends Replayable>(loss: F): F {
   if (arguments.length > 1) refuseSurplus('jit', 1, arguments)
   if (typeof loss !== 'function') throw new TypeError(`jit: takes a loss, which is a function: ${typeof loss} came.`)
   const marked = (...args: Parameters<F>): unknown => loss(...args)

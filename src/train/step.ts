@@ -9,6 +9,7 @@ import { zeros } from '../tensor/create.ts'
 import { scoped } from '../tensor/scope.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type Differentiated, replaysOf } from './jit.ts'
+import type { Batch, LossArguments, TargetOf } from './types.ts'
 import { warnOfUntrained } from './untrained.ts'
 
 /** Returned by a callback: the run ends after this step. */
@@ -16,9 +17,11 @@ export const stop: unique symbol = Symbol('stop')
 /** Returned by a loss or an `onGradient` callback: this step makes no update. */
 export const skip: unique symbol = Symbol('skip')
 
-/** A loss of a batch, the model closed over: a scalar, a list that begins with one, or `skip`. */
+/** A loss of what a batch holds: a scalar, a list that begins with one, or `skip`. */
 // biome-ignore lint/suspicious/noExplicitAny: what a batch is made of is known to the data alone
-export type LossFunction = (...batch: any[]) => Tensor | readonly [Tensor, ...unknown[]] | typeof skip
+export type LossFunction<Args extends readonly unknown[] = any[]> = (
+  ...args: Args
+) => Tensor | readonly [Tensor, ...unknown[]] | typeof skip
 
 /** What training changes, and by which rule: Params and an optimizer, or a model and what `setup` gave. */
 export interface Subject {
@@ -88,6 +91,12 @@ export interface StepResult {
  * const loss = (x, y) => mse(model(x).flatten(), y)
  * trainStep(loss, params(model), [zeros([4, 2]), ones([4])], Descent(0.1)) // 1
  */
+export function trainStep<Opt extends Optimizer | OptimizerState, B extends Batch>(
+  loss: LossFunction<LossArguments<Opt, B>>,
+  target: TargetOf<Opt>,
+  batch: B,
+  opt: Opt,
+): number
 export function trainStep(loss: LossFunction, target: unknown, batch: unknown, opt: Optimizer | OptimizerState): number {
   checkLoss('trainStep', loss)
   if (arguments.length > 4) refuseSurplus('trainStep', 4, arguments)

@@ -7,13 +7,14 @@ import type { OptimizerState } from '../optimizers/update.ts'
 import { type Randomness, splitRandomness, withRandomness } from '../tensor/random.ts'
 import { isThenable } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { Batches, checkBatches, heard, inputsOf, noBatch, samplesOf, type TrainingData } from './batches.ts'
+import { Batches, checkBatches, heard, inputsOf, noBatch, samplesOf } from './batches.ts'
 import { blameBatch } from './blame.ts'
 import { breather } from './breathe.ts'
 import type { Callback, EpochRecord, History, StepRecord } from './callbacks.ts'
 import { type ProgressInfo, ProgressLine } from './progress.ts'
 import { type Run, runOf } from './run.ts'
 import { checkLoss, type LossFunction, mended, type Subject, skip, stop, takeStep, trainingSubject } from './step.ts'
+import type { BatchIn, LossArguments, TargetOf, TrainingData } from './types.ts'
 
 /** What `train` can be told besides its four arguments. */
 export interface TrainOptions {
@@ -55,6 +56,13 @@ export interface TrainOptions {
  * const { epochs } = await train(loss, params(model), [[zeros([4, 2]), ones([4])]], Adam(1e-3), { epochs: 10 })
  * epochs.length // 10
  */
+export function train<Opt extends Optimizer | OptimizerState, Source extends TrainingData>(
+  loss: LossFunction<LossArguments<Opt, BatchIn<Source>>>,
+  target: TargetOf<Opt>,
+  data: Source,
+  opt: Opt,
+  options?: TrainOptions,
+): Run
 export function train(
   loss: LossFunction,
   target: unknown,

@@ -102,7 +102,7 @@ describe('gradient and its kin refuse', () => {
     ],
     [
       'a promise in a scope',
-      () => scope(async () => 3),
+      () => scope((async () => 3) as never),
       'TypeError: scope: the function returned a promise. Await the data before, and pass a function that is not async.',
     ],
     [

@@ -49,27 +49,27 @@ describe('a step of training refuses', () => {
     ],
     [
       'a model with a rule',
-      () => trainStep(loss, model, [x, y], Adam()),
+      () => trainStep(loss, model as never, [x, y], Adam()),
       'TypeError: trainStep: a model goes with the state of an optimizer: a rule came. Write trainStep(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.',
     ],
     [
       'a loss that takes the model, with its parameters',
-      () => trainStep((m: typeof model, a: Tensor, b: Tensor) => mse(m(a), b), ps, [x, y], Adam()),
+      () => trainStep(((m: typeof model, a: Tensor, b: Tensor) => mse(m(a), b)) as never, ps, [x, y], Adam()),
       'TypeError: trainStep: the loss takes 3 arguments, and failed with 2. Let it close over the model, or pass the model and setup(opt, model).',
     ],
     [
       'a loss without the model, with a model',
-      () => trainStep(loss, model, [x, y], setup(Adam(), model)),
+      () => trainStep(loss as never, model, [x, y], setup(Adam(), model)),
       'TypeError: trainStep: the loss takes 2 arguments, and failed with 3, the model first. Write (model, ...batch) => loss, or pass params(model) and an optimizer.',
     ],
     [
       'a Params with what setup gave',
-      () => trainStep(loss, ps, [x, y], setup(Adam(), model)),
+      () => trainStep(loss, ps, [x, y], setup(Adam(), model) as never),
       'TypeError: trainStep: a Params goes with an optimizer: the result of setup came. Write trainStep(loss, ps, data, Adam()).',
     ],
     [
       'the state of another model',
-      () => trainStep(loss, Dense(2, 1), [x, y], setup(Adam(), model)),
+      () => trainStep(loss as never, Dense(2, 1), [x, y], setup(Adam(), model)),
       'TypeError: trainStep: the state was set up for another model. Write setup(opt, model) with the model that is trained.',
     ],
     [
@@ -94,12 +94,12 @@ describe('train refuses at the call', () => {
     ],
     [
       'a loss and parameters in the wrong order',
-      () => train(ps as never, loss, data, Adam()),
+      () => train(ps as never, loss as never, data, Adam()),
       'TypeError: train: the loss comes first, and is a function: object came.',
     ],
     [
       'a model with a rule',
-      () => train(loss, model, data, Adam()),
+      () => train(loss, model as never, data, Adam()),
       'TypeError: train: a model goes with the state of an optimizer: a rule came. Write train(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.',
     ],
     [

@@ -132,17 +132,17 @@ describe('update refuses', () => {
   refuses([
     [
       'a tree with a Params',
-      () => update(Descent(0.1), ps, tree),
+      () => update(Descent(0.1), ps, tree as never),
       `TypeError: update: a Params goes with the Grads of gradient(() => loss, ps): object came. A model's tree goes with setup(opt, model).`,
     ],
     [
       'Grads with a model',
-      () => update(setup(Descent(0.1), model), model, grads()),
+      () => update(setup(Descent(0.1), model), model, grads() as never),
       'TypeError: update: Grads go with the Params they were taken by: a model came. Write update(opt, ps, grads).',
     ],
     [
       'a rule with a model',
-      () => update(Descent(0.1), model, tree),
+      () => update(Descent(0.1), model as never, tree as never),
       'TypeError: update: a model is updated with a state: an optimizer came. Write const state = setup(opt, model) once, then update(state, model, gradient).',
     ],
     [
@@ -152,7 +152,7 @@ describe('update refuses', () => {
     ],
     [
       'a tensor without a tensor',
-      () => update(Descent(0.1), w, 0.5),
+      () => update(Descent(0.1), w, 0.5 as never),
       'TypeError: update: the gradient of a tensor is a tensor: number came.',
     ],
     [

@@ -89,10 +89,10 @@ describe('scope', () => {
   test('refuses a promise and frees what was made before it', () => {
     let made: Tensor | undefined
     const text = thrown(() =>
-      scope(async () => {
+      scope((async () => {
         made = ones([3])
         return made
-      }),
+      }) as never),
     )
     expect(text).toBe('TypeError: scope: the function returned a promise. Await the data before, and pass a function that is not async.')
     expect(made?.released).toBe(true)

@@ -288,22 +288,22 @@ describe('styles do not mix', () => {
   it.each([
     [
       'a rule with a model',
-      () => update(Adam(), model, trees()[0]),
+      () => update(Adam(), model as never, trees()[0] as never),
       'update: a model is updated with a state: an optimizer came. Write const state = setup(opt, model) once, then update(state, model, gradient).',
     ],
     [
       'Grads with a model',
-      () => update(setup(Adam(), model), model, grads()),
+      () => update(setup(Adam(), model), model, grads() as never),
       'update: Grads go with the Params they were taken by: a model came. Write update(opt, ps, grads).',
     ],
     [
       'Grads with a model and a rule',
-      () => update(Adam(), model, grads()),
+      () => update(Adam(), model as never, grads() as never),
       'update: Grads go with the Params they were taken by: a model came. Write update(opt, ps, grads).',
     ],
     [
       'a tree with a Params',
-      () => update(Adam(), ps, trees()[0]),
+      () => update(Adam(), ps, trees()[0] as never),
       "update: a Params goes with the Grads of gradient(() => loss, ps): object came. A model's tree goes with setup(opt, model).",
     ],
     [
@@ -313,10 +313,14 @@ describe('styles do not mix', () => {
     ],
     [
       'the list of gradients with a Params',
-      () => update(Adam(), ps, trees()),
+      () => update(Adam(), ps, trees() as never),
       'update: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.',
     ],
-    ['Grads with a tensor', () => update(Adam(), [...ps][0], grads()), 'update: the gradient of a tensor is a tensor: object came.'],
+    [
+      'Grads with a tensor',
+      () => update(Adam(), [...ps][0], grads() as never),
+      'update: the gradient of a tensor is a tensor: object came.',
+    ],
     [
       'what is no optimizer',
       () => update(0.1 as never, ps, grads()),

@@ -46,7 +46,7 @@ describe('trainStep', () => {
     expect(() => trainStep(explicit, model, [x, y], Adam() as never)).toThrow(
       /^trainStep: a model goes with the state of an optimizer: a rule came\./,
     )
-    expect(() => trainStep(loss, ps, [x, y], setup(Adam(), model))).toThrow(/^trainStep: a Params goes with an optimizer/)
+    expect(() => trainStep(loss, ps, [x, y], setup(Adam(), model) as never)).toThrow(/^trainStep: a Params goes with an optimizer/)
   })
 
   it('refuses a loss that returns a promise, and frees what it made', () => {

@@ -279,14 +279,14 @@ describe('train refuses', () => {
   it.each<[string, () => unknown, Error]>([
     [
       'a model with a rule',
-      () => train(explicit, model, batches(1), Adam()),
+      () => train(explicit as never, model as never, batches(1), Adam()),
       new TypeError(
         'train: a model goes with the state of an optimizer: a rule came. Write train(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.',
       ),
     ],
     [
       'a Params with a state',
-      () => train(loss, ps, batches(1), state()),
+      () => train(loss, ps, batches(1), state() as never),
       new TypeError('train: a Params goes with an optimizer: the result of setup came. Write train(loss, ps, data, Adam()).'),
     ],
     [

@@ -23,7 +23,20 @@ const OPTIONS = {
   types: [],
 }
 /** Declared, but named by nobody outside: how tensors get their methods and their memory. */
-const INTERNAL = ['AnyOf', 'AsMethods', 'Betas', 'Indexing', 'Joining', 'Methods', 'Movement', 'Observation', 'Owned', 'Places', 'Storage']
+const INTERNAL = [
+  'AnyOf',
+  'AsMethods',
+  'Betas',
+  'Indexing',
+  'Joining',
+  'Methods',
+  'Movement',
+  'NoTensor',
+  'Observation',
+  'Owned',
+  'Places',
+  'Storage',
+]
 
 /**
  * Compiles the programs against the packed declarations, with every compiler. A line of a program that must not compile ends in
