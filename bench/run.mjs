@@ -1,19 +1,11 @@
-/**
- * `npm run bench -- [workload...] [options]`: fluxtape against its peers and against the machine's limit, as ratios.
- *
- *   --contenders a,b   who takes part beside ours (ours in one runtime only: fluxtape@node26)
- *   --threads 1,2      thread counts
- *   --rounds n         rounds of measurement
- *   --json FILE        writes the records, after a header
- *   --quick            short rounds, for a look
- *   --verify           compares losses instead of times
- */
+// fluxtape against its peers and against the machine's limit, as ratios; `npm run bench -- --help` says how.
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startChild } from './harness/child.mjs'
 import { compilePeak } from './harness/peak.mjs'
+import { outlook, progressOf, secondsOf } from './harness/progress.mjs'
 import { reasonOf } from './harness/reason.mjs'
 import { records } from './harness/records.mjs'
 import { contenderNames, entrants, findNodes, isInstalled } from './harness/roster.mjs'
@@ -24,6 +16,18 @@ import { selectWorkloads } from './workloads/index.mjs'
 
 /** GFLOP/s a thread below which PyTorch's products do not come from OpenBLAS. */
 const pytorchFloor = 40
+
+const usage = `npm run bench -- [workload...] [options]: fluxtape against its peers and against the machine's limit, as ratios
+
+  --contenders a,b   who takes part beside ours (ours in one runtime only: fluxtape@node26)
+  --threads 1,2      thread counts
+  --rounds n         rounds of measurement
+  --json FILE        writes the records, after a header
+  --quick            a minute or two: some workloads, this Node, who is installed, short rounds; the figures are rough
+  --verify           compares losses instead of times
+  --help             this text
+
+A workload is named whole, or by its beginning: mlp, gemm-nt.`
 
 const report = text => {
   if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${text}`)
@@ -40,8 +44,10 @@ function readOptions() {
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
       verify: { type: 'boolean', default: false },
+      help: { type: 'boolean', default: false },
     },
   })
+  if (options.help) return undefined
   const contenders = list(options.contenders)
   for (const name of contenders) {
     if (!contenderNames.includes(name.split('@')[0])) {
@@ -57,7 +63,8 @@ function readOptions() {
   return {
     json: options.json,
     isVerifying: options.verify,
-    workloads: selectWorkloads(positionals),
+    isQuick: options.quick,
+    workloads: selectWorkloads(positionals, options.quick),
     contenders,
     threads: threads.filter(n => n <= availableParallelism()),
     plan: { ...plan, rounds },
@@ -124,9 +131,12 @@ function printHeader({ cpu, date, pytorchGemm1024, pytorchEnvironment, missing, 
 async function bench({ workloads, plan }, children, folder) {
   const all = []
   const gaps = []
+  const entrants = children.map(child => child.entrant)
+  const progress = progressOf(workloads, workload => secondsOf(workload, entrants, plan))
   for (const workload of workloads) {
+    progress.next(workload)
     const outcomes = await load(children, workload, folder)
-    await measure(outcomes, workload, plan, report)
+    await measure(outcomes, workload, plan, progress.report)
     await unload(outcomes, workload.name)
     all.push(...records(workload, outcomes))
     for (const { child, missing } of outcomes) {
@@ -135,17 +145,26 @@ async function bench({ workloads, plan }, children, folder) {
       if (missing && missing !== `no ${workload.family}`) gaps.push(absent)
     }
   }
+  progress.end()
   return { all, gaps }
 }
 
 async function main(choice) {
-  if (!isInstalled) console.log('The peers and newer Nodes are not installed: npm --prefix bench install')
-  const nodes = findNodes()
+  if (!choice) return console.log(usage)
+  const { isQuick, isVerifying, workloads, contenders, plan } = choice
+  if (!isInstalled) console.error('The peers and newer Nodes are not installed: npm --prefix bench install')
+  const all = findNodes()
+  const isNamed = contenders.some(name => name.startsWith('fluxtape@'))
+  const nodes = isQuick && !isNamed ? all.filter(({ version }) => version === process.versions.node) : all
+  const chosen = entrants({ ...choice, nodes })
+  if (!isVerifying) {
+    console.error(`${outlook(workloads, chosen, plan)}${isQuick ? '; the figures will be rough' : ' (--quick takes a minute or two)'}.`)
+  }
   const folder = await mkdtemp(join(tmpdir(), 'fluxtape-bench-'))
-  const { children, missing } = await assemble(entrants({ ...choice, nodes }))
+  const { children, missing } = await assemble(chosen)
   try {
-    if (choice.isVerifying) {
-      const { text, agrees } = await verify(children, choice.workloads, folder)
+    if (isVerifying) {
+      const { text, agrees } = await verify(children, workloads, folder)
       report('')
       console.log(text)
       for (const [name, reason] of Object.entries(missing)) console.log(`missing: ${name}: ${reason}`)
@@ -154,12 +173,13 @@ async function main(choice) {
     }
     await preparePeak(children, missing)
     const head = header(children, missing, nodes)
-    const { all, gaps } = await bench(choice, children, folder)
     report('')
+    const { all: measured, gaps } = await bench(choice, children, folder)
     printHeader(head)
     for (const gap of gaps) console.log(`missing: ${gap.contender} in ${gap.workload}: ${gap.missing}`)
-    console.log(`\n${tables(all)}`)
-    if (choice.json) await writeFile(choice.json, `${JSON.stringify([{ ...head, gaps }, ...all], null, 2)}\n`)
+    console.log(`\n${tables(measured)}`)
+    if (isQuick) console.log('\nA quick run, whose figures are rough: npm run bench measures with more and longer rounds.')
+    if (choice.json) await writeFile(choice.json, `${JSON.stringify([{ ...head, gaps }, ...measured], null, 2)}\n`)
   } finally {
     for (const child of children) child.close()
     await rm(folder, { recursive: true })

@@ -9,15 +9,15 @@ const modules = join(bench, 'node_modules')
 export const isInstalled = existsSync(modules)
 
 /**
- * Who could take part beside ours: the file that speaks for it, its further arguments, and the thread counts it can run with.
- * One line a contender.
+ * Who could take part beside ours: the file that speaks for it, its further arguments, the thread counts it can run with, the package that
+ * it comes in, and whether it is left out of a quick run. One line a contender.
  */
 const peers = [
-  { contender: 'without-jit', file: 'fluxtape.mjs', extra: ['eager'], threads: [1, 2] },
-  { contender: 'tfjs-wasm', file: 'tfjs.mjs', extra: ['wasm'], threads: [1] },
-  { contender: 'tfjs-cpu', file: 'tfjs.mjs', extra: ['cpu'], threads: [1] },
-  { contender: 'jax-js', file: 'jax.mjs', threads: [1] },
-  { contender: 'onnxruntime', file: 'onnxruntime.mjs', threads: [1, 2] },
+  { contender: 'without-jit', file: 'fluxtape.mjs', extra: ['eager'], threads: [1, 2], isThorough: true },
+  { contender: 'tfjs-wasm', file: 'tfjs.mjs', extra: ['wasm'], threads: [1], from: '@tensorflow/tfjs-backend-wasm' },
+  { contender: 'tfjs-cpu', file: 'tfjs.mjs', extra: ['cpu'], threads: [1], from: '@tensorflow/tfjs', isThorough: true },
+  { contender: 'jax-js', file: 'jax.mjs', threads: [1], from: '@jax-js/jax' },
+  { contender: 'onnxruntime', file: 'onnxruntime.mjs', threads: [1, 2], from: 'onnxruntime-web' },
   { contender: 'pytorch', file: 'pytorch.py', threads: [1, 2] },
 ]
 export const contenderNames = ['fluxtape', ...peers.map(p => p.contender)]
@@ -42,11 +42,11 @@ export function findNodes() {
 
 /**
  * Everybody who takes part: ours in every runtime, the JavaScript peers in the newest one.
- * @param {{ threads: number[], contenders: string[], nodes: ReturnType<typeof findNodes> }} choice contenders: names, ours
- *   also as `fluxtape@node26`; none means everybody. Ours takes part even if only others are named.
+ * @param {{ threads: number[], contenders: string[], nodes: ReturnType<typeof findNodes>, isQuick: boolean }} choice contenders:
+ *   names, ours also as `fluxtape@node26`; none means everybody, in a quick run who is installed. Ours takes part even if only others are named.
  * @returns {import('./child.mjs').Entrant[]}
  */
-export function entrants({ threads, contenders, nodes }) {
+export function entrants({ threads, contenders, nodes, isQuick }) {
   const newest = nodes[nodes.length - 1]
   const path = file => join(bench, 'contenders', file)
   const named = contenders.filter(name => name.startsWith('fluxtape@')).map(name => name.slice(9))
@@ -56,7 +56,8 @@ export function entrants({ threads, contenders, nodes }) {
       return { contender: 'fluxtape', threads: count, runtime, command, args: [path('fluxtape.mjs'), `${count}`], env: {}, isOurs: true }
     }),
   )
-  const wanted = peers.filter(p => contenders.length === 0 || contenders.includes(p.contender))
+  const all = isQuick ? peers.filter(p => !p.isThorough && (!p.from || existsSync(join(modules, p.from)))) : peers
+  const wanted = contenders.length === 0 ? all : peers.filter(p => contenders.includes(p.contender))
   const theirs = wanted.flatMap(peer =>
     peer.threads
       .filter(count => threads.includes(count))

@@ -14,7 +14,7 @@ import { writeTensors } from './safetensors.mjs'
 /** @type {Plan} */
 export const thorough = { rounds: 11, warm: 1500, warmSteps: 5000, settle: 20, budget: 120, pause: 5 }
 /** @type {Plan} */
-export const quick = { rounds: 3, warm: 400, warmSteps: 1500, settle: 10, budget: 60, pause: 5 }
+export const quick = { rounds: 3, warm: 400, warmSteps: 800, settle: 10, budget: 60, pause: 5 }
 
 /** A contender whose step takes longer than this many budgets is measured in these rounds only. */
 const slow = 3
@@ -50,20 +50,21 @@ export async function unload(outcomes, name) {
  * @param {Outcome[]} outcomes
  * @param {import('../workloads/index.mjs').Workload} workload
  * @param {Plan} plan
- * @param {(text: string) => void} report
+ * @param {(text: string, share: number) => void} report what is done, and which share of all is behind
  */
 export async function measure(outcomes, { name, family }, plan, report) {
   const warm = family === 'gemm' ? plan.warm : plan.warmSteps
   const estimates = new Map()
-  for (const outcome of outcomes) {
+  const half = 0.5 / outcomes.length
+  for (const [i, outcome] of outcomes.entries()) {
     if (outcome.missing) continue
-    report(`${name}: warming up ${label(outcome.child.entrant)}`)
+    report(`${name}: warming up ${label(outcome.child.entrant)}`, i * half)
     const { missing, seconds } = await outcome.child.ask({ warm: name, budget: warm })
     outcome.missing = missing
     estimates.set(outcome, 1000 * seconds)
   }
   for (let round = 0; round < plan.rounds; round++) {
-    report(`${name}: round ${round + 1} of ${plan.rounds}`)
+    report(`${name}: round ${round + 1} of ${plan.rounds}`, 0.5 + (0.5 * round) / plan.rounds)
     for (const outcome of outcomes) {
       const isSlow = estimates.get(outcome) > slow * plan.budget
       if (outcome.missing || (isSlow && round >= roundsOfSlow)) continue

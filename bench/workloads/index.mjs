@@ -15,12 +15,16 @@ import { workloads as sequences } from './sequences.mjs'
 /** @type {Workload[]} */
 export const workloads = [...mlp, ...sequences, ...gemm]
 
+/** What a quick run takes a look at. */
+const glimpse = ['mlp-xs', 'mlp-s', 'mlp-l', 'lstm', 'gpt', 'gemm-64', 'gemm-512']
+
 /**
  * The workloads that a user named: each name is a whole one, or the beginning of several (`gemm`, `gemm-nt`).
- * @param {string[]} names none: all of them
+ * @param {string[]} names none: all of them, or in a quick run some
+ * @param {boolean} isQuick
  */
-export function selectWorkloads(names) {
-  if (names.length === 0) return workloads
+export function selectWorkloads(names, isQuick) {
+  if (names.length === 0) return isQuick ? workloads.filter(w => glimpse.includes(w.name)) : workloads
   for (const name of names) {
     if (matching(name).length === 0) {
       throw new RangeError(`bench: no such workload: ${name}. There are ${workloads.map(w => w.name).join(', ')}.`)
