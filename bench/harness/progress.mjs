@@ -18,9 +18,10 @@ export function secondsOf({ family }, entrants, { rounds, warm, warmSteps, settl
 export function outlook(workloads, entrants, plan) {
   const seconds = workloads.reduce((sum, each) => sum + secondsOf(each, entrants, plan), STARTING * entrants.length)
   const names = [...new Set(entrants.map(each => each.contender))]
-  const time = seconds < 90 ? `${Math.ceil(seconds / 10) * 10} seconds` : `${Math.ceil(seconds / 60)} minutes`
-  return `bench: ${workloads.length} workloads x ${entrants.length} contenders (${names.join(', ')}), about ${time}`
+  return `bench: ${workloads.length} workloads x ${entrants.length} contenders (${names.join(', ')}), about ${time(seconds)}`
 }
+
+const time = seconds => (seconds < 90 ? `${Math.ceil(seconds / 10) * 10} seconds` : `${Math.ceil(seconds / 60)} minutes`)
 
 /**
  * Shows on standard error how far a run is: a bar on a terminal, elsewhere a line for each workload.
@@ -31,14 +32,15 @@ export function progressOf(workloads, seconds) {
   const total = workloads.reduce((sum, each) => sum + seconds(each), 0)
   const bar = process.stderr.isTTY
     ? new cliProgress.SingleBar({
-        format: '{bar} {percentage} %, {eta_formatted} left: {text}',
+        format: '{bar} {percentage} %, {left} left: {text}',
         stream: process.stderr,
         clearOnComplete: true,
       })
     : undefined
   let done = 0
   let current = 0
-  bar?.start(total, 0, { text: '' })
+  const start = performance.now()
+  bar?.start(total, 0, { text: 'loading', left: time(total) })
   return {
     /** The next workload begins. */
     next(workload) {
@@ -47,7 +49,12 @@ export function progressOf(workloads, seconds) {
       if (!bar) console.error(`bench: ${workload.name}, ${workloads.indexOf(workload) + 1} of ${workloads.length}`)
     },
     /** What is being done, and what share of the workload is behind. */
-    report: (text, share) => bar?.update(done + share * current, { text }),
+    report(text, share) {
+      const behind = done + share * current
+      // What was expected of the rest, as much longer as what is behind took.
+      const pace = behind > 0 ? (performance.now() - start) / 1000 / behind : 1
+      bar?.update(behind, { text, left: time(pace * (total - behind)) })
+    },
     end: () => bar?.stop(),
   }
 }
