@@ -9,7 +9,7 @@ import { builtAlike } from './package/builds.mjs'
 import { globalsServe } from './package/globals.mjs'
 import { installs } from './package/installs.mjs'
 import { shakesOut, sizes } from './package/sizes.mjs'
-import { typesServe } from './package/types.mjs'
+import { typesHaveNames, typesServe } from './package/types.mjs'
 
 const CONTENTS = [
   ...['CREDITS.md', 'LICENSE', 'README.md', 'dist/baseline.wasm', 'dist/datasets.d.ts', 'dist/datasets.global.js', 'dist/datasets.js'],
@@ -37,7 +37,8 @@ const checks = [
     'attw',
     () => void run(tool('attw'), tarball, '--profile', 'esm-only', '--exclude-entrypoints', 'baseline.wasm', 'relaxed.wasm', 'worker.js'),
   ],
-  ['types serve a strict program', () => typesServe(scratch, tarball)],
+  ['types compile what they should, and nothing else', () => typesServe(scratch, tarball)],
+  ['types have names', typesHaveNames],
   ['script tags make their globals', globalsServe],
   ...sizes(scratch),
   ['layers, losses, rules, data and files shake out', () => shakesOut()],
