@@ -135,17 +135,17 @@ describe('train refuses at the call', () => {
     ],
     [
       'a batch as data',
-      () => train(loss, ps, [x, y], Adam()),
+      () => train(loss, ps, [x, y] as never, Adam()),
       'TypeError: train: the data is one batch where a list of them belongs: the loss would get the tensors one by one. Write [[x, y]], or new DataLoader([x, y], { batchSize: 32 }).',
     ],
     [
       'a batch as data of the explicit form',
-      () => train((m: typeof model, a: Tensor, b: Tensor) => mse(m(a), b), model, [x, y], setup(Adam(), model)),
+      () => train((m: typeof model, a: Tensor, b: Tensor) => mse(m(a), b), model, [x, y] as never, setup(Adam(), model)),
       'TypeError: train: the data is one batch where a list of them belongs: the loss would get the tensors one by one. Write [[x, y]], or new DataLoader([x, y], { batchSize: 32 }).',
     ],
     [
       'a batch as validation',
-      () => train(loss, ps, data, Adam(), { validation: [x, y] }),
+      () => train(loss, ps, data, Adam(), { validation: [x, y] as never }),
       'TypeError: train: the validation is one batch where a list of them belongs: the loss would get the tensors one by one. Write [[x, y]], or new DataLoader([x, y], { batchSize: 32 }).',
     ],
     ...[x, 3, { x, y }].map(

@@ -78,13 +78,15 @@ describe('a value of another realm is what it is', () => {
     )
     expect((await train(loss, params(model), stream, Descent(0))).steps).toHaveLength(2)
     const callbacks = foreign<() => Promise<typeof stop>>('async () => stop', { stop })
-    expect((await train(loss, params(model), [x, x], Descent(0), { callbacks })).steps).toHaveLength(1)
+    expect((await train(loss, params(model), [[x], [x]], Descent(0), { callbacks })).steps).toHaveLength(1)
     expect(() => gradient(foreign<() => Tensor>('async () => x', { x }), params(x))).toThrow('the function returned a promise')
   })
 
   it('a record as a batch of a jit', () => {
     const loss = jit(({ input }: { input: Tensor }) => mse(model(input), 0))
-    const losses = [1, 2, 3, 4].map(() => trainStep(loss, params(model), foreign('{ input: x }', { x: ones([1, 2]) }), Descent(0)))
+    const losses = [1, 2, 3, 4].map(() =>
+      trainStep(loss, params(model), foreign<{ input: Tensor }>('{ input: x }', { x: ones([1, 2]) }), Descent(0)),
+    )
     expect(new Set(losses).size).toBe(1)
   })
 })
