@@ -3,7 +3,7 @@ import { assign } from '../ops/assign.ts'
 import { add, cast } from '../ops/pointwise.ts'
 import { copyTensor } from '../params/clone.ts'
 import { isRecording } from '../tape/level.ts'
-import { isWritten, tensor } from '../tensor/create.ts'
+import { isWritten, tensor, type WrittenTensor } from '../tensor/create.ts'
 import { isMap, isPlain, tagOf } from '../tensor/realm.ts'
 import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
@@ -59,7 +59,8 @@ export interface LoadedState {
   readonly reshaped: readonly string[]
 }
 
-type Source = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>
+/** A state by path: tensors, or what JSON has of them. */
+export type StateInput = ReadonlyMap<string, Tensor | WrittenTensor> | Readonly<Record<string, Tensor | WrittenTensor>>
 
 /**
  * Writes a state into the tensors of a model, in place: what `state` gave, the `tensors` of a file, or
@@ -78,7 +79,7 @@ type Source = ReadonlyMap<string, Tensor> | Readonly<Record<string, Tensor>>
  * loadState(Dense(3, 2), state(model))
  * loadState(Dense(3, 2), { 'fc.w': ones([2, 3]) }, { prefix: 'fc', rename: { w: 'weight' }, strict: false }).missing // ['bias']
  */
-export function loadState(model: unknown, source: Source, options: LoadStateOptions = {}): LoadedState {
+export function loadState(model: unknown, source: StateInput, options: LoadStateOptions = {}): LoadedState {
   if (arguments.length > 3) refuseSurplus('loadState', 3, arguments)
   checkOptions('loadState', options, ['strict', 'prefix', 'rename'])
   if (isRecording()) throw new TypeError('loadState: a gradient is being taken, and it could not see the change. Load before.')

@@ -130,6 +130,6 @@ await train(loss, ps, loader, 0.1) // error 2345 at 0.1
 await train(loss, ps, loader, Adam) // error 2345 at Adam
 await train(loss, ps, loader, opt, 20) // error 2559 at 20
 await train(loss, ps, loader, opt, { epoch: 20 }) // error 2561 at epoch
-export const surplus = accuracy(model, x, y) // error 2554 at y)
+export const surplus = accuracy(model, x, y) // error 2345 at x, y)
 new DataLoader(trainSet, 64) // error 2559 at 64
 new DataLoader(zeros([2]), { batchsize: 64 }) // error 2561 at batchsize

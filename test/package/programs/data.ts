@@ -1,0 +1,75 @@
+// Data in all its forms, their batches and parts.
+import type { BatchOf, Column, Data, DataInput, ObservationOf } from 'fluxtape'
+import {
+  Adam,
+  accuracy,
+  Chain,
+  DataLoader,
+  Dense,
+  kFolds,
+  mse,
+  params,
+  shuffleObs,
+  splitObs,
+  type Tensor,
+  train,
+  trainStep,
+  zeros,
+} from 'fluxtape'
+
+const model = Chain(Dense(2, 1))
+const ps = params(model)
+const opt = Adam()
+const x = zeros([4, 2])
+const y = zeros([4, 1])
+const loss = (a: Tensor, b: Tensor) => mse(model(a), b)
+
+// A typed array and a list of numbers are tensors in a batch, what is no number stays a list.
+const pairs = new DataLoader([x, new Int32Array(4)], { batchSize: 2 })
+for (const [a, b] of pairs) a.add(b)
+await train(loss, ps, pairs, opt)
+await train((a, b) => mse(model(a), b.cast('float32')), ps, pairs, opt)
+await train(loss, ps, new DataLoader([x, [[1], [2], [3], [4]]]), opt)
+await train(a => mse(model(a.reshape([1, 1])), 0), ps, new DataLoader(new Float32Array(4)), opt)
+const texts = new DataLoader([x, ['a', 'b', 'c', 'd']])
+for (const [a, words] of texts) a.mul(words.map(word => word.length)[0] ?? 1)
+await train((a, words) => a.mul(words.join('').length).sum(), ps, texts, opt)
+const record = new DataLoader({ input: x, target: [true, false, true, true], bytes: new Uint8Array(4), names: ['a', 'b', 'c', 'd'] })
+await train(({ input, target, bytes, names }) => input.sum().add(target.sum()).add(bytes.sum()).mul(names.length), ps, record, opt)
+export const images: Tensor[][] = Array.from(new DataLoader([x, [zeros([2]), zeros([2]), zeros([2]), zeros([2])]]))
+export const numbers: number[][] = Array.from(new DataLoader([1, 2, 3]))
+export const sentences = new DataLoader([x, ['a', 'b', 'c', 'd']], {
+  collate: list => list.map(([row, word]) => row.mul(word.length)),
+})
+export const collated: Tensor[][] = Array.from(sentences)
+export const rows = new DataLoader({ input: x, name: ['a', 'b', 'c', 'd'] }, { collate: list => list.map(({ name }) => name.length) })
+export const lengths: number[][] = Array.from(rows)
+export const read = accuracy(model, pairs)
+
+const [left, right] = splitObs([x, new Uint8Array(4), ['a', 'b', 'c', 'd']], { at: 0.5 })
+export const cut: [Tensor, Tensor, string[]] | undefined = left ?? right
+export const [[fold]] = kFolds({ x, y: [1, 2, 3, 4] }, 2) as [[{ x: Tensor; y: Tensor }, unknown]]
+export const shuffled: Tensor = shuffleObs(new Float64Array(4))
+export function loaderOf<D extends DataInput>(data: D, observe: (observation: ObservationOf<D>) => number): DataLoader<D, number[]> {
+  return new DataLoader(data, { collate: list => list.map(observe) })
+}
+export const general: Data[] = [x, [x, y], { x, y }, new Float32Array(2), ['a'], { x, y: [1, 2] }]
+export const columns: Column[] = [x, new Float32Array(2), [1, 2], ['a']]
+export const batch: BatchOf<{ readonly x: Tensor; readonly y: Int32Array }> = { x, y }
+
+// The rows of a tensor.
+for (const row of x) row.mul(2)
+export const [first, ...others] = x
+export const firstRow: Tensor | undefined = first ?? others[0]
+export const totals: number[] = Array.from(x, row => row.sum().item())
+export const step = trainStep(loss, ps, [x, y], opt)
+
+new DataLoader(3) // error 2345 at 3
+new DataLoader({ x, y: 'text' }) // error 2345 at { x
+new DataLoader({ x, y: 3 }) // error 2345 at { x
+new DataLoader([x, y], { shuffle: 3 }) // error 2322 at shuffle
+splitObs([x, y], 0.8) // error 2345 at 0.8
+await train((a: Tensor, n: number) => a.mul(n).sum(), ps, pairs, opt) // error 2345 at (a
+await train((a: Tensor, words: number[]) => a.mul(words.length).sum(), ps, texts, opt) // error 2345 at (a
+await train(loss, ps, new DataLoader(new Float32Array(4)), opt) // error 2345 at loss
+for (const row of record) row.missing // error 2339 at missing
