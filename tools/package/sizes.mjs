@@ -5,9 +5,9 @@ import { buildSync } from 'esbuild'
 import { rollup } from 'rollup'
 
 const KB = 1000
-const ALL = 100 * KB
-const HELLO = 60 * KB
-const EDGE = 75 * KB
+const ALL = 106 * KB
+const HELLO = 64 * KB
+const EDGE = 80 * KB
 const library = resolve('dist/fluxtape.js')
 const hello = `import { Dense, tensor } from ${JSON.stringify(library)}
 console.log(Dense(2, 1)(tensor([[1, 2]])).toArray())
