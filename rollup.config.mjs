@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path'
 import { wasm } from '@rollup/plugin-wasm'
 import dts from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
+import { minify as terser } from 'terser'
 import { pack } from './tools/pack-plugin.mjs'
 import { bundled, source } from './tools/source-plugin.mjs'
 
@@ -10,11 +11,23 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const kernels = ['build/relaxed.wasm', 'build/baseline.wasm']
 
+/** Blanks and comments are left out, while names, lines of statements and what bundlers need to shake the rest out stay. */
+const format = { preserve_annotations: true, semicolons: false, comments: false }
+const withoutBlanks = {
+  name: 'without-blanks',
+  async renderChunk(code) {
+    const result = await terser(code, { module: true, compress: false, mangle: false, format })
+    // What stood between return and new comes out before both, where it says nothing.
+    return { code: result.code.replaceAll(/\/\* @__PURE__ \*\/(?=return\b)/g, ''), map: null }
+  },
+}
+
 const plugins = minify => [
   source(),
   wasm({ sync: kernels, targetEnv: 'auto-inline' }),
   pack(kernels),
   esbuild({ target: 'es2022', define: { __GUARD__: 'false', __VERSION__: JSON.stringify(version) }, minify }),
+  ...(minify ? [] : [withoutBlanks]),
 ]
 
 /** What the file of the datasets has of its own, all of it without state; the rest it takes from the library's public API. */

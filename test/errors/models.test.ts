@@ -438,7 +438,7 @@ describe('state and files refuse', () => {
         ['the buffer of a file', bytes('no').buffer, 'bytes', 'Write loadState(model, loadSafetensors(bytes).tensors).'],
         ['a file', loadSafetensors(saveSafetensors({ w })), 'a file', 'Write loadState(model, file.tensors).'],
         ['a model', model(), 'function', 'Write loadState(model, state(other)).'],
-        ['a tensor', w, 'object', 'Write loadState(model, state(other)).'],
+        ['a tensor', w, 'a tensor', 'Write loadState(model, state(other)).'],
         ['a list', [w], 'an array', 'Write loadState(model, state(other)).'],
         ['a path', 'model.safetensors', 'string', 'Write loadState(model, state(other)).'],
         ['nothing', undefined, 'undefined', 'Write loadState(model, state(other)).'],
