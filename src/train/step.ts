@@ -8,6 +8,7 @@ import { pulled, watched } from '../tape/operation.ts'
 import { zeros } from '../tensor/create.ts'
 import { scoped } from '../tensor/scope.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { blameBatch } from './blame.ts'
 import { type Differentiated, replaysOf } from './jit.ts'
 import type { Batch, LossArguments, TargetOf } from './types.ts'
 import { warnOfUntrained } from './untrained.ts'
@@ -142,7 +143,11 @@ export function takeStep(
     )
     return { ...result, skipped }
   }
-  return trace ? watched(watch, () => scoped(take)) : scoped(take)
+  try {
+    return trace ? watched(watch, () => scoped(take)) : scoped(take)
+  } catch (error) {
+    throw error instanceof DivergedError ? blameBatch(error, batch) : error
+  }
 }
 
 /** The loss of its arguments; if it fails because it was written for the other style, the error says so. */

@@ -8,7 +8,6 @@ import { type Randomness, splitRandomness, withRandomness } from '../tensor/rand
 import { isThenable } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { Batches, checkBatches, heard, inputsOf, noBatch, samplesOf } from './batches.ts'
-import { blameBatch } from './blame.ts'
 import { breather } from './breathe.ts'
 import type { Callback, EpochRecord, History, StepRecord } from './callbacks.ts'
 import { type ProgressInfo, ProgressLine } from './progress.ts'
@@ -216,7 +215,6 @@ function attempt(
     return takeStep(loss, subject, batch, { step, trace, onGradient })
   } catch (error) {
     if (!(error instanceof DivergedError)) throw error
-    blameBatch(error, batch)
     const answer = onDiverged?.(error)
     if (answer === stop) return stop
     if (answer === skip) return { loss: error.loss, skipped: true, reached: [...subject.params] }

@@ -25,7 +25,7 @@ describe('a step of training refuses', () => {
     [
       'NaN in the data, at the loss',
       () => trainStep(loss, ps, [tensor([[1, Number.NaN]]), zeros([1, 1])], Adam()),
-      'DivergedError: trainStep: the loss is not finite: NaN. Nothing was updated. Lower the learning rate, or clip the gradients.',
+      'DivergedError: trainStep: the loss is not finite: NaN. Nothing was updated. batch[0] holds NaN, at place 1 of [1, 2]. Mend the data, or leave such samples out.',
     ],
     [
       'a loss that is infinite',

@@ -93,6 +93,7 @@ describe('a loss that is not finite', () => {
     const before = bits(model)
     expect(() => trainStep(loss, ps, [x, y], Descent())).toThrow(DivergedError)
     expect(bits(model)).toEqual(before)
+    expect(thrown(() => trainStep(loss, ps, [x.div(0), y], Descent()))).toMatch(/Nothing was updated\. batch\[0\] holds/)
     expect(trainStep(loss, ps, [x, y], Descent(0.01))).toBeGreaterThan(0)
   })
 })
