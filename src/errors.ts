@@ -76,7 +76,10 @@ function unknownOption(operation: string, name: string, known: readonly string[]
 }
 
 function isRecord(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !ArrayBuffer.isView(value) && !(Symbol.iterator in value) && !('then' in value)
+  if (typeof value !== 'object' || value === null) return false
+  // Most are plain objects of this realm.
+  if (Object.getPrototypeOf(value) === Object.prototype) return true
+  return !ArrayBuffer.isView(value) && !(Symbol.iterator in value) && !('then' in value)
 }
 
 /**

@@ -3,6 +3,8 @@ import type { Params } from '../params/params.ts'
 import { seal } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
+let isClosed = false
+
 /**
  * The gradients of parameters, read by identity; in order, those that took no part left out.
  *
@@ -18,9 +20,11 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
 
   /** @internal */
   constructor(params: Params, gradientOf: Map<Tensor, Tensor>) {
-    seal(Grads.prototype, name => `Grads: '${name}' cannot be assigned. get(parameter) reads a gradient; write one with assign.`)
     this.params = params
     this.gradientOf = gradientOf
+    if (isClosed) return
+    isClosed = true
+    seal(Grads.prototype, name => `Grads: '${name}' cannot be assigned. get(parameter) reads a gradient; write one with assign.`)
   }
 
   /** The gradient of a parameter; undefined where it took no part in the loss. Throws RangeError for a tensor that was not asked for. */

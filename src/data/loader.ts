@@ -20,6 +20,8 @@ export interface LoaderOptions<D, B> {
   readonly collate?: ((observations: ObservationOf<D>[]) => B) | undefined
 }
 
+let isClosed = false
+
 /**
  * Batches of data, to iterate as often as wanted, in the form of the data.
  *
@@ -46,7 +48,10 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
   private readonly randomness: Randomness | undefined
 
   constructor(data: D, options: LoaderOptions<D, B> = {}) {
-    seal(DataLoader.prototype, name => `DataLoader: '${name}' cannot be assigned. Make another loader with other options.`)
+    if (!isClosed) {
+      isClosed = true
+      seal(DataLoader.prototype, name => `DataLoader: '${name}' cannot be assigned. Make another loader with other options.`)
+    }
     checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'partial', 'seed', 'collate'])
     if (arguments.length > 2) refuseSurplus('DataLoader', 2, arguments)
     const { batchSize = 1, partial = true, seed } = options

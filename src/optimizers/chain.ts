@@ -1,5 +1,5 @@
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Hyper, Optimizer, type Rule, sealOptimizer, takeSteps } from './rule.ts'
+import { type Hyper, Optimizer, type Rule, takeSteps } from './rule.ts'
 
 /** Several optimizers, each of which turns the step of the one before into its own; all see the old parameter. */
 class Composition extends Optimizer {
@@ -8,7 +8,6 @@ class Composition extends Optimizer {
 
   constructor(links: readonly Optimizer[]) {
     super()
-    sealOptimizer(Composition.prototype)
     this.links = links
   }
 

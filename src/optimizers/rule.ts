@@ -64,6 +64,8 @@ export interface RuleDefinition<H extends Hyper> {
 /** Words and bytes of a kernel's record for one parameter; assembly/optimizer.ts says what is in it. */
 const RECORD = 64
 
+let isClosed = false
+
 /**
  * An optimizer: turns gradients into steps. It keeps the state of each parameter by identity, so `params(...)` may be written anew at each
  * call; `optimizerState` reads it by path.
@@ -72,6 +74,15 @@ export abstract class Optimizer {
   abstract readonly name: string
   /** How many updates it has taken; what a schedule sees. */
   steps = 0
+
+  constructor() {
+    if (isClosed) return
+    isClosed = true
+    const { prototype } = Optimizer
+    const wayOut = 'Write update(opt, ps, grads), or train'
+    hint(prototype, 'Optimizer', { step: wayOut, minimize: wayOut, zero_grad: 'Gradients are returned, and do not add up' })
+    seal(prototype, refusal, Rule.prototype)
+  }
 
   /** @internal The step for one parameter, not yet taken: a new tensor; undefined to leave the parameter as it is. */
   abstract delta(x: Tensor, g: Tensor): Tensor | undefined
@@ -100,7 +111,6 @@ export class Rule<H extends Hyper> extends Optimizer {
 
   constructor(name: string, definition: RuleDefinition<H>, written: HyperInput<H>) {
     super()
-    sealOptimizer(Rule.prototype)
     this.name = name
     this.definition = definition
     this.written = {}
@@ -293,14 +303,6 @@ export class Rule<H extends Hyper> extends Optimizer {
       records.dispose()
     }
   }
-}
-
-/** @internal Says what other libraries' names are called here, and lets none be assigned. */
-export function sealOptimizer(prototype: object): void {
-  const wayOut = 'Write update(opt, ps, grads), or train'
-  if (!('minimize' in prototype))
-    hint(prototype, 'Optimizer', { step: wayOut, minimize: wayOut, zero_grad: 'Gradients are returned, and do not add up' })
-  seal(prototype, refusal)
 }
 
 /** What is to be written instead of an assignment. */

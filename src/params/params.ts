@@ -3,6 +3,8 @@ import { seal } from '../tensor/seal.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { refuseForeign, walk } from '../tensor/walk.ts'
 
+let isClosed = false
+
 /**
  * An ordered set of parameters by identity: a tensor that stands in several places (tied weights) is in it once, under its first path.
  *
@@ -17,6 +19,8 @@ export class Params implements Iterable<Tensor> {
   private readonly taken = new Set<string>()
 
   constructor() {
+    if (isClosed) return
+    isClosed = true
     seal(Params.prototype, name => `Params: '${name}' cannot be assigned. add and delete change what is in it.`)
   }
 

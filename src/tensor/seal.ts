@@ -20,8 +20,6 @@ export function hint(prototype: object, what: string, hints: Readonly<Record<str
   }
 }
 
-const sealed = new WeakSet<object>()
-
 /** `console.log` of Node, Deno and Bun then prints what String prints. */
 export function printed(object: object): void {
   const value = function (this: object): string {
@@ -31,26 +29,27 @@ export function printed(object: object): void {
 }
 
 /**
- * Lets nothing be assigned to the instances of a class but the fields that they have: it would be ignored. Who extends the class is free to. The
- * trap stands behind the prototype, where only what is not found otherwise arrives. Also has instances printed as String does.
+ * Lets nothing be assigned to the instances of a class but the fields that they have: it would be ignored. Who extends the class is free to, but
+ * for an `heir`. The trap stands behind the prototype, where only what is not found otherwise arrives, and `instanceof` does not. Also has
+ * instances printed as String does. A constructor calls it once, when it is first used: a program without the class need not have it.
  */
-export function seal(prototype: object, refusal: (name: string, self: object) => string): void {
-  if (sealed.has(prototype)) return
-  sealed.add(prototype)
+export function seal(prototype: object, refusal: (name: string, self: object) => string, heir?: object): void {
   printed(prototype)
   const refuse = (name: PropertyKey, self: object): never => {
     throw new TypeError(refusal(String(name), self))
   }
-  for (const [name, own] of Object.entries(Object.getOwnPropertyDescriptors(prototype))) {
-    if (!own.get || own.set) continue
-    const set = function (this: object): void {
-      refuse(name, this)
+  for (const each of heir ? [prototype, heir] : [prototype]) {
+    for (const [name, own] of Object.entries(Object.getOwnPropertyDescriptors(each))) {
+      if (!own.get || own.set) continue
+      const set = function (this: object): void {
+        refuse(name, this)
+      }
+      Object.defineProperty(each, name, { ...own, set })
     }
-    Object.defineProperty(prototype, name, { ...own, set })
   }
   const behind = new Proxy(Object.create(Object.getPrototypeOf(prototype)) as object, {
     set: (target, name, value, self) =>
-      Object.getPrototypeOf(self) === prototype ? refuse(name, self) : Reflect.set(target, name, value, self),
+      heir || Object.getPrototypeOf(self) === prototype ? refuse(name, self) : Reflect.set(target, name, value, self),
   })
   Object.setPrototypeOf(prototype, behind)
 }

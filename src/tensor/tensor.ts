@@ -275,6 +275,8 @@ export function share(tensor: Tensor, shape: Shape): Tensor {
 }
 
 Object.defineProperty(Tensor.prototype, TENSOR, { value: COPY })
+// Asked for at each promise and each loss, and what stands behind the prototype takes its time.
+Object.defineProperty(Tensor.prototype, 'then', { value: undefined })
 const read = 'Write x.data(), or x.toArray()'
 hint(Tensor.prototype, 'Tensor', {
   backward: 'Write gradient(() => loss, params(model)), or train',

@@ -15,7 +15,7 @@ export type Visit = (tensor: Tensor, path: string, trainable: boolean) => void
 /** May there be tensors in it? Layers, arrays, plain objects and instances, Maps and Sets; not tensors and typed arrays themselves. */
 export function isContainer(value: unknown): value is object {
   if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return false
-  return !(TENSOR in value || ArrayBuffer.isView(value))
+  return !((typeof value === 'object' && TENSOR in value) || ArrayBuffer.isView(value))
 }
 
 /** What lies in a container, with its key: the values of a Map, the elements of a Set by their number, the fields of anything else. */

@@ -1,7 +1,7 @@
 import { differentiate } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
 import { DivergedError, kindOf, refuseSurplus } from '../errors.ts'
-import type { Optimizer } from '../optimizers/rule.ts'
+import { Optimizer } from '../optimizers/rule.ts'
 import { type OptimizerState, takeUpdate, UNTOUCHED } from '../optimizers/update.ts'
 import { Params } from '../params/params.ts'
 import { pulled, watched } from '../tape/operation.ts'
@@ -40,7 +40,7 @@ export function checkLoss(operation: string, loss: unknown): void {
 
 /** Sorts out the two styles, and refuses their mixture. */
 export function trainingSubject(operation: string, target: unknown, opt: Optimizer | OptimizerState): Subject {
-  const isState = typeof opt === 'object' && opt !== null && 'optimizer' in opt && 'model' in opt
+  const isState = typeof opt === 'object' && opt !== null && !(opt instanceof Optimizer) && 'optimizer' in opt && 'model' in opt
   if (target instanceof Params) {
     if (isState)
       throw new TypeError(
