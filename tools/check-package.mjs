@@ -12,7 +12,16 @@ import { shakesOut, sizes } from './package/sizes.mjs'
 import { typesHaveNames, typesServe } from './package/types.mjs'
 
 const CONTENTS = [
-  ...['CHANGELOG.md', 'CREDITS.md', 'LICENSE', 'README.md', 'dist/baseline.wasm', 'dist/datasets.d.ts', 'dist/datasets.global.js', 'dist/datasets.js'],
+  ...[
+    'CHANGELOG.md',
+    'CREDITS.md',
+    'LICENSE',
+    'README.md',
+    'dist/baseline.wasm',
+    'dist/datasets.d.ts',
+    'dist/datasets.global.js',
+    'dist/datasets.js',
+  ],
   ...['dist/edge-datasets.js', 'dist/edge.d.ts', 'dist/edge.js'],
   ...['dist/fluxtape.d.ts', 'dist/fluxtape.global.js', 'dist/fluxtape.js', 'dist/relaxed.wasm', 'dist/worker.js', 'package.json'],
   ...execFileSync('git', ['ls-files', 'docs', 'examples'], { encoding: 'utf8' })
