@@ -54,7 +54,7 @@ export function own(owned: Owned): void {
  */
 export function scoped<T>(f: () => T, survivorsOf?: (value: T) => Iterable<Owned>): T {
   const outer = depth
-  if (outer === 0 && made.length > 0) free(0)
+  if (outer === 0 && made.length > 0) freeLeft()
   const start = made.length
   depth = outer + 1
   let survivors: Iterable<Owned> | undefined
@@ -65,6 +65,15 @@ export function scoped<T>(f: () => T, survivorsOf?: (value: T) => Iterable<Owned
   } finally {
     depth = outer
     free(start, survivors)
+  }
+}
+
+/** Frees what a scope left that was cut off; what cannot be freed (who freezes a tensor?) must not keep others from it. */
+function freeLeft(): void {
+  try {
+    free(0)
+  } catch {
+    while (made.length > 0) made.pop()
   }
 }
 

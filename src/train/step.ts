@@ -40,13 +40,13 @@ export function checkLoss(operation: string, loss: unknown): void {
 
 /** Sorts out the two styles, and refuses their mixture. */
 export function trainingSubject(operation: string, target: unknown, opt: Optimizer | OptimizerState): Subject {
-  const isState = typeof opt === 'object' && opt !== null && !(opt instanceof Optimizer) && 'optimizer' in opt && 'model' in opt
+  const isState = typeof opt === 'object' && opt !== null && 'model' in opt && opt.optimizer instanceof Optimizer
   if (target instanceof Params) {
     if (isState)
       throw new TypeError(
         `${operation}: a Params goes with an optimizer: the result of setup came. Write ${operation}(loss, ps, data, Adam()).`,
       )
-    if (typeof opt?.take !== 'function')
+    if (!(opt instanceof Optimizer))
       throw new TypeError(
         `${operation}: the fourth argument is an optimizer: ${typeof opt} came. Write ${operation}(loss, ps, data, Adam()).`,
       )
@@ -54,7 +54,7 @@ export function trainingSubject(operation: string, target: unknown, opt: Optimiz
   }
   if (!isState) {
     throw new TypeError(
-      `${operation}: a model goes with the state of an optimizer: ${typeof opt?.take === 'function' ? 'a rule' : typeof opt} came. Write ${operation}(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.`,
+      `${operation}: a model goes with the state of an optimizer: ${opt instanceof Optimizer ? 'a rule' : typeof opt} came. Write ${operation}(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.`,
     )
   }
   if (opt.model !== target)

@@ -118,6 +118,11 @@ describe('train refuses at the call', () => {
       'TypeError: train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].',
     ],
     [
+      'what only looks like an optimizer, as one of another copy of the library',
+      () => train(loss, ps, data, { take() {}, rules: () => [], steps: 0 } as never),
+      'TypeError: train: the fourth argument is an optimizer: object came. Write train(loss, ps, data, Adam()).',
+    ],
+    [
       'an unknown option',
       () => train(loss, ps, data, Adam(), { epoch: 3 } as never),
       `TypeError: train: there is no option 'epoch'. Is epochs meant? There are epochs, callbacks, signal, progress, breathe, validation, onDiverged and trace.`,

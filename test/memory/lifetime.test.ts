@@ -267,6 +267,12 @@ describe('dispose', () => {
     expect(memory().tensors).toBe(before.tensors + 3)
   })
 
+  test('a tensor that cannot be freed, since it was frozen, keeps no later scope from its work', () => {
+    expect(() => scope(() => void Object.freeze(ones([1])))).toThrow(TypeError)
+    expect(scope(() => ones([2]).sum().item())).toBe(2)
+    expect(scope(() => ones([2]).sum().item())).toBe(2)
+  })
+
   test('a transposition outlives its source, read or not', () => {
     for (const isRead of [true, false]) {
       const x = tensor([[1, 2]])
