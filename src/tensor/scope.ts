@@ -130,7 +130,8 @@ export function leaveToCollector(tensor: Tensor): void {
 }
 
 function registerAll(): void {
-  for (const tensor of young.splice(0)) if (!tensor.released) tensor.register()
+  // One after the other leaves the list, so that those before can go when the collector is pressed.
+  for (let tensor = young.pop(); tensor; tensor = young.pop()) if (!tensor.released) tensor.register()
   crowd = 1024
 }
 
