@@ -259,7 +259,7 @@ describe('an argument or an option that another library has', () => {
     ['reshape: there is an argument too many: 1 came. The shape is a list: [2, 3].', () => m.reshape(4, 1)],
     ['randn: options are an object: 0 came. Write { mean: 0 }. There are mean and std.', () => any.randn([2], 0, 0.01)],
     ["zeros: options are an object: 'int32' came. Write { dtype: 'int32' }. There is dtype.", () => any.zeros([2], 'int32')],
-    ['mse: options are an object: sum came. Write { agg: sum }. There is agg.', () => f.mse(x, x, f.sum as never)],
+    ['mse: options are an object: abs came. Write { agg: abs }. There is agg.', () => f.mse(x, x, f.abs as never)],
     [
       "crossEntropy: there is no option 'dim'. Is axis meant? There are agg, axis, weight, ignoreIndex and eps.",
       () => any.crossEntropy(x, classes, { dim: 1 }),
