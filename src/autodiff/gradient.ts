@@ -6,6 +6,7 @@ import { isRecording, Level, recorded, track } from '../tape/level.ts'
 import { training } from '../tape/mode.ts'
 import { checkTensor, isTensor } from '../tape/operation.ts'
 import { full, onesLike, zeros } from '../tensor/create.ts'
+import { isThenable } from '../tensor/realm.ts'
 import { free, giveBack, mark, own, scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -201,8 +202,8 @@ function recordOn(operation: string, f: (...args: never[]) => unknown, of: Subje
 
 /** Throws TypeError for a promise: code after an `await` would run when the recording is long closed. */
 export function refusePromise(operation: string, value: unknown): void {
-  if (typeof (value as { then?: unknown } | null)?.then !== 'function') return
-  ;(value as Promise<unknown>).then(undefined, () => {})
+  if (!isThenable(value)) return
+  value.then(undefined, () => {})
   throw new TypeError(`${operation}: the function returned a promise. Await the data before, and pass a function that is not async.`)
 }
 

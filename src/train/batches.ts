@@ -1,5 +1,6 @@
 import { kindOf } from '../errors.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
+import { isThenable } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { TrainingData } from './types.ts'
 
@@ -51,10 +52,6 @@ export class Batches {
     const close = async () => void (await this.source.return?.())
     close().catch(() => {})
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> & PromiseLike<Drawn> {
-  return typeof (value as { then?: unknown } | null | undefined)?.then === 'function'
 }
 
 /** What a promise gives, or the signal's reason, whichever comes first; with the latter `abandon` is called. */
