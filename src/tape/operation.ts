@@ -141,11 +141,6 @@ export function checkTensor(operation: string, value: unknown): asserts value is
   throw new TypeError(`${operation}: a tensor is needed: ${came}. ${came === 'a promise' ? 'Await it first.' : wayOut}`)
 }
 
-/** Throws DTypeError unless the tensor has one of the types. */
-export function checkType(operation: string, x: Tensor, allowed: readonly DType[], wayOut: string): void {
-  if (!allowed.includes(x.dtype)) throw new DTypeError({ operation, problem: `does not take ${x.dtype}`, wayOut }, [x.dtype])
-}
-
 function convertAll(inputs: readonly Tensor[], dtype: DType, name: string): readonly Tensor[] {
   for (const input of inputs) {
     if (input.dtype !== dtype) return inputs.map(each => (each.dtype === dtype ? each : converted(each, dtype, name)))
