@@ -1,4 +1,4 @@
-import { askedBy, DTypeError, kindOf } from '../errors.ts'
+import { askedBy, kindOf } from '../errors.ts'
 import { converted } from '../tensor/convert.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { Shape } from '../tensor/shape.ts'
