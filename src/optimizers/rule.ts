@@ -79,6 +79,8 @@ export abstract class Optimizer {
     if (isClosed) return
     isClosed = true
     const { prototype } = Optimizer
+    // Not a method with this name: a class that has one no bundler leaves out.
+    Object.defineProperty(prototype, CLONE, { value: refuseClone })
     const wayOut = 'Write update(opt, ps, grads), or train'
     hint(prototype, 'Optimizer', { step: wayOut, minimize: wayOut, zero_grad: 'Gradients are returned, and do not add up' })
     seal(prototype, refusal, Rule.prototype)
@@ -91,13 +93,12 @@ export abstract class Optimizer {
   /** @internal The rules it consists of, with a name for each that is unique among them. */
   abstract rules(): readonly [path: string, rule: Rule<Hyper>][]
   abstract toString(): string
+}
 
-  /** @internal */
-  [CLONE]({ name }: { readonly name: string }): never {
-    throw new TypeError(
-      `clone: an optimizer is no model, its memory belongs to parameters: ${name}. Make another one, and hand the memory on with loadOptimizerState(other, params(copy), optimizerState(opt, params(model))).`,
-    )
-  }
+function refuseClone(this: void, { name }: { readonly name: string }): never {
+  throw new TypeError(
+    `clone: an optimizer is no model, its memory belongs to parameters: ${name}. Make another one, and hand the memory on with loadOptimizerState(other, params(copy), optimizerState(opt, params(model))).`,
+  )
 }
 
 /** An optimizer of a single formula. */

@@ -133,6 +133,8 @@ export class Tensor implements Owned {
   dispose(): void {
     if (arguments.length > 0) refuseSurplus('dispose', 0, arguments)
     if (this.released) return
+    // An object that was frozen throws here, before its memory is given back: it would be twice.
+    this.stamp = 0
     if (this.source) this.unlink()
     if (this.scratch) this.endScratch()
     this.block?.drop()
