@@ -28,6 +28,7 @@ import {
 } from 'fluxtape'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { capacity, i32, SCRATCH } from '../../src/wasm/memory.ts'
+import { inPlaceKernels } from '../../src/wasm/traits.generated.ts'
 import { SIGNALS } from './pool-worker.ts'
 import faulty from './pool-worker.ts?source'
 
@@ -67,10 +68,11 @@ const uncaught: unknown[] = []
 process.on('uncaughtException', error => uncaught.push(error))
 process.on('unhandledRejection', error => uncaught.push(error))
 
-/** What threads of the next pool do. */
-function withFault(fault: Fault | undefined): void {
+/** What threads of the next pool do, in the first kernel that comes or in one of `kernels`. */
+function withFault(fault: Fault | undefined, kernels?: Iterable<number>): void {
+  for (const name of ['FAULT', 'FAULT_KERNELS']) delete process.env[name]
   if (fault) process.env.FAULT = fault
-  else delete process.env.FAULT
+  if (kernels) process.env.FAULT_KERNELS = String([...kernels])
 }
 
 const sleep = (milliseconds: number) => new Promise(resolve => setTimeout(resolve, milliseconds))
@@ -290,9 +292,8 @@ describe('a worker that fails while values change in place', () => {
     const parameter = rand([1_000_003])
     const g = rand([1_000_003])
     const optimizer = Adam(0.1)
-    // The momenta are there before, so that nothing else is shared.
-    update(optimizer, parameter, g, { keep: true })
-    withFault(fault)
+    // Neither in the momenta's zeros nor where gradients are only looked at.
+    withFault(fault, inPlaceKernels)
     await threads(2)
     let error: unknown
     const once = () => {
