@@ -119,7 +119,7 @@ function subject(operation: string, args: readonly unknown[]): Subject {
       seen.forEach((arg, i) => {
         let hasFloats = false
         walk(arg, (tensor, _, trainable) => {
-          if (tensor.dtype === 'float32') hasFloats = true
+          if (tensor.type === 'float32') hasFloats = true
           if (trainable) makeLeaf(operation, level, tensor)
         })
         if (!hasFloats) throw noDerivative(operation, arg, i)
@@ -141,7 +141,7 @@ function noDerivative(operation: string, arg: unknown, i: number): Error {
   const place = `argument ${i + 1} of the function`
   if (arg instanceof Tensor) {
     const wayOut = 'Let the function close over it, or cast it to float32.'
-    return new DTypeError({ operation, problem: `${arg.dtype} has no derivative`, came: place, wayOut }, [arg.dtype])
+    return new DTypeError({ operation, problem: `${arg.type} has no derivative`, came: place, wayOut }, [arg.type])
   }
   const isData = Array.isArray(arg) || ArrayBuffer.isView(arg)
   const wayOut = isData
@@ -152,7 +152,7 @@ function noDerivative(operation: string, arg: unknown, i: number): Error {
 
 function makeLeaf(operation: string, level: Level, tensor: Tensor): void {
   tensor.check(operation)
-  if (tensor.dtype === 'float32' && !tensor.frozen) track(level, tensor)
+  if (tensor.type === 'float32' && !tensor.frozen) track(level, tensor)
 }
 
 /** @internal `gradient` and `withGradient`, in the name of another operation. */
@@ -213,12 +213,12 @@ function checkScalar(operation: string, loss: unknown): asserts loss is Tensor {
     throw new TypeError(`${operation}: the loss must be a tensor: ${kindOf(loss)}. ${wayOut}`)
   }
   loss.check(operation)
-  const came = `${loss.dtype} ${show(loss.dims)}`
-  if (loss.dtype !== 'float32') {
+  const came = `${loss.type} ${show(loss.dims)}`
+  if (loss.type !== 'float32') {
     const wayOut = "Make it of float32 tensors: x.cast('float32'). Counts and comparisons have no derivative."
-    throw new DTypeError({ operation, problem: 'only a float32 scalar has a gradient', came, wayOut }, [loss.dtype])
+    throw new DTypeError({ operation, problem: 'only a float32 scalar has a gradient', came, wayOut }, [loss.type])
   }
-  if (loss.size === 1) return
+  if (loss.count === 1) return
   const wayOut = 'Reduce it with mean() or sum(), or use pullback for a cotangent of your own.'
   throw new ShapeError({ operation, problem: 'only a float32 scalar has a gradient', came, wayOut }, [loss.dims])
 }
@@ -276,7 +276,7 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
   const { dims: shape } = y
   // The tape finds the output by its handle, which the user may dispose.
   const output = level.nodeOf.get(y)
-  const handle = new Tensor(shape, y.dtype, null)
+  const handle = new Tensor(shape, y.type, null)
   if (output) level.nodeOf.set(handle, output)
   const back = (cotangent?: Tensor): unknown => {
     if (level.released)

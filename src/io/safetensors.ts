@@ -120,7 +120,7 @@ function itemsOf(source: unknown): Item[] {
     if (value instanceof Tensor) {
       value.check('saveSafetensors')
       const view = value.view()
-      return { name, dtype: value.dtype, shape: value.dims, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) }
+      return { name, dtype: value.type, shape: value.dims, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) }
     }
     if (value !== (value | 0)) {
       throw new RangeError(

@@ -123,7 +123,7 @@ function load(targets: State, values: ReadonlyMap<string, unknown>, strict: bool
 function write(writes: ReadonlyMap<Tensor, Tensor>): void {
   const written = new Set([...writes.keys()].map(target => target.storage))
   const ready = [...writes].map(([target, value]): [Tensor, Tensor] => {
-    if (value.dtype !== target.dtype) return [target, cast(value, target.dtype)]
+    if (value.type !== target.type) return [target, cast(value, target.type)]
     return [target, value.storage !== target.storage && written.has(value.storage) ? copyTensor(value) : value]
   })
   for (const [target] of ready) target.settleWaiting()

@@ -97,9 +97,9 @@ function count(model: unknown): { tensors: number; parameters: number; buffers: 
     if (seen.has(tensor)) return
     seen.add(tensor)
     tensors++
-    bytes += tensor.size * bytesOf(tensor.dtype)
-    if (trainable && tensor.dtype === 'float32') parameters += tensor.size
-    else buffers += tensor.size
+    bytes += tensor.count * bytesOf(tensor.type)
+    if (trainable && tensor.type === 'float32') parameters += tensor.count
+    else buffers += tensor.count
   })
   return { tensors, parameters, buffers, bytes }
 }

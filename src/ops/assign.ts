@@ -21,7 +21,7 @@ export function assign(x: Tensor, y: Tensor): Tensor {
   }
   if (x.storage === y.storage) return x
   // First elsewhere: what does not fit must leave x as it was.
-  const fitting = x.dtype === 'int32' || x.dtype === 'uint8' ? converted(y, x.dtype, 'assign') : y
+  const fitting = x.type === 'int32' || x.type === 'uint8' ? converted(y, x.type, 'assign') : y
   x.startWrite()
   convert(fitting, x, 'assign')
   if (fitting !== y) fitting.dispose()

@@ -41,15 +41,15 @@ export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: T
     },
     shape: ([shape]) => shape,
     forward(y, [x], { slope }) {
-      if (withSlope && slope) withSlope.kernel(x.pointer, y.pointer, slope.pointer, y.size)
-      else if (int && y.dtype === 'int32') {
+      if (withSlope && slope) withSlope.kernel(x.pointer, y.pointer, slope.pointer, y.count)
+      else if (int && y.type === 'int32') {
         fitting(
           name,
-          status => int(x.pointer, y.pointer, status, y.size),
+          status => int(x.pointer, y.pointer, status, y.count),
           [x],
           floats => run(floats, {}),
         )
-      } else kernel(x.pointer, y.pointer, y.size)
+      } else kernel(x.pointer, y.pointer, y.count)
     },
     save: fromInput ? (_, [x], { slope }) => (slope ? { slope } : { x }) : fromOutput ? y => ({ y }) : undefined,
     pullback: [
@@ -106,15 +106,15 @@ export function binary(name: string, kernel: BinaryKernel, rule: BinaryRule): (x
     },
     shape: ([a, b]) => (b ? broadcastShapes(name, a, b) : a),
     forward(y, xs, options) {
-      const [a, b, layout] = operands(name, y.dims, xs, options, y.dtype)
-      if (int && y.dtype === 'int32') {
+      const [a, b, layout] = operands(name, y.dims, xs, options, y.type)
+      if (int && y.type === 'int32') {
         fitting(
           name,
-          status => int(a, b, y.pointer, layout, status, y.size),
+          status => int(a, b, y.pointer, layout, status, y.count),
           xs,
           floats => run(floats, options),
         )
-      } else kernel(a, b, y.pointer, layout, y.size)
+      } else kernel(a, b, y.pointer, layout, y.count)
     },
     save(result, xs, options) {
       const [first, last] = [xs[0], xs[xs.length - 1]]
@@ -151,7 +151,7 @@ export function comparison(name: string, kernel: BinaryKernel, int: BinaryKernel
     shape: ([a, b]) => (b ? broadcastShapes(name, a, b) : a),
     forward(y, xs, options) {
       const [a, b, layout] = operands(name, y.dims, xs, options, options.type)
-      ;(options.type === 'int32' ? int : kernel)(a, b, y.pointer, layout, y.size)
+      ;(options.type === 'int32' ? int : kernel)(a, b, y.pointer, layout, y.count)
     },
   })
   return named(name, function (x: Operand, y: Operand) {
@@ -160,7 +160,7 @@ export function comparison(name: string, kernel: BinaryKernel, int: BinaryKernel
     const tensors = [x, y].filter(each => typeof each !== 'number') as Tensor[]
     if (tensors.length === 0) checkTensor(name, x)
     for (const each of tensors) checkTensor(name, each)
-    const dtypes = tensors.map(each => each.dtype)
+    const dtypes = tensors.map(each => each.type)
     const whole = number === undefined || isInt32(number)
     const type = whole ? dtypes.reduce<DType>(promote, 'int32') : 'float32'
     return run(tensors, { x: typeof x === 'number' ? x : undefined, y: typeof y === 'number' ? y : undefined, type })
@@ -189,7 +189,7 @@ function operands(
   const pointer = a.pointer
   const base = SCRATCH.layout >>> 2
   i32[base] = 1
-  i32[base + 1] = a.size
+  i32[base + 1] = a.count
   i32[base + 2] = options.x === undefined ? 1 : 0
   i32[base + 3] = options.x === undefined ? 0 : 1
   return options.x === undefined ? [pointer, SCRATCH.number, SCRATCH.layout] : [SCRATCH.number, pointer, SCRATCH.layout]
@@ -198,7 +198,7 @@ function operands(
 /** Divides all elements of a new float32 tensor in place. */
 export function divideBy(y: Tensor, divisor: number): void {
   const [a, b, layout] = operands('div', y.dims, [y], { y: divisor }, 'float32')
-  kernels.div(a, b, y.pointer, layout, y.size)
+  kernels.div(a, b, y.pointer, layout, y.count)
 }
 
 /** The type of the operands' arithmetic. Throws RangeError where a number does not fit it, DTypeError where it would have to be rounded. */

@@ -24,7 +24,7 @@ export function checked(
   kind: 'index' | 'class' = 'index',
 ): void {
   const place = reported(run)
-  if (place === indices.size) throw overflow(operation)
+  if (place === indices.count) throw overflow(operation)
   if (place >= 0) throw badIndex(operation, i32[(indices.pointer >>> 2) + place], place, size, kind)
 }
 
@@ -39,16 +39,16 @@ function badIndex(operation: string, index: number, place: number, size: number,
 export function asIndices(operation: string, indices: Tensor | number | readonly number[]): Tensor {
   const given = indices instanceof Tensor ? indices : ofNumbers(operation, indices)
   checkTensor(operation, given)
-  if (given.dtype === 'int32') return given
-  if (given.dtype === 'bool') {
+  if (given.type === 'int32') return given
+  if (given.type === 'bool') {
     throw new DTypeError(
       { operation, problem: 'indices cannot be bool', came: show(given.dims), wayOut: 'Use where, or cast them to int32.' },
       ['bool'],
     )
   }
-  if (given.dtype !== 'float32') return cast(given, 'int32')
+  if (given.type !== 'float32') return cast(given, 'int32')
   const whole = make(given.dims, 'int32', operation)
-  const odd = reported(status => kernels.toIndices(given.pointer, whole.pointer, status, given.size))
+  const odd = reported(status => kernels.toIndices(given.pointer, whole.pointer, status, given.count))
   if (odd >= 0) throw new RangeError(`${operation}: index ${f32[(given.pointer >>> 2) + odd]} at place ${odd} is not a whole number.`)
   return whole
 }
@@ -80,11 +80,11 @@ const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: 
         indices.pointer,
         y.pointer,
         size,
-        indices.size,
-        inner * bytesOf(x.dtype),
+        indices.count,
+        inner * bytesOf(x.type),
         status,
-        outer * indices.size,
-        inner * bytesOf(x.dtype),
+        outer * indices.count,
+        inner * bytesOf(x.type),
       ),
     )
   },
@@ -116,16 +116,16 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
     const [outer, inner] = around(y.dims, axis)
     const size = y.dims[axis]
     checked('scatterAdd', indices, size, status =>
-      (y.dtype === 'int32' ? kernels.scatterAddI : kernels.scatterAdd)(
+      (y.type === 'int32' ? kernels.scatterAddI : kernels.scatterAdd)(
         y.pointer,
         indices.pointer,
         updates.pointer,
         size,
-        indices.size,
+        indices.count,
         inner,
         status,
         outer,
-        indices.size * inner,
+        indices.count * inner,
       ),
     )
   },
@@ -153,7 +153,7 @@ export const scatterAdd = /* @__PURE__ */ composed(
         [x.dims, places.dims, updates.dims],
       )
     }
-    const type = promote(x.dtype, updates.dtype)
+    const type = promote(x.type, updates.type)
     return add(cast(x, type), runScatter([places, cast(updates, type)], { axis: at, shape: x.dims }))
   },
 )
@@ -172,7 +172,7 @@ const runTakeAlong: Run<Along> = operation<Along, { indices: Tensor; from: Shape
     const [, inner] = around(x.dims, axis)
     const size = x.dims[axis]
     const run = (status: number) =>
-      kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.dims[axis], inner, status, y.size)
+      kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.dims[axis], inner, status, y.count)
     checked(loss ?? 'takeAlong', indices, size, run, loss ? 'class' : 'index')
   },
   save: (_, [x, indices]) => ({ indices, from: x.dims }),
@@ -198,7 +198,7 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
         inner,
         status,
         outer,
-        indices.size / Math.max(1, outer),
+        indices.count / Math.max(1, outer),
       ),
     )
   },
@@ -225,9 +225,9 @@ export const takeAlong = /* @__PURE__ */ composed('takeAlong', 3, function takeA
       [x.dims, places.dims],
     )
   }
-  const floats = bytesOf(x.dtype) === 4 ? x : cast(x, 'int32')
+  const floats = bytesOf(x.type) === 4 ? x : cast(x, 'int32')
   const y = runTakeAlong([floats, places], { axis: at })
-  return bytesOf(x.dtype) === 4 ? y : cast(y, x.dtype)
+  return bytesOf(x.type) === 4 ? y : cast(y, x.type)
 })
 
 /** @internal The entry of each sample's class, int32 of x's shape with 1 in place of the axis, for a loss. */
@@ -245,9 +245,9 @@ export const oneHot = /* @__PURE__ */ composed('oneHot', 2, function oneHot(indi
   if (classes !== undefined && (!Number.isInteger(classes) || classes < 0)) {
     throw new RangeError(`oneHot: the number of classes is a whole number from 0: ${classes}.`)
   }
-  const count = classes ?? (places.size === 0 ? 0 : places.max().item() + 1)
+  const count = classes ?? (places.count === 0 ? 0 : places.max().item() + 1)
   const y = make([...places.dims, count], 'bool', 'oneHot')
-  checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.size, count / 8))
+  checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.count, count / 8))
   return y
 })
 

@@ -10,7 +10,7 @@ import { slice } from './joining.ts'
  */
 function primitive(this: Tensor, hint: string): string | number {
   if (hint === 'string') return this.toString()
-  if (this.size !== 1) {
+  if (this.count !== 1) {
     throw new TypeError(
       `Tensor: operators take a tensor of one element alone: ${show(this.dims)} came. Write x.add(y), x.mul(y) or x.less(y), and a template for a text.`,
     )
@@ -32,7 +32,7 @@ function toJSON(this: Tensor): object {
   this.check('toJSON')
   const written = (value: number) => (value === 0 ? '-0' : String(value))
   const data = Array.from(this.view(), value => (Number.isFinite(value) && !Object.is(value, -0) ? value : written(value)))
-  return { shape: this.dims, dtype: this.dtype, data }
+  return { shape: this.dims, dtype: this.type, data }
 }
 
 const hidden = { configurable: true, enumerable: false }

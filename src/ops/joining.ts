@@ -39,7 +39,7 @@ const runSlice: Run<Range> = operation<Range, { from: Shape }>({
   save: (_, [x]) => ({ from: x.dims }),
   pullback: [(g, { from }, range) => runPlace([g], { ...range, shape: from })],
   accumulate(sum, g, _, range) {
-    if (g.size === 0) return
+    if (g.count === 0) return
     const { at, steps } = place(sum.dims, range)
     const { pointer } = g
     const { layout, rows } = writeLayout('slice', g.dims, stepsOf(g.dims), steps)

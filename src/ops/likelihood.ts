@@ -18,7 +18,7 @@ const sides = (_: Tensor, [x, positive, negative]: readonly Tensor[]) => ({ x, p
 const runBinary = operation<undefined, Sides & Readonly<Record<string, unknown>>>({
   name: 'binaryCrossEntropy',
   shape: ([shape]) => shape,
-  forward: (y, [x, positive, negative]) => kernels.binaryCrossEntropy(x.pointer, positive.pointer, negative.pointer, y.pointer, y.size),
+  forward: (y, [x, positive, negative]) => kernels.binaryCrossEntropy(x.pointer, positive.pointer, negative.pointer, y.pointer, y.count),
   save: sides,
   pullback: [
     (g, { x, positive, negative }) => mul(g, runBinarySlope([x, positive, negative], undefined)),
@@ -32,7 +32,7 @@ const runBinarySlope: Run<undefined> = operation<undefined, Sides & Readonly<Rec
   name: 'binaryCrossEntropySlope',
   shape: ([shape]) => shape,
   forward: (y, [x, positive, negative]) =>
-    kernels.binaryCrossEntropySlope(x.pointer, positive.pointer, negative.pointer, y.pointer, y.size),
+    kernels.binaryCrossEntropySlope(x.pointer, positive.pointer, negative.pointer, y.pointer, y.count),
   save: sides,
   pullback: [
     (g, { x, positive, negative }) => mul(g, mul(add(positive, negative), mul(sigmoid(x), sigmoid(neg(x))))),
@@ -55,7 +55,7 @@ const runLogProbability = operation<{ loss: string; eps: number }, { x: Tensor }
   forward(y, [x], { loss, eps }) {
     // Below -eps the logarithm would be NaN.
     const low = -Math.min(eps, ROUNDING)
-    const odd = reported(status => kernels.logProbability(x.pointer, y.pointer, eps, low, 1 + ROUNDING, status, y.size))
+    const odd = reported(status => kernels.logProbability(x.pointer, y.pointer, eps, low, 1 + ROUNDING, status, y.count))
     if (odd < 0) return
     throw new RangeError(
       `${loss}: ${f32[(x.pointer >>> 2) + odd]} at place ${odd} of the prediction is no probability. Take the softmax of logits before, or use logitCrossEntropy.`,

@@ -33,9 +33,9 @@ export const matmul = /* @__PURE__ */ composed('matmul', 3, function matmul(a: T
     )
   }
   if (a.rank > 1 && b.rank > 1) return product(a, b, transposeLeft, transposeRight)
-  const row = a.rank === 1 ? reshape(a, [1, a.size]) : a
-  const column = b.rank === 1 ? reshape(b, [b.size, 1]) : b
-  if (a.rank === 1 && b.rank === 1 && a.size !== b.size) throw inequal(a.dims, b.dims, false, false)
+  const row = a.rank === 1 ? reshape(a, [1, a.count]) : a
+  const column = b.rank === 1 ? reshape(b, [b.count, 1]) : b
+  if (a.rank === 1 && b.rank === 1 && a.count !== b.count) throw inequal(a.dims, b.dims, false, false)
   const y = product(row, column, a.rank > 1 && transposeLeft, b.rank > 1 && transposeRight)
   const batch = y.dims.slice(0, -2)
   const tail = [...(a.rank > 1 ? [y.dims[y.rank - 2]] : []), ...(b.rank > 1 ? [y.dims[y.rank - 1]] : [])]

@@ -37,7 +37,7 @@ export function copyElements(
   yAt: number,
 ): void {
   if (sizeOf(shape) === 0) return
-  const bytes = bytesOf(x.dtype)
+  const bytes = bytesOf(x.type)
   const { pointer: from } = x
   const { layout, rows } = writeLayout(name, shape, xSteps, ySteps)
   const copy = bytes === 4 ? kernels.copy : kernels.copyBytes
@@ -66,15 +66,15 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   const open = settled.indexOf(-1)
   if (open >= 0) {
     settled[open] = 1
-    settled[open] = x.size / sizeOf(settled)
+    settled[open] = x.count / sizeOf(settled)
   }
-  if (sizeOf(settled) !== x.size || !areSizes(settled)) {
+  if (sizeOf(settled) !== x.count || !areSizes(settled)) {
     throw new ShapeError(
       {
         operation: 'reshape',
         problem: 'the sizes do not multiply to the number of elements',
         came: `${show(x.dims)} to ${show(shape)}`,
-        wayOut: `They must multiply to ${x.size}; one of them may be -1.`,
+        wayOut: `They must multiply to ${x.count}; one of them may be -1.`,
       },
       [x.dims, shape],
     )
@@ -121,7 +121,7 @@ const runTranspose = operation({
   types: asIs,
   shape: ([x]) => [...x.slice(0, -2), x[x.length - 1], x[x.length - 2]],
   view: (x, shape) => {
-    const y = new Tensor(shape, x.dtype, null)
+    const y = new Tensor(shape, x.type, null)
     own(y)
     y.source = trackedAlias(x)
     const { storage } = y.source
@@ -143,7 +143,7 @@ export function transpose(x: Tensor): Tensor {
       [x.dims],
     )
   }
-  if (bytesOf(x.dtype) === 4) return runTranspose([x], undefined)
+  if (bytesOf(x.type) === 4) return runTranspose([x], undefined)
   const axes = x.dims.map((_, i) => i)
   return permute(x, [...axes.slice(0, -2), x.rank - 1, x.rank - 2])
 }
@@ -197,7 +197,7 @@ const runSum: Run<Reduced> = operation<Reduced, { from: Shape }>({
   types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
   shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
   forward(y, [x], options) {
-    if (x.dtype === 'float32') reduceAxes(x, y, options.axes, kernels.sum)
+    if (x.type === 'float32') reduceAxes(x, y, options.axes, kernels.sum)
     else reduceInts('sum', x, y, options.axes, kernels.sumI, floats => runSum(floats, options))
   },
   save: (_, [x]) => ({ from: x.dims }),

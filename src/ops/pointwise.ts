@@ -182,7 +182,7 @@ function gradientFrom(name: string, kernel: GradientKernel, second: (g: Tensor, 
   const run: Run<undefined> = operation<undefined, { g: Tensor; x: Tensor }>({
     name,
     shape: ([shape]) => shape,
-    forward: (out, [g, x]) => kernel(g.pointer, x.pointer, out.pointer, out.size),
+    forward: (out, [g, x]) => kernel(g.pointer, x.pointer, out.pointer, out.count),
     save: (_, [g, x]) => ({ g, x }),
     pullback: [(h, { x }) => run([h, x], undefined), (h, { g, x }) => second(mul(h, g), x)],
   })
@@ -272,7 +272,7 @@ const test = (name: string, kernel: (x: number, out: number, count: number) => v
     name,
     types: () => ({ inputs: 'float32', output: 'bool' }),
     shape: ([shape]) => shape,
-    forward: (y, [x]) => kernel(x.pointer, y.pointer, y.size),
+    forward: (y, [x]) => kernel(x.pointer, y.pointer, y.count),
   })
   return function (x: Tensor): Tensor {
     if (arguments.length > 1) refuseSurplus(name, 1, arguments)
@@ -289,14 +289,14 @@ export const isFinite = test('isFinite', kernels.isFinite)
 const runClamp = operation<{ low: number; high: number }, { x: Tensor }>({
   name: 'clamp',
   shape: ([shape]) => shape,
-  forward: (y, [x], { low, high }) => kernels.clamp(x.pointer, y.pointer, low, high, y.size),
+  forward: (y, [x], { low, high }) => kernels.clamp(x.pointer, y.pointer, low, high, y.count),
   save: (_, [x]) => ({ x }),
   pullback: [(g, { x }, bounds) => mul(g, runClampMask([x], bounds))],
 })
 const runClampMask = operation<{ low: number; high: number }>({
   name: 'clampMask',
   shape: ([shape]) => shape,
-  forward: (y, [x], { low, high }) => kernels.clampMask(x.pointer, y.pointer, low, high, y.size),
+  forward: (y, [x], { low, high }) => kernels.clampMask(x.pointer, y.pointer, low, high, y.count),
 })
 
 /**
@@ -311,7 +311,7 @@ export const clamp = /* @__PURE__ */ composed(
     if (typeof low !== 'number' || typeof high !== 'number')
       throw new TypeError(`clamp: low and high are numbers: ${kindOf(low)}, ${kindOf(high)}.`)
     if (!(low <= high)) throw new RangeError(`clamp: low must not be above high: ${low}, ${high}.`)
-    if (x.dtype === 'float32') return runClamp([x], { low, high })
+    if (x.type === 'float32') return runClamp([x], { low, high })
     const above = low <= -(2 ** 31) ? cast(x, 'int32') : maximum(x, low)
     return high >= 2 ** 31 - 1 ? above : minimum(above, high)
   },
@@ -321,7 +321,7 @@ const runSelect = operation<undefined, { condition: Tensor }>({
   name: 'where',
   types: dtypes => ({ output: dtypes[1] }),
   shape: ([, shape]) => shape,
-  forward: (out, [condition, x, y]) => kernels.select(condition.pointer, x.pointer, y.pointer, out.pointer, out.size),
+  forward: (out, [condition, x, y]) => kernels.select(condition.pointer, x.pointer, y.pointer, out.pointer, out.count),
   save: (_, [condition]) => ({ condition }),
   pullback: [null, (g, { condition }) => where(condition, g, 0), (g, { condition }) => where(condition, 0, g)],
 })
@@ -334,7 +334,7 @@ const runSelect = operation<undefined, { condition: Tensor }>({
 export const where = /* @__PURE__ */ composed('where', 3, function where(condition: Tensor, x: Operand, y: Operand): Tensor {
   checkTensor('where', condition)
   for (const each of [x, y]) if (typeof each !== 'number') checkTensor('where', each)
-  const dtypes = [x, y].flatMap(each => (each instanceof Tensor ? [each.dtype] : []))
+  const dtypes = [x, y].flatMap(each => (each instanceof Tensor ? [each.type] : []))
   const number = [x, y].find(each => typeof each === 'number')
   const type = dtypes.length === 0 ? 'float32' : commonType('where', dtypes, number)
   const [a, b] = [x, y].map(each => (typeof each === 'number' ? full([], each, { dtype: type }) : cast(each, type)))
@@ -358,5 +358,5 @@ export function cast(x: Tensor, dtype: DType): Tensor {
   if (arguments.length > 2) refuseSurplus('cast', 2, arguments)
   checkTensor('cast', x)
   checkDType('cast', dtype)
-  return x.dtype === dtype ? x : runCast([x], { dtype })
+  return x.type === dtype ? x : runCast([x], { dtype })
 }

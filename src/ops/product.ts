@@ -28,7 +28,7 @@ const plain: Finish = { bias: 0, relu: false }
 
 /** y[batch, M, N] = a b: every product of the library. */
 export function multiply(y: Tensor, a: Operand, b: Operand, batch: number, M: number, N: number, K: number, { bias, relu } = plain): void {
-  if (y.size === 0) return
+  if (y.count === 0) return
   const plan = planGemm(M, N, K, batch, a, b)
   const floats = plan.scratchA + plan.scratchB
   if (floats > 0) y.scratch = new Storage(floats * 4)
@@ -59,7 +59,7 @@ export function multiply(y: Tensor, a: Operand, b: Operand, batch: number, M: nu
 export function matrices(x: Tensor, transposed: boolean): Operand {
   const columns = x.dims[x.rank - 1]
   const rows = x.dims[x.rank - 2]
-  const batch = x.size === rows * columns ? 0 : rows * columns
+  const batch = x.count === rows * columns ? 0 : rows * columns
   return { pointer: x.pointer, row: transposed ? 1 : columns, column: transposed ? columns : 1, batch }
 }
 
@@ -81,7 +81,7 @@ const runMatmul = operation<Flags, { a: Tensor; b: Tensor }>({
   forward(y, [a, b], { left, right }) {
     const [M, K] = seen(a.dims, left)
     const [, N] = seen(b.dims, right)
-    multiply(y, matrices(a, left), matrices(b, right), M * N === 0 ? 0 : y.size / (M * N), M, N, K)
+    multiply(y, matrices(a, left), matrices(b, right), M * N === 0 ? 0 : y.count / (M * N), M, N, K)
   },
   save: (_, [a, b]) => ({ a, b }),
   pullback: [

@@ -95,7 +95,7 @@ function extreme(name: 'max' | 'min', kernel: ReduceKernel, int: ReduceKernel) {
     name,
     types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
     shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
-    forward: (y, [x], { axes }) => reduceAxes(x, y, axes, x.dtype === 'float32' ? kernel : int),
+    forward: (y, [x], { axes }) => reduceAxes(x, y, axes, x.type === 'float32' ? kernel : int),
     save: (y, [x]) => ({ x, y }),
     pullback: [
       (g, { x, y }, { axes }) => {
@@ -133,7 +133,7 @@ const runProd: Run<Reduced> = operation<Reduced>({
   types: ([dtype]) => (dtype === 'float32' ? { output: dtype } : { inputs: 'int32', output: 'int32' }),
   shape: ([x], { axes, keepDims }) => reducedShape(x, axes, keepDims),
   forward(y, [x], options) {
-    if (x.dtype === 'float32') reduceAxes(x, y, options.axes, kernels.prod)
+    if (x.type === 'float32') reduceAxes(x, y, options.axes, kernels.prod)
     else reduceInts('prod', x, y, options.axes, kernels.prodI, floats => runProd(floats, options))
   },
 })
@@ -164,7 +164,7 @@ export const prod = /* @__PURE__ */ composed('prod', 3, function prod(x: Tensor,
 const runNorm: Run<undefined> = operation<undefined, { x: Tensor }>({
   name: 'norm',
   shape: ([[outer, _, inner]]) => [outer, inner],
-  forward: (y, [x]) => kernels.norm(x.pointer, y.pointer, x.dims[1], x.dims[2], y.size, x.dims[1]),
+  forward: (y, [x]) => kernels.norm(x.pointer, y.pointer, x.dims[1], x.dims[2], y.count, x.dims[1]),
   save: (_, [x]) => ({ x }),
   pullback: [(g, { x }) => runNormGradient([x, g], undefined)],
 })
@@ -173,7 +173,7 @@ const runNorm: Run<undefined> = operation<undefined, { x: Tensor }>({
 const runNormGradient: Run<undefined> = operation<undefined, { x: Tensor; g: Tensor }>({
   name: 'normGradient',
   shape: ([x]) => x,
-  forward: (out, [x, g]) => kernels.normGradient(x.pointer, g.pointer, out.pointer, x.dims[1], x.dims[2], g.size, x.dims[1]),
+  forward: (out, [x, g]) => kernels.normGradient(x.pointer, g.pointer, out.pointer, x.dims[1], x.dims[2], g.count, x.dims[1]),
   save: (_, [x, g]) => ({ x, g }),
   pullback: [
     (h, { x, g }) => {
@@ -264,12 +264,12 @@ function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKerne
     name,
     types: ([dtype]) => ({ inputs: dtype === 'float32' ? dtype : 'int32', output: 'int32' }),
     shape: ([x], { axis, keepDims }) => reducedShape(x, [axis], keepDims),
-    forward: (y, [x], { axis }) => reduceAxes(x, y, [axis], x.dtype === 'float32' ? kernel : int),
+    forward: (y, [x], { axis }) => reduceAxes(x, y, [axis], x.type === 'float32' ? kernel : int),
   })
   return composed(name, 3, (x: Tensor, axis?: number, options?: ReduceOptions): Tensor => {
     checkTensor(name, x)
     const keepDims = keepsDims(name, options)
-    const source = axis === undefined ? reshape(x, [x.size]) : x
+    const source = axis === undefined ? reshape(x, [x.count]) : x
     const at = resolveAxis(name, axis ?? 0, source.dims)
     if (source.dims[at] === 0) {
       throw new ShapeError({ operation: name, problem: 'there is nothing to choose from', came: show(x.dims) }, [x.dims])

@@ -43,7 +43,7 @@ export function reducedShape(shape: Shape, axes: readonly number[], keepDims: bo
 /** Reduces neighbouring axes in one kernel call each, the last ones first. Both tensors have elements of 4 bytes. */
 export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel: ReduceKernel): void {
   const groups = neighbours(axes)
-  if (groups.length === 0) return kernels.copyWords(x.pointer, y.pointer, y.size)
+  if (groups.length === 0) return kernels.copyWords(x.pointer, y.pointer, y.count)
   let shape = x.dims
   let from = x.pointer
   let scratch: Tensor | undefined
@@ -54,7 +54,7 @@ export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel
       const outer = sizeOf(shape, 0, first)
       const n = sizeOf(shape, first, last + 1)
       const inner = sizeOf(shape, last + 1)
-      target = i === 0 ? undefined : make([outer * inner], x.dtype)
+      target = i === 0 ? undefined : make([outer * inner], x.type)
       kernel(from, target?.pointer ?? y.pointer, n, inner, outer * inner, n)
       scratch?.dispose()
       scratch = target

@@ -51,7 +51,7 @@ const runLogSoftmax = operation<undefined, { y: Tensor }>({
 function along(name: string, run: (inputs: readonly Tensor[], options: undefined) => Tensor, x: Tensor, axis: number): Tensor {
   checkTensor(name, x)
   const at = resolveAxis(name, axis, x.dims)
-  if (x.size === 0 || at === x.rank - 1) return run([x], undefined)
+  if (x.count === 0 || at === x.rank - 1) return run([x], undefined)
   const axes = x.dims.map((_, i) => (i === at ? x.rank - 1 : i === x.rank - 1 ? at : i))
   return permute(run([permute(x, axes)], undefined), axes)
 }

@@ -15,9 +15,9 @@ export function firstNotFinite<Pair extends readonly [x: Tensor, g: Tensor]>(pai
     for (let i = 0, at = records.pointer >>> 2; i < pairs.length; i++, at += RECORD / 4) {
       const g = pairs[i][1]
       i32[at] = g.pointer
-      i32[at + 1] = g.size
+      i32[at + 1] = g.count
       i32[at + 2] = total
-      total += g.size
+      total += g.count
     }
     i32[status] = 0
     notFinite(records.pointer, pairs.length, SCRATCH.status, total)

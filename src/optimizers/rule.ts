@@ -223,9 +223,9 @@ export class Rule<H extends Hyper> extends Optimizer {
     const operation = this.name
     if (!(value instanceof Tensor)) throw new TypeError(`${operation}: the ${what} must be a tensor: ${kindOf(value)} came.`)
     value.check(operation)
-    if (value.dtype !== 'float32') {
+    if (value.type !== 'float32') {
       const wayOut = "Write cast('float32')."
-      throw new DTypeError({ operation, problem: `the ${what} must be float32`, came: value.dtype, wayOut }, [value.dtype])
+      throw new DTypeError({ operation, problem: `the ${what} must be float32`, came: value.type, wayOut }, [value.type])
     }
     if (sameShape(value.dims, x.dims)) return
     const came = `${show(value.dims)} for ${show(x.dims)}`
@@ -289,14 +289,14 @@ export class Rule<H extends Hyper> extends Optimizer {
       i32[at + 1] = g.pointer
       i32[at + 2] = out ? out.pointer : 0
       for (let k = 0; k < 3; k++) i32[at + 3 + k] = k < slot.list.length ? slot.list[k].pointer : 0
-      i32[at + 6] = x.size
+      i32[at + 6] = x.count
       i32[at + 7] = total
       if (numbersAt !== slot.t) {
         numbers = kernel.numbers(hyper, slot.t)
         numbersAt = slot.t
       }
       for (let k = 0; k < numbers.length; k++) f32[at + 8 + k] = numbers[k]
-      total += x.size
+      total += x.count
     }
     try {
       kernel.run(records.pointer, pairs.length, total)

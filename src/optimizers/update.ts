@@ -200,7 +200,7 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
   for (const [x, g] of pairs) {
     x.check(operation)
     g.check(operation)
-    if (x.dtype !== 'float32' || g.dtype !== 'float32') throw notFloat(operation, x, g)
+    if (x.type !== 'float32' || g.type !== 'float32') throw notFloat(operation, x, g)
     if (sameShape(x.dims, g.dims)) continue
     throw new ShapeError(
       { operation, problem: 'a gradient has another shape than its parameter', came: `${show(g.dims)} for ${show(x.dims)}` },
@@ -211,9 +211,9 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
 }
 
 function notFloat(operation: string, x: Tensor, g: Tensor): DTypeError {
-  const isG = x.dtype === 'float32'
+  const isG = x.type === 'float32'
   const odd = isG ? g : x
-  const came = `${odd.dtype} ${show(odd.dims)}`
+  const came = `${odd.type} ${show(odd.dims)}`
   return new DTypeError(
     {
       operation,
@@ -221,7 +221,7 @@ function notFloat(operation: string, x: Tensor, g: Tensor): DTypeError {
       came,
       wayOut: `Write ${isG ? 'g' : 'x'}.cast('float32').`,
     },
-    [odd.dtype],
+    [odd.type],
   )
 }
 
@@ -320,8 +320,8 @@ export function loadOptimizerState(
         throw new TypeError(`${operation}: '${key}' must be a tensor ${show(parameter.dims)}.`)
       }
       value.check(operation)
-      if (value.dtype === 'float32') return [name, value] as const
-      throw new DTypeError({ operation, problem: `'${key}' must be float32`, came: value.dtype }, [value.dtype])
+      if (value.type === 'float32') return [name, value] as const
+      throw new DTypeError({ operation, problem: `'${key}' must be float32`, came: value.type }, [value.type])
     })
     writes.push(() => {
       const slot = rule.slot(parameter)

@@ -64,7 +64,7 @@ function copyDataView({ buffer, byteOffset, byteLength }: ArrayBufferView): Data
 /** A tensor of its own with the same elements; not recorded. */
 export function copyTensor(x: Tensor): Tensor {
   x.check('clone')
-  const y = make(x.dims, x.dtype, 'clone')
+  const y = make(x.dims, x.type, 'clone')
   convert(x, y, 'clone')
   y.frozen = x.frozen
   return y

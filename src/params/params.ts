@@ -42,7 +42,7 @@ export class Params implements Iterable<Tensor> {
       this.taken.add(free)
     }
     if (source instanceof Params) for (const [own, tensor] of source.entries()) put(tensor, own)
-    else walk(source, (tensor, own, trainable) => trainable && tensor.dtype === 'float32' && put(tensor, own), undefined, refuseForeign)
+    else walk(source, (tensor, own, trainable) => trainable && tensor.type === 'float32' && put(tensor, own), undefined, refuseForeign)
     return this
   }
 
@@ -128,7 +128,7 @@ export function params(...sources: unknown[]): Params {
 function kind(source: unknown): string {
   if (source === null) return 'null'
   if (Array.isArray(source)) return 'an array'
-  return typeof source === 'function' ? 'a function' : source instanceof Tensor ? `a tensor of ${source.dtype}` : typeof source
+  return typeof source === 'function' ? 'a function' : source instanceof Tensor ? `a tensor of ${source.type}` : typeof source
 }
 
 /**

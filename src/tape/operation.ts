@@ -119,7 +119,7 @@ export function operation<Options = undefined, Saves extends Values = Values>(de
 // Every operation runs these: as loops, since `map` with a function takes several times as long.
 function dtypesOf(xs: readonly Tensor[]): DType[] {
   const dtypes = new Array<DType>(xs.length)
-  for (let i = 0; i < xs.length; i++) dtypes[i] = xs[i].dtype
+  for (let i = 0; i < xs.length; i++) dtypes[i] = xs[i].type
   return dtypes
 }
 
@@ -143,7 +143,7 @@ export function checkTensor(operation: string, value: unknown): asserts value is
 
 function convertAll(inputs: readonly Tensor[], dtype: DType, name: string): readonly Tensor[] {
   for (const input of inputs) {
-    if (input.dtype !== dtype) return inputs.map(each => (each.dtype === dtype ? each : converted(each, dtype, name)))
+    if (input.type !== dtype) return inputs.map(each => (each.type === dtype ? each : converted(each, dtype, name)))
   }
   return inputs
 }

@@ -25,16 +25,16 @@ const narrowing: { readonly [From in DType]?: { readonly [To in DType]?: Narrow 
  * fit; y then holds nothing of use.
  */
 export function convert(x: Tensor, y: Tensor, operation: string): void {
-  const narrow = narrowing[x.dtype]?.[y.dtype]
+  const narrow = narrowing[x.type]?.[y.type]
   if (narrow) {
-    if (reported(status => narrow(x.pointer, y.pointer, status, x.size)) < 0) return
-    const memory = x.dtype === 'float32' ? f32 : i32
-    return checkAllFit(operation, memory.subarray(x.pointer >>> 2, (x.pointer >>> 2) + x.size), y.dtype)
+    if (reported(status => narrow(x.pointer, y.pointer, status, x.count)) < 0) return
+    const memory = x.type === 'float32' ? f32 : i32
+    return checkAllFit(operation, memory.subarray(x.pointer >>> 2, (x.pointer >>> 2) + x.count), y.type)
   }
-  const from = bytesOf(x.dtype) === 1 ? 'byte' : (x.dtype as 'float32' | 'int32')
-  const kernel = x.dtype === 'bool' && y.dtype === 'uint8' ? undefined : conversions[from][y.dtype]
-  if (kernel) kernel(x.pointer, y.pointer, x.size)
-  else kernels.copyWords(x.pointer, y.pointer, Math.ceil((x.size * bytesOf(x.dtype)) / 4))
+  const from = bytesOf(x.type) === 1 ? 'byte' : (x.type as 'float32' | 'int32')
+  const kernel = x.type === 'bool' && y.type === 'uint8' ? undefined : conversions[from][y.type]
+  if (kernel) kernel(x.pointer, y.pointer, x.count)
+  else kernels.copyWords(x.pointer, y.pointer, Math.ceil((x.count * bytesOf(x.type)) / 4))
 }
 
 /** A new tensor of the same numbers in another type; not recorded by the tape, so only for what has no gradient. */
@@ -55,7 +55,7 @@ export function fitting(
   const floats = xs.map(x => converted(x, 'float32', operation))
   const y = inFloats(floats)
   let largest = 0
-  for (let at = y.pointer >>> 2, end = at + y.size; at < end; at++) if (Math.abs(f32[at]) > Math.abs(largest)) largest = f32[at]
+  for (let at = y.pointer >>> 2, end = at + y.count; at < end; at++) if (Math.abs(f32[at]) > Math.abs(largest)) largest = f32[at]
   for (const each of [...floats, y]) each.dispose()
   throw overflow(operation, largest)
 }

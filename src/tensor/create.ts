@@ -107,14 +107,14 @@ export function ones(shape: Shape, options?: CreateOptions): Tensor {
  * @example zerosLike(tensor([5, 6])).toArray() // [0, 0] */
 export function zerosLike(x: Tensor): Tensor {
   if (arguments.length > 1) refuseSurplus('zerosLike', 1, arguments)
-  return filled('zerosLike', x.dims, 0, x.dtype)
+  return filled('zerosLike', x.dims, 0, x.type)
 }
 
 /** Ones of x's shape and dtype.
  * @example onesLike(tensor([5, 6])).toArray() // [1, 1] */
 export function onesLike(x: Tensor): Tensor {
   if (arguments.length > 1) refuseSurplus('onesLike', 1, arguments)
-  return filled('onesLike', x.dims, 1, x.dtype)
+  return filled('onesLike', x.dims, 1, x.type)
 }
 
 /** All elements `value`; bool where it is a boolean, float32 otherwise. Throws RangeError where it does not fit an integer type.
@@ -135,9 +135,9 @@ function filled(operation: string, shape: Shape, value: number | boolean, dtype:
 
 /** Makes all elements `value`. */
 export function fill(y: Tensor, value: number | boolean): void {
-  const element = y.dtype === 'float32' ? pattern.float32 : y.dtype === 'int32' ? pattern.int32 : pattern.byte
-  element.fill(y.dtype === 'bool' ? Number(Boolean(value)) : Number(value))
-  kernels.fill(y.pointer, pattern.int32[0], Math.ceil((y.size * bytesOf(y.dtype)) / 4))
+  const element = y.type === 'float32' ? pattern.float32 : y.type === 'int32' ? pattern.int32 : pattern.byte
+  element.fill(y.type === 'bool' ? Number(Boolean(value)) : Number(value))
+  kernels.fill(y.pointer, pattern.int32[0], Math.ceil((y.count * bytesOf(y.type)) / 4))
 }
 
 /** Four bytes, as elements of every type. */

@@ -35,7 +35,7 @@ export function nested(data: TypedArray, shape: Shape, dtype: DType): Nested {
 
 /** `Tensor float32 [2, 2]` and the elements, four digits each; of more than 1,000 elements only the edges. */
 export function print(tensor: Tensor): string {
-  const { dims: shape, dtype, size } = tensor
+  const { dims: shape, type: dtype, count: size } = tensor
   const title = `Tensor ${dtype} ${show(shape)}`
   if (tensor.released) return `${title} (released)`
   if (size === 0) return `${title} (empty)`

@@ -93,7 +93,7 @@ type Kernel = (out: number, n: number, key0: number, key1: number, stream: numbe
 function draw(name: string, kernel: Kernel, shape: Shape, a: number, b: number, dtype: 'float32' | 'int32' = 'float32'): Tensor {
   const y = make([...shape], dtype, name)
   const { key } = current
-  kernel(y.pointer, y.size, key[0], key[1], current.stream++, a, b, Math.ceil(y.size / 4))
+  kernel(y.pointer, y.count, key[0], key[1], current.stream++, a, b, Math.ceil(y.count / 4))
   return y
 }
 

@@ -33,8 +33,10 @@ export class Tensor implements Owned {
   kept: Owned['kept'] = undefined
   /** @internal */
   stamp = 0
-  private readonly type: DType
-  private readonly count: number
+  /** @internal `dtype` as the library reads it. */
+  readonly type: DType
+  /** @internal `size` as the library reads it. */
+  readonly count: number
   private frozenShape: Shape | undefined = undefined
   private cell: Cell | undefined = undefined
   /** @internal The memory; undefined while this waits to be computed. */
@@ -100,21 +102,21 @@ export class Tensor implements Owned {
     if (arguments.length > 0) refuseSurplus('view', 0, arguments)
     this.check('view')
     const { memory, first } = elementsOf(this)
-    return memory.subarray(first, first + this.size)
+    return memory.subarray(first, first + this.count)
   }
 
   /** The elements as nested arrays of numbers (bool: of booleans); a scalar as one number. Typed as what it is assigned to: the rank is not checked. */
   toArray<T extends ReadonlyNested = Nested>(): T {
     if (arguments.length > 0) refuseSurplus('toArray', 0, arguments)
     this.check('toArray')
-    return nested(this.view(), this.dims, this.dtype) as T
+    return nested(this.view(), this.dims, this.type) as T
   }
 
   /** The number of a tensor of one element (bool: 0 or 1). Throws ShapeError for any other. */
   item(): number {
     if (arguments.length > 0) refuseSurplus('item', 0, arguments)
     this.check('item')
-    if (this.size !== 1) {
+    if (this.count !== 1) {
       throw new ShapeError(
         {
           operation: 'item',
@@ -171,7 +173,7 @@ export class Tensor implements Owned {
     throw new ReleasedError({
       operation,
       problem: isBatch ? 'the tensor belonged to a loop over a DataLoader, and has been released' : 'the tensor has been released',
-      came: `${this.dtype} ${show(this.dims)}`,
+      came: `${this.type} ${show(this.dims)}`,
       wayOut: isBatch
         ? 'A batch is freed when the next one is asked for, and at the end: use it in the loop, or keep(x) or clone(x) what is to live on.'
         : 'What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor).',
@@ -180,7 +182,7 @@ export class Tensor implements Owned {
 
   /** @internal Another handle of the same elements, of any shape of the same size; it belongs to nobody yet. */
   alias(shape: Shape = this.dims): Tensor {
-    const alias = new Tensor(shape, this.dtype, null)
+    const alias = new Tensor(shape, this.type, null)
     alias.frozen = this.frozen
     alias.block = this.storage.retain()
     return alias
@@ -208,8 +210,8 @@ export class Tensor implements Owned {
     const { source } = this
     if (!this.block && source) {
       const [rows, columns] = source.dims.slice(-2)
-      const copy = make(this.dims, this.dtype)
-      const batch = this.size === 0 ? 0 : this.size / (rows * columns)
+      const copy = make(this.dims, this.type)
+      const batch = this.count === 0 ? 0 : this.count / (rows * columns)
       transposeMatrices(source.pointer, copy.pointer, rows, columns, batch * Math.ceil(rows / 16), 16 * columns)
       this.block = copy.block
       copy.block = undefined
@@ -231,7 +233,7 @@ export class Tensor implements Owned {
 }
 
 /** The memory as elements of the tensor's type, and where its first one lies. */
-function elementsOf({ dtype, storage, pointer }: Tensor): { memory: TypedArray; first: number } {
+function elementsOf({ type: dtype, storage, pointer }: Tensor): { memory: TypedArray; first: number } {
   observer?.touched(storage)
   const memory = dtype === 'float32' ? f32 : dtype === 'int32' ? i32 : u8
   return { memory, first: pointer / memory.BYTES_PER_ELEMENT }
@@ -256,7 +258,7 @@ export function make(shape: Shape, dtype: DType, operation = 'memory'): Tensor {
   const tensor = new Tensor(shape, dtype, null)
   // First of all it has an owner: whatever happens, its memory is not lost.
   own(tensor)
-  const { size } = tensor
+  const { count: size } = tensor
   try {
     // Kernels count elements in 31 bits; as many of four bytes no memory has.
     tensor.block = new Storage(size * (size < 2 ** 31 ? bytesOf(dtype) : 4))
@@ -269,7 +271,7 @@ export function make(shape: Shape, dtype: DType, operation = 'memory'): Tensor {
 
 /** Another handle of the same elements, owned by the scope. */
 export function share(tensor: Tensor, shape: Shape): Tensor {
-  const alias = new Tensor(shape, tensor.dtype, null)
+  const alias = new Tensor(shape, tensor.type, null)
   alias.frozen = tensor.frozen
   own(alias)
   alias.block = tensor.storage.retain()

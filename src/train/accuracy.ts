@@ -45,7 +45,7 @@ export function accuracy(
       const outputs = model(x)
       const hits = threshold === undefined ? hitsOfClasses(outputs, y) : hitsOfLabels(outputs, y, threshold)
       right += hits.sum().item()
-      count += hits.size
+      count += hits.count
     })
   }
   return count === 0 ? Number.NaN : right / count

@@ -23,8 +23,8 @@ function faultOf(batch: unknown): string | undefined {
   const look = (tensor: Tensor, path: string) => {
     if (fault !== undefined || tensor.released) return
     const name = path.split('.').reduce((text, key) => (/^\d+$/.test(key) ? `${text}[${key}]` : key && `${text}.${key}`) || text, 'batch')
-    if (tensor.size === 0) fault = `${name} is empty: ${show(tensor.dims)}. Leave batches without samples out.`
-    if (tensor.dtype !== 'float32') return
+    if (tensor.count === 0) fault = `${name} is empty: ${show(tensor.dims)}. Leave batches without samples out.`
+    if (tensor.type !== 'float32') return
     const place = tensor.view().findIndex(value => !Number.isFinite(value))
     if (place >= 0)
       fault = `${name} holds ${tensor.view()[place]}, at place ${place} of ${show(tensor.dims)}. Mend the data, or leave such samples out.`

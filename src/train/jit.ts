@@ -197,7 +197,7 @@ export class Replays {
     for (const kind of kinds) if (fits(kind, params, values, given)) return kind
     if (kinds.length === KINDS) return undefined
     const leaves = values.map(value =>
-      value instanceof Tensor ? { dtype: value.dtype, shape: value.dims, frozen: value.frozen, twin: given.indexOf(value) } : { value },
+      value instanceof Tensor ? { dtype: value.type, shape: value.dims, frozen: value.frozen, twin: given.indexOf(value) } : { value },
     )
     const all = [...params]
     const frozen = all.map(each => each.frozen)
@@ -280,7 +280,7 @@ function fits(kind: Kind, wanted: Params, values: readonly unknown[], given: rea
       if (!Object.is(leaf.value, value)) return false
     } else if (
       !(value instanceof Tensor) ||
-      value.dtype !== leaf.dtype ||
+      value.type !== leaf.dtype ||
       value.frozen !== leaf.frozen ||
       !sameShape(value.dims, leaf.shape) ||
       given.indexOf(value) !== leaf.twin

@@ -116,7 +116,7 @@ export function takeStep(
   let skipped = false
   let origin: string | undefined
   const watch = (operation: string, y: Tensor): void => {
-    if (origin !== undefined || y.dtype !== 'float32' || y.view().every(Number.isFinite)) return
+    if (origin !== undefined || y.type !== 'float32' || y.view().every(Number.isFinite)) return
     origin = `${pulled === undefined ? operation : `the gradient of ${pulled}`} [${y.dims.join(', ')}]`
   }
   const take = (): StepResult => {

@@ -11,7 +11,7 @@ export function warnOfUntrained<T>({ params, model }: Subject, batch: unknown, f
   const known = new Set(tensorsIn([batch, model]))
   const found = new Map<Tensor, string>()
   const hear = (tensor: Tensor, place: string): void => {
-    const isConstant = tensor.dtype !== 'float32' || tensor.frozen || tensor.kept === 'tape'
+    const isConstant = tensor.type !== 'float32' || tensor.frozen || tensor.kept === 'tape'
     if (isConstant || params.has(tensor) || known.has(tensor) || madeSince(start, tensor)) return
     found.set(tensor, `${place} ${show(tensor.dims)}`)
   }
