@@ -28,8 +28,8 @@ export function gather(
   }
 }
 
-/** Adds slices of float32 or int32 elements in the order of j. A sum that does not fit is reported behind the last index. */
-function scatter<T>(
+/** out[o, indices[j], :] += updates[o, j, :], float32, in the order of j; `begin` and `end` count the slices o. @inplace */
+export function scatterAdd(
   out: usize,
   indices: usize,
   updates: usize,
@@ -47,39 +47,22 @@ function scatter<T>(
       let q = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner) << 2)
       let p = updates + (((<usize>outer * <usize>count + <usize>place) * <usize>inner) << 2)
       let left = inner
-      if (isInteger<T>()) {
-        for (; left > 0; left--, p += 4, q += 4) {
-          const sum = <i64>load<i32>(q) + <i64>load<i32>(p)
-          if (sum !== <i64>(<i32>sum)) return report(status, count)
-          store<i32>(q, <i32>sum)
-        }
-      }
-      for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, v128.add<T>(v128.load(q), v128.load(p)))
-      for (; left > 0; left--, p += 4, q += 4) store<T>(q, load<T>(q) + load<T>(p))
+      for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, f32x4.add(v128.load(q), v128.load(p)))
+      for (; left > 0; left--, p += 4, q += 4) store<f32>(q, load<f32>(q) + load<f32>(p))
     }
   }
 }
 
-/** out[o, indices[j], :] += updates[o, j, :], float32; `begin` and `end` count the slices o. @inplace */
-export function scatterAdd(
-  out: usize,
-  indices: usize,
-  updates: usize,
-  size: i32,
-  count: i32,
-  inner: i32,
-  status: usize,
-  begin: i32,
-  end: i32,
-): void {
-  scatter<f32>(out, indices, updates, size, count, inner, status, begin, end)
-}
-
-/** `scatterAdd` for int32. @inplace */
+/**
+ * out = x, and out[o, indices[j], :] += updates[o, j, :], int32, in sums of 64 bits, for which `wide` has room. A result that does not fit is
+ * reported behind the last index. `begin` and `end` count the slices o.
+ */
 export function scatterAddI(
-  out: usize,
+  x: usize,
   indices: usize,
   updates: usize,
+  wide: usize,
+  out: usize,
   size: i32,
   count: i32,
   inner: i32,
@@ -87,7 +70,24 @@ export function scatterAddI(
   begin: i32,
   end: i32,
 ): void {
-  scatter<i32>(out, indices, updates, size, count, inner, status, begin, end)
+  const slice = <usize>size * <usize>inner
+  for (let outer = begin; outer < end; outer++) {
+    const from = <usize>outer * slice
+    const sums = wide + (from << 3)
+    for (let i: usize = 0; i < slice; i++) store<i64>(sums + (i << 3), <i64>load<i32>(x + ((from + i) << 2)))
+    let p = updates + ((<usize>outer * <usize>count * <usize>inner) << 2)
+    for (let place = 0; place < count; place++) {
+      const index = load<i32>(indices + ((<usize>place) << 2))
+      if (<u32>index >= <u32>size) return report(status, place)
+      let q = sums + ((<usize>index * <usize>inner) << 3)
+      for (let left = inner; left > 0; left--, p += 4, q += 8) store<i64>(q, load<i64>(q) + <i64>load<i32>(p))
+    }
+    for (let i: usize = 0; i < slice; i++) {
+      const sum = load<i64>(sums + (i << 3))
+      if (sum !== <i64>(<i32>sum)) return report(status, count)
+      store<i32>(out + ((from + i) << 2), <i32>sum)
+    }
+  }
 }
 
 /** out[o, j, i] = x[o, indices[o, j, i], i], 4-byte elements; `begin` and `end` count elements of the result. */

@@ -5,6 +5,7 @@ import { fill, tensor } from '../tensor/create.ts'
 import { bytesOf, type DType, promote } from '../tensor/dtype.ts'
 import { overflow } from '../tensor/fits.ts'
 import { resolveAxis, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
+import { Storage } from '../tensor/storage.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { f32, i32 } from '../wasm/memory.ts'
@@ -109,28 +110,48 @@ export const gather = /* @__PURE__ */ composed(
 /** Zeros of `shape`, with slices added at the indices: the adjoint of `gather`. */
 const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number; shape: Shape }, { indices: Tensor }>({
   name: 'scatter',
-  types: dtypes => ({ output: dtypes[1] }),
+  types: () => ({ output: 'float32' }),
   shape: (_, { shape }) => shape,
   forward(y, [indices, updates], { axis }) {
     fill(y, 0)
     const [outer, inner] = around(y.dims, axis)
     const size = y.dims[axis]
     checked('scatterAdd', indices, size, status =>
-      (y.type === 'int32' ? kernels.scatterAddI : kernels.scatterAdd)(
-        y.pointer,
-        indices.pointer,
-        updates.pointer,
-        size,
-        indices.count,
-        inner,
-        status,
-        outer,
-        indices.count * inner,
-      ),
+      kernels.scatterAdd(y.pointer, indices.pointer, updates.pointer, size, indices.count, inner, status, outer, indices.count * inner),
     )
   },
   save: (_, [indices]) => ({ indices }),
   pullback: [null, (g, { indices }, { axis }) => runGather([g, indices], { axis })],
+})
+
+/** x, with slices of int32 added at the indices; only what comes out must fit. */
+const runScatterInts: Run<{ axis: number }> = operation<{ axis: number }>({
+  name: 'scatterInts',
+  types: () => ({ output: 'int32' }),
+  shape: ([x]) => x,
+  forward(y, [x, indices, updates], { axis }) {
+    const [outer, inner] = around(y.dims, axis)
+    const size = y.dims[axis]
+    const { count } = indices
+    const wide = new Storage(8 * y.count)
+    y.scratch = wide
+    checked('scatterAdd', indices, size, status =>
+      kernels.scatterAddI(
+        x.pointer,
+        indices.pointer,
+        updates.pointer,
+        wide.pointer,
+        y.pointer,
+        size,
+        count,
+        inner,
+        status,
+        outer,
+        (size + count) * inner,
+      ),
+    )
+    y.endScratch()
+  },
 })
 
 /**
@@ -154,6 +175,7 @@ export const scatterAdd = /* @__PURE__ */ composed(
       )
     }
     const type = promote(x.type, updates.type)
+    if (type === 'int32') return runScatterInts([cast(x, type), places, cast(updates, type)], { axis: at })
     return add(cast(x, type), runScatter([places, cast(updates, type)], { axis: at, shape: x.dims }))
   },
 )

@@ -1,6 +1,7 @@
 import { checkOptions } from '../errors.ts'
 import { fitting } from '../tensor/convert.ts'
-import { type Shape, sizeOf } from '../tensor/shape.ts'
+import { type Shape, sizeOf, stepsOf, writeLayout } from '../tensor/shape.ts'
+import { Storage } from '../tensor/storage.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 
@@ -67,7 +68,10 @@ export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel
   }
 }
 
-/** `reduceAxes` of int32; throws RangeError where a result does not fit, with the one of `inFloats`. */
+/**
+ * `reduceAxes` of int32 in one kernel call, so that the result alone must fit; throws RangeError where it does not, with the one of
+ * `inFloats`.
+ */
 export function reduceInts(
   name: string,
   x: Tensor,
@@ -76,9 +80,37 @@ export function reduceInts(
   kernel: IntReduceKernel,
   inFloats: (xs: readonly Tensor[]) => Tensor,
 ): void {
-  const run = (status: number) =>
-    reduceAxes(x, y, axes, (from, to, n, inner, units, work) => kernel(from, to, n, inner, status, units, work))
-  fitting(name, run, [x], inFloats)
+  if (axes.length === 0) return kernels.copyWords(x.pointer, y.pointer, y.count)
+  const [from, n, inner] = together(name, x, y, axes)
+  fitting(name, status => kernel(from, y.pointer, n, inner, status, y.count, n), [x], inFloats)
+  y.endScratch()
+}
+
+/** Where x lies with all reduced axes beside each other, in the scratch of y if it must be moved; the sizes of the reduced ones and of those behind them. */
+function together(name: string, x: Tensor, y: Tensor, axes: readonly number[]): [from: number, n: number, inner: number] {
+  const groups = neighbours(axes)
+  // Sizes of the axes that stay and of those that go, in turn.
+  const runs = groups.flatMap(([first, last], i) => [
+    sizeOf(x.dims, i === 0 ? 0 : groups[i - 1][1] + 1, first),
+    sizeOf(x.dims, first, last + 1),
+  ])
+  runs.push(sizeOf(x.dims, groups[groups.length - 1][1] + 1))
+  let from = x.pointer
+  while (runs.length > 3) {
+    const [outer, n, between, next] = runs
+    if (n !== 1 && between !== 1 && x.count > 0) {
+      const rest = sizeOf(runs, 3)
+      const shape = [outer, between, n, rest]
+      const moved = new Storage(4 * x.count)
+      const { layout, rows } = writeLayout(name, shape, [n * between * rest, rest, between * rest, 1], stepsOf(shape))
+      kernels.copy(from, moved.pointer, layout, rows, x.count / rows)
+      from = moved.pointer
+      y.endScratch()
+      y.scratch = moved
+    }
+    runs.splice(0, 4, outer * between, n * next)
+  }
+  return [from, runs[1], runs[2]]
 }
 
 /** The first and last of each run of axes; ascending. */

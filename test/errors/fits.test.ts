@@ -116,6 +116,58 @@ test('what fits is exact, to the ends', () => {
   })
 })
 
+describe('only the result must fit', () => {
+  const far = 2_000_000_000
+  const square3 = () => int(far, far, -far, -far).reshape([2, 1, 2])
+  const rows: readonly (readonly [title: string, result: () => Tensor, wanted: unknown])[] = [
+    ['sum over axes apart', () => square3().sum([0, 2]), [0]],
+    ['sum over all', () => square3().sum(), 0],
+    ['sum of one axis after the other', () => int(far, 1, far, 2, -far, 3, -far, 4).reshape([2, 2, 2]).sum([0, 2]), [4, 6]],
+    ['sum of three axes apart', () => square3().reshape([2, 1, 1, 1, 2]).broadcastTo([2, 1, 2, 2, 2]).sum([0, 2, 4]).reshape([2]), [0, 0]],
+    ['sum, kept', () => square3().sum([0, 2], { keepDims: true }), [[[0]]]],
+    ['sum of nothing', () => zeros([2, 0, 2], { dtype: 'int32' }).sum([0, 2]), []],
+    ['sums of nothing', () => zeros([0, 2, 2], { dtype: 'int32' }).sum([0, 2]), [0, 0]],
+    ['sum of bool', () => square3().broadcastTo([2, 3, 2]).cast('bool').sum([0, 2]), [4, 4, 4]],
+    ['prod with a zero later', () => int(far, 2, 1, 1, 0, 5, -1, far).reshape([2, 2, 2]).prod([0, 2]), [0, -far]],
+    ['scatterAdd to what is far below', () => int(-far, 0).scatterAdd([0, 0], int(far, far)), [far, 0]],
+    ['scatterAdd up and down', () => int(0, 0, far).scatterAdd([1, 2, 1, 2, 1], int(far, far, far, -far, -far)), [0, far, far]],
+    [
+      'scatterAdd of slices',
+      () =>
+        int(1, -far)
+          .reshape([1, 2])
+          .scatterAdd([0, 0], int(far, far, -far, far).reshape([2, 2])),
+      [[1, far]],
+    ],
+    [
+      'scatterAdd along axis 1',
+      () =>
+        int(far, 0, -far, 1)
+          .reshape([2, 2])
+          .scatterAdd([0, 0], int(far, -far, far, far).reshape([2, 2]), 1),
+      [
+        [far, 0],
+        [far, 1],
+      ],
+    ],
+    ['scatterAdd of bytes', () => typed([255, 1], 'uint8').scatterAdd([0, 0], typed([255, 255], 'uint8')), [765, 1]],
+    ['mean', () => int(far, far).mean(), far],
+    ['variance', () => int(far, far).variance(), 0],
+  ]
+  test.each(rows)('%s', (_, result, wanted) => scope(() => expect(result().toArray()).toEqual(wanted)))
+})
+
+test('axes of integers apart, however many, as of float32', () => {
+  scope(() => {
+    const x = arange(2 ** 10).reshape(new Array(10).fill(2))
+    const axes = [0, 2, 4, 6, 8]
+    expect(x.cast('int32').sum(axes).cast('float32').toArray()).toEqual(x.sum(axes).toArray())
+    expect(x.cast('int32').sum([1, 5, 9]).shape).toEqual(x.sum([1, 5, 9]).shape)
+    const small = x.less(1000).cast('int32').add(1)
+    expect(small.prod([1, 5, 9]).cast('float32').toArray()).toEqual(small.cast('float32').prod([1, 5, 9]).toArray())
+  })
+})
+
 test('assign leaves a tensor as it was', () => {
   scope(() => {
     const x = int(1, 2)
@@ -133,6 +185,10 @@ test('the same in many threads, wherever it is', () => {
       expect(thrown(() => one.sum().add(1))).toBe(refused('add', 2147484000))
     }
     expect(x.add(1).sum().item()).toBe(300_001)
+    const far = arange(1_000_000).less(500_000).cast('int32').mul(2_000_000_000).sub(1_000_000_000)
+    expect(far.sum().item()).toBe(0)
+    expect(far.reshape([2, 1000, 500]).sum([0, 2]).notEqual(0).any().item()).toBe(0)
+    expect(far.reshape([1000, 1000]).sum(0).notEqual(0).any().item()).toBe(0)
   })
 })
 

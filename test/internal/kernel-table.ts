@@ -205,6 +205,18 @@ function* transpositions(arena: Arena): Iterable<Trial> {
   }
 }
 
+/** (x, indices, updates, wide, out, ...): sums of int32 by index. */
+function* intSums(arena: Arena): Iterable<Trial> {
+  for (const inner of sizes.slice(1)) {
+    const [outer, size, count] = [4, 3, 5]
+    const [x, updates, out] = [outer * size * inner, outer * count * inner, outer * size * inner].map(n => arena.ints(n))
+    const [indices, wide, status] = [arena.ints(count, 0, size), arena.ints(2 * outer * size * inner), arena.words([0])]
+    const run = (begin: number, end: number) =>
+      wasm.scatterAddI(x.pointer, indices.pointer, updates.pointer, wide.pointer, out.pointer, size, count, inner, status, begin, end)
+    yield { name: `inner ${inner}`, units: outer, writes: [out, wide], run }
+  }
+}
+
 /** Kernels that read or write by index, over `outer` slices of `size`, `count` indices and `inner` elements. */
 const indexed = (name: KernelName, kind: Kind, how: 'gather' | 'scatter' | 'take' | 'put'): KernelRow => [
   name,
@@ -429,7 +441,7 @@ export const kernelRows: readonly KernelRow[] = [
   indexed('gather', 'floats', 'gather'),
   indexed('takeAlong', 'floats', 'take'),
   indexed('scatterAdd', 'floats', 'scatter'),
-  indexed('scatterAddI', 'ints', 'scatter'),
+  ['scatterAddI', intSums],
   indexed('putAlong', 'floats', 'put'),
   ['oneHot', hotRows],
   ['toIndices', wholes],

@@ -105,9 +105,9 @@ def indexing():
             ([33, 3], [5, 3], 0), ([3, 5], [3, 0], 1)]],
         Case('int32', integers([3, 5]), integers([3, 2], 0, 5), 1)], gradient_ulp=1, magnitude='linear', note='takes entries, as torch.gather')
     yield Row('scatterAdd', scattered, [
+        Case('int32', integers([5]), literal([4, 0, 0], 'int32'), integers([3])),
         *[Case(f'{label(s, i)} axis {a}', filled(s), integers(i, 0, s[a]), filled(s[:a % len(s)] + i + s[a % len(s) + 1:]), a) for s, i, a in INDEXED],
-        Case('repeated indices', filled([4, 3]), literal([1, 1, 1, 3], 'int32'), filled([4, 3])),
-        Case('int32', integers([5]), literal([4, 0, 0], 'int32'), integers([3]))], ulp=1, magnitude='linear', note='adds slices: the adjoint of gather')
+        Case('repeated indices', filled([4, 3]), literal([1, 1, 1, 3], 'int32'), filled([4, 3]))], ulp=1, magnitude='linear', note='adds slices: the adjoint of gather')
 
     def one_hot(indices, classes):
         return torch.nn.functional.one_hot(indices.long(), classes).int()
