@@ -1,13 +1,14 @@
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
+import { ones } from '../tensor/create.ts'
 import { resolveAxis, type Shape } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { divideBy } from './elementwise.ts'
-import { checked, oneHot } from './indexing.ts'
+import { checked } from './indexing.ts'
 import { expandDims, permute, sum } from './movement.ts'
-import { cast, div, exp, mul, sub } from './pointwise.ts'
+import { cast, div, exp, mul, neg, sub } from './pointwise.ts'
 
 const keepDims = { keepDims: true }
 
@@ -24,7 +25,7 @@ const runSoftmax = operation<undefined, { y: Tensor }>({
   pullback: [(g, { y }) => runSoftmaxGradient([g, y], undefined)],
 })
 
-/** y (g - Σ g y) in each row, in one pass over the memory. */
+/** y (g - Σ g y) in each row, in one pass over the memory, and exact where y is almost 1. */
 const runSoftmaxGradient: Run<undefined> = operation<undefined, { g: Tensor; y: Tensor }>({
   name: 'softmaxGradient',
   shape: ([shape]) => shape,
@@ -44,7 +45,16 @@ const runLogSoftmax = operation<undefined, { y: Tensor }>({
   shape: ([shape]) => shape,
   forward: (y, [x]) => kernels.logSoftmax(x.pointer, y.pointer, ...rows(x.dims)),
   save: y => ({ y }),
-  pullback: [(g, { y }) => sub(g, mul(exp(y), sum(g, -1, keepDims)))],
+  pullback: [(g, { y }) => runLogSoftmaxGradient([g, y], undefined)],
+})
+
+/** g - eʸ Σ g in each row, and where eʸ is almost 1 as exact as elsewhere. */
+const runLogSoftmaxGradient: Run<undefined> = operation<undefined, { g: Tensor; y: Tensor }>({
+  name: 'logSoftmaxGradient',
+  shape: ([shape]) => shape,
+  forward: (out, [g, y]) => kernels.logSoftmaxGradient(g.pointer, y.pointer, out.pointer, ...rows(y.dims)),
+  save: (_, [g, y]) => ({ g, y }),
+  pullback: [(h, { y }) => sub(h, sum(mul(h, exp(y)), -1, keepDims)), (h, { g, y }) => neg(mul(h, mul(exp(y), sum(g, -1, keepDims))))],
 })
 
 /** Runs an operation of the last axis along another. */
@@ -103,7 +113,7 @@ const runCrossEntropyGradient: Run<CrossEntropyOptions> = operation<CrossEntropy
   save: (_, [g, x, classes]) => ({ g, x, classes }),
   pullback: [
     (h, { x, classes }, { mean }) => {
-      const slopes = mul(h, sub(softmax(x), oneHot(classes, x.dims[x.rank - 1])))
+      const slopes = mul(h, runCrossEntropyGradient([ones(x.dims.slice(0, -1)), x, classes], { mean: false }))
       return mean ? div(sum(slopes), rows(x.dims)[1]) : sum(slopes, -1)
     },
     (h, { g, x }, { mean }) => {

@@ -142,13 +142,17 @@ const rowwise = (name: KernelName): KernelRow => [
   },
 ]
 
-function* softmaxGradients(arena: Arena): Iterable<Trial> {
-  for (const [n, odd] of rowTrials) {
-    const [g, y, out] = [arena.floats(rowsTried * n, { odd }), arena.floats(rowsTried * n), arena.floats(rowsTried * n)]
-    const run = (begin: number, end: number) => wasm.softmaxGradient(g.pointer, y.pointer, out.pointer, n, begin, end)
-    yield { name: `rows of ${n}${odd ? ', odd' : ''}`, units: rowsTried, writes: [out], run }
-  }
-}
+/** (g, y, out, n): rows of n. */
+const rowGradients = (name: 'softmaxGradient' | 'logSoftmaxGradient'): KernelRow => [
+  name,
+  function* (arena) {
+    for (const [n, odd] of rowTrials) {
+      const [g, y, out] = [arena.floats(rowsTried * n, { odd }), arena.floats(rowsTried * n), arena.floats(rowsTried * n)]
+      const run = (begin: number, end: number) => wasm[name](g.pointer, y.pointer, out.pointer, n, begin, end)
+      yield { name: `rows of ${n}${odd ? ', odd' : ''}`, units: rowsTried, writes: [out], run }
+    }
+  },
+]
 
 /** The losses of rows of n, or (from g) their gradient. */
 const classLosses = (name: 'crossEntropy' | 'crossEntropyGradient'): KernelRow => [
@@ -435,7 +439,8 @@ export const kernelRows: readonly KernelRow[] = [
   ...(['argMaxI', 'argMinI'] as const).map(name => reduction(name, 'ints', sizes.slice(1))),
   rowwise('softmax'),
   rowwise('logSoftmax'),
-  ['softmaxGradient', softmaxGradients],
+  rowGradients('softmaxGradient'),
+  rowGradients('logSoftmaxGradient'),
   classLosses('crossEntropy'),
   classLosses('crossEntropyGradient'),
   indexed('gather', 'floats', 'gather'),

@@ -8,6 +8,7 @@ import {
   jit,
   logitBinaryCrossEntropy,
   logitCrossEntropy,
+  logSoftmax,
   mae,
   mean,
   mse,
@@ -32,6 +33,67 @@ const close = (actual: Tensor, expected: Tensor | number[], digits = 5) => {
   expect(a).toHaveLength(b.length)
   for (let i = 0; i < a.length; i++) expect(a[i]).toBeCloseTo(b[i], digits)
 }
+
+describe('where the right class is almost certain', () => {
+  const others = [0, -1, 0.5, -2]
+  const near = (actual: number, wanted: number, tolerance = 1e-6) => expect(Math.abs(actual / wanted - 1)).toBeLessThan(tolerance)
+  const weight = tensor([2, 1, 1, 3, 1])
+  const soft = tensor([[0.9, 0.025, 0.025, 0.025, 0.025]])
+  const kinds: readonly (readonly [title: string, loss: (x: Tensor) => Tensor])[] = [
+    ['classes', x => logitCrossEntropy(x, int32([0]))],
+    ['classes, not reduced', x => logitCrossEntropy(x, int32([0]), { agg: identity }).sum()],
+    ['one-hot', x => logitCrossEntropy(x, oneHot([0], 5))],
+    ['one-hot with weight', x => logitCrossEntropy(x, oneHot([0], 5), { weight }).div(2)],
+    ['weight', x => logitCrossEntropy(x, int32([0]), { weight })],
+    ['ignoreIndex', x => logitCrossEntropy(x, int32([0]), { ignoreIndex: 3 })],
+    ['another axis', x => logitCrossEntropy(x.reshape([5, 1]), int32([0]), { axis: 0 })],
+  ]
+  for (const margin of [1, 5, 9, 17, 25, 40, 80]) {
+    const rest = others.reduce((total, x) => total + Math.exp(x - margin), 0)
+    const slopes = [-rest, ...others.map(x => Math.exp(x - margin))].map(e => e / (1 + rest))
+    it.each(kinds)(`%s, ${margin} ahead`, (title, loss) => {
+      const x = tensor([[margin, ...others]])
+      near(loss(x).item(), Math.log1p(rest))
+      const gradients = gradient(loss, x)[0].data()
+      // The fused gradient of classes keeps its bits up to 2^-17.
+      const tolerance = title.startsWith('classes') && rest > 2 ** -17 ? 2 ** -23 / rest + 1e-6 : 1e-6
+      slopes.forEach((slope, i) => near(gradients[i], slope, tolerance))
+    })
+  }
+
+  it('softmax and logSoftmax have their slopes', () => {
+    for (const margin of [1, 20, 60]) {
+      const p = Math.exp(-margin)
+      const rest = p / (1 + p) ** 2
+      const [a, b] = gradient(x => softmax(x).slice([0]), tensor([margin, 0]))[0].data()
+      near(a, rest)
+      near(b, -rest)
+      const [c, d] = gradient(
+        x =>
+          logSoftmax(x)
+            .mul(tensor([3, 1e-3]))
+            .sum(),
+        tensor([margin, 0]),
+      )[0].data()
+      near(c, (3 * p - 1e-3) / (1 + p))
+      near(d, -(3 * p - 1e-3) / (1 + p))
+      const second = gradient(x => gradient(y => logitCrossEntropy(y, int32([0])), x)[0].slice([0, 0]), tensor([[margin, 0]]))[0].data()
+      near(second[0], rest, 3e-6)
+      near(second[1], -rest, 3e-6)
+    }
+    expect(softmax(tensor([1 / 0, 3])).toArray()).toEqual([1, 0])
+    expect(
+      logSoftmax(tensor([3, 3, Number.NEGATIVE_INFINITY]))
+        .data()
+        .slice(0, 2),
+    ).toEqual(logSoftmax(tensor([3, 3])).data())
+  })
+
+  it('softens like any other', () => {
+    const x = tensor([[17, ...others]])
+    close(gradient(y => logitCrossEntropy(y, soft), x)[0], softmax(x).sub(soft), 6)
+  })
+})
 
 describe('agg', () => {
   const [p, t] = [
