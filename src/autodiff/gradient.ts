@@ -1,4 +1,4 @@
-import { DTypeError, kindOf, ReleasedError, ShapeError } from '../errors.ts'
+import { DTypeError, kindOf, ReleasedError, refuseSurplus, ShapeError } from '../errors.ts'
 import { mul } from '../ops/pointwise.ts'
 import { Params } from '../params/params.ts'
 import { mapTree, type Tree } from '../params/tree.ts'
@@ -7,7 +7,7 @@ import { training } from '../tape/mode.ts'
 import { checkTensor, isTensor } from '../tape/operation.ts'
 import { full, onesLike, zeros } from '../tensor/create.ts'
 import { isThenable } from '../tensor/realm.ts'
-import { free, giveBack, mark, own, scoped } from '../tensor/scope.ts'
+import { free, giveBack, madeSince, mark, own, scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { OWNED, ownedIn, tensorsIn, walk } from '../tensor/walk.ts'
@@ -34,7 +34,8 @@ export type Loss = Tensor | readonly [Tensor, ...unknown[]]
  *
  * `gradient(f, ...args)` differentiates `f(...args)` by each argument: an array with a tensor for a tensor or number, the same tree for a
  * model. `gradient(() => loss, ps)` differentiates by the parameters of a `Params`: `Grads`, read with `.get(p)`. A tensor argument that took no
- * part has a gradient of zeros; in a tree and in `Grads` there is undefined. Each gradient has memory of its own. Gradients nest to any order.
+ * part has a gradient of zeros; in a tree and in `Grads` there is undefined. Each gradient has memory of its own. A tensor that is several
+ * arguments is one variable: each of them gets its whole gradient. Gradients nest to any order.
  *
  * Throws ShapeError for a result that is not a scalar, TypeError for one that is no tensor or a promise; DTypeError or TypeError for an
  * argument that has no derivative, such as integers or a list of numbers (inside a model or a tree they are left out). Everything made inside
@@ -126,12 +127,19 @@ function subject(operation: string, args: readonly unknown[]): Subject {
       })
     },
     collect: take => {
-      const cache = new Map<Tensor, Tensor | undefined>()
-      const once = (tensor: Tensor) => {
-        if (!cache.has(tensor)) cache.set(tensor, take(tensor))
-        return cache.get(tensor)
-      }
-      return seen.map(arg => (arg instanceof Tensor ? (once(arg) ?? zeros(arg.dims)) : mapTree(arg, once)))
+      const taken = new Map<Tensor, Tensor | undefined>()
+      return seen.map(arg => {
+        const ofArgument = new Map<Tensor, Tensor | undefined>()
+        const once = (tensor: Tensor) => {
+          if (ofArgument.has(tensor)) return ofArgument.get(tensor)
+          const isFirst = !taken.has(tensor)
+          if (isFirst) taken.set(tensor, take(tensor))
+          const gradient = taken.get(tensor)
+          ofArgument.set(tensor, isFirst || !gradient ? gradient : mul(gradient, 1))
+          return ofArgument.get(tensor)
+        }
+        return arg instanceof Tensor ? (once(arg) ?? zeros(arg.dims)) : mapTree(arg, once)
+      })
     },
   }
 }
@@ -213,14 +221,19 @@ function checkScalar(operation: string, loss: unknown): asserts loss is Tensor {
     throw new TypeError(`${operation}: the loss must be a tensor: ${kindOf(loss)}. ${wayOut}`)
   }
   loss.check(operation)
-  const came = `${loss.type} ${show(loss.dims)}`
-  if (loss.type !== 'float32') {
-    const wayOut = "Make it of float32 tensors: x.cast('float32'). Counts and comparisons have no derivative."
-    throw new DTypeError({ operation, problem: 'only a float32 scalar has a gradient', came, wayOut }, [loss.type])
-  }
+  checkFloat(operation, loss, 'scalar')
   if (loss.count === 1) return
   const wayOut = 'Reduce it with mean() or sum(), or use pullback for a cotangent of your own.'
-  throw new ShapeError({ operation, problem: 'only a float32 scalar has a gradient', came, wayOut }, [loss.dims])
+  throw new ShapeError({ operation, problem: 'only a float32 scalar has a gradient', came: `${loss.type} ${show(loss.dims)}`, wayOut }, [
+    loss.dims,
+  ])
+}
+
+/** Throws DTypeError for what has no derivative. */
+function checkFloat(operation: string, { type, dims }: Tensor, what: 'scalar' | 'result'): void {
+  if (type === 'float32') return
+  const wayOut = "Make it of float32 tensors: x.cast('float32'). Counts and comparisons have no derivative."
+  throw new DTypeError({ operation, problem: `only a float32 ${what} has a gradient`, came: `${type} ${show(dims)}`, wayOut }, [type])
 }
 
 /** The gradient that the walk left on a leaf, handed to the scope: a copy if others (another gradient, a seed) lie in the same memory. */
@@ -247,7 +260,8 @@ export interface Back<Result> {
 const forgotten = /* @__PURE__ */ new FinalizationRegistry<Level>(level => level.dispose())
 
 /**
- * The result of `f`, of any shape, and a function that takes a cotangent of it back to the arguments (or to a `Params`).
+ * The result of `f`, of any shape, and a function that takes a cotangent of it back to the arguments (or to a `Params`). Throws DTypeError for a
+ * result that is not float32; otherwise errors as `gradient`.
  *
  * @example
  * const [y, back] = pullback(x => x.exp(), tensor([0, 0]))
@@ -264,9 +278,12 @@ export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): 
   return scoped(
     () => {
       of = subject('pullback', args)
+      const start = mark()
       const { level, value } = recordOn('pullback', f, of)
       checkTensor('pullback', value)
-      return [value, backOf(level, of, value)]
+      checkFloat('pullback', value, 'result')
+      // What was there before is somebody else's.
+      return [madeSince(start, value) ? value : mul(value, 1), backOf(level, of, value)]
     },
     result => ownedIn([of?.args, ...result]),
   )
@@ -278,7 +295,8 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
   const output = level.nodeOf.get(y)
   const handle = new Tensor(shape, y.type, null)
   if (output) level.nodeOf.set(handle, output)
-  const back = (cotangent?: Tensor): unknown => {
+  const back = function (cotangent?: Tensor): unknown {
+    if (arguments.length > 1) refuseSurplus('back', 1, arguments)
     if (level.released)
       throw new ReleasedError({
         operation: 'back',

@@ -12,6 +12,12 @@ const passed = customGradient(
 const ways: Record<string, () => { readonly gradients: readonly Tensor[]; readonly others?: readonly Tensor[] }> = {
   'of a sum': () => ({ gradients: [...gradient(() => W.add(D).sum(), params(W, D)).tensors()] }),
   'of a sum, as arguments': () => ({ gradients: gradient((w, d) => w.add(d).reshape([2, 1]).sum(), W, D) }),
+  'of one tensor twice': () => ({ gradients: gradient((a, b) => a.sum().add(b.mul(2).sum()), W, W) }),
+  'of one tensor twice, and in a model': () => {
+    const [a, { b }, c] = gradient((x, m, y) => x.add(m.b).mul(y).sum(), W, { b: W }, D) as [Tensor, { b: Tensor }, Tensor]
+    return { gradients: [a, b, c] }
+  },
+  'of one tensor twice, by a pullback': () => ({ gradients: pullback((a: Tensor, b: Tensor) => a.add(b), W, W)[1]() }),
   'of a sum of three, two of them views': () => ({
     gradients: gradient(
       (a, b, c) =>
@@ -94,6 +100,17 @@ describe('each gradient has memory of its own', () => {
       [-2, -2],
       [-2, -2],
     ])
+  })
+
+  test('and one tensor as two arguments is one variable', () => {
+    expect(numbers(gradient((a, b) => a.sum().add(b.mul(2).sum()), W, W))).toEqual([
+      [3, 3],
+      [3, 3],
+    ])
+    const second = gradient(w => gradient((a, b) => a.mul(b).mul(b).sum(), w, w)[1].sum(), W)
+    expect(numbers(second)).toEqual([[6, 12]])
+    const tied = gradient((m: { a: Tensor; b: Tensor }) => m.a.add(m.b).sum(), { a: W, b: W })[0] as { a: Tensor; b: Tensor }
+    expect(tied.a).toBe(tied.b)
   })
 
   test('and is differentiated on, copied or not', () => {

@@ -19,6 +19,43 @@ describe('pullback', () => {
     back.dispose()
   })
 
+  test('a result that was there before comes as a tensor of its own', () => {
+    const [w, c] = [tensor([1, 2]), tensor([3, 4])]
+    const ways: readonly (readonly [(a: Tensor) => Tensor, number[]])[] = [
+      [a => a, [1, 1]],
+      [() => c, [0, 0]],
+    ]
+    for (const [f, slopes] of ways) {
+      const [y, back] = pullback(f, w)
+      const values = y.toArray()
+      y.dispose()
+      expect(back()[0].toArray()).toEqual(slopes)
+      w.assign(w.mul(-1))
+      w.assign(w.mul(-1))
+      expect([w.toArray(), c.toArray()]).toContainEqual(values)
+      back.dispose()
+    }
+    const [outer] = gradient(
+      a =>
+        pullback((b: Tensor) => b, a)[0]
+          .square()
+          .sum(),
+      w,
+    )
+    expect(outer.toArray()).toEqual([2, 4])
+  })
+
+  test('refuses a result that has no derivative, and more than a cotangent', () => {
+    const { tensors } = memory()
+    expect(thrown(() => pullback((x: Tensor) => x.argMax(-1), ones([2, 3])))).toBe(
+      "DTypeError: pullback: only a float32 result has a gradient: int32 [2]. Make it of float32 tensors: x.cast('float32'). Counts and comparisons have no derivative.",
+    )
+    expect(memory().tensors).toBeLessThanOrEqual(tensors + 1)
+    const [, back] = pullback((x: Tensor) => x.mul(2), ones([2]))
+    expect(thrown(() => (back as (...args: unknown[]) => unknown)(ones([2]), 1))).toMatch(/^TypeError: back: /)
+    back.dispose()
+  })
+
   test('can be called as often as wanted', () => {
     const [, back] = pullback((x: Tensor, y: Tensor) => x.mul(y).exp(), tensor([0, 1]), tensor([1, 0]))
     const first = back().map(each => each.toArray())
