@@ -61,3 +61,16 @@ export function logProbability(x: usize, out: usize, eps: f32, low: f32, high: f
     v128.store32_lane(out + i, Log.log(f32x4.add(v128.load32_zero(x + i), more)), 0)
   }
 }
+
+/** The first x below `low` or above `high` is left in the status word as 1 + its place; NaN passes. @cost 0.15 */
+export function outside(x: usize, low: f32, high: f32, status: usize, begin: i32, end: i32): void {
+  const lowest = f32x4.splat(low)
+  const highest = f32x4.splat(high)
+  let p = x + ((<usize>begin) << 2)
+  let i = begin
+  for (; i + 4 <= end; i += 4, p += 16) {
+    const v = v128.load(p)
+    if (v128.any_true(v128.or(f32x4.lt(v, lowest), f32x4.gt(v, highest)))) break
+  }
+  for (; i < end; i++, p += 4) if (load<f32>(p) < low || load<f32>(p) > high) return report(status, i)
+}

@@ -1,7 +1,7 @@
 import { checkOptions, kindOf, ShapeError } from '../errors.ts'
 import { fusion } from '../ops/fusion.ts'
 import { asIndices, gather, takeClasses } from '../ops/indexing.ts'
-import { binaryCrossEntropy, logProbability } from '../ops/likelihood.ts'
+import { binaryCrossEntropy, checkedTarget, logProbability } from '../ops/likelihood.ts'
 import { broadcastTo, expandDims, reshape, sum } from '../ops/movement.ts'
 import { abs, cast, div, equal, isFinite, logicalAnd, logicalNot, mul, neg, square, sub, where } from '../ops/pointwise.ts'
 import { mean } from '../ops/reduce.ts'
@@ -26,7 +26,10 @@ export interface LossOptions {
 export interface ClassLossOptions extends LossOptions {
   /** The axis of the classes. */
   readonly axis?: number | undefined
-  /** A factor [classes] for each class; `mean` then divides by the sum of the factors of the targets. */
+  /**
+   * A factor [classes] for each class. `mean` then divides by the sum of the factors of integer targets, and with targets that are one-hot or soft
+   * by the number of samples, both as PyTorch.
+   */
   readonly weight?: Tensor | undefined
   /** A class, as an integer target, that does not count. */
   readonly ignoreIndex?: number | undefined
@@ -84,8 +87,8 @@ export const mse = /* @__PURE__ */ composed('mse', 3, function mse(prediction: T
  * -Σ y log(ŷ + ε) over the classes, of probabilities ŷ; the mean over all samples.
  *
  * Targets are integer classes (ŷ's shape without the class axis), or one-hot or soft (ŷ's shape). `eps` is 1.19e-7. Throws ShapeError for
- * other shapes and for a single output, RangeError for what is no class and for predictions that are no probabilities, such as logits,
- * TypeError for `ignoreIndex` with targets that are one-hot or soft.
+ * other shapes and for a single output, RangeError for what is no class and for predictions and targets that are no probabilities, such as
+ * logits, TypeError for `ignoreIndex` with targets that are one-hot or soft.
  *
  * @example crossEntropy(tensor([[0.25, 0.75]]), tensor([1])).item() // 0.2877
  */
@@ -105,7 +108,7 @@ export const crossEntropy = /* @__PURE__ */ composed(
 
 /**
  * -Σ y log softmax(ŷ) over the classes, of logits ŷ, without overflow; the mean over all samples. Shapes and errors as `crossEntropy`, but for
- * those of probabilities; a class whose target is 0 adds 0 even where its logit is -Infinity.
+ * those of predictions; a class whose target is 0 adds 0 even where its logit is -Infinity.
  * @example logitCrossEntropy(tensor([[0, 0]]), tensor([1])).item() // 0.6931
  */
 export const logitCrossEntropy = /* @__PURE__ */ composed(
@@ -151,7 +154,7 @@ function ofClasses(name: string, logarithms: Tensor, target: Tensor, options: Cl
     throw new ShapeError({ operation: name, problem: `the weight is [${classes}]`, came: show(weight.dims) }, [weight.dims])
   }
   if (sameShape(logarithms.dims, target.dims)) {
-    if (ignoreIndex === undefined) return ofDistributions(logarithms, target, at, agg, weight)
+    if (ignoreIndex === undefined) return ofDistributions(logarithms, checkedTarget(name, target), at, agg, weight)
     throw new TypeError(
       `${name}: ignoreIndex is an integer class, and the targets are one-hot or soft: ${show(target.dims)}. Pass integer classes (oneCold(targets, { axis: ${axis} })), or leave it out.`,
     )
@@ -200,7 +203,7 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
 /**
  * The binary cross-entropy of logits ŷ: -y log σ(ŷ) - (1 - y) log σ(-ŷ), without overflow and as accurate where σ(ŷ) is near 1 as where it
  * is near 0; the mean over all elements. `posWeight` (a number or a tensor that broadcasts) is a factor of the positive term. Throws ShapeError
- * for different shapes, TypeError for an `agg` that is no function.
+ * for different shapes, RangeError for targets outside of [0, 1], TypeError for an `agg` that is no function.
  * @example logitBinaryCrossEntropy(tensor([0, 0]), tensor([0, 1])).item() // 0.6931
  */
 export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(
@@ -215,7 +218,7 @@ export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(
     const { posWeight } = options
     matched('logitBinaryCrossEntropy', logits, target)
     const { dims } = logits
-    const y = typeof target === 'number' ? full([], target) : cast(target, 'float32')
+    const y = checkedTarget('logitBinaryCrossEntropy', typeof target === 'number' ? full([], target) : target)
     const positive = posWeight === undefined ? y : mul(y, posWeight)
     const losses = binaryCrossEntropy(logits, broadcastTo(positive, dims), broadcastTo(sub(1, y), dims))
     return aggregation('logitBinaryCrossEntropy', options)(losses)

@@ -1,10 +1,10 @@
 // What the losses of probabilities are made of.
 import { operation, type Run } from '../tape/operation.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { share, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { f32 } from '../wasm/memory.ts'
 import { reported } from '../wasm/status.ts'
-import { add, div, mul, neg, sigmoid, softplus } from './pointwise.ts'
+import { add, cast, div, mul, neg, sigmoid, softplus } from './pointwise.ts'
 
 /** Inputs of one shape: the logits x, and the shares of the positive and of the negative side. */
 interface Sides {
@@ -49,6 +49,27 @@ export function binaryCrossEntropy(x: Tensor, positive: Tensor, negative: Tensor
 /** How far a probability may lie outside of [0, 1]: what sums of many roundings come to. */
 const ROUNDING = 1e-5
 
+function improbable(loss: string, x: Tensor, place: number, what: string, wayOut: string): RangeError {
+  return new RangeError(`${loss}: ${f32[(x.pointer >>> 2) + place]} at place ${place} of the ${what} is no probability. ${wayOut}`)
+}
+
+const runTarget = operation<{ loss: string }>({
+  name: 'target',
+  shape: ([shape]) => shape,
+  view(y, shape, { loss }) {
+    const odd = reported(status => kernels.outside(y.pointer, -ROUNDING, 1 + ROUNDING, status, y.count))
+    if (odd >= 0) throw improbable(loss, y, odd, 'target', 'A target lies from 0 to 1.')
+    return share(y, shape)
+  },
+  pullback: [g => g],
+})
+
+/** @internal Shares of classes, or of the positive side, as float32; throws RangeError in the name of a loss for what is none. NaN passes. */
+export function checkedTarget(loss: string, y: Tensor): Tensor {
+  const floats = cast(y, 'float32')
+  return y.type === 'bool' ? floats : runTarget([floats], { loss })
+}
+
 const runLogProbability = operation<{ loss: string; eps: number }, { x: Tensor }>({
   name: 'logProbability',
   shape: ([shape]) => shape,
@@ -56,10 +77,7 @@ const runLogProbability = operation<{ loss: string; eps: number }, { x: Tensor }
     // Below -eps the logarithm would be NaN.
     const low = -Math.min(eps, ROUNDING)
     const odd = reported(status => kernels.logProbability(x.pointer, y.pointer, eps, low, 1 + ROUNDING, status, y.count))
-    if (odd < 0) return
-    throw new RangeError(
-      `${loss}: ${f32[(x.pointer >>> 2) + odd]} at place ${odd} of the prediction is no probability. Take the softmax of logits before, or use logitCrossEntropy.`,
-    )
+    if (odd >= 0) throw improbable(loss, x, odd, 'prediction', 'Take the softmax of logits before, or use logitCrossEntropy.')
   },
   save: (_, [x]) => ({ x }),
   pullback: [(g, { x }, { eps }) => div(g, add(x, eps))],

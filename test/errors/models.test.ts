@@ -345,6 +345,18 @@ describe('losses refuse', () => {
       () => crossEntropy(tensor([[1, -0.25]]), tensor([[1, 0]]), { eps: 1 }),
       'RangeError: crossEntropy: -0.25 at place 1 of the prediction is no probability. Take the softmax of logits before, or use logitCrossEntropy.',
     ],
+    ...[crossEntropy, logitCrossEntropy, logitBinaryCrossEntropy].flatMap((f): Row[] =>
+      [-1, 1.5].map(y => [
+        `a target of ${y} for ${f.name}`,
+        () => f(tensor([[0.5, 0.5, 0, 0, 0]]), tensor([[0, 1, 0, y, 0]])),
+        `RangeError: ${f.name}: ${y} at place 3 of the target is no probability. A target lies from 0 to 1.`,
+      ]),
+    ),
+    [
+      'integer targets that are none, as one number',
+      () => logitBinaryCrossEntropy(tensor([1, 2]), 2),
+      'RangeError: logitBinaryCrossEntropy: 2 at place 0 of the target is no probability. A target lies from 0 to 1.',
+    ],
     ...[mse, mae, logitBinaryCrossEntropy, crossEntropy, logitCrossEntropy].map(
       (f): Row => [
         `a word for the agg of ${f.name}`,

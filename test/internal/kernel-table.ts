@@ -315,6 +315,16 @@ function* finiteness(arena: Arena): Iterable<Trial> {
   }
 }
 
+/** (x, low, high, status): one that lies outside. */
+function* shares(arena: Arena): Iterable<Trial> {
+  for (const n of sizes.slice(1)) {
+    const [x, status] = [arena.floats(n, { low: 0, high: 1 }), arena.ints(1, 0, 1)]
+    f32[(x.pointer >>> 2) + (n >> 1)] = n % 2 ? 1.5 : -0.5
+    const run = (begin: number, end: number) => wasm.outside(x.pointer, 0, 1, status.pointer, begin, end)
+    yield { name: `n ${n}`, units: n, writes: [status], run }
+  }
+}
+
 function* selections(arena: Arena): Iterable<Trial> {
   for (const n of sizes) {
     const [condition, x, y, out] = [arena.bytes(n, 2), arena.floats(n), arena.floats(n), arena.floats(n)]
@@ -404,6 +414,7 @@ export const kernelRows: readonly KernelRow[] = [
   binaryLosses('binaryCrossEntropy'),
   binaryLosses('binaryCrossEntropySlope'),
   ['logProbability', logProbabilities],
+  ['outside', shares],
   map('clamp', 'floats', 'floats', -1, 1.5),
   map('clampMask', 'floats', 'floats', -1, 1.5),
   ...(['isNaN', 'isFinite'] as const).map(name => map(name, 'floats', 'bytes')),

@@ -377,4 +377,17 @@ describe('probabilities', () => {
     )
     expect(step([0.5, 0.5])).toBeCloseTo(Math.LN2, 5)
   })
+
+  it('and so are targets', () => {
+    const w = ones([1])
+    const loss = jit((p: Tensor, y: Tensor) => logitBinaryCrossEntropy(p.mul(w), y))
+    const step = (y: number[]) => trainStep(loss, params(w), [tensor([0, 0]), tensor(y)], Descent(0))
+    for (let i = 0; i < 4; i++) expect(step([0, 1])).toBeCloseTo(Math.LN2, 5)
+    expect(() => step([0, -1])).toThrow(
+      new RangeError('logitBinaryCrossEntropy: -1 at place 1 of the target is no probability. A target lies from 0 to 1.'),
+    )
+    expect(step([1 + 1e-6, -1e-6])).toBeCloseTo(Math.LN2, 5)
+    expect(logitBinaryCrossEntropy(zeros([2]), tensor([1, Number.NaN]), { agg: identity }).data()[1]).toBeNaN()
+    expect(logitCrossEntropy(zeros([1, 2]), tensor([[1, Number.NaN]])).item()).toBeNaN()
+  })
 })

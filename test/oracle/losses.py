@@ -144,7 +144,8 @@ def classification(scores):
                    note='ours: 0; PyTorch: NaN' if name == 'mean' else None)
     yield Case('weight and ignoreIndex along axis 1', scores([2, 3, 4], 1), literal([[0, 2, 1, 9], [9, 1, 1, 0]], 'int32'),
                {'weight': literal(weight), 'ignoreIndex': 9, 'axis': 1})
-    for name, agg in (('sum', SUM), ('identity', IDENTITY)):
+    for name, agg in (('mean', {}), ('sum', SUM), ('identity', IDENTITY)):
+        yield Case(f'weight, one-hot, {name}', scores([5, 3]), one_hot(HOT, 3), {'weight': literal(weight), **agg})
         yield Case(f'weight, soft, {name}', scores([5, 3]), soft([5, 3]), {'weight': literal(weight), **agg})
 
 
