@@ -1,5 +1,6 @@
 // The kernels: plain functions over a range of their units of work, the last two parameters. Any range can run on any thread.
 
+export * from './activations'
 export * from './compare'
 export * from './finite'
 export { gemm, gemmPackA, gemmPackB } from './gemm/gemm'
@@ -14,3 +15,4 @@ export * from './reduce'
 export * from './reduce-wide'
 export * from './slopes'
 export * from './softmax'
+export * from './sorting'

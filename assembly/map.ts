@@ -29,6 +29,24 @@ export function mapPair<F>(x: usize, y: usize, out: usize, begin: i32, end: i32)
   for (; i < last; i += 4) v128.store32_lane(out + i, changetype<F>(0).f(v128.load32_zero(x + i), v128.load32_zero(y + i)), 0)
 }
 
+/** out[i] = f(x[i], a), with the number the same for all. */
+export function map1By<F>(x: usize, out: usize, a: f32, begin: i32, end: i32): void {
+  const va = f32x4.splat(a)
+  const last = (<usize>end) << 2
+  let i = (<usize>begin) << 2
+  for (; i + 16 <= last; i += 16) v128.store(out + i, changetype<F>(0).f(v128.load(x + i), va))
+  for (; i < last; i += 4) v128.store32_lane(out + i, changetype<F>(0).f(v128.load32_zero(x + i), va), 0)
+}
+
+/** out[i] = f(x[i], y[i], a), of one shape. */
+export function mapPairBy<F>(x: usize, y: usize, out: usize, a: f32, begin: i32, end: i32): void {
+  const va = f32x4.splat(a)
+  const last = (<usize>end) << 2
+  let i = (<usize>begin) << 2
+  for (; i + 16 <= last; i += 16) v128.store(out + i, changetype<F>(0).f(v128.load(x + i), v128.load(y + i), va))
+  for (; i < last; i += 4) v128.store32_lane(out + i, changetype<F>(0).f(v128.load32_zero(x + i), v128.load32_zero(y + i), va), 0)
+}
+
 /** out[i] = f(x[i], a, b), with the two numbers the same for all. */
 export function map1With<F>(x: usize, out: usize, a: f32, b: f32, begin: i32, end: i32): void {
   const va = f32x4.splat(a)

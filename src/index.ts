@@ -27,11 +27,13 @@ export type { DenseArguments, DenseLayer, DenseOptions } from './nn/layers/dense
 export { Dense } from './nn/layers/dense.ts'
 export type { ClassLossOptions, LossOptions, Target } from './nn/losses.ts'
 export { crossEntropy, logitBinaryCrossEntropy, logitCrossEntropy, mae, mse } from './nn/losses.ts'
+export { elu, gelu, leakyrelu, relu, sigmoid, softplus } from './ops/activations.ts'
 export { assign } from './ops/assign.ts'
+export type { Activation } from './ops/epilogue.ts'
 export { gather, oneCold, oneHot, scatterAdd, takeAlong } from './ops/indexing.ts'
 export type { SliceEntry } from './ops/joining.ts'
 export { chunk, concat, slice, split, stack } from './ops/joining.ts'
-export { type Activation, linear } from './ops/linear.ts'
+export { linear } from './ops/linear.ts'
 export type { MatmulOptions } from './ops/matmul.ts'
 export { matmul } from './ops/matmul.ts'
 export { broadcastTo, expandDims, flatten, permute, reshape, squeeze, sum, transpose } from './ops/movement.ts'
@@ -49,7 +51,6 @@ export {
   exp,
   expm1,
   floor,
-  gelu,
   greater,
   greaterEqual,
   identity,
@@ -69,13 +70,10 @@ export {
   notEqual,
   pow,
   reciprocal,
-  relu,
   round,
   rsqrt,
-  sigmoid,
   sign,
   sin,
-  softplus,
   sqrt,
   square,
   stopGradient,
@@ -88,6 +86,7 @@ export type { VarianceOptions } from './ops/reduce.ts'
 export { all, any, argMax, argMin, logSumExp, max, mean, min, norm, prod, std, variance } from './ops/reduce.ts'
 export type { ReduceOptions } from './ops/reduction.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
+export { topK } from './ops/sorting.ts'
 export { OptimizerChain } from './optimizers/chain.ts'
 export type { RuleArguments } from './optimizers/define.ts'
 export { rule } from './optimizers/define.ts'

@@ -23,7 +23,7 @@ export function backward(level: Level, output: Tensor, seed: Tensor, keep: boole
         for (let i = level.nodes.length - 1; i >= 0; i--) {
           const node = level.nodes[i]
           const { cotangent } = node
-          if (cotangent) pull(node, cotangent)
+          if (cotangent || node.rest) pull(node, cotangent)
           cotangent?.dispose()
           node.cotangent = undefined
           if (!keep) drop(node)
@@ -40,9 +40,9 @@ export function backward(level: Level, output: Tensor, seed: Tensor, keep: boole
 }
 
 /** Adds the cotangents of a node's inputs, and frees what its pullbacks made on the way. */
-function pull(node: Node, cotangent: Tensor): void {
+function pull(node: Node, cotangent: Tensor | undefined): void {
   const { entry, inputs, saved, options } = node
-  if (!entry) return
+  if (!entry || !(cotangent || node.rest?.some(each => each?.cotangent))) return
   if (saved?.isStale()) {
     throw new ReleasedError({
       operation: entry.name,
@@ -53,23 +53,39 @@ function pull(node: Node, cotangent: Tensor): void {
   nowPulls(entry.name)
   const values = saved?.values ?? {}
   const outer = mark()
-  const g = entry.through?.(cotangent, values, options) ?? cotangent
-  for (let i = 0; i < inputs.length; i++) {
-    const input = inputs[i]
-    if (!input) continue
-    const before = input.cotangent
-    if (before && entry.accumulate && isAlone(before)) {
-      entry.accumulate(before, g, values, options)
-      continue
+  if (cotangent && entry.pull) {
+    const g = entry.through?.(cotangent, values, options) ?? cotangent
+    for (let i = 0; i < inputs.length; i++) {
+      const input = inputs[i]
+      if (!input) continue
+      const before = input.cotangent
+      if (before && entry.accumulate && isAlone(before)) {
+        entry.accumulate(before, g, values, options)
+        continue
+      }
+      const start = mark()
+      give(input, entry.pull(i, g, values, options), start)
+      free(start)
     }
-    const start = mark()
-    const part = entry.pull(i, g, values, options)
-    const sum = before ? add(before, part) : part
-    before?.dispose()
-    input.cotangent = taken(sum, start)
-    free(start)
+  } else if (entry.joint) {
+    const gs = [cotangent]
+    if (node.rest) for (const each of node.rest) gs.push(each?.cotangent)
+    const wanted = inputs.map(input => input !== undefined)
+    const parts = entry.joint(gs, values, options, wanted)
+    inputs.forEach((input, i) => {
+      const part = parts[i]
+      if (input && part) give(input, part, outer)
+    })
   }
   free(outer)
+}
+
+/** Adds a part to the cotangent of an input. `start` is the mark before it was made. */
+function give(input: Node, part: Tensor, start: number): void {
+  const before = input.cotangent
+  const sum = before ? add(before, part) : part
+  before?.dispose()
+  input.cotangent = taken(sum, start)
 }
 
 /** May the cotangent be written? Nobody else sees its memory, and no level around differentiates this walk. */

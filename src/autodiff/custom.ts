@@ -23,23 +23,12 @@ export function customGradient<Inputs extends readonly Tensor[]>(
     name: 'customGradient',
     differentiable: () => true,
     save: (result, xs) => ({ result, ...xs }),
-    pull(index, g, { result, ...xs }) {
+    joint([g], { result, ...xs }, _, wanted) {
       const inputs = Object.values(xs) as unknown as Inputs
-      const cotangents = pullback(g, inputs, result as Tensor)
+      const cotangents = pullback(g as Tensor, inputs, result as Tensor)
       if (!Array.isArray(cotangents)) checkTensor('customGradient', cotangents)
-      const own = isTensor(cotangents) ? (index === 0 ? cotangents : undefined) : cotangents[index]
-      if (own === undefined) return zerosLike(inputs[index])
-      checkTensor('customGradient', own)
-      const wanted = inputs[index].dims
-      if (sameShape(own.dims, wanted)) return own
-      throw new ShapeError(
-        {
-          operation: 'customGradient',
-          problem: 'the cotangent must have the shape of its input',
-          came: `${show(own.dims)} for ${show(wanted)}`,
-        },
-        [own.dims, wanted],
-      )
+      const list = Array.isArray(cotangents) ? cotangents : [cotangents]
+      return inputs.map((input, i) => (wanted[i] ? cotangentOf(input, list[i]) : undefined))
     },
   }
   return (...inputs) => {
@@ -50,4 +39,19 @@ export function customGradient<Inputs extends readonly Tensor[]>(
     if (isRecording()) record(entry, inputs, y, undefined, isTensor)
     return y
   }
+}
+
+/** A cotangent of the user's for an input; zeros where there is none. */
+function cotangentOf(input: Tensor, own: unknown): Tensor {
+  if (own === undefined) return zerosLike(input)
+  checkTensor('customGradient', own)
+  if (sameShape(own.dims, input.dims)) return own
+  throw new ShapeError(
+    {
+      operation: 'customGradient',
+      problem: 'the cotangent must have the shape of its input',
+      came: `${show(own.dims)} for ${show(input.dims)}`,
+    },
+    [own.dims, input.dims],
+  )
 }

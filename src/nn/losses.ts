@@ -1,5 +1,5 @@
 import { checkOptions, kindOf, ShapeError } from '../errors.ts'
-import { fusion } from '../ops/fusion.ts'
+import { fusion, isFused } from '../ops/fusion.ts'
 import { asIndices, gather, takeClasses } from '../ops/indexing.ts'
 import { binaryCrossEntropy, checkedTarget, logProbability } from '../ops/likelihood.ts'
 import { broadcastTo, expandDims, reshape, sum } from '../ops/movement.ts'
@@ -10,7 +10,7 @@ import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { full } from '../tensor/create.ts'
 import { resolveAxis, type Shape, sameShape, show } from '../tensor/shape.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 
 /** float32's machine epsilon: what Flux adds before a logarithm. */
 const EPSILON = 2 ** -23
@@ -120,7 +120,8 @@ export const logitCrossEntropy = /* @__PURE__ */ composed(
     const { axis = -1, weight, ignoreIndex } = options
     const agg = aggregation('logitCrossEntropy', options)
     const isPlain = weight === undefined && ignoreIndex === undefined && (axis === -1 || axis === logits.rank - 1)
-    if (fusion.crossEntropy && isPlain && target instanceof Tensor && sameShape(target.dims, logits.dims.slice(0, -1)) && logits.rank > 0) {
+    const isOfClasses = isPlain && logits.rank > 0 && sameShape(target.dims, logits.dims.slice(0, -1))
+    if (isOfClasses && isFused(fusion.crossEntropy, [logits])) {
       const classes = asIndices('logitCrossEntropy', target)
       return agg === mean ? softmaxCrossEntropy(logits, classes, true) : agg(softmaxCrossEntropy(logits, classes, false))
     }

@@ -1,71 +1,138 @@
 // How pointwise operations are made: one line of a table each. Conversions, broadcasting and its undoing, numbers as operands and
 // recording are here, so that no entry has to think of them.
-import { DTypeError, refuseSurplus } from '../errors.ts'
-import { isTrackedOnce } from '../tape/level.ts'
+import { DTypeError, kindOf, refuseSurplus } from '../errors.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fitting } from '../tensor/convert.ts'
+import { zerosLike } from '../tensor/create.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
 import { misfit } from '../tensor/fits.ts'
 import { broadcastShapes, broadcastSteps, type Shape, sameShape, writeLayout } from '../tensor/shape.ts'
-import { make, type Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { f32, i32, SCRATCH } from '../wasm/memory.ts'
+import { type Epilogue, withTraits } from './epilogue.ts'
 import { fusion } from './fusion.ts'
 import { sumTo } from './movement.ts'
 
-type UnaryKernel = (x: number, out: number, count: number) => void
+type UnaryKernel = (x: number, out: number, ...numbersAndCount: number[]) => void
 type IntUnaryKernel = (x: number, out: number, status: number, count: number) => void
-export type SlopeKernel = (x: number, out: number, slope: number, count: number) => void
+type SlopeKernel = (x: number, out: number, slope: number, count: number) => void
+type GradientKernel = (g: number, x: number, out: number, ...numbersAndCount: number[]) => void
 type BinaryKernel = (x: number, y: number, out: number, layout: number, count: number) => void
 type IntBinaryKernel = (x: number, y: number, out: number, layout: number, status: number, count: number) => void
 
-/** The derivative of a unary operation: from its input, from its output, or 0 everywhere. */
+/** The numbers of an operation, such as elu's alpha, in the order of its arguments. */
+type Numbers = readonly number[]
+type UnaryPullback = (g: Tensor, x: Tensor, numbers: Numbers) => Tensor
+type SecondPullback = (h: Tensor, g: Tensor, x: Tensor, own: (g: Tensor, x: Tensor) => Tensor) => Tensor
+
+/** One row of the table of unary operations: its derivative from its input, from its output, or 0 everywhere, and what else it has. */
 interface UnaryRule {
-  readonly fromInput?: (g: Tensor, x: Tensor) => Tensor
+  readonly fromInput?: UnaryPullback
   readonly fromOutput?: (g: Tensor, y: Tensor) => Tensor
   readonly constant?: (g: Tensor) => Tensor
-  /** A kernel that gives the slope, too, where that costs little more, and the gradient from it; what is differentiated again has `fromInput`. */
-  readonly withSlope?: { readonly kernel: SlopeKernel; readonly pull: (g: Tensor, slope: Tensor) => Tensor }
+  /** The derivative from the input by a kernel: g f'(x). */
+  readonly gradient?: GradientKernel
+  /** With `gradient`: h g f″(x), in operations, of which `own` is the gradient; 0 if left out. */
+  readonly second?: SecondPullback
+  /** A kernel that gives the slope, too, where that costs little more: an extra, of which the gradient is made. */
+  readonly slope?: SlopeKernel
+  readonly fromSlope?: (g: Tensor, slope: Tensor) => Tensor
+  /** The numbers behind x, by name, as they are if left out; kernels take them before the count. */
+  readonly numbers?: Readonly<Record<string, number>>
   /** The kernel for integers, which reports a result that does not fit; without one they are converted to float32. */
   readonly int?: IntUnaryKernel
+  /** How a product computes it while it is written. */
+  readonly epilogue?: Epilogue
 }
 
 /** An operation on each element. */
 export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: Tensor) => Tensor {
-  const { fromInput, fromOutput, constant, withSlope, int } = rule
-  const run: Run<{ slope?: Tensor }> = operation<{ slope?: Tensor }, { x?: Tensor; y?: Tensor; slope?: Tensor }>({
+  const run = runOf(name, kernel, rule)
+  const none: Numbers = []
+  return finished(name, rule, function (x: Tensor): Tensor {
+    if (arguments.length > 1) refuseSurplus(name, 1, arguments)
+    return run([x], none)
+  })
+}
+
+/** An operation on each element that takes numbers, too. */
+export function numbered(
+  name: string,
+  kernel: UnaryKernel,
+  rule: UnaryRule & { readonly numbers: Readonly<Record<string, number>> },
+): (x: Tensor, ...numbers: (number | undefined)[]) => Tensor {
+  const run = runOf(name, kernel, rule)
+  const numbers = Object.entries(rule.numbers)
+  return finished(name, rule, (x: Tensor, ...given: (number | undefined)[]): Tensor => {
+    if (given.length > numbers.length) refuseSurplus(name, 1 + numbers.length, [x, ...given])
+    return run(
+      [x],
+      numbers.map(([each, value], i) => checkedNumber(name, each, given[i] === undefined ? value : given[i])),
+    )
+  })
+}
+
+function finished<F extends object>(name: string, { epilogue }: UnaryRule, f: F): F {
+  return named(name, epilogue ? withTraits(f, { epilogue }) : f)
+}
+
+function runOf(name: string, kernel: UnaryKernel, rule: UnaryRule): Run<Numbers> {
+  const { fromOutput, constant, slope: slopeKernel, fromSlope, int } = rule
+  const own = rule.gradient && gradientFrom(name, rule.gradient, rule.second)
+  const fromInput = own ?? rule.fromInput
+  const run: Run<Numbers> = operation<Numbers, { x?: Tensor; y?: Tensor; slope?: Tensor }>({
     name,
     types: ([dtype]) => {
       const type = int && dtype !== 'float32' ? 'int32' : 'float32'
       return { inputs: type, output: type }
     },
     shape: ([shape]) => shape,
-    forward(y, [x], { slope }) {
-      if (withSlope && slope) withSlope.kernel(x.pointer, y.pointer, slope.pointer, y.count)
+    ...(slopeKernel && { extras: ([shape], _, isOnce) => (isOnce && fusion.slopes ? { slope: [shape, 'float32'] } : undefined) }),
+    forward(y, [x], numbers, extras) {
+      if (slopeKernel && extras?.slope) slopeKernel(x.pointer, y.pointer, extras.slope.pointer, y.count)
       else if (int && y.type === 'int32') {
         fitting(
           name,
           status => int(x.pointer, y.pointer, status, y.count),
           [x],
-          floats => run(floats, {}),
+          floats => run(floats, numbers),
         )
-      } else kernel(x.pointer, y.pointer, y.count)
+      } else if (numbers.length === 0) kernel(x.pointer, y.pointer, y.count)
+      else kernel(x.pointer, y.pointer, ...numbers, y.count)
     },
-    save: fromInput ? (_, [x], { slope }) => (slope ? { slope } : { x }) : fromOutput ? y => ({ y }) : undefined,
+    save: fromInput ? (_, [x], __, extras) => (extras ? {} : { x }) : fromOutput ? y => ({ y }) : undefined,
     pullback: [
-      (g, { x, y, slope }) => {
-        if (withSlope && slope) return withSlope.pull(g, slope)
-        if (fromInput && x) return fromInput(g, x)
+      (g, { x, y, slope }, numbers) => {
+        if (fromSlope && slope) return fromSlope(g, slope)
+        if (fromInput && x) return fromInput(g, x, numbers)
         if (fromOutput && y) return fromOutput(g, y)
         return constant ? constant(g) : g
       },
     ],
   })
-  return named(name, function (x: Tensor) {
-    if (arguments.length > 1) refuseSurplus(name, 1, arguments)
-    checkTensor(name, x)
-    return run([x], withSlope && fusion.slopes && isTrackedOnce(x) ? { slope: make(x.dims, 'float32', name) } : {})
+  return run
+}
+
+function checkedNumber(operation: string, name: string, value: unknown): number {
+  if (typeof value !== 'number') throw new TypeError(`${operation}: ${name} is a number: ${kindOf(value)} came.`)
+  if (!Number.isFinite(value)) throw new RangeError(`${operation}: ${name} must be finite: ${value}.`)
+  return value
+}
+
+/** g f'(x), of one shape, by a kernel; `second` is h g f″(x), and without it 0. */
+export function gradientFrom(name: string, kernel: GradientKernel, second: SecondPullback | undefined): UnaryPullback {
+  const run: Run<Numbers> = operation<Numbers, { g: Tensor; x: Tensor }>({
+    name: `${name}Gradient`,
+    shape: ([shape]) => shape,
+    forward: (out, [g, x], numbers) => kernel(g.pointer, x.pointer, out.pointer, ...numbers, out.count),
+    save: (_, [g, x]) => ({ g, x }),
+    pullback: [
+      (h, { x }, numbers) => run([h, x], numbers),
+      (h, { g, x }, numbers) => (second ? second(h, g, x, (each, at) => run([each, at], numbers)) : zerosLike(h)),
+    ],
   })
+  return (g, x, numbers) => run([g, x], numbers)
 }
 
 /** Gives a function the name that models print and errors show. */

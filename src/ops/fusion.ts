@@ -1,3 +1,6 @@
+import { isTrackedTwice } from '../tape/level.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+
 /**
  * Which fused paths are taken. Each gives the result of its composed form but for rounding, and the tests hold it to that; switching one off
  * is for them and for finding out what a fusion is worth.
@@ -9,10 +12,18 @@ export const fusion = {
   bias: true,
   /** relu behind `linear` in a Dense is computed while the product is written, and its derivative once for all three gradients. */
   activation: true,
-  /** gelu, sigmoid and tanh compute their derivatives with their values, where nothing but its own gradient can want it. */
+  /** gelu, sigmoid and tanh compute their derivatives with their values, as an extra. */
   slopes: true,
   /** The cotangent of a part is added to the sum that it belongs to, in place; otherwise it becomes a tensor of zeros around it, and they are added. */
   parts: true,
   /** One kernel call takes the step of a rule with all parameters, and subtracts it; otherwise each step is computed, then subtracted. */
   optimizer: true,
+}
+
+/**
+ * Is the fused form of an operation taken? Where it may be differentiated twice the composed form is, whose pullbacks are operations: those of
+ * the fused one need no derivative but by the cotangent, which `back` may get from another gradient.
+ */
+export function isFused(isOn: boolean, inputs: readonly (Tensor | undefined)[]): boolean {
+  return isOn && !isTrackedTwice(inputs)
 }

@@ -228,6 +228,11 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
   pullback: [null, (g, { indices }, { axis }) => runTakeAlong([g, indices], { axis })],
 })
 
+/** @internal Zeros of `shape`, with entries added at the indices along an axis. */
+export function putAlong(indices: Tensor, updates: Tensor, shape: Shape, axis: number): Tensor {
+  return runPutAlong([indices, updates], { axis, shape })
+}
+
 /**
  * Entries of x along an axis, as `torch.gather`: the indices have x's rank, and its sizes on the other axes. Throws ShapeError for other
  * sizes; otherwise errors as `gather`.

@@ -4,7 +4,8 @@ import { share, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { f32 } from '../wasm/memory.ts'
 import { reported } from '../wasm/status.ts'
-import { add, cast, div, mul, neg, sigmoid, softplus } from './pointwise.ts'
+import { sigmoid, softplus } from './activations.ts'
+import { add, cast, div, mul, neg } from './pointwise.ts'
 
 /** Inputs of one shape: the logits x, and the shares of the positive and of the negative side. */
 interface Sides {

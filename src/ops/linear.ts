@@ -3,23 +3,24 @@ import { composed } from '../tape/composed.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { sameShape, show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { fusion } from './fusion.ts'
+import { type Activation, type Epilogue, traitsOf } from './epilogue.ts'
+import { fusion, isFused } from './fusion.ts'
 import { reshape, sum } from './movement.ts'
-import { add, gate, relu } from './pointwise.ts'
+import { add } from './pointwise.ts'
 import { matrices, multiply, product } from './product.ts'
 
-/** A function of each element, such as `relu`. */
-export type Activation = (x: Tensor) => Tensor
+const plain: Epilogue = { number: 0 }
 
-const runLinear = operation<{ relu: boolean }, { x: Tensor; weight: Tensor; y?: Tensor }>({
+const runLinear = operation<Epilogue, { x: Tensor; weight: Tensor; y?: Tensor }>({
   name: 'linear',
   shape: ([x, weight]) => [x[0], weight[0]],
-  forward(y, [x, weight, bias], { relu }) {
+  forward(y, [x, weight, bias], epilogue) {
     const [M, K] = x.dims
-    multiply(y, matrices(x, false), matrices(weight, true), 1, M, weight.dims[0], K, { bias: bias?.pointer ?? 0, relu })
+    const finish = { bias: bias?.pointer ?? 0, epilogue: epilogue.number }
+    multiply(y, matrices(x, false), matrices(weight, true), 1, M, weight.dims[0], K, finish)
   },
-  save: (y, [x, weight], { relu }) => (relu ? { x, weight, y } : { x, weight }),
-  through: (g, { y }) => (y ? gate(g, y) : g),
+  save: (y, [x, weight], { through }) => (through ? { x, weight, y } : { x, weight }),
+  through: (g, { y }, { through }) => (y && through ? through(g, y) : g),
   pullback: [(g, { weight }) => product(g, weight, false, false), (g, { x }) => product(g, x, true, false), g => sum(g, 0)],
 })
 
@@ -29,16 +30,18 @@ const runLinear = operation<{ relu: boolean }, { x: Tensor; weight: Tensor; y?: 
  * @example linear(tensor([1, 2]), tensor([[3, 4]]), tensor([5])).toArray() // [16]
  */
 export const linear = /* @__PURE__ */ composed('linear', 3, function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
-  return affine(x, weight, bias, false)
+  return affine(x, weight, bias, plain)
 })
 
-/** @internal activation(x Wᵀ + b): relu is computed while the product is written. */
+/** @internal activation(x Wᵀ + b): an activation that has an epilogue is computed while the product is written. */
 export function activated(x: Tensor, weight: Tensor, bias: Tensor | undefined, activation: Activation): Tensor {
-  const isFused = activation === relu && fusion.activation
-  return isFused ? affine(x, weight, bias, true) : activation(affine(x, weight, bias, false))
+  const { epilogue } = traitsOf(activation)
+  const isOn = fusion.activation && (fusion.bias || bias === undefined)
+  if (epilogue && isFused(isOn, [x, weight, bias])) return affine(x, weight, bias, epilogue)
+  return activation(affine(x, weight, bias, plain))
 }
 
-function affine(x: Tensor, weight: Tensor, bias: Tensor | undefined, isRelu: boolean): Tensor {
+function affine(x: Tensor, weight: Tensor, bias: Tensor | undefined, epilogue: Epilogue): Tensor {
   checkTensor('linear', x)
   checkTensor('linear', weight)
   const inputs = x.dims[x.rank - 1]
@@ -48,12 +51,12 @@ function affine(x: Tensor, weight: Tensor, bias: Tensor | undefined, isRelu: boo
     throw new ShapeError({ operation: 'linear', problem: 'sizes differ', came, wayOut }, [x.dims, weight.dims])
   }
   const rows = x.rank === 2 ? x : reshape(x, [sizeOf(x.dims.slice(0, -1)), inputs])
-  const y = rowsOf(rows, weight, bias, isRelu)
+  const y = rowsOf(rows, weight, bias, epilogue)
   return x.rank === 2 ? y : reshape(y, [...x.dims.slice(0, -1), weight.dims[0]])
 }
 
-function rowsOf(x: Tensor, weight: Tensor, bias: Tensor | undefined, isRelu: boolean): Tensor {
-  if (bias === undefined || fusion.bias) return runLinear(bias ? [x, weight, bias] : [x, weight], { relu: isRelu })
-  const y = add(product(x, weight, false, true), bias)
-  return isRelu ? relu(y) : y
+function rowsOf(x: Tensor, weight: Tensor, bias: Tensor | undefined, epilogue: Epilogue): Tensor {
+  if (bias === undefined) return runLinear([x, weight], epilogue)
+  const inputs = [x, weight, bias]
+  return isFused(fusion.bias, inputs) ? runLinear(inputs, epilogue) : add(product(x, weight, false, true), bias)
 }

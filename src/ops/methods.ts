@@ -2,6 +2,7 @@
 import './javascript.ts'
 import type { WrittenTensor } from '../tensor/create.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import * as activations from './activations.ts'
 import * as assign from './assign.ts'
 import * as indexing from './indexing.ts'
 import * as joining from './joining.ts'
@@ -10,8 +11,9 @@ import * as movement from './movement.ts'
 import * as pointwise from './pointwise.ts'
 import * as reduce from './reduce.ts'
 import * as softmax from './softmax.ts'
+import * as sorting from './sorting.ts'
 
-type Indexing = Omit<typeof indexing, 'asIndices' | 'checked' | 'takeClasses'>
+type Indexing = Omit<typeof indexing, 'asIndices' | 'checked' | 'putAlong' | 'takeClasses'>
 type Joining = Omit<typeof joining, 'concat' | 'stack'>
 type Movement = Omit<typeof movement, 'copyElements' | 'spread' | 'sumTo'>
 
@@ -21,13 +23,15 @@ type AsMethods<Module> = {
 }
 
 export interface Methods
-  extends AsMethods<Omit<typeof pointwise, 'gate'>>,
+  extends AsMethods<typeof pointwise>,
+    AsMethods<typeof activations>,
     AsMethods<Movement>,
     AsMethods<Joining>,
     AsMethods<typeof reduce>,
     AsMethods<Indexing>,
     AsMethods<typeof matmul>,
     AsMethods<Omit<typeof softmax, 'softmaxCrossEntropy'>>,
+    AsMethods<typeof sorting>,
     AsMethods<typeof assign>,
     Iterable<Tensor> {
   /** A tensor of one element as a number, any as a text: what `Number(x)`, `x < 1` and templates see. */
@@ -41,16 +45,16 @@ const noMethods = new Set([
   'asIndices',
   'checked',
   'takeClasses',
+  'putAlong',
   'softmaxCrossEntropy',
   'concat',
   'stack',
-  'gate',
   'copyElements',
   'spread',
   'sumTo',
 ])
 
-for (const module of [assign, pointwise, movement, joining, reduce, indexing, matmul, softmax]) {
+for (const module of [assign, pointwise, activations, movement, joining, reduce, indexing, matmul, softmax, sorting]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
     if (noMethods.has(name) || typeof run !== 'function') continue
     Object.defineProperty(Tensor.prototype, name, {

@@ -1,18 +1,17 @@
 import { kindOf, refuseSurplus } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
-import { checkTensor, operation, type Run } from '../tape/operation.ts'
+import { checkTensor, operation } from '../tape/operation.ts'
 import { convert } from '../tensor/convert.ts'
 import { full, zerosLike } from '../tensor/create.ts'
 import { checkDType, type DType } from '../tensor/dtype.ts'
 import { broadcastShapes } from '../tensor/shape.ts'
 import { share, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { binary, commonType, comparison, type SlopeKernel, unary } from './elementwise.ts'
+import { binary, commonType, comparison, unary } from './elementwise.ts'
+import { withTraits } from './epilogue.ts'
 import { broadcastTo } from './movement.ts'
 
 const flat = { constant: (g: Tensor) => zerosLike(g) }
-/** A kernel that gives the slope with the value. */
-const shared = (kernel: SlopeKernel) => ({ kernel, pull: (g: Tensor, slope: Tensor) => mul(g, slope) })
 
 /** -x. int32 for integers; throws RangeError where that does not fit.
  * @example tensor([1, -2]).neg().toArray() // [-1, 2] */
@@ -28,7 +27,10 @@ export const reciprocal = unary('reciprocal', kernels.reciprocal, { fromOutput: 
 export const exp = unary('exp', kernels.exp, { fromOutput: (g, y) => mul(g, y) })
 /** eˣ - 1, exact near 0
  * @example tensor([0, 1]).expm1().toArray() // [0, 1.7183] */
-export const expm1 = unary('expm1', kernels.expm1, { fromInput: (g, x) => expGradient(g, x) })
+export const expm1 = unary('expm1', kernels.expm1, {
+  gradient: kernels.expGradient,
+  second: (h, g, x, own) => own(mul(h, g), x),
+})
 /** The natural logarithm; -Infinity at 0, NaN below.
  * @example tensor([1, Math.E]).log().toArray() // [0, 1] */
 export const log = unary('log', kernels.log, { fromInput: (g, x) => div(g, x) })
@@ -58,10 +60,19 @@ export const cos = unary('cos', kernels.cos, { fromInput: (g, x) => neg(mul(g, s
 export const tan = unary('tan', kernels.tan, { fromOutput: (g, y) => mul(g, add(mul(y, y), 1)) })
 /** The hyperbolic tangent.
  * @example tensor([0, 1]).tanh().toArray() // [0, 0.7616] */
-export const tanh = unary('tanh', kernels.tanh, { fromInput: (g, x) => tanhGradient(g, x), withSlope: shared(kernels.tanhSlope) })
+export const tanh = unary('tanh', kernels.tanh, {
+  // From the input, as all by kernels: the output has lost 1 + y near -1, 1 - y near 1, and x² is rounded where e^(-x²) feels it.
+  gradient: kernels.tanhGradient,
+  second: (h, g, x, own) => mul(own(mul(h, g), x), mul(tanh(x), -2)),
+  slope: kernels.tanhSlope,
+  fromSlope: (g, slope) => mul(g, slope),
+})
 /** The error function 2/√π ∫₀ˣ e^(-t²) dt.
  * @example tensor([0, 1]).erf().toArray() // [0, 0.8427] */
-export const erf = unary('erf', kernels.erf, { fromInput: (g, x) => erfGradient(g, x) })
+export const erf = unary('erf', kernels.erf, {
+  gradient: kernels.erfGradient,
+  second: (h, g, x, own) => mul(own(mul(h, g), x), mul(x, -2)),
+})
 /** The largest whole number not above x; derivative 0.
  * @example tensor([1.5, -1.5]).floor().toArray() // [1, -2] */
 export const floor = unary('floor', kernels.floor, flat)
@@ -72,24 +83,6 @@ export const ceil = unary('ceil', kernels.ceil, flat)
  * @example tensor([0.5, 1.5, 2.5]).round().toArray() // [0, 2, 2] */
 export const round = unary('round', kernels.round, flat)
 
-/** 1 / (1 + e^(-x)), without overflow at either end.
- * @example tensor([0, 1]).sigmoid().toArray() // [0.5, 0.7311] */
-export const sigmoid = unary('sigmoid', kernels.sigmoid, {
-  fromInput: (g, x) => sigmoidGradient(g, x),
-  withSlope: shared(kernels.sigmoidSlope),
-})
-/** log(1 + eˣ), without overflow.
- * @example tensor([0, 1]).softplus().toArray() // [0.6931, 1.3133] */
-export const softplus = unary('softplus', kernels.softplus, { fromInput: (g, x) => mul(g, sigmoid(x)) })
-/** x where x > 0, else 0; keeps NaN. Derivative 0 at 0.
- * @example tensor([-1, 2]).relu().toArray() // [0, 2] */
-export const relu = unary('relu', kernels.relu, { fromOutput: (g, y) => gate(g, y) })
-/** x Φ(x), Φ the distribution function of the standard normal (Hendrycks & Gimpel 2016). Exact, where Flux's `gelu` is the tanh form.
- * @example tensor([0, 1]).gelu().toArray() // [0, 0.8413] */
-export const gelu = unary('gelu', kernels.gelu, {
-  fromInput: (g, x) => geluGradient(g, x),
-  withSlope: shared(kernels.geluSlope),
-})
 const runStop = operation({
   name: 'stopGradient',
   types: ([dtype]) => ({ output: dtype }),
@@ -104,10 +97,13 @@ export function stopGradient(x: Tensor): Tensor {
 }
 /** x, unchanged: the activation of a layer that has none, and an `agg` that leaves a loss unreduced.
  * @example identity(tensor([1, 2])).toArray() // [1, 2] */
-export function identity(x: Tensor): Tensor {
-  if (arguments.length > 1) refuseSurplus('identity', 1, arguments)
-  return x
-}
+export const identity = /* @__PURE__ */ withTraits(
+  function identity(x: Tensor): Tensor {
+    if (arguments.length > 1) refuseSurplus('identity', 1, arguments)
+    return x
+  },
+  { epilogue: { number: 0 } },
+)
 
 /** What arithmetic takes: a tensor, or a number for all elements. */
 export type Operand = Tensor | number
@@ -175,34 +171,6 @@ export const minimum = binary('minimum', kernels.minimum, {
   saves: 'operands',
   int: (x, y, out, layout, _, count) => kernels.minimumI(x, y, out, layout, count),
 })
-type GradientKernel = (g: number, x: number, out: number, count: number) => void
-
-/** g f'(x), of one shape, and g f″(x) for its own derivative. */
-function gradientFrom(name: string, kernel: GradientKernel, second: (g: Tensor, x: Tensor) => Tensor): (g: Tensor, x: Tensor) => Tensor {
-  const run: Run<undefined> = operation<undefined, { g: Tensor; x: Tensor }>({
-    name,
-    shape: ([shape]) => shape,
-    forward: (out, [g, x]) => kernel(g.pointer, x.pointer, out.pointer, out.count),
-    save: (_, [g, x]) => ({ g, x }),
-    pullback: [(h, { x }) => run([h, x], undefined), (h, { g, x }) => second(mul(h, g), x)],
-  })
-  return (g, x) => run([g, x], undefined)
-}
-// From the input: the output has lost 1 + y near -1, 1 - y near 1, and x² is rounded where e^(-x²) feels it.
-const expGradient = gradientFrom('expGradient', kernels.expGradient, (g, x) => expGradient(g, x))
-/** σ″ = -σ′ tanh(x / 2) */
-const sigmoidGradient = gradientFrom('sigmoidGradient', kernels.sigmoidGradient, (g, x) =>
-  neg(mul(sigmoidGradient(g, x), tanh(mul(x, 0.5)))),
-)
-const tanhGradient = gradientFrom('tanhGradient', kernels.tanhGradient, (g, x) => mul(tanhGradient(g, x), mul(tanh(x), -2)))
-const erfGradient = gradientFrom('erfGradient', kernels.erfGradient, (g, x) => mul(erfGradient(g, x), mul(x, -2)))
-/** Φ(x) + x φ(x); its derivative is φ(x) (2 - x²). */
-const geluGradient = gradientFrom('geluGradient', kernels.geluGradient, (g, x) => {
-  const squares = square(x)
-  return mul(g, mul(mul(exp(mul(squares, -0.5)), 1 / Math.sqrt(2 * Math.PI)), sub(2, squares)))
-})
-/** x where y > 0, else 0: the derivative of relu from its output. */
-export const gate = binary('gate', kernels.gate, { left: (g, _, y) => gate(g, y), right: g => zerosLike(g), saves: 'operands' })
 
 /** 1 where x is larger, a half where they are equal, else 0. */
 function preference(x: Operand, y: Operand): Tensor {

@@ -18,16 +18,25 @@ interface Operand extends MatrixStrides {
   readonly pointer: number
 }
 
-/** What is done to a product while it is in the cache: the bias (an address, or 0) is added, then comes relu. */
+/** What is done to a product while it is in the cache: the bias (an address, or 0) is added, then comes the epilogue of an activation. */
 export interface Finish {
   readonly bias: number
-  readonly relu: boolean
+  readonly epilogue: number
 }
 
-const plain: Finish = { bias: 0, relu: false }
+const plain: Finish = { bias: 0, epilogue: 0 }
 
 /** y[batch, M, N] = a b: every product of the library. */
-export function multiply(y: Tensor, a: Operand, b: Operand, batch: number, M: number, N: number, K: number, { bias, relu } = plain): void {
+export function multiply(
+  y: Tensor,
+  a: Operand,
+  b: Operand,
+  batch: number,
+  M: number,
+  N: number,
+  K: number,
+  { bias, epilogue } = plain,
+): void {
   if (y.count === 0) return
   const plan = planGemm(M, N, K, batch, a, b)
   const floats = plan.scratchA + plan.scratchB
@@ -50,8 +59,8 @@ export function multiply(y: Tensor, a: Operand, b: Operand, batch: number, M: nu
     batchB = batchB === 0 ? 0 : plan.packBatchB
   }
   const { rows, units } = plan
-  const [columnB, finish, work] = [b.column, relu ? 1 : 0, 8 * rows * K]
-  kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, columnB, batchB, y.pointer, bias, finish, M, N, K, rows, units, work)
+  const [columnB, work] = [b.column, 8 * rows * K]
+  kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, columnB, batchB, y.pointer, bias, epilogue, M, N, K, rows, units, work)
   y.endScratch()
 }
 

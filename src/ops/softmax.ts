@@ -6,8 +6,9 @@ import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { divideBy } from './elementwise.ts'
+import { withTraits } from './epilogue.ts'
 import { checked } from './indexing.ts'
-import { expandDims, permute, sum } from './movement.ts'
+import { permute, sum } from './movement.ts'
 import { cast, div, exp, mul, neg, sub } from './pointwise.ts'
 
 const keepDims = { keepDims: true }
@@ -66,17 +67,23 @@ function along(name: string, run: (inputs: readonly Tensor[], options: undefined
   return permute(run([permute(x, axes)], undefined), axes)
 }
 
+const ofRows = <F extends object>(f: F): F => withTraits(f, { isOfRows: true })
+
 /** eˣ / Σ eˣ along an axis (-1), without overflow. A +Infinity takes all, as in Flux; NaN of nothing but -Infinity.
  * @example tensor([0, 0]).softmax().toArray() // [0.5, 0.5] */
-export const softmax = /* @__PURE__ */ composed('softmax', 2, function softmax(x: Tensor, axis = -1): Tensor {
-  return along('softmax', runSoftmax, x, axis)
-})
+export const softmax = /* @__PURE__ */ ofRows(
+  /* @__PURE__ */ composed('softmax', 2, function softmax(x: Tensor, axis = -1): Tensor {
+    return along('softmax', runSoftmax, x, axis)
+  }),
+)
 
 /** log(eˣ / Σ eˣ) along an axis (-1), without overflow.
  * @example tensor([0, 0]).logSoftmax().toArray() // [-0.6931, -0.6931] */
-export const logSoftmax = /* @__PURE__ */ composed('logSoftmax', 2, function logSoftmax(x: Tensor, axis = -1): Tensor {
-  return along('logSoftmax', runLogSoftmax, x, axis)
-})
+export const logSoftmax = /* @__PURE__ */ ofRows(
+  /* @__PURE__ */ composed('logSoftmax', 2, function logSoftmax(x: Tensor, axis = -1): Tensor {
+    return along('logSoftmax', runLogSoftmax, x, axis)
+  }),
+)
 
 /** Is the result the mean over all rows, or the loss of each? */
 interface CrossEntropyOptions {
@@ -102,7 +109,7 @@ const runCrossEntropy = operation<CrossEntropyOptions, { x: Tensor; classes: Ten
   pullback: [(g, { x, classes }, options) => runCrossEntropyGradient([g, x, classes], options), null],
 })
 
-const runCrossEntropyGradient: Run<CrossEntropyOptions> = operation<CrossEntropyOptions, { g: Tensor; x: Tensor; classes: Tensor }>({
+const runCrossEntropyGradient: Run<CrossEntropyOptions> = operation<CrossEntropyOptions, { x: Tensor; classes: Tensor }>({
   name: 'softmaxCrossEntropyGradient',
   types: () => ({ output: 'float32' }),
   shape: ([, x]) => x,
@@ -110,16 +117,14 @@ const runCrossEntropyGradient: Run<CrossEntropyOptions> = operation<CrossEntropy
     const [n, count, work] = rows(x.dims)
     kernels.crossEntropyGradient(x.pointer, classes.pointer, g.pointer, y.pointer, n, mean ? count : 0, count, work)
   },
-  save: (_, [g, x, classes]) => ({ g, x, classes }),
+  save: (_, [, x, classes]) => ({ x, classes }),
   pullback: [
     (h, { x, classes }, { mean }) => {
       const slopes = mul(h, runCrossEntropyGradient([ones(x.dims.slice(0, -1)), x, classes], { mean: false }))
       return mean ? div(sum(slopes), rows(x.dims)[1]) : sum(slopes, -1)
     },
-    (h, { g, x }, { mean }) => {
-      const slopes = mean ? div(g, rows(x.dims)[1]) : expandDims(g, -1)
-      return runSoftmaxGradient([mul(h, slopes), softmax(x)], undefined)
-    },
+    // Where x is differentiated again, the composed form runs.
+    null,
     null,
   ],
 })

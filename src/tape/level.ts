@@ -11,6 +11,8 @@ export interface Node {
   saved: Saved | undefined
   /** The gradient of the result by this value, summed up as the walk goes back. */
   cotangent: Tensor | undefined
+  /** Where the operation gave more results than this one: their nodes, undefined where one has no derivative. */
+  readonly rest: readonly (Node | undefined)[] | undefined
 }
 
 /**
@@ -66,7 +68,7 @@ interface Kept {
 
 /** What a node keeps for its pullback, by name. The tensors among it are handles of the tape's own. */
 export class Saved {
-  values: Readonly<Record<string, unknown>> = {}
+  values: Record<string, unknown> = {}
   // A list of links, since most hold one or two and an array that grows takes room for seventeen.
   private kept: Kept | undefined = undefined
   private references: number
@@ -87,6 +89,16 @@ export class Saved {
       values[name] = handle
     }
     this.values = values
+  }
+
+  /** Takes tensors over that nobody else has seen. */
+  adopt(extras: Readonly<Record<string, Tensor>>): void {
+    for (const name in extras) {
+      const handle = extras[name]
+      handle.kept = 'tape'
+      this.kept = { handle, version: handle.storage.version, next: this.kept }
+      this.values[name] = handle
+    }
   }
 
   drop(): void {
@@ -139,7 +151,7 @@ export function outside<T>(level: Level, f: () => T): T {
 export function track(level: Level, tensor: Tensor): Node {
   const known = level.nodeOf.get(tensor)
   if (known) return known
-  const leaf: Node = { entry: undefined, inputs: [], options: undefined, saved: undefined, cotangent: undefined }
+  const leaf: Node = { entry: undefined, inputs: [], options: undefined, saved: undefined, cotangent: undefined, rest: undefined }
   level.nodeOf.set(tensor, leaf)
   level.leaves.push(leaf)
   return leaf
@@ -173,18 +185,37 @@ export function isTracked(tensor: Tensor): boolean {
   return false
 }
 
-/** Is the tensor tracked on the only open level? What is recorded of it then is differentiated once. */
-export function isTrackedOnce(tensor: Tensor): boolean {
-  return levels.length === 1 && levels[0].nodeOf.has(tensor)
+/** On how many open levels is one of the tensors tracked? */
+export function timesTracked(inputs: readonly (Tensor | undefined)[]): number {
+  let times = 0
+  for (const { nodeOf } of levels) {
+    for (let i = 0; i < inputs.length; i++) {
+      const input = inputs[i]
+      if (!input || !nodeOf.has(input)) continue
+      times++
+      break
+    }
+  }
+  return times
 }
 
-/** Records an operation on every level on which one of its inputs is tracked. */
+/** May what is made of these tensors be differentiated twice: is it recorded on more than one level? */
+export function isTrackedTwice(inputs: readonly (Tensor | undefined)[]): boolean {
+  return levels.length > 1 && timesTracked(inputs) > 1
+}
+
+/**
+ * Records an operation on every level on which one of its inputs is tracked. `extras` become the tape's; `rest` are its results behind the
+ * first.
+ */
 export function record(
   entry: Entry,
   inputs: readonly Tensor[],
   output: Tensor,
   options: unknown,
   isTensor: (value: unknown) => value is Tensor,
+  extras?: Readonly<Record<string, Tensor>>,
+  rest?: readonly Tensor[],
 ): void {
   const made = new Array<Node>(levels.length)
   let count = 0
@@ -197,13 +228,26 @@ export function record(
       if (node) tracked = true
     }
     if (!tracked) continue
-    const node: Node = { entry, inputs: nodes, options, saved: undefined, cotangent: undefined }
+    const others = rest && resultNodes(level, rest)
+    const node: Node = { entry, inputs: nodes, options, saved: undefined, cotangent: undefined, rest: others }
     level.nodeOf.set(output, node)
     level.nodes.push(node)
     made[count++] = node
   }
-  if (count === 0 || !entry.save) return
+  if (count === 0 || !(entry.save || extras)) return
   const saved = new Saved(count)
   for (let i = 0; i < count; i++) made[i].saved = saved
-  saved.fill(entry.save(output, inputs, options), savedAlias, isTensor)
+  if (entry.save) saved.fill(entry.save(output, inputs, options, extras, rest), savedAlias, isTensor)
+  if (extras) saved.adopt(extras)
+}
+
+/** Nodes for further results, before that of the operation: the walk comes to it first, when their cotangents are complete. */
+function resultNodes(level: Level, results: readonly Tensor[]): (Node | undefined)[] {
+  return results.map(result => {
+    if (result.type !== 'float32') return undefined
+    const node: Node = { entry: undefined, inputs: [], options: undefined, saved: undefined, cotangent: undefined, rest: undefined }
+    level.nodeOf.set(result, node)
+    level.nodes.push(node)
+    return node
+  })
 }

@@ -32,7 +32,11 @@ const wrong: readonly (readonly [string, Row, RegExp])[] = [
   ['a gradient that is not a number', pulled((g, _, y) => flux.mul(g, flux.log(flux.neg(y)))), /^gradient 0\[0\]: NaN/],
   ['no gradient', { ...exponential, run: x => flux.exp(flux.stopGradient(x)) }, /^gradient 0\[0\]: 0 instead/],
   ['a second order that forgets the result', pulled((g, _, y) => flux.mul(g, flux.stopGradient(y))), /^second order 0\[0\]/],
-  ['a second order that forgets the cotangent', pulled((g, _, y) => flux.mul(flux.stopGradient(g), y)), /^second order 0\[0\]/],
+  [
+    'a second order that forgets the cotangent',
+    pulled((g, _, y) => flux.mul(flux.stopGradient(g), y)),
+    /^by the cotangent\[0\].*second order 0\[0\]/s,
+  ],
   ['a row on a kink', { ...exponential, domain: [-3e-6, 3e-6], run: x => flux.abs(x), reference: ([x]) => map(x, Math.abs) }, /not smooth/],
 ]
 

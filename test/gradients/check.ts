@@ -1,6 +1,6 @@
 /** One row an operation: how it is called, where, and what it is in float64. Forward, gradient and second order are checked from that. */
 import { add, gradient, mul, pullback, scope, sum, type Tensor, tensor } from 'fluxtape'
-import { firstOrder, secondOrder, UnsmoothError } from './differences.ts'
+import { derivative, firstOrder, secondOrder, UnsmoothError } from './differences.ts'
 import { array, type Float64, sizeOf } from './float64.ts'
 
 export interface Row {
@@ -56,7 +56,7 @@ export function checkRow(row: Row): string[] {
   return scope(() => {
     try {
       const wrong = forward(row)
-      return wrong.length > 0 ? wrong : [...gradients(row), ...secondGradients(row)]
+      return wrong.length > 0 ? wrong : [...gradients(row), ...byCotangent(row), ...secondGradients(row)]
     } catch (error) {
       if (error instanceof UnsmoothError) return [error.message]
       throw error
@@ -108,6 +108,22 @@ function gradients(row: Row): string[] {
   const found: readonly (Tensor | undefined)[] = back(toTensor(array(y.shape, w)))
   back.dispose()
   return wanted.flatMap((gradient, i) => compare(`gradient ${i}`, valuesOf(found[i], gradient.length), gradient, close(2e-5, 4e-6)))
+}
+
+/** The gradient of v · back(g) by the cotangent g, which is the derivative of y along v: for this, too, `back` is differentiated. */
+function byCotangent(row: Row): string[] {
+  const inputs = inputsOf(row)
+  const v = inputs.map(({ data }, i) => weights(data.length, 11 + i))
+  const wanted = derivative(xs => row.reference(xs, inputs).data, inputs, v)
+  const [y, back] = pullback(row.run, ...inputs.map(toTensor))
+  const along = (g: Tensor): Tensor => {
+    const found: readonly (Tensor | undefined)[] = back(g)
+    const parts = found.map((each, i) => (each ? sum(mul(each, toTensor(array(inputs[i].shape, v[i])))) : tensor(0)))
+    return parts.reduce((a, b) => add(a, b))
+  }
+  const [got] = gradient(along, toTensor(array(y.shape, weights(y.size, 7))))
+  back.dispose()
+  return compare('by the cotangent', valuesOf(got, wanted.length), wanted, close(2e-5, 4e-6))
 }
 
 /**

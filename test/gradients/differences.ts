@@ -51,6 +51,17 @@ export function firstOrder(f: Scalar, xs: readonly Float64[]): Float64Array[] {
   return each(xs, slope, FIRST)
 }
 
+/** The derivative of each element of f along v. */
+export function derivative(f: (xs: readonly Float64[]) => Float64Array, xs: readonly Float64[], v: readonly Float64Array[]): Float64Array {
+  const at = (step: number) => f(moved(xs, [{ direction: v, step }]))
+  const slopes = (step: number) => {
+    const [above, below] = [at(step), at(-step)]
+    return above.map((value, i) => (value - below[i]) / (2 * step))
+  }
+  const [whole, half] = [slopes(FIRST.step), slopes(FIRST.step / 2)]
+  return half.map((value, i) => (4 * value - whole[i]) / 3)
+}
+
 /** ∂/∂x of the derivative of f along v: the Hessian of all inputs, times v. */
 export function secondOrder(f: Scalar, xs: readonly Float64[], v: readonly Float64Array[]): Float64Array[] {
   const curvature = (input: number, element: number, step: number) => {

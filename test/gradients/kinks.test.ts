@@ -31,6 +31,9 @@ describe('first derivatives at kinks', () => {
   ])[] = [
     ['abs is flat at 0', x => flux.abs(x), [[-1, 0, -0, 2]], [[-1, 0, 0, 1]]],
     ['relu is flat at 0', x => flux.relu(x), [[-1, 0, 2, infinity]], [[0, 0, 1, 1]]],
+    ['leakyrelu has its lower slope at 0', x => flux.leakyrelu(x, 0.25), [[-1, 0, -0, 2]], [[0.25, 0.25, 0.25, 1]]],
+    ['leakyrelu asks x, not its result', x => flux.leakyrelu(x, -0.25), [[-1, 0, 2]], [[-0.25, -0.25, 1]]],
+    ['elu has slope 1 at 0 whatever alpha is', x => flux.elu(x, 0.25), [[-infinity, 0, -0, 2]], [[0, 1, 1, 1]]],
     ['gelu is flat at -Infinity', x => flux.gelu(x), [[-infinity, infinity]], [[0, 1]]],
     ['sign, floor, ceil and round are flat', x => x.sign().add(x.floor()).add(x.ceil()).add(x.round()), [[-1, 0, 0.5, 2]], [[0, 0, 0, 0]]],
     ['clamp has slope 1 on both bounds', x => flux.clamp(x, -1, 1), [[-1.5, -1, 0, 1, 1.5]], [[0, 1, 1, 1, 0]]],
@@ -109,6 +112,11 @@ describe('second derivatives at kinks', () => {
     expect(curvatures(x => flux.relu(x).mul(x), [-1, 0, 2])).toEqual([[0, 0, 2]])
     expect(curvatures(x => flux.abs(x).mul(x), [-1, 0, 2])).toEqual([[-2, 0, 2]])
     expect(curvatures(x => flux.clamp(x, -1, 1).mul(x), [-1, 0, 3])).toEqual([[2, 2, 0]])
+  })
+
+  it('leakyrelu and elu have none from 0 on', () => {
+    expect(curvatures(x => flux.leakyrelu(x).mul(x), [-1, 0, 3])).toEqual([[0.02, 0.02, 2].map(Math.fround)])
+    expect(curvatures(x => flux.elu(x, 2), [0, 200, -Infinity])).toEqual([[0, 0, 0]])
   })
 
   it('prod has the right ones where factors are 0', () => {

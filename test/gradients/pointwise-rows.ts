@@ -47,6 +47,8 @@ const unaryRows: readonly Row[] = [
   unary('sigmoid', [-4, 4], sigmoid),
   unary('softplus', [-4, 4], softplus),
   unary('relu', [-2, 2.3], x => Math.max(x, 0), 0),
+  unary('leakyrelu', [-2, 2.3], x => (x > 0 ? x : 0.01 * x)),
+  unary('elu', [-3, 2.3], x => (x < 0 ? Math.expm1(x) : x), 4),
   unary('gelu', [-3, 3], gelu, 6),
   unary('identity', [-2, 2], x => x, 0),
 ]
@@ -248,4 +250,24 @@ const choiceRows: readonly Row[] = [
   },
 ]
 
-export const pointwiseRows: readonly Row[] = [...unaryRows, ...binaryRows, ...choiceRows]
+const numberRows: readonly Row[] = [
+  {
+    op: 'leakyrelu',
+    name: 'that falls below 0',
+    shapes: [[3, 5]],
+    domain: [-2, 2.3],
+    run: x => flux.leakyrelu(x, -0.75),
+    reference: ([x]) => map(x, value => (value > 0 ? value : -0.75 * value)),
+  },
+  {
+    op: 'elu',
+    name: 'with an alpha of 0.5',
+    shapes: [[3, 5]],
+    domain: [-3, 2.3],
+    run: x => flux.elu(x, 0.5),
+    reference: ([x]) => map(x, value => (value < 0 ? 0.5 * Math.expm1(value) : value)),
+    ulp: 4,
+  },
+]
+
+export const pointwiseRows: readonly Row[] = [...unaryRows, ...numberRows, ...binaryRows, ...choiceRows]

@@ -1,7 +1,7 @@
 /** Gradient rows of matrix products: every transposition, batches, vectors, and the layer's x Wᵀ + b. */
 import * as flux from 'fluxtape'
 import type { Row } from './check.ts'
-import { type Float64, matmul, reshape, transpose, zip } from './float64.ts'
+import { type Float64, map, matmul, reshape, transpose, zip } from './float64.ts'
 
 type Shape = readonly number[]
 
@@ -88,4 +88,15 @@ export const productRows: readonly Row[] = [
   linear([3, 2], [4, 2], false),
   linear([2, 2, 3], [2, 3], true),
   linear([3], [2, 3], true),
+  ...[true, false].map(
+    (bias): Row => ({
+      ...linear([3, 2], [4, 2], bias),
+      name: `in a Dense with relu${bias ? ' and a bias' : ''}`,
+      run: (x, w, b) => flux.Dense(w, b ?? false, flux.relu)(x),
+      reference: ([x, w, b]) => {
+        const y = matmul(x, transpose(w))
+        return map(b ? zip(y, b, (value, addend) => value + addend) : y, value => Math.max(value, 0))
+      },
+    }),
+  ),
 ]

@@ -3,7 +3,7 @@
 import type { Axis, Tensor } from 'fluxtape'
 import * as flux from 'fluxtape'
 import type { Interval, Row } from './check.ts'
-import { along, average, logSoftmax, logTotal, product, reduce, softmax, spread, total } from './float64.ts'
+import { along, average, build, logSoftmax, logTotal, product, read, reduce, softmax, spread, total } from './float64.ts'
 
 /** The library by name. */
 const library = { ...flux }
@@ -84,4 +84,29 @@ const normalized = (op: 'softmax' | 'logSoftmax', f: (values: readonly number[])
     cancels: true,
   }))
 
-export const normalizedRows: readonly Row[] = [...normalized('softmax', softmax), ...normalized('logSoftmax', logSoftmax)]
+/** [shape, k, axis] */
+const choices: readonly (readonly [readonly number[], number, number])[] = [
+  [[7], 3, 0],
+  [[3, 4], 2, -1],
+  [[4, 3], 4, 0],
+  [[2, 3, 2], 1, 1],
+]
+
+const chosen: readonly Row[] = choices.map(([shape, k, axis]) => ({
+  op: 'topK',
+  name: `${k} of [${shape}] along ${axis}`,
+  shapes: [shape],
+  domain: [-2, 2],
+  run: x => flux.topK(x, k, axis).values,
+  reference: ([x]) => {
+    const at = (axis + shape.length) % shape.length
+    const sorted = along(x, at, values => [...values].sort((a, b) => b - a))
+    return build(
+      shape.map((size, i) => (i === at ? k : size)),
+      index => read(sorted, index),
+    )
+  },
+  ulp: 0,
+}))
+
+export const normalizedRows: readonly Row[] = [...normalized('softmax', softmax), ...normalized('logSoftmax', logSoftmax), ...chosen]

@@ -342,13 +342,35 @@ function* fills(arena: Arena): Iterable<Trial> {
   }
 }
 
-/** (x, y, out), of one shape. */
-const pairs = (name: KernelName): KernelRow => [
+/** (x, y, out, ...numbers), of one shape. */
+const pairs = (name: KernelName, ...numbers: readonly number[]): KernelRow => [
   name,
   function* (arena) {
     for (const n of sizes) {
       const [x, y, out] = [arena.floats(n), arena.floats(n, { odd: true }), arena.floats(n)]
-      yield { name: `n ${n}`, units: n, writes: [out], run: (begin, end) => kernel(name)(x.pointer, y.pointer, out.pointer, begin, end) }
+      const run = (begin: number, end: number) => kernel(name)(x.pointer, y.pointer, out.pointer, ...numbers, begin, end)
+      yield { name: `n ${n}`, units: n, writes: [out], run }
+    }
+  },
+]
+
+/** (x, values, places, n, inner, k): units are rows. */
+const largest = (name: KernelName, kind: Kind): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes.slice(1)) {
+      for (const inner of [1, 3]) {
+        for (const k of [1, Math.ceil(n / 2), n]) {
+          const outer = 4
+          const [x, values, places] = [
+            make(arena, kind, outer * n * inner),
+            make(arena, kind, outer * k * inner),
+            arena.ints(outer * k * inner),
+          ]
+          const run = (begin: number, end: number) => kernel(name)(x.pointer, values.pointer, places.pointer, n, inner, k, begin, end)
+          yield { name: `${k} of [${outer}, ${n}, ${inner}]`, units: outer * inner, writes: [values, places], run }
+        }
+      }
     }
   },
 ]
@@ -409,7 +431,11 @@ const floatMaps = [
 /** Every kernel. */
 export const kernelRows: readonly KernelRow[] = [
   ...floatMaps.map(name => map(name, 'floats', 'floats')),
-  ...(['expGradient', 'sigmoidGradient', 'tanhGradient', 'erfGradient', 'geluGradient'] as const).map(pairs),
+  ...(['expGradient', 'sigmoidGradient', 'tanhGradient', 'erfGradient', 'geluGradient', 'softplusGradient'] as const).map(name =>
+    pairs(name),
+  ),
+  ...(['leakyrelu', 'elu'] as const).map(name => map(name, 'floats', 'floats', 0.3)),
+  ...(['leakyreluGradient', 'eluGradient'] as const).map(name => pairs(name, 0.3)),
   ...(['geluSlope', 'sigmoidSlope', 'tanhSlope'] as const).map(slopes),
   binaryLosses('binaryCrossEntropy'),
   binaryLosses('binaryCrossEntropySlope'),
@@ -448,6 +474,8 @@ export const kernelRows: readonly KernelRow[] = [
   ['normGradient', normGradients],
   ...(['argMax', 'argMin'] as const).map(name => reduction(name, 'floats', sizes.slice(1), 'ints')),
   ...(['argMaxI', 'argMinI'] as const).map(name => reduction(name, 'ints', sizes.slice(1))),
+  largest('topK', 'floats'),
+  largest('topKI', 'ints'),
   rowwise('softmax'),
   rowwise('logSoftmax'),
   rowGradients('softmaxGradient'),

@@ -1,14 +1,12 @@
-// Every pullback of the library gets a wrong sign, one at a time, and the gradient rows that use it must notice.
+// Every pullback of the library, and what does its work in part, gets a wrong sign, one at a time, and the gradient rows that use it must notice.
 import { add, neg, onesLike, type Tensor } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import { type Entry, operations } from '../../src/tape/operation.ts'
 import { checkRow, type Row } from '../gradients/check.ts'
 import { rows } from '../gradients/rows.ts'
 
-type Pull = Entry['pull']
-
 /** Pullbacks that are 0 everywhere, which has no sign: they get a slope of 1 instead. */
-const flat = new Set(['sign input 0', 'floor input 0', 'ceil input 0', 'round input 0', 'gate input 1'])
+const flat = new Set(['sign input 0', 'floor input 0', 'ceil input 0', 'round input 0', 'gate input 1', 'leakyreluGradient input 1'])
 
 /** The input that a cotangent is for. A number as the left operand leaves the right one at place 0. */
 function placeOf(index: number, options: unknown): string {
@@ -16,14 +14,24 @@ function placeOf(index: number, options: unknown): string {
   return typeof left === 'number' ? 'the right of a number' : `input ${index}`
 }
 
-/** Runs `f` while pullbacks run through `change`. */
-function changed<T>(entries: Iterable<Entry>, change: (entry: Entry, pull: Pull) => Pull, f: () => T): T {
+/** What becomes of a cotangent, by the place where it was computed: '<operation> <place>'. */
+type Change = (name: string, cotangent: Tensor) => Tensor
+
+/** Runs `f` while the cotangents of all pullbacks, of `through` where it does something, and of `accumulate` go through `change`. */
+function changed<T>(entries: Iterable<Entry>, change: Change, f: () => T): T {
   const restore = [...entries].map(entry => {
-    const { pull } = entry
-    entry.pull = change(entry, pull)
-    return () => {
-      entry.pull = pull
-    }
+    const { name, pull, joint, through, accumulate } = entry
+    if (pull) entry.pull = (index, g, saved, options) => change(`${name} ${placeOf(index, options)}`, pull(index, g, saved, options))
+    if (joint)
+      entry.joint = (gs, saved, options, wanted) =>
+        joint(gs, saved, options, wanted).map((part, i) => part && change(`${name} input ${i}`, part))
+    if (through)
+      entry.through = (g, saved, options) => {
+        const passed = through(g, saved, options)
+        return passed === g ? g : change(`${name} through`, passed)
+      }
+    if (accumulate) entry.accumulate = (sum, g, saved, options) => accumulate(sum, change(`${name} accumulate`, g), saved, options)
+    return () => Object.assign(entry, { pull, joint, through, accumulate })
   })
   try {
     return f()
@@ -35,24 +43,24 @@ function changed<T>(entries: Iterable<Entry>, change: (entry: Entry, pull: Pull)
 /** What a wrong pullback returns. */
 const wrong = (name: string, cotangent: Tensor): Tensor => (flat.has(name) ? add(cotangent, onesLike(cotangent)) : neg(cotangent))
 
-/** Rows by the pullbacks that they call: '<operation> <place>'. */
+/** Rows by the places at which they compute a cotangent. */
 const usersOf = new Map<string, Row[]>()
 for (const row of rows) {
   const used = new Set<string>()
-  const note =
-    (entry: Entry, pull: Pull): Pull =>
-    (index, g, saved, options) => {
-      used.add(`${entry.name} ${placeOf(index, options)}`)
-      return pull(index, g, saved, options)
-    }
+  const note: Change = (name, cotangent) => {
+    used.add(name)
+    return cotangent
+  }
   changed(operations.values(), note, () => checkRow(row))
   for (const name of used) usersOf.set(name, [...(usersOf.get(name) ?? []), row])
 }
 
-/** The places at which an operation has a pullback; one for all inputs counts as two. */
+/** The places at which an operation computes a cotangent; one pullback for all inputs counts as two, a joint one as one. */
 function placesOf(entry: Entry): string[] {
   const indices = Array.from({ length: 16 }, (_, i) => i).filter(i => entry.differentiable(i))
-  return indices.slice(0, indices.length === 16 ? 2 : 16).map(index => placeOf(index, undefined))
+  const most = indices.length < 16 ? 16 : entry.joint ? 1 : 2
+  const others = (['through', 'accumulate'] as const).filter(name => entry[name])
+  return [...indices.slice(0, most).map(index => placeOf(index, undefined)), ...others]
 }
 
 const expected = [...operations.values()].flatMap(entry => placesOf(entry).map(place => `${entry.name} ${place}`))
@@ -61,18 +69,13 @@ const expected = [...operations.values()].flatMap(entry => placesOf(entry).map(p
 function caught(name: string): Row | undefined {
   const [operation] = name.split(' ')
   const users = usersOf.get(name) ?? []
-  const flip =
-    (entry: Entry, pull: Pull): Pull =>
-    (index, g, saved, options) => {
-      const cotangent = pull(index, g, saved, options)
-      return `${entry.name} ${placeOf(index, options)}` === name ? wrong(name, cotangent) : cotangent
-    }
+  const flip: Change = (each, cotangent) => (each === name ? wrong(name, cotangent) : cotangent)
   const entry = operations.get(operation)
   const ordered = [...users.filter(({ op }) => op === operation), ...users.filter(({ op }) => op !== operation)]
   return entry && ordered.find(row => changed([entry], flip, () => checkRow(row)).length > 0)
 }
 
-describe('a wrong sign in a pullback', () => {
+describe('a wrong sign of a cotangent', () => {
   it('can be put into every one: each is used by a row', () => {
     expect(expected.length).toBeGreaterThan(60)
     expect(expected.filter(name => !usersOf.has(name))).toEqual([])
@@ -86,17 +89,18 @@ describe('a wrong sign in a pullback', () => {
 })
 
 describe('the harness', () => {
+  const parts = () => [...operations.values()].map(({ pull, joint, through, accumulate }) => [pull, joint, through, accumulate])
+
   it('changes nothing when it is done', () => {
-    const before = [...operations.values()].map(({ pull }) => pull)
+    const before = parts()
     caught('mul input 0')
-    expect([...operations.values()].map(({ pull }) => pull)).toEqual(before)
+    caught('topK input 0')
+    caught('slice accumulate')
+    expect(parts()).toEqual(before)
   })
 
   it('notices nothing where a pullback stays as it is', () => {
-    const same =
-      (_: Entry, pull: Pull): Pull =>
-      (...args) =>
-        pull(...args)
+    const same: Change = (_, cotangent) => cotangent
     const users = usersOf.get('mul input 1') ?? []
     expect(users.length).toBeGreaterThan(0)
     for (const row of users.slice(0, 10)) expect(changed(operations.values(), same, () => checkRow(row))).toEqual([])

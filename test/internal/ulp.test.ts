@@ -45,6 +45,7 @@ const functions: readonly Bound[] = [
   { name: 'log1p', reference: Math.log1p, ulp: 1.5 },
   { name: 'sigmoid', reference: sigmoid, ulp: 2.5 },
   { name: 'softplus', reference: softplus, ulp: 2 },
+  { name: 'elu', reference: x => (x < 0 ? Math.expm1(x) : x), ulp: 1.8 },
   { name: 'tanh', reference: Math.tanh, ulp: 2.7 },
   { name: 'erf', reference: erf, ulp: 2.3 },
   { name: 'gelu', reference: x => (x === Number.NEGATIVE_INFINITY ? 0 : x * normalCdf(x)), ulp: 5.3, from: -12.9 },
@@ -64,6 +65,7 @@ const derivatives: readonly Bound[] = [
   { name: 'rsqrt', reference: x => -0.5 / x / Math.sqrt(x), ulp: 5.5, from: 1.3e-26 },
   { name: 'sigmoid', reference: bell, ulp: 4 },
   { name: 'softplus', reference: sigmoid, ulp: 2.5 },
+  { name: 'elu', reference: x => (x < 0 ? Math.exp(x) : 1), ulp: 1.1 },
   { name: 'tanh', reference: x => 4 * bell(2 * x), ulp: 4 },
   { name: 'erf', reference: erfSlope, ulp: 4.7 },
 ]

@@ -262,6 +262,11 @@ function indexOf(flat: number, shape: readonly number[]): string {
   return `[${index.join(', ')}]`
 }
 
+/** What gives several results by name gives them in order here. */
+function inOrder(value: unknown): unknown {
+  return isRecord(value) && !('dtype' in value) ? Object.values(value) : value
+}
+
 function tensorList(value: unknown): readonly Tensor[] {
   return Array.isArray(value) ? (value as readonly Tensor[]) : [value as Tensor]
 }
@@ -271,7 +276,7 @@ function runOperation(library: Library, record: OperationCase): (string | undefi
   const specs = specsIn(record.args)
   const tensors = specs.map(spec => toTensor(library, spec))
   const references = Array.isArray(out) ? (out as readonly Reference[]) : [out as Reference]
-  const y = apply(library, record, tensors)
+  const y = inOrder(apply(library, record, tensors))
   if (Array.isArray(y) !== Array.isArray(out)) return [Array.isArray(out) ? 'a list was expected' : 'a list came']
   const results = tensorList(y)
   if (results.length !== references.length) return [`${results.length} results instead of ${references.length}`]
@@ -288,7 +293,7 @@ function runOperation(library: Library, record: OperationCase): (string | undefi
     places.forEach((place, i) => {
       values[place] = inputs[i] as Tensor
     })
-    const result = apply(library, record, values)
+    const result = inOrder(apply(library, record, values))
     return Array.isArray(cotangent) ? weighed(library, tensorList(result), cotangents) : result
   }
   const [again, back] = exported(library, 'pullback')(forward, ...places.map(i => tensors[i])) as [Tensor, Call]

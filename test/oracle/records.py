@@ -169,12 +169,13 @@ class Run:
         self.listed = isinstance(out, (list, tuple))
         self.outs = list(out) if self.listed else [out]
         self.gradients = None
-        if cotangents and all(o.requires_grad for o in self.outs):
+        if cotangents and any(o.requires_grad for o in self.outs):
             found = self.pull([change(c.torch(floating)).reshape(o.shape) for c, o in zip(cotangents, self.outs)])
             self.gradients = found
 
     def pull(self, cotangents):
-        found = torch.autograd.grad(self.outs, self.wanted, cotangents, retain_graph=True, allow_unused=True)
+        pairs = [(o, c) for o, c in zip(self.outs, cotangents) if o.requires_grad]
+        found = torch.autograd.grad([o for o, _ in pairs], self.wanted, [c for _, c in pairs], retain_graph=True, allow_unused=True)
         return [torch.zeros_like(x) if g is None else g for g, x in zip(found, self.wanted)]
 
     def summands(self, cotangents):
@@ -182,6 +183,8 @@ class Run:
         total = [torch.zeros_like(x) for x in self.wanted]
         count = [torch.zeros_like(x) for x in self.wanted]
         for out, cotangent in zip(self.outs, cotangents):
+            if not out.requires_grad:
+                continue
             flat = out.reshape(-1)
             for j, c in enumerate(cotangent.torch().reshape(-1).abs().tolist()):
                 row = torch.autograd.grad(flat[j], self.wanted, retain_graph=True, allow_unused=True)
@@ -272,7 +275,7 @@ class Row:
             cotangent = filled(out.shape)
             cotangent.seed = zlib.crc32(f'{self.op}/{case.name}/cotangent/{i}'.encode()) & 0xFFFF
             cotangents.append(cotangent)
-        differentiable = o['gradient'] and run.wanted and all(out.requires_grad for out in run.outs)
+        differentiable = o['gradient'] and run.wanted and any(out.requires_grad for out in run.outs)
         gradient_ulp = o['gradient_ulp'] if o['gradient_ulp'] is not None else (2 * o['ulp'] + 2 if o['ulp'] else 0)
 
         record = {'op': self.op, 'name': case.name, 'args': as_json(case.args)}

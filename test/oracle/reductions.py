@@ -204,8 +204,30 @@ def cumulative():
                                  Case('with NaN', literal([1, NAN, 2]), 0, gradient=False)], ulp=1, magnitude='linear', later=True)
 
 
+def chosen():
+    def largest(x, k, axis=-1):
+        values, indices = torch.sort(x.int() if x.dtype == torch.bool else x, dim=axis, descending=True, stable=True)
+        values, indices = values.narrow(axis, 0, k), indices.narrow(axis, 0, k)
+        assert torch.allclose(values, torch.topk(x.int() if x.dtype == torch.bool else x, k, axis)[0], rtol=0, atol=0, equal_nan=True)
+        return values.to(x.dtype), indices
+
+    cases = [Case(f'{k} of {label(s)} axis {a}', filled(s), k, a) for s, k, a in [
+        ([1], 1, 0), ([5], 1, 0), ([5], 5, -1), ([7], 3, 0), ([67], 8, 0), ([257], 100, 0), ([3, 5], 2, 0), ([3, 5], 4, -1), ([2, 3, 5], 2, 1),
+        ([2, 3, 5], 1, -3), ([17, 3], 9, 0), ([3, 0], 2, 0), ([3, 0], 0, 1), ([5], 0, 0)]]
+    yield Row('topK', largest, [
+        *cases, Case('the last axis if left out', filled([3, 9]), 4),
+        Case('first of equals [6]', literal([1, 3, 3, 2, 3, 1]), 5), Case('first of equals [3,4] axis 0', literal([[1, 1, 0, 1], [1, 5, 5, 1], [0, 0, 5, 0]]), 2, 0),
+        Case('all equal', literal([2.0] * 33), 17), Case('both zeros are equal', literal([-0.0, 0.0, -1, 0.0, -0.0]), 4),
+        Case('NaN wins', literal([1, NAN, INF, NAN, -INF, 7]), 4, gradient=False), Case('-Infinity', literal([-INF, -1, -INF, -1e30]), 3),
+        Case('ascending', literal(list(range(40))), 11), Case('descending', literal(list(range(40, 0, -1))), 11), Case('negative', literal([-3, -1, -2, -1e-30]), 3),
+        Case('int32 [67]', integers([67], -50, 50), 20), Case('int32 [3,5] axis 0', integers([3, 5]), 2, 0),
+        Case('int32 extremes', literal([16777216, -16777216, 0, -1], 'int32'), 4), Case('uint8 [7]', literal([0, 255, 3, 200, 255, 1, 0], 'uint8'), 4),
+        Case('bool [5]', literal([0, 1, 0, 1, 1], 'bool'), 4)], ulp=0, magnitude=lambda *_: 0.0, note='of equals the first first; NaN is the largest')
+
+
 def rows():
     yield from sums()
+    yield from chosen()
     yield from extremes()
     yield from booleans()
     yield from cumulative()

@@ -1,7 +1,7 @@
 import { checkOptions, kindOf, refuseSurplus, ShapeError } from '../../errors.ts'
-import { type Activation, activated } from '../../ops/linear.ts'
+import { type Activation, traitsOf } from '../../ops/epilogue.ts'
+import { activated } from '../../ops/linear.ts'
 import { identity } from '../../ops/pointwise.ts'
-import { logSoftmax, softmax } from '../../ops/softmax.ts'
 import { zeros } from '../../tensor/create.ts'
 import { show } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
@@ -40,13 +40,13 @@ export function Dense(
   activation: Activation = identity,
   options: DenseOptions = {},
 ): DenseLayer {
-  if (activation === (softmax as Activation) || activation === (logSoftmax as Activation)) {
+  if (typeof activation !== 'function')
+    throw new TypeError(`Dense: the activation must be a function: ${String(activation)}. Options come fourth.`)
+  if (traitsOf(activation).isOfRows) {
     throw new TypeError(
       `Dense: ${activation.name} is no function of single elements. Put it behind the layer: Chain(Dense(...), ${activation.name}).`,
     )
   }
-  if (typeof activation !== 'function')
-    throw new TypeError(`Dense: the activation must be a function: ${String(activation)}. Options come fourth.`)
   if (arguments.length > 4) refuseSurplus('Dense', 4, arguments)
   if (first instanceof Tensor) {
     if (arguments.length > 3) refuseSurplus('Dense', 3, arguments, 'Ready tensors leave no options.')
@@ -74,7 +74,12 @@ function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activat
     throw new ShapeError({ operation: 'Dense', problem: `the bias is [${outputs}]`, came: show(bias.dims) }, [weight.dims, bias.dims])
   }
   const fields = { weight, bias: bias === true ? zeros([outputs]) : bias === false ? undefined : bias, activation }
-  const parts = [inputs, outputs, ...(activation === identity ? [] : [activation.name]), ...(bias === false ? ['{ bias: false }'] : [])]
+  const parts = [
+    inputs,
+    outputs,
+    ...(traitsOf(activation).epilogue?.number === 0 ? [] : [activation.name]),
+    ...(bias === false ? ['{ bias: false }'] : []),
+  ]
   return layer('Dense', fields, (self, x: Tensor) => activated(x, self.weight, self.bias, self.activation), {
     label: `Dense(${parts.join(', ')})`,
   })
