@@ -1,6 +1,7 @@
 import { checkOptions, kindOf, ShapeError } from '../errors.ts'
 import { fusion, isFused } from '../ops/fusion.ts'
-import { asIndices, gather, takeClasses } from '../ops/indexing.ts'
+import { gather } from '../ops/indexing.ts'
+import { asIndices, takeClasses } from '../ops/indices.ts'
 import { binaryCrossEntropy, checkedTarget, logProbability } from '../ops/likelihood.ts'
 import { broadcastTo, expandDims, reshape, sum } from '../ops/movement.ts'
 import { abs, cast, div, equal, isFinite, logicalAnd, logicalNot, mul, neg, square, sub, where } from '../ops/pointwise.ts'

@@ -10,9 +10,9 @@ import { broadcastShapes, broadcastSteps, type Shape, sameShape, writeLayout } f
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { f32, i32, SCRATCH } from '../wasm/memory.ts'
+import { sumTo } from './broadcasting.ts'
 import { type Epilogue, withTraits } from './epilogue.ts'
 import { fusion } from './fusion.ts'
-import { sumTo } from './movement.ts'
 
 type UnaryKernel = (x: number, out: number, ...numbersAndCount: number[]) => void
 type IntUnaryKernel = (x: number, out: number, status: number, count: number) => void

@@ -1,76 +1,18 @@
-import { checkOptions, DTypeError, ShapeError } from '../errors.ts'
+import { checkOptions, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
-import { fill, tensor } from '../tensor/create.ts'
-import { bytesOf, type DType, promote } from '../tensor/dtype.ts'
-import { overflow } from '../tensor/fits.ts'
-import { resolveAxis, type Shape, sameShape, show, sizeOf } from '../tensor/shape.ts'
+import { fill } from '../tensor/create.ts'
+import { bytesOf, promote } from '../tensor/dtype.ts'
+import { resolveAxis, type Shape, sameShape, show } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
-import { make, Tensor } from '../tensor/tensor.ts'
+import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { f32, i32 } from '../wasm/memory.ts'
-import { reported } from '../wasm/status.ts'
+import { around, asIndices, checked, runTakeAlong } from './indices.ts'
 import { add, cast } from './pointwise.ts'
-
-/** Leaves the values as they are; indices come as int32. */
-const ofValues = ([dtype]: readonly DType[]) => ({ output: dtype })
-
-/** Runs a kernel that reports the first bad index, or behind them that a sum does not fit, and throws RangeError for it. `kind` is what the
- * indices stand for. */
-export function checked(
-  operation: string,
-  indices: Tensor,
-  size: number,
-  run: (status: number) => void,
-  kind: 'index' | 'class' = 'index',
-): void {
-  const place = reported(run)
-  if (place === indices.count) throw overflow(operation)
-  if (place >= 0) throw badIndex(operation, i32[(indices.pointer >>> 2) + place], place, size, kind)
-}
-
-/** The error for an index that is not there. */
-function badIndex(operation: string, index: number, place: number, size: number, kind: 'index' | 'class'): RangeError {
-  const range = `from 0 to ${size - 1}`
-  if (kind === 'class') return new RangeError(`${operation}: ${index} at place ${place} is no class: classes count ${range}.`)
-  return new RangeError(`${operation}: index ${index} at place ${place} is out of range: indices go ${range}.`)
-}
-
-/** Indices as int32: whole float32 numbers are taken, too. Throws DTypeError for others. */
-export function asIndices(operation: string, indices: Tensor | number | readonly number[]): Tensor {
-  const given = indices instanceof Tensor ? indices : ofNumbers(operation, indices)
-  checkTensor(operation, given)
-  if (given.type === 'int32') return given
-  if (given.type === 'bool') {
-    throw new DTypeError(
-      { operation, problem: 'indices cannot be bool', came: show(given.dims), wayOut: 'Use where, or cast them to int32.' },
-      ['bool'],
-    )
-  }
-  if (given.type !== 'float32') return cast(given, 'int32')
-  const whole = make(given.dims, 'int32', operation)
-  const odd = reported(status => kernels.toIndices(given.pointer, whole.pointer, status, given.count))
-  if (odd >= 0) throw new RangeError(`${operation}: index ${f32[(given.pointer >>> 2) + odd]} at place ${odd} is not a whole number.`)
-  return whole
-}
-
-/** Not by way of float32, which rounds numbers from 2^24 up. */
-function ofNumbers(operation: string, indices: number | readonly number[]): Tensor {
-  if (typeof indices !== 'number' && !Array.isArray(indices)) checkTensor(operation, indices)
-  const exact = [indices].flat(Number.POSITIVE_INFINITY)
-  const odd = exact.findIndex(value => (typeof value === 'number' ? value !== (value | 0) : typeof value === 'boolean'))
-  if (odd >= 0) throw new RangeError(`${operation}: index ${exact[odd]} at place ${odd} is not a whole number.`)
-  return tensor(indices, undefined, { dtype: 'int32' })
-}
-
-/** [elements before the axis, elements behind it] */
-function around(shape: Shape, axis: number): [number, number] {
-  return [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))]
-}
 
 const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: Tensor; from: Shape }>({
   name: 'gather',
-  types: ofValues,
+  types: ([dtype]) => ({ output: dtype }),
   shape: ([x, indices], { axis }) => [...x.slice(0, axis), ...indices, ...x.slice(axis + 1)],
   forward(y, [x, indices], { axis }) {
     const [outer, inner] = around(x.dims, axis)
@@ -180,59 +122,6 @@ export const scatterAdd = /* @__PURE__ */ composed(
   },
 )
 
-/** Along which axis, and for errors the loss whose classes the indices are. */
-interface Along {
-  readonly axis: number
-  readonly loss?: string
-}
-
-const runTakeAlong: Run<Along> = operation<Along, { indices: Tensor; from: Shape }>({
-  name: 'takeAlong',
-  types: ofValues,
-  shape: ([, indices]) => indices,
-  forward(y, [x, indices], { axis, loss }) {
-    const [, inner] = around(x.dims, axis)
-    const size = x.dims[axis]
-    const run = (status: number) =>
-      kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.dims[axis], inner, status, y.count)
-    checked(loss ?? 'takeAlong', indices, size, run, loss ? 'class' : 'index')
-  },
-  save: (_, [x, indices]) => ({ indices, from: x.dims }),
-  pullback: [(g, { indices, from }, { axis }) => runPutAlong([indices, g], { axis, shape: from }), null],
-})
-
-/** Zeros of `shape`, with entries added at the indices: the adjoint of `takeAlong`. */
-const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: number; shape: Shape }, { indices: Tensor }>({
-  name: 'putAlong',
-  types: () => ({ output: 'float32' }),
-  shape: (_, { shape }) => shape,
-  forward(y, [indices, updates], { axis }) {
-    fill(y, 0)
-    const [outer, inner] = around(y.dims, axis)
-    const size = y.dims[axis]
-    checked('putAlong', indices, size, status =>
-      kernels.putAlong(
-        y.pointer,
-        indices.pointer,
-        updates.pointer,
-        size,
-        indices.dims[axis],
-        inner,
-        status,
-        outer,
-        indices.count / Math.max(1, outer),
-      ),
-    )
-  },
-  save: (_, [indices]) => ({ indices }),
-  pullback: [null, (g, { indices }, { axis }) => runTakeAlong([g, indices], { axis })],
-})
-
-/** @internal Zeros of `shape`, with entries added at the indices along an axis. */
-export function putAlong(indices: Tensor, updates: Tensor, shape: Shape, axis: number): Tensor {
-  return runPutAlong([indices, updates], { axis, shape })
-}
-
 /**
  * Entries of x along an axis, as `torch.gather`: the indices have x's rank, and its sizes on the other axes. Throws ShapeError for other
  * sizes; otherwise errors as `gather`.
@@ -256,11 +145,6 @@ export const takeAlong = /* @__PURE__ */ composed('takeAlong', 3, function takeA
   const y = runTakeAlong([floats, places], { axis: at })
   return bytesOf(x.type) === 4 ? y : cast(y, x.type)
 })
-
-/** @internal The entry of each sample's class, int32 of x's shape with 1 in place of the axis, for a loss. */
-export function takeClasses(loss: string, x: Tensor, classes: Tensor, axis: number): Tensor {
-  return runTakeAlong([x, classes], { axis, loss })
-}
 
 /**
  * bool rows that are true at the index: `[...]` to `[..., classes]`. Classes count from 0; left out, there is one more than the largest.

@@ -2,7 +2,7 @@
 import { isTracked } from '../tape/level.ts'
 import { show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { slice } from './joining.ts'
+import { slice } from './slicing.ts'
 
 /**
  * A tensor of one element where JavaScript wants a number, its print where a text. Throws TypeError for more elements, and for what is tracked:

@@ -1,139 +1,12 @@
-import { kindOf, refuseSurplus, ShapeError } from '../errors.ts'
+import { refuseSurplus, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
-import { checkTensor, operation, type Run } from '../tape/operation.ts'
-import { fill } from '../tensor/create.ts'
+import { checkTensor, operation } from '../tape/operation.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
-import { areSizes, resolveAxis, type Shape, show, stepsOf, writeLayout } from '../tensor/shape.ts'
+import { resolveAxis, show, stepsOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import * as kernels from '../wasm/kernels.generated.ts'
-import { copyElements, expandDims, reshape } from './movement.ts'
-
-/** For each axis where reading begins, how far it goes, and in which steps. */
-interface Range {
-  readonly starts: readonly number[]
-  readonly counts: readonly number[]
-  readonly steps: readonly number[]
-}
-
-const asIs = ([dtype]: readonly DType[]) => ({ output: dtype })
-
-/** Where a range begins in a tensor of `shape`, and its steps in elements. */
-function place(shape: Shape, { starts, steps }: Range): { at: number; steps: number[] } {
-  const strides = stepsOf(shape)
-  let at = 0
-  for (let i = 0; i < shape.length; i++) {
-    at += starts[i] * strides[i]
-    strides[i] *= steps[i]
-  }
-  return { at, steps: strides }
-}
-
-const runSlice: Run<Range> = operation<Range, { from: Shape }>({
-  name: 'slice',
-  types: asIs,
-  shape: (_, { counts }) => counts,
-  forward(y, [x], range) {
-    const { at, steps } = place(x.dims, range)
-    copyElements('slice', y.dims, x, steps, at, y, stepsOf(y.dims), 0)
-  },
-  save: (_, [x]) => ({ from: x.dims }),
-  pullback: [(g, { from }, range) => runPlace([g], { ...range, shape: from })],
-  accumulate(sum, g, _, range) {
-    if (g.count === 0) return
-    const { at, steps } = place(sum.dims, range)
-    const { pointer } = g
-    const { layout, rows } = writeLayout('slice', g.dims, stepsOf(g.dims), steps)
-    kernels.addTo(pointer, sum.pointer + 4 * at, layout, rows)
-  },
-})
-
-/** The adjoint of slicing: zeros of `shape` with x at the range. */
-const runPlace: Run<Range & { shape: Shape }> = operation<Range & { shape: Shape }>({
-  name: 'place',
-  types: asIs,
-  shape: (_, { shape }) => shape,
-  forward(y, [x], range) {
-    fill(y, 0)
-    const { at, steps } = place(y.dims, range)
-    copyElements('place', x.dims, x, stepsOf(x.dims), 0, y, steps, at)
-  },
-  pullback: [(g, _, range) => runSlice([g], range)],
-})
-
-/** One entry of a slice: an index, a range `[start, stop, step]` (each may be left out or null), or null for the whole axis. */
-export type SliceEntry = number | null | readonly (number | null | undefined)[]
-
-/**
- * A part of x, copied, as NumPy slices: `slice(x, '1:, ::-1')`, or one entry an axis: a number (its axis goes), `[start, stop, step]`, or
- * null; axes left out are whole. Throws RangeError for an index that is not there, ShapeError for more entries than axes, TypeError for
- * what is no slice.
- *
- * @example
- * const x = tensor([[1, 2, 3], [4, 5, 6]])
- * x.slice('1:, ::-1').toArray() // [[6, 5, 4]]
- * x.slice([[0, 2], -1]).toArray() // [3, 6]
- */
-export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
-  checkTensor('slice', x)
-  if (typeof where !== 'string' && !Array.isArray(where)) {
-    throw new TypeError(`slice: takes a text, or a list with one entry an axis: ${kindOf(where)}. Write slice('1') or slice([1]).`)
-  }
-  const entries = typeof where === 'string' ? parse(where) : where
-  if (entries.length > x.rank) {
-    throw new ShapeError({ operation: 'slice', problem: `${entries.length} entries for ${x.rank} axes`, came: show(x.dims) }, [x.dims])
-  }
-  const starts: number[] = []
-  const counts: number[] = []
-  const steps: number[] = []
-  const kept: number[] = []
-  x.dims.forEach((size, axis) => {
-    const entry = entries[axis] ?? null
-    if (typeof entry === 'number') {
-      const index = entry < 0 ? entry + size : entry
-      if (!Number.isInteger(entry) || index < 0 || index >= size) {
-        throw new RangeError(`slice: index ${entry} is out of range on axis ${axis} of ${show(x.dims)}.`)
-      }
-      starts.push(index)
-      counts.push(1)
-      steps.push(1)
-      return
-    }
-    const { start, count, step } = range(entry ?? [], size)
-    starts.push(start)
-    counts.push(count)
-    steps.push(step)
-    kept.push(count)
-  })
-  const part = runSlice([x], { starts, counts, steps })
-  return kept.length === counts.length ? part : reshape(part, kept)
-})
-
-/** Start, count and step by Python's rules. */
-function range([from, to, by]: readonly (number | null | undefined)[], size: number): { start: number; count: number; step: number } {
-  const step = by ?? 1
-  if (!Number.isInteger(step) || step === 0) throw new RangeError(`slice: a step is a whole number other than 0: ${step}.`)
-  const bound = (value: number | null | undefined, otherwise: number) => {
-    if (value === null || value === undefined) return otherwise
-    if (!Number.isInteger(value)) throw new RangeError(`slice: bounds are whole numbers: ${value}.`)
-    const index = value < 0 ? value + size : value
-    return step > 0 ? Math.min(Math.max(index, 0), size) : Math.min(Math.max(index, -1), size - 1)
-  }
-  const start = bound(from, step > 0 ? 0 : size - 1)
-  const stop = bound(to, step > 0 ? size : -1)
-  const count = Math.max(0, Math.ceil((stop - start) / step))
-  return { start: count === 0 ? 0 : start, count, step }
-}
-
-function parse(text: string): SliceEntry[] {
-  return text.split(',').map(part => {
-    const bounds = part.trim().split(':')
-    const numbers = bounds.map(bound => (bound.trim() === '' ? null : Number(bound)))
-    if (bounds.length > 3 || numbers.some(Number.isNaN) || (bounds.length === 1 && numbers[0] === null)) {
-      throw new TypeError(`slice: cannot read '${part.trim()}' in '${text}'. Write an index, or start:stop:step, for each axis.`)
-    }
-    return bounds.length === 1 ? numbers[0] : numbers
-  })
-}
+import { copyElements } from './copying.ts'
+import { expandDims } from './movement.ts'
+import { along } from './ranges.ts'
 
 const runConcat = operation<{ axis: number }, { starts: readonly number[] }>({
   name: 'concat',
@@ -152,7 +25,7 @@ const runConcat = operation<{ axis: number }, { starts: readonly number[] }>({
         shapes,
       )
     }
-    return first.map((size, i) => (i === axis ? sum(shapes.map(shape => shape[axis])) : size))
+    return first.map((size, i) => (i === axis ? shapes.reduce((sum, shape) => sum + shape[axis], 0) : size))
   },
   forward(y, xs, { axis }) {
     const steps = stepsOf(y.dims)
@@ -169,27 +42,6 @@ const runConcat = operation<{ axis: number }, { starts: readonly number[] }>({
   },
   pullback: (g, { starts }, { axis }, index) => along(g, axis, starts[index], starts[index + 1] - starts[index]),
 })
-
-function sum(sizes: readonly number[]): number {
-  return sizes.reduce((sum, size) => sum + size, 0)
-}
-
-/** `count` neighbours along an axis, from `start` on. */
-function along(x: Tensor, axis: number, start: number, count: number): Tensor {
-  return runSlice([x], {
-    starts: x.dims.map((_, i) => (i === axis ? start : 0)),
-    counts: x.dims.map((size, i) => (i === axis ? count : size)),
-    steps: x.dims.map(() => 1),
-  })
-}
-
-/** A thousand times as many would take all memory that JavaScript has. */
-const MOST_PARTS = 2 ** 20
-
-function checkParts(operation: string, n: number, made: number): void {
-  if (!Number.isInteger(n) || n < 1) throw new RangeError(`${operation}: the number of parts is a whole number from 1: ${n}.`)
-  if (made > MOST_PARTS) throw new RangeError(`${operation}: so many tensors cannot be made: ${made}. There may be ${MOST_PARTS}.`)
-}
 
 /** Joins tensors along an axis (0). Throws ShapeError where other sizes differ, TypeError for an empty list.
  * @example concat([tensor([1]), tensor([2, 3])]).toArray() // [1, 2, 3] */
@@ -213,58 +65,6 @@ export const stack = /* @__PURE__ */ composed('stack', 2, function stack(tensors
     at,
   )
 })
-
-/**
- * Cuts x along an axis (0) into `n` equal parts, or into parts of the given sizes. Throws ShapeError where they do not fit, RangeError for
- * an `n` below 1 or above 2^20, TypeError for what is neither a number nor a list.
- * @example tensor([1, 2, 3, 4]).split(2).map(part => part.toArray()) // [[1, 2], [3, 4]]
- */
-export function split(x: Tensor, parts: number | readonly number[], axis = 0): Tensor[] {
-  if (arguments.length > 3) refuseSurplus('split', 3, arguments)
-  checkTensor('split', x)
-  const at = resolveAxis('split', axis, x.dims)
-  if (typeof parts === 'number') checkParts('split', parts, parts)
-  else if (!Array.isArray(parts)) {
-    throw new TypeError(`split: takes a number of parts, or a list of sizes: ${kindOf(parts)}. Write split(2) or split([1, 2]).`)
-  }
-  const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(x.dims[at] / parts) : parts
-  if (!areSizes(sizes) || sum(sizes) !== x.dims[at]) {
-    const came = typeof parts === 'number' ? `${parts} parts` : show(parts)
-    throw new ShapeError(
-      {
-        operation: 'split',
-        problem: `axis ${at} does not divide so`,
-        came: `${show(x.dims)} into ${came}`,
-        wayOut: 'chunk makes the last part shorter.',
-      },
-      [x.dims],
-    )
-  }
-  let start = 0
-  return sizes.map(size => {
-    start += size
-    return along(x, at, start - size, size)
-  })
-}
-
-/**
- * Cuts x along an axis (0) into at most `n` parts of equal size, the last one shorter, as `torch.chunk`. Throws RangeError for an `n` below
- * 1 and for more than 2^20 parts.
- * @example arange(5).chunk(2).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
- */
-export function chunk(x: Tensor, n: number, axis = 0): Tensor[] {
-  if (arguments.length > 3) refuseSurplus('chunk', 3, arguments)
-  checkTensor('chunk', x)
-  const at = resolveAxis('chunk', axis, x.dims)
-  const size = Math.max(1, Math.ceil(x.dims[at] / n))
-  const count = Math.max(1, Math.ceil(x.dims[at] / size))
-  checkParts('chunk', n, count)
-  return split(
-    x,
-    Array.from({ length: count }, (_, i) => Math.min(size, x.dims[at] - i * size)),
-    at,
-  )
-}
 
 function checkList(operation: string, tensors: readonly Tensor[]): void {
   if (!Array.isArray(tensors)) throw new TypeError(`${operation}: takes a list of tensors: ${typeof tensors}. Write ${operation}([x, y]).`)

@@ -5,17 +5,13 @@ import { Tensor } from '../tensor/tensor.ts'
 import * as activations from './activations.ts'
 import * as assign from './assign.ts'
 import * as indexing from './indexing.ts'
-import * as joining from './joining.ts'
 import * as matmul from './matmul.ts'
 import * as movement from './movement.ts'
 import * as pointwise from './pointwise.ts'
 import * as reduce from './reduce.ts'
+import * as slicing from './slicing.ts'
 import * as softmax from './softmax.ts'
 import * as sorting from './sorting.ts'
-
-type Indexing = Omit<typeof indexing, 'asIndices' | 'checked' | 'putAlong' | 'takeClasses'>
-type Joining = Omit<typeof joining, 'concat' | 'stack'>
-type Movement = Omit<typeof movement, 'copyElements' | 'spread' | 'sumTo'>
 
 /** The functions of a module as methods: without their first parameter. */
 type AsMethods<Module> = {
@@ -25,10 +21,10 @@ type AsMethods<Module> = {
 export interface Methods
   extends AsMethods<typeof pointwise>,
     AsMethods<typeof activations>,
-    AsMethods<Movement>,
-    AsMethods<Joining>,
+    AsMethods<typeof movement>,
+    AsMethods<typeof slicing>,
     AsMethods<typeof reduce>,
-    AsMethods<Indexing>,
+    AsMethods<typeof indexing>,
     AsMethods<typeof matmul>,
     AsMethods<Omit<typeof softmax, 'softmaxCrossEntropy'>>,
     AsMethods<typeof sorting>,
@@ -40,23 +36,10 @@ export interface Methods
   toJSON(): WrittenTensor
 }
 
-/** What is no method: it does not take a tensor first, or is the library's own. */
-const noMethods = new Set([
-  'asIndices',
-  'checked',
-  'takeClasses',
-  'putAlong',
-  'softmaxCrossEntropy',
-  'concat',
-  'stack',
-  'copyElements',
-  'spread',
-  'sumTo',
-])
-
-for (const module of [assign, pointwise, activations, movement, joining, reduce, indexing, matmul, softmax, sorting]) {
+for (const module of [assign, pointwise, activations, movement, slicing, reduce, indexing, matmul, softmax, sorting]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
-    if (noMethods.has(name) || typeof run !== 'function') continue
+    // What one of these files exports is a method, but for this one.
+    if (typeof run !== 'function' || run === softmax.softmaxCrossEntropy) continue
     Object.defineProperty(Tensor.prototype, name, {
       value(this: Tensor, ...rest: unknown[]) {
         return run(this, ...rest)

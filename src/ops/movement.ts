@@ -6,6 +6,7 @@ import { own } from '../tensor/scope.ts'
 import {
   type Axis,
   areSizes,
+  broadcastAxes,
   broadcastSteps,
   checkShape,
   checkSizes,
@@ -16,33 +17,14 @@ import {
   show,
   sizeOf,
   stepsOf,
-  writeLayout,
 } from '../tensor/shape.ts'
 import { share, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { keepsDims, type Reduced, type ReduceOptions, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
+import { copyElements } from './copying.ts'
+import { areFirst, keepsDims, type Reduced, type ReduceOptions, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
 
 /** Leaves every type as it is. */
 const asIs = ([dtype]: readonly DType[]) => ({ output: dtype })
-
-/** Copies elements between two layouts over `shape`; steps and offsets in elements. */
-export function copyElements(
-  name: string,
-  shape: Shape,
-  x: Tensor,
-  xSteps: Shape,
-  xAt: number,
-  y: Tensor,
-  ySteps: Shape,
-  yAt: number,
-): void {
-  if (sizeOf(shape) === 0) return
-  const bytes = bytesOf(x.type)
-  const { pointer: from } = x
-  const { layout, rows } = writeLayout(name, shape, xSteps, ySteps)
-  const copy = bytes === 4 ? kernels.copy : kernels.copyBytes
-  copy(from + xAt * bytes, y.pointer + yAt * bytes, layout, rows, sizeOf(shape) / rows)
-}
 
 const runReshape = operation<{ shape: Shape }, { from: Shape }>({
   name: 'reshape',
@@ -201,7 +183,7 @@ const runSum: Run<Reduced> = operation<Reduced, { from: Shape }>({
     else reduceInts('sum', x, y, options.axes, kernels.sumI, floats => runSum(floats, options))
   },
   save: (_, [x]) => ({ from: x.dims }),
-  pullback: [(g, { from }, { axes }) => spread(g, from, axes)],
+  pullback: [(g, { from }, { axes }) => broadcastTo(areFirst(axes) ? g : reshape(g, reducedShape(from, axes, true)), from)],
 })
 
 /**
@@ -221,15 +203,8 @@ const runBroadcastTo = operation<{ shape: Shape }, { from: Shape }>({
   shape: (_, { shape }) => shape,
   forward: (y, [x]) => copyElements('broadcastTo', y.dims, x, broadcastSteps(x.dims, y.dims), 0, y, stepsOf(y.dims), 0),
   save: (_, [x]) => ({ from: x.dims }),
-  pullback: [(g, { from }) => sumTo(g, from)],
+  pullback: [(g, { from }) => reshape(sum(g, broadcastAxes(from, g.dims)), from)],
 })
-
-/** Repeats the cotangent of a reduction along the axes that were reduced. */
-export function spread(g: Tensor, shape: Shape, axes: readonly number[]): Tensor {
-  // The first axes are new ones to `broadcastTo`.
-  const areFirst = axes.length === 0 || axes[axes.length - 1] === axes.length - 1
-  return broadcastTo(areFirst ? g : reshape(g, reducedShape(shape, axes, true)), shape)
-}
 
 /** Repeats x along new axes and those of size 1 until it has the given shape. Throws ShapeError where a size differs otherwise.
  * @example tensor([1, 2]).broadcastTo([2, 2]).toArray() // [[1, 2], [1, 2]] */
@@ -245,13 +220,4 @@ export function broadcastTo(x: Tensor, shape: Shape): Tensor {
     ])
   }
   return sameShape(x.dims, shape) ? x : runBroadcastTo([x], { shape: [...shape] })
-}
-
-/** The adjoint of `broadcastTo`: sums over the axes along which `shape` was broadcast. */
-export function sumTo(x: Tensor, shape: Shape): Tensor {
-  if (sameShape(x.dims, shape)) return x
-  const lead = x.rank - shape.length
-  const axes: number[] = []
-  for (let i = 0; i < x.rank; i++) if (i < lead || (shape[i - lead] === 1 && x.dims[i] !== 1)) axes.push(i)
-  return reshape(sum(x, axes), shape)
 }

@@ -6,7 +6,8 @@ import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type MatrixStrides, planGemm } from '../wasm/gemm-plan.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { broadcastTo, reshape, sumTo } from './movement.ts'
+import { sumTo } from './broadcasting.ts'
+import { broadcastTo, reshape } from './movement.ts'
 
 interface Flags {
   readonly left: boolean

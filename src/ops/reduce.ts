@@ -7,9 +7,10 @@ import { type Axis, resolveAxes, resolveAxis, type Shape, show, sizeOf } from '.
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { assign } from './assign.ts'
+import { spread } from './broadcasting.ts'
 import { divideBy } from './elementwise.ts'
-import { concat, split } from './joining.ts'
-import { expandDims, permute, reshape, spread, sum } from './movement.ts'
+import { concat } from './joining.ts'
+import { expandDims, permute, reshape, sum } from './movement.ts'
 import {
   abs,
   add,
@@ -29,6 +30,7 @@ import {
   where,
 } from './pointwise.ts'
 import { keepsDims, type Reduced, type ReduceKernel, type ReduceOptions, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
+import { split } from './slicing.ts'
 
 /** What `variance` and `std` can be told. */
 export interface VarianceOptions extends ReduceOptions {

@@ -41,6 +41,11 @@ export function reducedShape(shape: Shape, axes: readonly number[], keepDims: bo
   return left
 }
 
+/** Are they the first axes, which are new ones to `broadcastTo`? */
+export function areFirst(axes: readonly number[]): boolean {
+  return axes.length === 0 || axes[axes.length - 1] === axes.length - 1
+}
+
 /** Reduces neighbouring axes in one kernel call each, the last ones first. Both tensors have elements of 4 bytes. */
 export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel: ReduceKernel): void {
   const groups = neighbours(axes)

@@ -7,7 +7,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { divideBy } from './elementwise.ts'
 import { withTraits } from './epilogue.ts'
-import { checked } from './indexing.ts'
+import { checked } from './indices.ts'
 import { permute, sum } from './movement.ts'
 import { cast, div, exp, mul, neg, sub } from './pointwise.ts'
 

@@ -6,7 +6,7 @@ import { bytesOf } from '../tensor/dtype.ts'
 import { resolveAxis, type Shape, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { putAlong } from './indexing.ts'
+import { putAlong } from './indices.ts'
 import { cast } from './pointwise.ts'
 
 const runTopK = several<{ k: number; axis: number }, { indices: Tensor; from: Shape }>({

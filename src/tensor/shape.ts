@@ -157,6 +157,14 @@ const sizes = new Array<number>(MAX_RANK).fill(1)
 const x = new Array<number>(MAX_RANK).fill(1)
 const y = new Array<number>(MAX_RANK).fill(1)
 
+/** The axes of `to` along which `from` is repeated. */
+export function broadcastAxes(from: Shape, to: Shape): number[] {
+  const lead = to.length - from.length
+  const axes: number[] = []
+  for (let i = 0; i < to.length; i++) if (i < lead || (from[i - lead] === 1 && to[i] !== 1)) axes.push(i)
+  return axes
+}
+
 /** Steps with which a tensor of `from` is read as one of `to`: 0 along the axes that are broadcast. */
 export function broadcastSteps(from: Shape, to: Shape): number[] {
   const own = stepsOf(from)

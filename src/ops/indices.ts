@@ -1,0 +1,122 @@
+// Indices, as what reads and writes by them takes them; and the entries along an axis.
+import { DTypeError } from '../errors.ts'
+import { checkTensor, operation, type Run } from '../tape/operation.ts'
+import { fill, tensor } from '../tensor/create.ts'
+import { overflow } from '../tensor/fits.ts'
+import { type Shape, show, sizeOf } from '../tensor/shape.ts'
+import { make, Tensor } from '../tensor/tensor.ts'
+import * as kernels from '../wasm/kernels.generated.ts'
+import { f32, i32 } from '../wasm/memory.ts'
+import { reported } from '../wasm/status.ts'
+import { cast } from './pointwise.ts'
+
+/** Runs a kernel that reports the first bad index, or behind them that a sum does not fit, and throws RangeError for it. `kind` is what the
+ * indices stand for. */
+export function checked(
+  operation: string,
+  indices: Tensor,
+  size: number,
+  run: (status: number) => void,
+  kind: 'index' | 'class' = 'index',
+): void {
+  const place = reported(run)
+  if (place === indices.count) throw overflow(operation)
+  if (place >= 0) throw badIndex(operation, i32[(indices.pointer >>> 2) + place], place, size, kind)
+}
+
+/** The error for an index that is not there. */
+function badIndex(operation: string, index: number, place: number, size: number, kind: 'index' | 'class'): RangeError {
+  const range = `from 0 to ${size - 1}`
+  if (kind === 'class') return new RangeError(`${operation}: ${index} at place ${place} is no class: classes count ${range}.`)
+  return new RangeError(`${operation}: index ${index} at place ${place} is out of range: indices go ${range}.`)
+}
+
+/** Indices as int32: whole float32 numbers are taken, too. Throws DTypeError for others. */
+export function asIndices(operation: string, indices: Tensor | number | readonly number[]): Tensor {
+  const given = indices instanceof Tensor ? indices : ofNumbers(operation, indices)
+  checkTensor(operation, given)
+  if (given.type === 'int32') return given
+  if (given.type === 'bool') {
+    throw new DTypeError(
+      { operation, problem: 'indices cannot be bool', came: show(given.dims), wayOut: 'Use where, or cast them to int32.' },
+      ['bool'],
+    )
+  }
+  if (given.type !== 'float32') return cast(given, 'int32')
+  const whole = make(given.dims, 'int32', operation)
+  const odd = reported(status => kernels.toIndices(given.pointer, whole.pointer, status, given.count))
+  if (odd >= 0) throw new RangeError(`${operation}: index ${f32[(given.pointer >>> 2) + odd]} at place ${odd} is not a whole number.`)
+  return whole
+}
+
+/** Not by way of float32, which rounds numbers from 2^24 up. */
+function ofNumbers(operation: string, indices: number | readonly number[]): Tensor {
+  if (typeof indices !== 'number' && !Array.isArray(indices)) checkTensor(operation, indices)
+  const exact = [indices].flat(Number.POSITIVE_INFINITY)
+  const odd = exact.findIndex(value => (typeof value === 'number' ? value !== (value | 0) : typeof value === 'boolean'))
+  if (odd >= 0) throw new RangeError(`${operation}: index ${exact[odd]} at place ${odd} is not a whole number.`)
+  return tensor(indices, undefined, { dtype: 'int32' })
+}
+
+/** [elements before the axis, elements behind it] */
+export function around(shape: Shape, axis: number): [number, number] {
+  return [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))]
+}
+
+/** Along which axis, and for errors the loss whose classes the indices are. */
+interface Along {
+  readonly axis: number
+  readonly loss?: string
+}
+
+export const runTakeAlong: Run<Along> = operation<Along, { indices: Tensor; from: Shape }>({
+  name: 'takeAlong',
+  types: ([dtype]) => ({ output: dtype }),
+  shape: ([, indices]) => indices,
+  forward(y, [x, indices], { axis, loss }) {
+    const [, inner] = around(x.dims, axis)
+    const size = x.dims[axis]
+    const run = (status: number) =>
+      kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.dims[axis], inner, status, y.count)
+    checked(loss ?? 'takeAlong', indices, size, run, loss ? 'class' : 'index')
+  },
+  save: (_, [x, indices]) => ({ indices, from: x.dims }),
+  pullback: [(g, { indices, from }, { axis }) => runPutAlong([indices, g], { axis, shape: from }), null],
+})
+
+/** Zeros of `shape`, with entries added at the indices: the adjoint of `takeAlong`. */
+const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: number; shape: Shape }, { indices: Tensor }>({
+  name: 'putAlong',
+  types: () => ({ output: 'float32' }),
+  shape: (_, { shape }) => shape,
+  forward(y, [indices, updates], { axis }) {
+    fill(y, 0)
+    const [outer, inner] = around(y.dims, axis)
+    const size = y.dims[axis]
+    checked('putAlong', indices, size, status =>
+      kernels.putAlong(
+        y.pointer,
+        indices.pointer,
+        updates.pointer,
+        size,
+        indices.dims[axis],
+        inner,
+        status,
+        outer,
+        indices.count / Math.max(1, outer),
+      ),
+    )
+  },
+  save: (_, [indices]) => ({ indices }),
+  pullback: [null, (g, { indices }, { axis }) => runTakeAlong([g, indices], { axis })],
+})
+
+/** @internal Zeros of `shape`, with entries added at the indices along an axis. */
+export function putAlong(indices: Tensor, updates: Tensor, shape: Shape, axis: number): Tensor {
+  return runPutAlong([indices, updates], { axis, shape })
+}
+
+/** @internal The entry of each sample's class, int32 of x's shape with 1 in place of the axis, for a loss. */
+export function takeClasses(loss: string, x: Tensor, classes: Tensor, axis: number): Tensor {
+  return runTakeAlong([x, classes], { axis, loss })
+}
