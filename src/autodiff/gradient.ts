@@ -2,6 +2,7 @@ import { DTypeError, kindOf, ReleasedError, refuseSurplus, ShapeError } from '..
 import { mul } from '../ops/pointwise.ts'
 import { Params } from '../params/params.ts'
 import { mapTree, type Tree } from '../params/tree.ts'
+import { committing, Effects } from '../tape/effects.ts'
 import { isRecording, Level, recorded, track } from '../tape/level.ts'
 import { training } from '../tape/mode.ts'
 import { checkTensor, isTensor } from '../tape/operation.ts'
@@ -172,19 +173,21 @@ export function differentiate(
 ): { value: unknown; gradient: Grads | unknown[] } {
   freeSpent()
   let kept: readonly Tensor[] = []
-  return scoped(
-    () => {
-      const start = mark()
-      const of = subject(operation, args)
-      const { level, value } = recordOn(operation, f, of)
-      const loss: unknown = Array.isArray(value) ? value[0] : value
-      checkScalar(operation, loss)
-      if (keepValue) kept = tensorsIn(value)
-      free(start, of.args.length === 0 ? [level, loss, ...kept] : [level, loss, ...kept, ...tensorsIn(of.args)])
-      backward(level, loss, onesLike(loss), false)
-      return { value, gradient: of.collect(tensor => takeCotangent(level, tensor)) }
-    },
-    ({ gradient }) => [...kept, ...gradientsIn(gradient)],
+  return committing(() =>
+    scoped(
+      () => {
+        const start = mark()
+        const of = subject(operation, args)
+        const { level, value } = recordOn(operation, f, of)
+        const loss: unknown = Array.isArray(value) ? value[0] : value
+        checkScalar(operation, loss)
+        if (keepValue) kept = tensorsIn(value)
+        free(start, of.args.length === 0 ? [level, loss, ...kept] : [level, loss, ...kept, ...tensorsIn(of.args)])
+        backward(level, loss, onesLike(loss), false)
+        return { value, gradient: of.collect(tensor => takeCotangent(level, tensor)) }
+      },
+      ({ gradient }) => [...kept, ...gradientsIn(gradient)],
+    ),
   )
 }
 
@@ -277,19 +280,23 @@ export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): 
   let of: Subject | undefined
   return scoped(
     () => {
-      of = subject('pullback', args)
       const start = mark()
-      const { level, value } = recordOn('pullback', f, of)
+      const own = subject('pullback', args)
+      of = own
+      const effects = new Effects()
+      const { level, value } = effects.during(() => recordOn('pullback', f, own))
+      level.effects = effects
       checkTensor('pullback', value)
       checkFloat('pullback', value, 'result')
+      effects.hold(start, [level, ...ownedIn([own.args, value])])
       // What was there before is somebody else's.
-      return [madeSince(start, value) ? value : mul(value, 1), backOf(level, of, value)]
+      return [madeSince(start, value) ? value : mul(value, 1), backOf(level, own, value, effects)]
     },
     result => ownedIn([of?.args, ...result]),
   )
 }
 
-function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
+function backOf(level: Level, of: Subject, y: Tensor, effects: Effects): Back<unknown> {
   const { dims: shape } = y
   // The tape finds the output by its handle, which the user may dispose.
   const output = level.nodeOf.get(y)
@@ -303,7 +310,7 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
         problem: 'its tape has been released',
         wayOut: 'Call pullback again, or return back from the scope.',
       })
-    return scoped(() => {
+    const result = scoped(() => {
       const seed = cotangent ?? full(shape, 1)
       checkTensor('back', seed)
       if (!sameShape(seed.dims, shape)) {
@@ -315,6 +322,8 @@ function backOf(level: Level, of: Subject, y: Tensor): Back<unknown> {
       backward(level, handle, seed.cast('float32'), true)
       return of.collect(tensor => takeCotangent(level, tensor))
     }, gradientsIn)
+    effects.settle()
+    return result
   }
   const dispose = () => {
     level.dispose()

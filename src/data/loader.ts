@@ -1,5 +1,5 @@
 import { checkOptions, refuseSurplus } from '../errors.ts'
-import { countUp, keyed, permutation, type Randomness } from '../tensor/random.ts'
+import { countUp, keyed, permutation, type Randomness, takeStreams } from '../tensor/random.ts'
 import { madeSince, mark, scoped } from '../tensor/scope.ts'
 import { seal } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
@@ -18,6 +18,18 @@ export interface LoaderOptions<D, B> {
   readonly seed?: number | undefined
   /** Makes a batch of a list of observations; needed where these are not tensors. */
   readonly collate?: ((observations: ObservationOf<D>[]) => B) | undefined
+}
+
+/** How an order was drawn: it is a function of these. */
+export interface Order {
+  readonly key: readonly [number, number]
+  readonly stream: number
+}
+
+/** A pass over the data of a loader, and how its order was drawn, once it was. */
+export interface Pass<B> {
+  readonly batches: Generator<B, void, undefined>
+  order: Order | undefined
 }
 
 let isClosed = false
@@ -73,11 +85,23 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
     return `DataLoader (${this.length}): ${this.data.count} observations, batches of ${this.batchSize}`
   }
 
-  *[Symbol.iterator](): Generator<B, void, undefined> {
+  [Symbol.iterator](): Generator<B, void, undefined> {
+    return this.pass().batches
+  }
+
+  /** @internal A pass over the data: in a new order from its first batch on, or from the nth on in an order that was drawn before. */
+  pass(from = 0, order?: Order): Pass<B> {
+    const pass = { order } as { -readonly [K in keyof Pass<B>]: Pass<B>[K] }
+    // It begins when its first batch is asked for.
+    pass.batches = this.give(pass, from)
+    return pass
+  }
+
+  private *give(pass: Pass<B>, from: number): Generator<B, void, undefined> {
     const { shuffle = false, collate } = this.options
     const { data, batchSize } = this
-    const order = shuffle ? permutation(data.count, this.randomness) : countUp(data.count)
-    for (let i = 0; i < this.length; i++) {
+    const order = shuffle ? this.draw(pass) : countUp(data.count)
+    for (let i = from; i < this.length; i++) {
       const part = order.subarray(i * batchSize, Math.min((i + 1) * batchSize, data.count))
       const { batch, own } = withOwned(() =>
         collate ? collate(Array.from(part, at => data.one(at) as ObservationOf<D>)) : data.take(part),
@@ -88,6 +112,16 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
         for (const each of own) if (each.kept === undefined) end(each)
       }
     }
+  }
+
+  /** The order of a pass. A loader with a seed counts its passes by its streams. */
+  private draw(pass: Pass<B>): Int32Array {
+    const { key, stream } = pass.order ?? this.randomness ?? takeStreams(0)
+    const isTaken = pass.order !== undefined
+    pass.order = { key, stream }
+    if (!isTaken) return permutation(this.data.count, this.randomness)
+    if (this.randomness) this.randomness.stream = stream + 1
+    return permutation(this.data.count, { key, stream })
   }
 }
 

@@ -1,5 +1,6 @@
 import { checkOptions, FluxtapeError, kindOf, refuseSurplus } from '../errors.ts'
 import { CLONE } from '../params/clone.ts'
+import { called } from '../tape/mode.ts'
 import { inScope, scoped } from '../tensor/scope.ts'
 import { hint, printed } from '../tensor/seal.ts'
 import { ownedIn, TRAINABLE, table } from '../tensor/walk.ts'
@@ -20,6 +21,19 @@ export interface LayerOptions<Fields extends object> {
 /** A call that no scope is around: what it makes on the way is freed. */
 function alone<Inputs extends readonly unknown[], Output>(call: (...inputs: Inputs) => Output, inputs: Inputs): Output {
   return scoped(() => call(...inputs), ownedIn)
+}
+
+/** Does a function take more arguments than its `length` says: parameters with defaults, a list of the rest, or `arguments`? */
+function hasMoreParameters(f: (...args: never[]) => unknown): boolean {
+  const text = Function.prototype.toString.call(f)
+  let depth = 0
+  let end = 0
+  // A single parameter may stand without parentheses; a default, which may hold some, is found before they matter.
+  for (; end < text.length && !(end > 0 && depth === 0 && text[end - 1] === ')'); end++) {
+    if (text[end] === '(') depth++
+    else if (text[end] === ')') depth--
+  }
+  return /\.\.\.|=(?!>)|\[native code\]/.test(text.slice(0, end)) || /\barguments\b/.test(text)
 }
 
 /** Properties that every function has or inherits, and a field would hide. */
@@ -84,12 +98,20 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
   const unknown = trainable?.find(key => !(key in fields))
   if (unknown !== undefined) throw new TypeError(`layer: trainable names a field that ${name} does not have: '${unknown}'.`)
 
+  const most = forward.length - 1
+  let takesMore: boolean | undefined
   const call = (...inputs: Inputs): Output => {
+    // One that is given what it does not look at, as a Chain gives it, is let be.
+    if (inputs.length > most && most > 0 && !(takesMore ??= hasMoreParameters(forward))) refuseSurplus(name, most, inputs)
+    const outer = called.layer
+    called.layer = self
     try {
       return forward(self, ...inputs)
     } catch (error) {
       if (error instanceof FluxtapeError && label !== null) error.within(label)
       throw error
+    } finally {
+      called.layer = outer
     }
   }
   const outermost = (...inputs: Inputs): Output => (inScope() ? call(...inputs) : alone(call, inputs))

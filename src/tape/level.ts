@@ -24,6 +24,8 @@ export class Level implements Owned {
   /** In the order in which they were made. */
   readonly nodes: Node[] = []
   readonly leaves: Node[] = []
+  /** What a pullback puts off until its first walk, and goes with it. */
+  effects: { dispose(): void } | undefined = undefined
   /** Has a walk begun that has not come to its end? */
   isWalked = false
   released = false
@@ -35,6 +37,7 @@ export class Level implements Owned {
     if (this.released) return
     for (const node of this.nodes) drop(node)
     this.forget()
+    this.effects?.dispose()
     this.released = true
   }
 
@@ -85,6 +88,7 @@ export class Saved {
       if (!isTensor(value)) continue
       const { version } = value.storage
       const handle = handleOf(value)
+      handle.storage.saves++
       this.kept = { handle, version, next: this.kept }
       values[name] = handle
     }
@@ -102,7 +106,12 @@ export class Saved {
   }
 
   drop(): void {
-    if (this.references === 1) for (let each = this.kept; each; each = each.next) each.handle.dispose()
+    if (this.references === 1) {
+      for (let each = this.kept; each; each = each.next) {
+        each.handle.storage.saves--
+        each.handle.dispose()
+      }
+    }
     this.references--
   }
 

@@ -1,8 +1,33 @@
-let depth = 0
+import { kindOf, refuseSurplus } from '../errors.ts'
 
-/** Is a gradient being taken? Layers such as Dropout act only then, unless `trainMode` or `testMode` overrule. */
-export function isTraining(): boolean {
-  return depth > 0
+let depth = 0
+const modes = /* @__PURE__ */ new WeakMap<object, boolean>()
+
+/** Whose function runs: set by the call of a layer, whose mode counts then. A record, so that it is put back without a call. */
+export const called: { layer: object | undefined } = { layer: undefined }
+
+/** Counts the changes of modes: what a replay depends on. */
+export let modeChanges = 0
+
+/** The modes that layers had before they were changed, as far as somebody takes notes. */
+export type Modes = Map<object, boolean | undefined>
+let notes: Modes | undefined
+
+/**
+ * Does a layer act as in training? So it is while a gradient is being taken, unless `trainMode` or `testMode` overrule. Without an argument: of the
+ * layer whose function runs, or of everything. Takes a layer of any inputs and shapes; throws TypeError for what is none.
+ *
+ * @example
+ * const Noise = () => layer('Noise', {}, (self, x) => (isTraining(self) ? x.add(randn(x.shape)) : x))
+ * Noise()(tensor([1, 2])).toArray() // [1, 2]
+ */
+export function isTraining(layer?: object): boolean {
+  if (arguments.length > 1) refuseSurplus('isTraining', 1, arguments)
+  if (layer !== undefined && (layer === null || (typeof layer !== 'object' && typeof layer !== 'function'))) {
+    throw new TypeError(`isTraining: takes a layer, or nothing: ${kindOf(layer)} came.`)
+  }
+  const of = layer ?? called.layer
+  return (of && modes.get(of)) ?? depth > 0
 }
 
 /** Runs `f` in training mode. */
@@ -14,4 +39,30 @@ export function training<T>(f: () => T): T {
   } finally {
     depth = outer
   }
+}
+
+/** Overrules the mode of a layer; undefined ends that. */
+export function setMode(layer: object, isTraining: boolean | undefined): void {
+  const before = modes.get(layer)
+  if (before === isTraining) return
+  if (notes && !notes.has(layer)) notes.set(layer, before)
+  if (isTraining === undefined) modes.delete(layer)
+  else modes.set(layer, isTraining)
+  modeChanges++
+}
+
+/** Runs `f`, and notes the modes that it changes. */
+export function noting<T>(into: Modes, f: () => T): T {
+  const before = notes
+  notes = into
+  try {
+    return f()
+  } finally {
+    notes = before
+  }
+}
+
+/** Gives layers the modes that were noted. */
+export function restoreModes(noted: Modes): void {
+  for (const [layer, mode] of noted) setMode(layer, mode)
 }

@@ -38,6 +38,8 @@ interface Draw {
 interface Outside {
   readonly tensor: Tensor
   readonly frozen: boolean
+  /** Where it lay. */
+  readonly storage: Storage
 }
 
 const LINE = 64
@@ -121,15 +123,17 @@ export class Plan {
     }
     for (const tensor of capture.outside.values()) {
       if (tensor.released || !holds(tensor)) continue
-      if (!this.outside.some(each => each.tensor === tensor)) this.outside.push({ tensor, frozen: tensor.frozen })
+      if (!this.outside.some(each => each.tensor === tensor)) this.outside.push({ tensor, frozen: tensor.frozen, storage: tensor.storage })
       return true
     }
     return false
   }
 
-  /** Are the tensors from outside still there, and frozen or not as they were? */
+  /** Are the tensors from outside still there, where they were, and frozen or not as they were? */
   isAlive(): boolean {
-    for (const { tensor, frozen } of this.outside) if (tensor.released || tensor.frozen !== frozen) return false
+    for (const { tensor, frozen, storage } of this.outside) {
+      if (tensor.released || tensor.frozen !== frozen || tensor.block !== storage) return false
+    }
     return true
   }
 

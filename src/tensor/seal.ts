@@ -20,12 +20,12 @@ export function hint(prototype: object, what: string, hints: Readonly<Record<str
   }
 }
 
-/** `console.log` of Node, Deno and Bun then prints what String prints. */
-export function printed(object: object): void {
-  const value = function (this: object): string {
-    return String(this)
+/** `console.log` of Node, Deno and Bun then prints what String prints, or Node and Bun what `as` makes of it. */
+export function printed<T extends object>(object: T, as?: (object: T) => unknown): void {
+  const value = function (this: T): unknown {
+    return as ? as(this) : String(this)
   }
-  for (const name of [NODE, DENO]) Object.defineProperty(object, name, { value, configurable: true, writable: true })
+  for (const name of as ? [NODE] : [NODE, DENO]) Object.defineProperty(object, name, { value, configurable: true, writable: true })
 }
 
 /**

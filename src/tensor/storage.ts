@@ -37,6 +37,8 @@ export class Storage {
   references = 1
   /** Counts the writes in place, so that a tape can tell whether what it saved is still there. */
   version = 0
+  /** How many handles tapes have of it, for what they saved. */
+  saves = 0
   /** Transpositions of it that are still to be computed, before it is written; those that no scope owns by weak references. */
   waiting: Set<Tensor | WeakRef<Tensor>> | undefined = undefined
 

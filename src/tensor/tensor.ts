@@ -200,6 +200,16 @@ export class Tensor implements Owned {
     if (waiting) for (const each of [...waiting]) (each instanceof Tensor ? each : each.deref())?.settle()
   }
 
+  /** @internal Takes the memory of another tensor over, which ends; its own stays with whom else it belongs to. */
+  moveTo(room: Tensor): void {
+    const { storage } = room
+    storage.version = this.storage.version + 1
+    this.block?.drop()
+    this.block = storage.retain()
+    if (this.cell) this.cell.storage = storage
+    room.dispose()
+  }
+
   /** @internal */
   endScratch(): void {
     this.scratch?.drop()

@@ -68,6 +68,14 @@ export function refuseForeign(tensor: object, path: string): never {
   throw new TypeError(`params: ${path || 'the model'} is ${kindOf(tensor)}. Import it from one place: npm ls fluxtape.`)
 }
 
+/** All containers in a value, itself first: layers among them. */
+export function containersIn(value: unknown): object[] {
+  const found = new Set<object>(isContainer(value) ? [value] : [])
+  // A set can grow while it is gone through.
+  for (const each of found) for (const [, part] of partsOf(each)) if (isContainer(part)) found.add(part)
+  return [...found]
+}
+
 /** All tensors in a value, in the order of the walk. */
 export function tensorsIn(value: unknown): Tensor[] {
   if (value instanceof Tensor) return [value]

@@ -1,30 +1,50 @@
+import { DataLoader, type Order, type Pass } from '../data/loader.ts'
 import { kindOf } from '../errors.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
-import { isThenable } from '../tensor/realm.ts'
+import { isThenable, tagOf } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { TrainingData } from './types.ts'
 
 type Drawn = IteratorResult<unknown>
 
-/** Draws batches one after the other. Random numbers, such as the order of a DataLoader, come from `randomness` meanwhile. */
+/**
+ * Draws the batches of an epoch one after the other, from the first, or from the nth where a run is taken up. Random numbers, such as the order of a
+ * DataLoader, come from `random` meanwhile.
+ */
 export class Batches {
   private readonly source: Iterator<unknown> | AsyncIterator<unknown>
-  private readonly randomness: Randomness
+  private readonly pass: Pass<unknown> | undefined
+  private random: Randomness
   private readonly signal: AbortSignal | undefined
   /** Is the source to be closed, because it has given a batch and may give more? */
   private isOpen = false
 
-  constructor(data: TrainingData, randomness: Randomness, signal: AbortSignal | undefined) {
-    this.source = Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]()
-    this.randomness = randomness
+  constructor(data: TrainingData, random: Randomness, signal: AbortSignal | undefined, from = 0, order?: Order) {
+    this.pass = data instanceof DataLoader ? data.pass(from, order) : undefined
+    this.source = this.pass?.batches ?? (Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]())
+    this.random = random
     this.signal = signal
+  }
+
+  /** How a DataLoader drew the order of this pass; undefined for other data. */
+  get order(): Order | undefined {
+    return this.pass?.order
+  }
+
+  /** Goes to the nth batch: a DataLoader is there, other data are read up to it, with the random numbers from when the epoch began. */
+  async goTo(n: number, random: Randomness): Promise<void> {
+    if (this.pass) return
+    const after = this.random
+    this.random = random
+    for (let i = 0; i < n && !(await this.next()).done; i++);
+    this.random = after
   }
 
   /** The next batch; a promise only where the data gives one. Throws the signal's reason, also while it waits. */
   next(): Drawn | Promise<Drawn> {
     this.signal?.throwIfAborted()
     this.isOpen = false
-    const pending = withRandomness(this.randomness, () => this.source.next())
+    const pending = withRandomness(this.random, () => this.source.next())
     return isThenable(pending) ? this.wait(pending) : this.open(pending)
   }
 
@@ -77,14 +97,21 @@ export function heard<T>(signal: AbortSignal | undefined, pending: PromiseLike<T
   })
 }
 
-/** The arguments that a batch makes for the loss. */
-export function inputsOf(batch: unknown): readonly unknown[] {
-  return Array.isArray(batch) ? batch : [batch]
+/** A list that is longer is not spread into a function that does not name as many parameters: there is a limit, and nobody means that. */
+const SPREAD = 1000
+
+/** The arguments that a batch makes for the loss, which takes so many of them. Throws TypeError for a list that is none of arguments. */
+export function inputsOf(operation: string, batch: unknown, takes: number): readonly unknown[] {
+  if (!Array.isArray(batch)) return [batch]
+  if (batch.length <= SPREAD || batch.length <= takes) return batch
+  throw new TypeError(
+    `${operation}: a batch that is a list is spread into the loss, which takes ${takes}: ${batch.length} values came. Write [list] for a list that is one argument, or make a tensor of it.`,
+  )
 }
 
 /** How many samples a batch holds: axis 0 of its first tensor that has one, in a record or a list as well; 1 where there is none. */
 export function samplesOf(batch: unknown): number {
-  for (const input of inputsOf(batch)) {
+  for (const input of Array.isArray(batch) ? batch : [batch]) {
     const parts = input instanceof Tensor || typeof input !== 'object' || ArrayBuffer.isView(input) ? [input] : Object.values(input ?? {})
     for (const part of parts) if (part instanceof Tensor && part.rank > 0) return part.dims[0]
   }
@@ -98,6 +125,7 @@ export function samplesOf(batch: unknown): number {
 export function checkBatches(what: 'data' | 'validation', data: unknown, inputs: number, epochs: number): void {
   const isIterable = typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
   if (!isIterable || data instanceof Tensor) {
+    if (typeof data === 'function') throw uncalled(what, data as { readonly name: string })
     const more = what === 'data' ? '' : ', or a function that gives a number'
     throw new TypeError(`train: the ${what} is an iterable of batches: a DataLoader, or a list such as [[x, y]]${more}.`)
   }
@@ -111,6 +139,19 @@ export function checkBatches(what: 'data' | 'validation', data: unknown, inputs:
       `train: the ${what} can be gone through once, and epochs is ${epochs}. Pass an iterable that starts anew, such as a DataLoader or a list, not an iterator.`,
     )
   }
+}
+
+/** The error for a function in the place of what it gives. */
+function uncalled(what: string, f: { readonly name: string }): TypeError {
+  const isAsync = tagOf(f) === 'AsyncGeneratorFunction'
+  return new TypeError(
+    `train: the ${what} is a function where what it gives belongs. Call it: ${f.name || 'batches'}(), or write { [Symbol.${isAsync ? 'asyncIterator' : 'iterator'}]: ${f.name || 'batches'} } to have it called in each epoch.`,
+  )
+}
+
+/** Is it a function that makes a generator? */
+export function isGenerating(value: unknown): boolean {
+  return typeof value === 'function' && tagOf(value).endsWith('GeneratorFunction')
 }
 
 /** The error for data that gave nothing. */

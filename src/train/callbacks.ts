@@ -1,5 +1,7 @@
 import type { Grads } from '../autodiff/grads.ts'
 import { checkOptions, kindOf, refuseSurplus } from '../errors.ts'
+import type { Optimizer } from '../optimizers/rule.ts'
+import type { Params } from '../params/params.ts'
 
 /** What a callback sees of a step. Batch and gradients live until it returns. */
 export interface StepContext {
@@ -9,6 +11,8 @@ export interface StepContext {
   readonly epoch: number
   readonly batch: unknown
   readonly loss: number
+  /** What the loss returned beside itself. Its tensors live until the callback returns. */
+  readonly extras: readonly unknown[]
   /** Only in `onGradient`. */
   readonly gradients?: Grads | undefined
   /** The model of the explicit form. */
@@ -21,32 +25,59 @@ export interface EpochRecord {
   /** The mean loss of the epoch's samples: of its steps, weighted by the samples in their batches. */
   readonly loss: number
   /** What `validation` gave; undefined without one. */
-  readonly validation: number | undefined
+  readonly validation?: number | undefined
   readonly seconds: number
 }
 
-/**
- * A function, called after each step, or functions for the moments of a run. `onGradient` comes before the update, and before the gradients
- * are looked at: it may change them in place, or return those to apply instead, as Grads or as a Map from parameter to gradient (what a Map
- * lacks stays as it is), or `skip`.
- */
-export type Callback =
-  | ((context: StepContext) => unknown)
-  | {
-      readonly onGradient?: ((context: StepContext) => unknown) | undefined
-      readonly onStep?: ((context: StepContext) => unknown) | undefined
-      readonly onEpoch?: ((record: EpochRecord) => unknown) | undefined
-      readonly onEnd?: ((history: History) => unknown) | undefined
-    }
+/** What a run trains. */
+export interface RunContext {
+  /** The model of the explicit form. */
+  readonly model: unknown
+  readonly params: Params
+  readonly optimizer: Optimizer
+}
+
+/** How a run ended: out of epochs, by `stop` or `break`, by its signal, by a loss or gradient that is not finite, or by another error. */
+export interface RunEnd extends RunContext {
+  readonly how: 'done' | 'stopped' | 'aborted' | 'diverged' | 'failed'
+  /** What it rejects with; undefined where it does not. */
+  readonly error: unknown
+}
+
+/** Functions for the moments of a run. */
+export interface CallbackObject {
+  /** Before the first step. May be async, as all but `onGradient`, `state` and `load`. */
+  onStart?(run: RunContext): unknown
+  /**
+   * Before the update, and before the gradients are looked at: may change them in place, or return those to apply instead, as Grads or as a Map
+   * from parameter to gradient (what a Map lacks stays as it is), or `skip`, or `stop`.
+   */
+  onGradient?(context: StepContext): unknown
+  /** After the update; may return `stop`. */
+  onStep?(context: StepContext): unknown
+  /** After an epoch and its validation; may return `stop`. */
+  onEpoch?(record: EpochRecord, run: RunContext): unknown
+  /** When the run has ended, however that came. */
+  onEnd?(history: History, end: RunEnd): unknown
+  /** What is saved of it with a run: plain values. */
+  state?(): unknown
+  /** Takes that back, after `onStart`. */
+  load?(state: unknown): void
+}
+
+/** A function, called after each step as `onStep` is, or functions for the moments of a run. */
+export type Callback = ((context: StepContext) => unknown) | { readonly [Name in keyof CallbackObject]: CallbackObject[Name] | undefined }
 
 /** A step as the history has it. */
 export interface StepRecord {
   readonly step: number
   readonly epoch: number
   readonly loss: number
+  /** What the loss returned beside itself, in a step that is iterated: its tensors live until the next step is asked for. Not in the history. */
+  readonly extras?: readonly unknown[] | undefined
 }
 
-/** A run so far: its steps and its epochs. */
+/** A run so far: its steps and its epochs. The list of steps is built when it is read. */
 export interface History {
   readonly steps: readonly StepRecord[]
   readonly epochs: readonly EpochRecord[]

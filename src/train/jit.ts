@@ -1,14 +1,17 @@
 import { differentiate, freeSpent, type Loss } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
-import { refuseSurplus } from '../errors.ts'
+import { kindOf, MemoryError, refuseSurplus } from '../errors.ts'
 import { copyTensor } from '../params/clone.ts'
 import type { Params } from '../params/params.ts'
 import { Capture } from '../tape/capture.ts'
+import { currentEffects } from '../tape/effects.ts'
+import { modeChanges } from '../tape/mode.ts'
 import { Plan } from '../tape/plan.ts'
+import { takeStreams } from '../tensor/random.ts'
 import { isMap, isPlain } from '../tensor/realm.ts'
 import { own } from '../tensor/scope.ts'
 import { sameShape } from '../tensor/shape.ts'
-import { observer } from '../tensor/storage.ts'
+import { observer, type Storage } from '../tensor/storage.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
 /** How many kinds of batches (shapes, parameters) are remembered for a model; with others the loss is called as ever. */
@@ -72,8 +75,12 @@ interface Kind {
   readonly fields: readonly Field[]
   readonly params: readonly Tensor[]
   readonly frozen: readonly boolean[]
-  /** The parameters that have gradients. */
+  /** How often modes of layers had changed. */
+  modes: number
+  /** The parameters that have gradients, what the loss returned beside itself, if it was a list, and the buffers that are to be written. */
   reached: readonly Tensor[]
+  extras: readonly Tensor[] | undefined
+  buffers: readonly Tensor[]
   /** What the last step did, or that before it, if they did the same: then, `isSure`, the one with copies of its batch. */
   plan: Plan | undefined
   isSure: boolean
@@ -104,7 +111,11 @@ export class Replays {
     inputs: readonly unknown[],
     isPlain: () => boolean,
   ): Differentiated {
-    const run = (given: readonly unknown[]) => differentiate(operation, () => loss(given), [params], true) as Differentiated
+    const run = (given: readonly unknown[]) => {
+      const result = differentiate(operation, () => loss(given), [params], true) as Differentiated
+      refuseExtras(operation, result.value)
+      return result
+    }
     const [first] = params
     const values = leavesOf(inputs)
     // One step is captured at a time.
@@ -113,7 +124,8 @@ export class Replays {
     if (given.some(tensor => tensor.released || tensor.transposed || params.has(tensor))) return run(inputs)
     const kind = this.kindOf(first, params, model, inputs, values, given)
     if (!kind || kind.isPlain) return run(inputs)
-    if (kind.plan && !kind.plan.isAlive()) Object.assign(kind, { plan: undefined, isSure: false, tries: 0 })
+    const isStale = kind.modes !== modeChanges || (kind.plan && !kind.plan.isAlive()) || kind.buffers.some(each => each.released)
+    if (isStale) Object.assign(kind, { plan: undefined, isSure: false, tries: 0, modes: modeChanges, buffers: [] })
     const replayed = kind.plan && kind.isSure ? this.replay(kind, kind.plan, params, given) : undefined
     // Without a result the loss itself is called: it has the error for a bad index, or what does not fit.
     if (replayed) return replayed
@@ -124,15 +136,21 @@ export class Replays {
     freeSpent()
     const arena = plan.replay(given)
     if (!arena) return undefined
-    const handle = (shape: readonly number[], i: number) => {
-      const tensor = new Tensor(shape, 'float32', null)
+    let i = 0
+    const handle = ({ dims, type }: Tensor) => {
+      const tensor = new Tensor(dims, type, null)
       own(tensor)
-      tensor.block = plan.result(arena, i)
+      tensor.block = plan.result(arena, i++)
       return tensor
     }
+    const loss = new Tensor([], 'float32', null)
+    own(loss)
+    loss.block = plan.result(arena, i++)
+    const value = kind.extras ? [loss, ...kind.extras.map(handle)] : loss
     const gradients = new Map<Tensor, Tensor>()
-    for (let i = 0; i < kind.reached.length; i++) gradients.set(kind.reached[i], handle(kind.reached[i].dims, i + 1))
-    return { value: handle([], 0), gradient: new Grads(params, gradients) }
+    for (const parameter of kind.reached) gradients.set(parameter, handle(parameter))
+    for (const buffer of kind.buffers) currentEffects()?.addResult(buffer, handle(buffer))
+    return { value, gradient: new Grads(params, gradients) }
   }
 
   private capture(
@@ -146,20 +164,38 @@ export class Replays {
     // The second time the loss gets other tensors than those of the batch: what it closes over shares no memory with what it is given then.
     const before = kind.plan
     const isCopied = kind.tries === 1
-    const copies = new Map(isCopied ? given.map(tensor => [tensor, copyTensor(tensor)]) : [])
+    const effects = currentEffects()
+    const start = effects?.size ?? 0
+    const { stream } = takeStreams(0)
+    const copies = new Map<Tensor, Tensor>()
     const capture = new Capture(
       () =>
         new TypeError(
           `${operation}: the loss of a jit reads the numbers of a tensor, and could not when it is replayed. Leave out item, data, toArray and printing, or pass the loss without jit.`,
         ),
     )
-    const [result, storages] = capture.during(() => {
-      const result = run(isCopied ? inputs.map(input => exchanged(input, copies)) : inputs)
-      const { value, gradient } = result
-      const loss = (Array.isArray(value) ? value[0] : value) as Tensor
-      // Here a transposition is computed that waits.
-      return [result, [loss, ...gradient.tensors()].map(({ storage }) => storage)]
-    })
+    const captured = (): [Differentiated, Storage[]] => {
+      if (isCopied) for (const tensor of given) copies.set(tensor, copyTensor(tensor))
+      return capture.during(() => {
+        const result = run(isCopied ? inputs.map(input => exchanged(input, copies)) : inputs)
+        const { value, gradient } = result
+        const list = (Array.isArray(value) ? value : [value]) as Tensor[]
+        const written = effects?.since(start).map(({ next }) => next) ?? []
+        // Here a transposition is computed that waits.
+        return [result, [...list, ...gradient.tensors(), ...written].map(({ storage }) => storage)]
+      })
+    }
+    let result: Differentiated
+    let storages: readonly Storage[]
+    try {
+      ;[result, storages] = captured()
+    } catch (error) {
+      // There may be room for the step without copies of its batch, which draws as it would have.
+      if (!isCopied || !(error instanceof MemoryError)) throw error
+      for (const copy of copies.values()) copy.dispose()
+      takeStreams(stream - takeStreams(0).stream)
+      return run(inputs)
+    }
     if (!isPlain()) return result
     const plan = new Plan(
       capture,
@@ -168,10 +204,15 @@ export class Replays {
     )
     kind.isPlain = !plan.isWhole
     if (kind.isPlain) return result
-    const difference = isCopied ? before?.difference(plan) : before && plan.difference(before)
+    const list = Array.isArray(result.value) ? (result.value.slice(1) as Tensor[]) : undefined
+    const buffers = effects?.since(start).map(({ buffer }) => buffer) ?? []
+    const isSame = list?.length === kind.extras?.length && sameTensors(buffers, kind.buffers)
+    const difference = before && (isSame ? (isCopied ? before.difference(plan) : plan.difference(before)) : 'what it returns or writes')
     kind.isSure = before !== undefined && difference === undefined
     if (isCopied || !kind.isSure) kind.plan = plan
     kind.reached = [...result.gradient.parameters()]
+    kind.extras = list
+    kind.buffers = buffers
     if (!kind.isSure && ++kind.tries >= TRIES) {
       throw new TypeError(
         `${operation}: the loss of a jit does not do the same at each step: ${difference} differs. Pass what changes as part of the batch, or pass the loss without jit.`,
@@ -202,10 +243,26 @@ export class Replays {
     const all = [...params]
     const frozen = all.map(each => each.frozen)
     const isPlain = leavesOf(inputs, true) === undefined
-    const kind = { leaves, fields: fieldsOf(model), params: all, frozen, reached: [], plan: undefined, isSure: false, tries: 0, isPlain }
+    const kind: Kind = {
+      ...{ leaves, fields: fieldsOf(model), params: all, frozen, modes: modeChanges },
+      ...{ reached: [], extras: undefined, buffers: [], plan: undefined, isSure: false, tries: 0, isPlain },
+    }
     kinds.push(kind)
     return kind
   }
+}
+
+/** Throws TypeError where a loss that may be replayed returns something beside itself that is no tensor. */
+function refuseExtras(operation: string, value: unknown): void {
+  const odd = Array.isArray(value) ? value.findIndex(each => !(each instanceof Tensor)) : -1
+  if (odd < 0) return
+  throw new TypeError(
+    `${operation}: what the loss of a jit returns beside itself are tensors: ${kindOf((value as unknown[])[odd])} came, at place ${odd}. Leave it out, or pass the loss without jit.`,
+  )
+}
+
+function sameTensors(these: readonly Tensor[], those: readonly Tensor[]): boolean {
+  return these.length === those.length && these.every((each, i) => each === those[i])
 }
 
 /** A part of a batch with other tensors in it. */

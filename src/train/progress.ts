@@ -1,4 +1,7 @@
+import { DataLoader } from '../data/loader.ts'
 import type { EpochRecord } from './callbacks.ts'
+import type { Feature } from './loop.ts'
+import type { RunRecord } from './record.ts'
 
 /** Where a run stands. */
 export interface ProgressInfo {
@@ -12,6 +15,24 @@ export interface ProgressInfo {
   readonly rate: number
   /** Seconds left; undefined while the number of steps is unknown. */
   readonly left: number | undefined
+}
+
+/** Tells the user where the run stands: a function, or who sits at the terminal. */
+export function reporting(progress: true | ((info: ProgressInfo) => void), epochs: number, data: unknown, record: RunRecord): Feature {
+  const steps = data instanceof DataLoader || Array.isArray(data) ? data.length : undefined
+  const start = performance.now()
+  const line = typeof progress === 'function' ? undefined : new ProgressLine()
+  const report = typeof progress === 'function' ? progress : (info: ProgressInfo) => line?.step(info)
+  let taken = 0
+  return {
+    onStep({ epoch, loss }) {
+      const rate = ++taken / Math.max(1e-9, (performance.now() - start) / 1000)
+      const left = steps === undefined ? undefined : (epochs * steps - record.step) / rate
+      report({ epoch, epochs, step: record.batches, steps, loss, rate, left })
+    },
+    onEpoch: record => line?.epoch(record),
+    onEnd: () => line?.end(),
+  }
 }
 
 interface Terminal {

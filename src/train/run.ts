@@ -1,5 +1,6 @@
 import { turn } from './breathe.ts'
 import type { History, StepRecord } from './callbacks.ts'
+import { type RunRecord, stepAt } from './record.ts'
 
 /** A run: a promise of its history, and at the same time its steps, to be iterated. */
 export type Run = Promise<History> & AsyncIterable<StepRecord>
@@ -7,15 +8,15 @@ export type Run = Promise<History> & AsyncIterable<StepRecord>
 type Step = IteratorResult<StepRecord, History>
 
 /**
- * Makes a run of a generator of its steps, which notes them in `taken`; `end` makes it end after the step that it is at.
+ * Makes a run of a generator of its steps, which notes them in a record; `end` makes it end after the step that it is at.
  *
  * It starts in the next microtask, unless somebody has taken an iterator by then: then each step is taken when it is asked for. If the run is
  * awaited while nobody asks, it goes on by itself, and the iterator gives the steps that were taken.
  */
-export function runOf(generator: AsyncGenerator<StepRecord, History, undefined>, taken: readonly StepRecord[], end: () => void): Run {
+export function runOf(generator: AsyncGenerator<StepRecord, History, undefined>, record: RunRecord, end: () => void): Run {
   let state: 'new' | 'iterated' | 'driven' | 'over' = 'new'
   /** Steps that the iterator gave, and calls of its `next` that wait for one. */
-  let given = 0
+  let given = record.step
   let asked = 0
   let isTaken = false
   let isAwaited = false
@@ -51,8 +52,8 @@ export function runOf(generator: AsyncGenerator<StepRecord, History, undefined>,
   }
   const history = async (): Promise<Step> => ({ done: true, value: await then() })
   const takenStep = async (): Promise<Step> => {
-    while (given === taken.length && state === 'driven') await new Promise<void>(resolve => waiting.push(resolve))
-    return given < taken.length ? { done: false, value: taken[given++] } : history()
+    while (given === record.step && state === 'driven') await new Promise<void>(resolve => waiting.push(resolve))
+    return given < record.step ? { done: false, value: stepAt(record, given++) } : history()
   }
   const nextStep = async (): Promise<Step> => {
     asked++

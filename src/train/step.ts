@@ -1,13 +1,16 @@
 import { differentiate } from '../autodiff/gradient.ts'
-import { Grads } from '../autodiff/grads.ts'
-import { DivergedError, kindOf, refuseSurplus } from '../errors.ts'
+import type { Grads } from '../autodiff/grads.ts'
+import { DivergedError, refuseSurplus } from '../errors.ts'
 import { Optimizer } from '../optimizers/rule.ts'
 import { type OptimizerState, takeUpdate, UNTOUCHED } from '../optimizers/update.ts'
 import { Params } from '../params/params.ts'
+import { Effects } from '../tape/effects.ts'
 import { pulled, watched } from '../tape/operation.ts'
 import { zeros } from '../tensor/create.ts'
-import { scoped } from '../tensor/scope.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import { madeSince, mark, scoped } from '../tensor/scope.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { tensorsIn } from '../tensor/walk.ts'
+import { inputsOf } from './batches.ts'
 import { blameBatch } from './blame.ts'
 import { type Differentiated, replaysOf } from './jit.ts'
 import type { Batch, LossArguments, TargetOf } from './types.ts'
@@ -66,11 +69,13 @@ export interface StepHooks {
   /** Whose step it is, for errors. */
   readonly operation?: 'train' | 'trainStep'
   /** Called with the gradients before the update: returns those that are applied, or `skip`. */
-  readonly onGradient?: (loss: number, gradients: Grads) => Grads | typeof skip
+  readonly onGradient?: ((loss: number, gradients: Grads, extras: readonly unknown[]) => Grads | typeof skip) | undefined
   /** The number of the step, for errors. */
   readonly step?: number
   /** Find the first operation whose result is not finite. */
-  readonly trace?: boolean
+  readonly trace?: boolean | undefined
+  /** Are what the loss returned beside itself, and the tensors in it, wanted beyond the step? */
+  readonly keepExtras?: boolean
 }
 
 export interface StepResult {
@@ -78,7 +83,12 @@ export interface StepResult {
   readonly skipped: boolean
   /** The parameters that took part. */
   readonly reached: Iterable<Tensor>
+  /** What the loss returned beside itself, and those tensors in it that were made for it, which the caller ends. */
+  readonly extras: readonly unknown[]
+  readonly made: readonly Tensor[]
 }
+
+export const NONE: readonly never[] = []
 
 /**
  * One step of training: the loss of a batch, its gradient, one update. A batch that is an array is spread into the loss's arguments. Returns
@@ -100,7 +110,14 @@ export function trainStep<Opt extends Optimizer | OptimizerState, B extends Batc
 ): number
 export function trainStep(loss: LossFunction, target: unknown, batch: unknown, opt: Optimizer | OptimizerState): number {
   checkLoss('trainStep', loss)
-  if (arguments.length > 4) refuseSurplus('trainStep', 4, arguments)
+  if (arguments.length > 4) {
+    const isSpread = Array.from<unknown>(arguments)
+      .slice(4)
+      .some(each => each instanceof Optimizer || Object(each).optimizer instanceof Optimizer)
+    if (isSpread)
+      throw new TypeError('trainStep: a batch is one argument, a list of what the loss takes. Write trainStep(loss, ps, [x, y], opt).')
+    refuseSurplus('trainStep', 4, arguments)
+  }
   return takeStep(loss, trainingSubject('trainStep', target, opt), batch, { operation: 'trainStep' }).loss
 }
 
@@ -109,10 +126,11 @@ export function takeStep(
   loss: LossFunction,
   subject: Subject,
   batch: unknown,
-  { operation = 'train', onGradient, step = subject.optimizer.steps, trace = false }: StepHooks,
+  { operation = 'train', onGradient, step = subject.optimizer.steps, trace = false, keepExtras = false }: StepHooks,
 ): StepResult {
   const { params, optimizer, model, isExplicit } = subject
-  const inputs = Array.isArray(batch) ? batch : [batch]
+  const inputs = inputsOf(operation, batch, loss.length - (isExplicit ? 1 : 0))
+  const effects = new Effects()
   let skipped = false
   let origin: string | undefined
   const watch = (operation: string, y: Tensor): void => {
@@ -120,6 +138,7 @@ export function takeStep(
     origin = `${pulled === undefined ? operation : `the gradient of ${pulled}`} [${y.dims.join(', ')}]`
   }
   const take = (): StepResult => {
+    const start = mark()
     const lossOf = (inputs: readonly unknown[]) => {
       const forward = () => call(operation, loss, isExplicit ? [model, ...inputs] : inputs, isExplicit)
       const result = operation === 'train' && step === 0 ? warnOfUntrained(subject, batch, forward) : forward()
@@ -131,23 +150,35 @@ export function takeStep(
     const { value, gradient } = replays
       ? replays.differentiate(operation, lossOf, subject, inputs, () => !skipped)
       : (differentiate(operation, () => lossOf(inputs), [params], true) as Differentiated)
-    const number = (Array.isArray(value) ? (value[0] as Tensor) : (value as Tensor)).item()
-    const result = { loss: number, reached: gradient.parameters() }
-    if (skipped) return { ...result, loss: Number.NaN, skipped }
+    const list: readonly unknown[] = Array.isArray(value) ? value : NONE
+    const number = ((list.length > 0 ? list[0] : value) as Tensor).item()
+    const extras = list.length > 1 ? list.slice(1) : NONE
+    const made = keepExtras && extras.length > 0 ? tensorsIn(extras).filter(each => madeSince(start, each)) : NONE
+    const reached = gradient.parameters()
+    if (skipped) return { loss: Number.NaN, skipped, reached, extras, made }
     if (!Number.isFinite(number)) throw diverged(operation, step, number, origin)
-    const applied = onGradient ? onGradient(number, gradient) : gradient
-    if (applied === skip) return { ...result, skipped: true }
+    const applied = onGradient ? onGradient(number, gradient, extras) : gradient
+    if (applied === skip) return { loss: number, skipped: true, reached, extras, made }
+    const write = effects.size > 0 ? effects.prepare() : undefined
     // What is left of the gradients ends with the step.
     takeUpdate('update', optimizer, params, applied, applied === gradient, (parameter, value) =>
       diverged(operation, step, number, origin, { parameter, value }),
     )
-    return { ...result, skipped }
+    write?.()
+    return { loss: number, skipped, reached, extras, made }
   }
+  const run = () => effects.during(() => scoped(take, madeOf))
   try {
-    return trace ? watched(watch, () => scoped(take)) : scoped(take)
+    return trace ? watched(watch, run) : run()
   } catch (error) {
     throw error instanceof DivergedError ? blameBatch(error, batch) : error
+  } finally {
+    effects.forget()
   }
+}
+
+function madeOf({ made }: StepResult): readonly Tensor[] {
+  return made
 }
 
 /** The loss of its arguments; if it fails because it was written for the other style, the error says so. */
@@ -163,21 +194,6 @@ function call(operation: string, loss: LossFunction, args: readonly unknown[], i
       : 'Let it close over the model, or pass the model and setup(opt, model).'
     throw new TypeError(`${operation}: the loss takes ${loss.length} arguments, and failed with ${came}. ${wayOut}`, { cause: error })
   }
-}
-
-/** The gradients that an `onGradient` callback answers with; undefined where it leaves them as they are. */
-export function mended(params: Params, answer: unknown): Grads | undefined {
-  if (answer instanceof Grads) return answer
-  if (typeof answer !== 'object' || answer === null) return undefined
-  if (!(answer instanceof Map)) {
-    throw new TypeError(`train: onGradient returns Grads, a Map from parameter to gradient, skip or nothing: ${kindOf(answer)} came.`)
-  }
-  for (const [parameter, gradient] of answer) {
-    if (params.has(parameter) && gradient instanceof Tensor) continue
-    const came = params.has(parameter) ? `${kindOf(gradient)} came for '${params.path(parameter)}'` : 'a key is none of the parameters'
-    throw new TypeError(`train: onGradient returns a Map from parameter to gradient: ${came}.`)
-  }
-  return new Grads(params, answer)
 }
 
 /** The error for a loss that is not finite, or for a gradient of a loss that is. */

@@ -3,6 +3,7 @@ import { madeSince, mark } from '../tensor/scope.ts'
 import { show } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
+import type { Feature } from './loop.ts'
 import type { Subject } from './step.ts'
 
 /** Runs a forward pass, and warns of what looks like a parameter that nobody trains: plain functions in a Chain hide the tensors they close over. */
@@ -23,5 +24,21 @@ export function warnOfUntrained<T>({ params, model }: Subject, batch: unknown, f
         `train: functions in a Chain read tensors that no params hold, and that are not trained: ${[...found.values()].join(', ')}. Add them to the params, or make a layer(...) of the function; freeze(w) says that w is a constant.`,
       )
     }
+  }
+}
+
+/** Warns after the first epoch of parameters that took no part in any loss of it. */
+export function warningOfUnreached({ params }: Subject): Feature {
+  const unreached = new Set(params)
+  return {
+    taken({ reached }) {
+      if (unreached.size > 0) for (const parameter of reached) unreached.delete(parameter)
+    },
+    measure({ loss }) {
+      // All of it skipped says nothing.
+      const paths = Number.isNaN(loss) ? [] : [...unreached].filter(each => !each.frozen).map(each => params.path(each))
+      if (paths.length > 0) console.warn(`train: parameters that took no part in the loss of the first epoch: ${paths.join(', ')}.`)
+      unreached.clear()
+    },
   }
 }

@@ -41,12 +41,12 @@ const calls: readonly [call: (odd: never) => unknown, odd: object, message: stri
   [
     odd => f.train(() => f.mean(x), f.params(x), [1], f.Descent(), { callbacks: odd }),
     { onstep: () => 1 },
-    "train: callbacks: there is no option 'onstep'. Is onStep meant? There are onGradient, onStep, onEpoch and onEnd.",
+    "train: callbacks: there is no option 'onstep'. Is onStep meant? There are onStart, onGradient, onStep, onEpoch, onEnd, state and load.",
   ],
   [
     () => f.train(() => f.mean(x), f.params(x), [1], f.Descent(), { callbacks: 3 as never }),
     {},
-    'train: a callback is a function, or an object with onGradient, onStep, onEpoch, onEnd: number came.',
+    'train: a callback is a function, or an object with onStart, onGradient, onStep, onEpoch, onEnd, state, load: number came.',
   ],
   [() => new f.DataLoader(null as never), {}, 'DataLoader: data is a tensor, a typed array, a list, or a record of these: null came.'],
 ]

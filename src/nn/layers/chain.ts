@@ -1,4 +1,4 @@
-import { FluxtapeError } from '../../errors.ts'
+import { FluxtapeError, refuseSurplus } from '../../errors.ts'
 import { CLONE } from '../../params/clone.ts'
 import { isPlain } from '../../tensor/realm.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -72,6 +72,7 @@ function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): Chai
       const links = self.layers as Readonly<Record<string, Link>>
       const keys = Object.keys(links)
       let flow: unknown = inputs[0]
+      if (keys.length === 0 && inputs.length > 1) refuseSurplus('Chain', 1, inputs)
       for (let i = 0; i < keys.length; i++) {
         const link = links[keys[i]]
         try {

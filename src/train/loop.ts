@@ -1,0 +1,150 @@
+// The loop over epochs and batches. What it knows is the run's record; whatever else a run can do are features, which have the form of callbacks.
+import type { Grads } from '../autodiff/grads.ts'
+import { DivergedError } from '../errors.ts'
+import { type Modes, noting, restoreModes } from '../tape/mode.ts'
+import { withRandomness } from '../tensor/random.ts'
+import { isThenable } from '../tensor/realm.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { ends, mended } from './answers.ts'
+import { Batches, noBatch, samplesOf } from './batches.ts'
+import type { CallbackObject, EpochRecord, History, RunEnd, StepRecord } from './callbacks.ts'
+import { historyOf, noteStep, type RunRecord, secondsOf } from './record.ts'
+import { NONE, type StepHooks, type StepResult, type Subject, skip, stop } from './step.ts'
+import type { TrainingData } from './types.ts'
+
+/** A callback, or a part of the library that has the form of one, and may do more. */
+export interface Feature extends CallbackObject {
+  /** Called for each step, skipped ones too, before `onStep`. */
+  taken?(result: StepResult): void
+  /** Called before the epoch is noted and callbacks see it: may write into its record. */
+  measure?(record: EpochRecord): void | Promise<void>
+}
+
+/** What a run does, beside its record. */
+export interface Task {
+  readonly subject: Subject
+  readonly data: TrainingData
+  readonly epochs: number
+  readonly features: readonly Feature[]
+  /** The user's, which come after them. */
+  readonly callbacks: readonly CallbackObject[]
+  readonly signal: AbortSignal | undefined
+  /** Takes a step with a batch; `stop` where it could not, and the run is to end. */
+  take(batch: unknown, step: number, onGradient: StepHooks['onGradient']): StepResult | typeof stop
+  /** A promise when it is time to breathe. */
+  rest(): Promise<void> | undefined
+}
+
+/** Takes the steps from the record on. `control.ends` makes it end after the step that it is at. */
+export async function* loop(
+  { subject, data, epochs, features, callbacks, signal, take, rest }: Task,
+  record: RunRecord,
+  control: { ends: boolean },
+): AsyncGenerator<StepRecord, History, undefined> {
+  const { model, params, optimizer } = subject
+  const run = { model, params, optimizer }
+  const history = historyOf(record)
+  const modes: Modes = new Map()
+  const all: readonly Feature[] = [...features, ...callbacks]
+  const having = (name: keyof Feature) => all.filter(each => each[name])
+  const [atGradient, atStep, atTaken] = [having('onGradient'), having('onStep'), having('taken')]
+  // Those tensors among the extras of a step that go when it is over.
+  let left: readonly Tensor[] = NONE
+  const endExtras = () => {
+    for (const each of left) if (each.kept === undefined) each.dispose()
+    left = NONE
+  }
+  const heed = async (callback: string, pending: unknown): Promise<void> => {
+    if (ends(callback, isThenable(pending) ? await pending : pending)) control.ends = true
+  }
+
+  let how: RunEnd['how'] = 'done'
+  let failure: { readonly error: unknown } | undefined
+  try {
+    for (const each of all) {
+      const pending = noting(modes, () => each.onStart?.(run))
+      if (isThenable(pending)) await pending
+    }
+    callbacks.forEach((each, i) => record.states[i] !== undefined && each.load?.(record.states[i]))
+    while (record.epoch < epochs && !control.ends) {
+      const { epoch, random } = record
+      record.start = performance.now() - 1000 * record.seconds
+      if (record.batches === 0) {
+        record.firsts[epoch] = record.step
+        record.begun = random.stream
+      }
+      const batches = new Batches(data, random, signal, record.batches, record.order)
+      try {
+        if (record.batches > 0) await batches.goTo(record.batches, { key: random.key, stream: record.begun })
+        for (;;) {
+          const drawn = batches.next()
+          const { done, value: batch } = isThenable(drawn) ? await drawn : drawn
+          if (done) break
+          record.order = batches.order
+          const { step } = record
+          const atGradients = (loss: number, gradients: Grads, extras: readonly unknown[]): Grads | typeof skip => {
+            let applied = gradients
+            for (const each of atGradient) {
+              const answer = each.onGradient?.({ step, epoch, batch, loss, extras, gradients: applied, model })
+              if (answer === skip) return skip
+              if (answer === stop) control.ends = true
+              else applied = mended(params, answer) ?? applied
+            }
+            return applied
+          }
+          const taken = withRandomness(random, () =>
+            noting(modes, () => take(batch, step, atGradient.length > 0 ? atGradients : undefined)),
+          )
+          if (taken === stop) {
+            control.ends = true
+            break
+          }
+          const { loss, extras } = taken
+          left = taken.made
+          noteStep(record, loss, samplesOf(batch))
+          for (let i = 0; i < atTaken.length; i++) atTaken[i].taken?.(taken)
+          for (let i = 0; i < atStep.length; i++) {
+            const answer = noting(modes, () => atStep[i].onStep?.({ step, epoch, batch, loss, extras, model }))
+            if (answer !== undefined) await heed('a callback', answer)
+          }
+          yield extras.length > 0 ? { step, epoch, loss, extras } : { step, epoch, loss }
+          if (left.length > 0) endExtras()
+          if (control.ends) break
+          const pause = rest()
+          if (pause) await pause
+        }
+      } finally {
+        await batches.close()
+      }
+      if (record.batches === 0 && !control.ends) throw noBatch('data', epoch)
+      const loss = record.samples > 0 ? record.sum / record.samples : Number.NaN
+      const measured: EpochRecord = { epoch, loss, seconds: secondsOf(record) }
+      for (const each of features) {
+        const pending = noting(modes, () => each.measure?.(measured))
+        if (pending) await pending
+      }
+      record.epochs.push(measured)
+      Object.assign(record, { epoch: epoch + 1, batches: 0, order: undefined, seconds: 0, sum: 0, samples: 0 })
+      for (const each of all) {
+        const answer = noting(modes, () => each.onEpoch?.(measured, run))
+        if (answer !== undefined) await heed('onEpoch', answer)
+      }
+    }
+    if (control.ends) how = 'stopped'
+  } catch (error) {
+    failure = { error }
+    how = signal?.aborted && error === signal.reason ? 'aborted' : error instanceof DivergedError ? 'diverged' : 'failed'
+  }
+  endExtras()
+  restoreModes(modes)
+  for (const each of all) {
+    try {
+      await each.onEnd?.(history, { ...run, how, error: failure?.error })
+    } catch (error) {
+      // Who comes after it is told all the same.
+      failure ??= { error }
+    }
+  }
+  if (failure) throw failure.error
+  return history
+}

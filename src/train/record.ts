@@ -1,0 +1,90 @@
+import type { Order } from '../data/loader.ts'
+import { type Randomness, splitRandomness } from '../tensor/random.ts'
+import { printed } from '../tensor/seal.ts'
+import type { CallbackObject, EpochRecord, History, StepRecord } from './callbacks.ts'
+
+/** A run at a moment: all that the loop knows, in plain values, so that it can be saved, and taken up from a copy. */
+export interface RunRecord {
+  /** How many steps were taken. */
+  step: number
+  /** The epoch that is under way: how many have ended. */
+  epoch: number
+  /** How many of its batches were taken, and how a DataLoader drew their order. */
+  batches: number
+  order: Order | undefined
+  /** Seconds that it had taken when the run was taken up, and when it would have begun, by this process's clock. */
+  seconds: number
+  start: number
+  /** The sum of its losses, each times the samples of its batch, which are counted. */
+  sum: number
+  samples: number
+  /** The run's own random numbers, and how many streams had been drawn when the epoch began. */
+  readonly random: Randomness
+  begun: number
+  /** The loss of each step, and room for more; the step with which each epoch began. */
+  losses: Float32Array
+  readonly firsts: number[]
+  readonly epochs: EpochRecord[]
+  /** The states of those callbacks that have one, by their place. */
+  states: readonly unknown[]
+}
+
+/** That of a run that starts now: its random numbers are split off those in use. */
+export function newRecord(): RunRecord {
+  return {
+    ...{ step: 0, epoch: 0, batches: 0, order: undefined, seconds: 0, start: 0, sum: 0, samples: 0 },
+    ...{ random: splitRandomness(), begun: 0, losses: new Float32Array(64), firsts: [], epochs: [], states: [] },
+  }
+}
+
+/** A copy, with the states of the callbacks as they are: to be saved, or taken up. Copied between two steps it is whole. */
+export function copyRecord(record: RunRecord, callbacks: readonly CallbackObject[]): RunRecord {
+  const losses = record.losses.slice(0, record.step)
+  const seconds = record.batches > 0 ? secondsOf(record) : 0
+  return structuredClone({ ...record, losses, seconds, states: callbacks.map(each => each.state?.()) })
+}
+
+/** How long the epoch that is under way has taken. */
+export function secondsOf({ start }: RunRecord): number {
+  return (performance.now() - start) / 1000
+}
+
+/** Notes that a step was taken. */
+export function noteStep(record: RunRecord, loss: number, samples: number): void {
+  const { step } = record
+  if (step >= record.losses.length) {
+    const room = new Float32Array(2 * step)
+    room.set(record.losses)
+    record.losses = room
+  }
+  record.losses[step] = loss
+  record.step++
+  record.batches++
+  if (!Number.isFinite(loss)) return
+  record.sum += loss * samples
+  record.samples += samples
+}
+
+/** A step that was taken. */
+export function stepAt({ losses, firsts }: RunRecord, step: number): StepRecord {
+  return { step, epoch: firsts.findLastIndex(first => first <= step), loss: losses[step] }
+}
+
+/** The history so far. The list of its steps is built as it is read, since that of a long run takes more memory than training does. */
+export function historyOf(record: RunRecord): History {
+  const list: StepRecord[] = []
+  const history = {
+    get steps() {
+      const { losses, firsts } = record
+      let epoch = 0
+      for (let step = list.length; step < record.step; step++) {
+        while (firsts[epoch + 1] <= step) epoch++
+        list.push({ step, epoch, loss: losses[step] })
+      }
+      return list
+    },
+    epochs: record.epochs,
+  }
+  printed(history, ({ steps, epochs }: History) => ({ steps, epochs }))
+  return history
+}

@@ -1,0 +1,76 @@
+import { scope } from '../autodiff/scope.ts'
+import { kindOf } from '../errors.ts'
+import { withoutEffects } from '../tape/effects.ts'
+import { type Randomness, withRandomness } from '../tensor/random.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { Batches, heard, inputsOf, noBatch, samplesOf } from './batches.ts'
+import type { Feature } from './loop.ts'
+import { type LossFunction, type Subject, skip } from './step.ts'
+import type { TrainingData } from './types.ts'
+
+/** Batches whose mean loss is taken in test mode, or a function that gives a number. */
+export type Validation = TrainingData | (() => number | Tensor | Promise<number>)
+
+/** What the run lends for it. */
+interface Means {
+  readonly random: Randomness
+  readonly signal: AbortSignal | undefined
+  readonly rest: () => Promise<void> | undefined
+}
+
+/** Validates after each epoch, and says it once if that is not finite. */
+export function validating(validation: Validation, loss: LossFunction, subject: Subject, means: Means): Feature {
+  let isSaid = false
+  return {
+    async measure(record) {
+      const { epoch } = record
+      const value =
+        typeof validation === 'function' ? await valueOf(validation, means) : await meanLoss(validation, loss, subject, means, epoch)
+      Object.assign(record, { validation: value })
+      if (Number.isFinite(value) || isSaid) return
+      isSaid = true
+      console.warn(
+        `train: the validation of epoch ${epoch} is not finite: ${value}. Look for NaN in its data, and for log, sqrt or div at 0 in its loss; it compares as neither better nor worse.`,
+      )
+    },
+  }
+}
+
+async function valueOf(validation: () => unknown, { random, signal }: Means): Promise<number> {
+  const pending: unknown = withRandomness(random, () => withoutEffects(validation))
+  const value = await heard(signal, Promise.resolve(pending))
+  const number = value instanceof Tensor ? value.item() : value
+  if (typeof number === 'number') return number
+  throw new TypeError(`train: the function for validation gives a number: ${kindOf(number)} came. Return it: () => accuracy(model, data).`)
+}
+
+async function meanLoss(data: TrainingData, loss: LossFunction, subject: Subject, { random, signal, rest }: Means, epoch: number) {
+  const { model, isExplicit } = subject
+  let sum = 0
+  let count = 0
+  let isEmpty = true
+  const batches = new Batches(data, random, signal)
+  const lossOf = (inputs: readonly unknown[]): number | undefined => {
+    const result = isExplicit ? loss(model, ...inputs) : loss(...inputs)
+    return result === skip ? undefined : (result instanceof Tensor ? result : result[0]).item()
+  }
+  try {
+    for (;;) {
+      const { done, value: batch } = await batches.next()
+      if (done) break
+      isEmpty = false
+      const pause = rest()
+      if (pause) await pause
+      const inputs = inputsOf('train', batch, loss.length - (isExplicit ? 1 : 0))
+      const value = withRandomness(random, () => withoutEffects(() => scope<number | undefined>(() => lossOf(inputs))))
+      if (value === undefined) continue
+      const samples = samplesOf(batch)
+      sum += value * samples
+      count += samples
+    }
+  } finally {
+    await batches.close()
+  }
+  if (isEmpty) throw noBatch('validation', epoch)
+  return sum / count
+}
