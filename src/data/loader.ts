@@ -89,9 +89,11 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
     return this.pass().batches
   }
 
-  /** @internal A pass over the data: in a new order from its first batch on, or from the nth on in an order that was drawn before. */
-  pass(from = 0, order?: Order): Pass<B> {
-    const pass = { order } as { -readonly [K in keyof Pass<B>]: Pass<B>[K] }
+  /** @internal A pass over the data: from its first batch on in a new order, after that of `last`, or from the nth on in that of `last`. */
+  pass(from = 0, last?: Order): Pass<B> {
+    // With a seed the passes are counted by their streams.
+    if (this.randomness && last) this.randomness.stream = last.stream + 1
+    const pass = { order: from > 0 ? last : undefined } as { -readonly [K in keyof Pass<B>]: Pass<B>[K] }
     // It begins when its first batch is asked for.
     pass.batches = this.give(pass, from)
     return pass
@@ -114,14 +116,12 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
     }
   }
 
-  /** The order of a pass. A loader with a seed counts its passes by its streams. */
   private draw(pass: Pass<B>): Int32Array {
-    const { key, stream } = pass.order ?? this.randomness ?? takeStreams(0)
-    const isTaken = pass.order !== undefined
+    const { count } = this.data
+    if (pass.order) return permutation(count, { ...pass.order })
+    const { key, stream } = this.randomness ?? takeStreams(0)
     pass.order = { key, stream }
-    if (!isTaken) return permutation(this.data.count, this.randomness)
-    if (this.randomness) this.randomness.stream = stream + 1
-    return permutation(this.data.count, { key, stream })
+    return permutation(count, this.randomness)
   }
 }
 

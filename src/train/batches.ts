@@ -19,8 +19,8 @@ export class Batches {
   /** Is the source to be closed, because it has given a batch and may give more? */
   private isOpen = false
 
-  constructor(data: TrainingData, random: Randomness, signal: AbortSignal | undefined, from = 0, order?: Order) {
-    this.pass = data instanceof DataLoader ? data.pass(from, order) : undefined
+  constructor(data: TrainingData, random: Randomness, signal: AbortSignal | undefined, from = 0, last?: Order) {
+    this.pass = data instanceof DataLoader ? data.pass(from, last) : undefined
     this.source = this.pass?.batches ?? (Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]())
     this.random = random
     this.signal = signal

@@ -65,7 +65,9 @@ export async function* loop(
       const pending = noting(modes, () => each.onStart?.(run))
       if (isThenable(pending)) await pending
     }
-    callbacks.forEach((each, i) => record.states[i] !== undefined && each.load?.(record.states[i]))
+    for (let i = 0; i < callbacks.length; i++) if (record.states[i] != null) callbacks[i].load?.(record.states[i])
+    // Of a run that is taken up.
+    let last = record.order
     while (record.epoch < epochs && !control.ends) {
       const { epoch, random } = record
       record.start = performance.now() - 1000 * record.seconds
@@ -73,7 +75,8 @@ export async function* loop(
         record.firsts[epoch] = record.step
         record.begun = random.stream
       }
-      const batches = new Batches(data, random, signal, record.batches, record.order)
+      const batches = new Batches(data, random, signal, record.batches, last)
+      last = undefined
       try {
         if (record.batches > 0) await batches.goTo(record.batches, { key: random.key, stream: record.begun })
         for (;;) {
@@ -124,7 +127,7 @@ export async function* loop(
         if (pending) await pending
       }
       record.epochs.push(measured)
-      Object.assign(record, { epoch: epoch + 1, batches: 0, order: undefined, seconds: 0, sum: 0, samples: 0 })
+      Object.assign(record, { epoch: epoch + 1, batches: 0, seconds: 0, sum: 0, samples: 0 })
       for (const each of all) {
         const answer = noting(modes, () => each.onEpoch?.(measured, run))
         if (answer !== undefined) await heed('onEpoch', answer)

@@ -9,7 +9,7 @@ export interface RunRecord {
   step: number
   /** The epoch that is under way: how many have ended. */
   epoch: number
-  /** How many of its batches were taken, and how a DataLoader drew their order. */
+  /** How many of its batches were taken, and how a DataLoader drew the order of its last pass. */
   batches: number
   order: Order | undefined
   /** Seconds that it had taken when the run was taken up, and when it would have begun, by this process's clock. */
@@ -41,7 +41,7 @@ export function newRecord(): RunRecord {
 export function copyRecord(record: RunRecord, callbacks: readonly CallbackObject[]): RunRecord {
   const losses = record.losses.slice(0, record.step)
   const seconds = record.batches > 0 ? secondsOf(record) : 0
-  return structuredClone({ ...record, losses, seconds, states: callbacks.map(each => each.state?.()) })
+  return structuredClone({ ...record, losses, seconds, states: callbacks.map(each => each.state?.() ?? null) })
 }
 
 /** How long the epoch that is under way has taken. */
