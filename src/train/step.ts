@@ -1,6 +1,6 @@
 import { differentiate } from '../autodiff/gradient.ts'
 import type { Grads } from '../autodiff/grads.ts'
-import { DivergedError, refuseSurplus } from '../errors.ts'
+import { DivergedError, kindOf, refuseSurplus } from '../errors.ts'
 import { Optimizer } from '../optimizers/rule.ts'
 import { type OptimizerState, takeUpdate, UNTOUCHED } from '../optimizers/update.ts'
 import { Params } from '../params/params.ts'
@@ -51,7 +51,7 @@ export function trainingSubject(operation: string, target: unknown, opt: Optimiz
       )
     if (!(opt instanceof Optimizer))
       throw new TypeError(
-        `${operation}: the fourth argument is an optimizer: ${typeof opt} came. Write ${operation}(loss, ps, data, Adam()).`,
+        `${operation}: the fourth argument is an optimizer: ${kindOf(opt)} came. ${kindOf(opt) === 'a tensor' ? `A batch is one argument: ${operation}(loss, ps, [x, y], Adam())` : `Write ${operation}(loss, ps, data, Adam())`}.`,
       )
     return { params: target, optimizer: opt, model: undefined, isExplicit: false }
   }

@@ -78,6 +78,21 @@ describe('a step of training refuses', () => {
       'TypeError: trainStep: the fourth argument is an optimizer: undefined came. Write trainStep(loss, ps, data, Adam()).',
     ],
     [
+      'inputs and targets as two arguments',
+      () => (trainStep as (...args: unknown[]) => unknown)(loss, ps, x, y, Adam()),
+      'TypeError: trainStep: a batch is one argument, a list of what the loss takes. Write trainStep(loss, ps, [x, y], opt).',
+    ],
+    [
+      'inputs and targets as two arguments, without an optimizer',
+      () => trainStep(loss as never, ps, x, y as never),
+      'TypeError: trainStep: the fourth argument is an optimizer: a tensor came. A batch is one argument: trainStep(loss, ps, [x, y], Adam()).',
+    ],
+    [
+      'a batch of many values',
+      () => trainStep(() => model.weight.sum(), ps, new Array(200_000).fill(1), Adam()),
+      'TypeError: trainStep: a batch that is a list is spread into the loss, which takes 0: 200000 values came. Write [list] for a list that is one argument, or make a tensor of it.',
+    ],
+    [
       'a loss that is no function',
       () => trainStep(w.sum() as never, ps, [x, y], Adam()),
       'TypeError: trainStep: the loss comes first, and is a function: object came.',
@@ -126,6 +141,26 @@ describe('train refuses at the call', () => {
       'an unknown option',
       () => train(loss, ps, data, Adam(), { epoch: 3 } as never),
       `TypeError: train: there is no option 'epoch'. Is epochs meant? There are epochs, callbacks, signal, progress, breathe, validation, onDiverged and trace.`,
+    ],
+    [
+      'a generator function as data',
+      () => train(loss, ps, function* rows() {} as never, Adam()),
+      'TypeError: train: the data is a function where what it gives belongs. Call it: rows(), or write { [Symbol.iterator]: rows } to have it called in each epoch.',
+    ],
+    [
+      'an async generator function as validation',
+      () => train(loss, ps, data, Adam(), { validation: async function* () {} as never }),
+      'TypeError: train: the validation is a function where what it gives belongs. Call it: validation(), or write { [Symbol.asyncIterator]: validation } to have it called in each epoch.',
+    ],
+    [
+      'inputs and targets as two arguments',
+      () => (train as (...args: unknown[]) => unknown)(loss, ps, [x], [y], Adam()),
+      'TypeError: train: the fourth argument is an optimizer: an array came. Write train(loss, ps, data, Adam()).',
+    ],
+    [
+      'a hook that is no function',
+      () => train(loss, ps, data, Adam(), { callbacks: { onStep: 3 as never } }),
+      'TypeError: train: onStep of a callback is a function: number came.',
     ],
     ['no epochs', () => train(loss, ps, data, Adam(), { epochs: 0 }), 'RangeError: train: epochs is a whole number from 1: 0.'],
     [
@@ -209,6 +244,11 @@ describe('train rejects', () => {
       'with a function for validation that returns nothing',
       () => train(loss, ps, data, Adam(), { validation: (() => {}) as never }),
       'TypeError: train: the function for validation gives a number: undefined came. Return it: () => accuracy(model, data).',
+    ],
+    [
+      'with a batch of many values',
+      () => train((z: unknown) => loss(x, y).mul(Number(z)), ps, [new Array(1001).fill(1)], Adam()),
+      'TypeError: train: a batch that is a list is spread into the loss, which takes 1: 1001 values came. Write [list] for a list that is one argument, or make a tensor of it.',
     ],
     [
       'with data that is not an iterator by the book',

@@ -208,3 +208,109 @@ describe('skip', () => {
     expect(epochs[0].loss).toBeNaN()
   })
 })
+
+describe('a callback of a run', () => {
+  it('hears when it starts, what is trained, and how it ended', async () => {
+    const { ps, model, explicit } = problem()
+    const controller = new AbortController()
+    const diverging = () => ([...params(model)][0] as Tensor).sum().div(0)
+    const log: unknown[] = []
+    const telling: Callback = {
+      onStart: async run => {
+        await Promise.resolve()
+        log.push(['start', run.model === model, run.params.size, String(run.optimizer)])
+      },
+      onEpoch: ({ epoch }, run) => void log.push(['epoch', epoch, run.model === model]),
+      onEnd: (history, { how, error, ...run }) =>
+        void log.push([how, history.steps.length, (error as Error | undefined)?.message, run.model === model]),
+    }
+    const opt = Descent(0.01)
+    const run = (options: object, loss: unknown = explicit) =>
+      train(loss as never, model as never, batches(2), setup(opt, model) as never, { callbacks: telling, ...options }).catch(() => {})
+    await run({})
+    await run({ callbacks: [telling, () => stop] })
+    await run({ callbacks: [telling, () => controller.abort(new Error('enough'))], signal: controller.signal })
+    await run({}, diverging)
+    await run({}, () => {
+      throw new Error('mine')
+    })
+    for await (const _ of train(explicit, model, batches(2), setup(opt, model), { callbacks: telling })) break
+    const start = ['start', true, ps.size, String(opt)]
+    expect(log).toEqual([
+      ...[start, ['epoch', 0, true], ['done', 2, undefined, true]],
+      ...[start, ['epoch', 0, true], ['stopped', 1, undefined, true]],
+      ...[start, ['aborted', 1, 'enough', true]],
+      ...[start, ['diverged', 0, expect.stringContaining('not finite'), true]],
+      ...[start, ['failed', 0, 'mine', true]],
+      ...[start, ['epoch', 0, true], ['stopped', 1, undefined, true]],
+    ])
+  })
+
+  it('is told of the end though another one fails there, and the first error is what the run rejects with', async () => {
+    const { loss, ps } = problem()
+    const log: string[] = []
+    const failing = (name: string): Callback => ({
+      onEnd() {
+        log.push(name)
+        throw new Error(name)
+      },
+    })
+    await expect(train(loss, ps, batches(1), Descent(0), { callbacks: [failing('a'), failing('b')] })).rejects.toThrow('a')
+    const thrown = () => {
+      throw new Error('mine')
+    }
+    await expect(train(loss, ps, batches(1), Descent(0), { callbacks: [failing('c'), thrown, failing('d')] })).rejects.toThrow('mine')
+    expect(log).toEqual(['a', 'b', 'c', 'd'])
+  })
+
+  const step =
+    (answer: unknown): Callback =>
+    () =>
+      answer
+  const wayOut = 'Write loss < 0.1 ? stop : undefined, with stop from the library, or braces around what is to return nothing.'
+  it.each<[string, Callback, string]>([
+    ["'stop'", step('stop'), `a callback returns stop or nothing: 'stop' came. ${wayOut}`],
+    ['true', step(true), `a callback returns stop or nothing: true came. ${wayOut}`],
+    ['false, of an async one', async () => false, `a callback returns stop or nothing: false came. ${wayOut}`],
+    ['another symbol', step(Symbol('stop it')), `a callback returns stop or nothing: stop it came. ${wayOut}`],
+    [
+      'skip after the update',
+      { onStep: () => skip },
+      'a callback returns stop or nothing: skip came. The update is made by then: return skip from onGradient, or from the loss.',
+    ],
+    ['true from onEpoch', { onEpoch: () => true }, `onEpoch returns stop or nothing: true came. ${wayOut}`],
+    [
+      "'skip' from onGradient",
+      { onGradient: () => 'skip' },
+      "onGradient returns Grads, a Map from parameter to gradient, skip or nothing: 'skip' came.",
+    ],
+    [
+      'false from onGradient',
+      { onGradient: () => false },
+      'onGradient returns Grads, a Map from parameter to gradient, skip or nothing: false came.',
+    ],
+  ])('that returns %s is told what to return', async (_, callbacks, text) => {
+    const { loss, ps } = problem()
+    await expect(train(loss, ps, batches(2), Descent(0), { callbacks })).rejects.toThrow(new TypeError(`train: ${text}`))
+  })
+
+  it.each<[string, unknown]>([
+    ['a number', 3],
+    ['a text', 'loss'],
+    ['null', null],
+    ['an object', {}],
+  ])('may happen to return %s', async (_, answer) => {
+    const { loss, ps } = problem()
+    expect(
+      (await train(loss, ps, batches(2), Descent(0), { callbacks: [step(answer), { onEpoch: step(answer) as never }] })).steps,
+    ).toHaveLength(2)
+  })
+
+  it("is asked what to do about a step that diverged, and 'skip' is no answer", async () => {
+    const { ps } = problem()
+    const run = train(() => [...ps][0].sum().div(0), ps, [1], Descent(0), { onDiverged: () => 'skip' })
+    await expect(run).rejects.toThrow(
+      new TypeError("train: onDiverged returns skip, stop or nothing: 'skip' came. Both come from the library."),
+    )
+  })
+})

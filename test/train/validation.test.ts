@@ -1,5 +1,5 @@
 import { Adam, DataLoader, Descent, memory, params, setup, skip, type Tensor, tensor, train, zeros } from 'fluxtape'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import { batches, bits, problem, x, y } from './problem.ts'
 
 const one = x.slice('0:1')
@@ -125,6 +125,18 @@ describe('validation', () => {
     })
     expect(epochs[0].validation).toBeNaN()
   })
+})
+
+it('that is not finite is said, once a run', async () => {
+  const { loss, ps } = problem()
+  const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
+  try {
+    const { epochs } = await train(loss, ps, batches(1), Descent(0), { epochs: 3, validation: () => Number.NaN })
+    expect(epochs.map(each => each.validation)).toEqual([Number.NaN, Number.NaN, Number.NaN])
+    expect(warn.mock.calls).toEqual([[expect.stringContaining('train: the validation of epoch 0 is not finite: NaN.')]])
+  } finally {
+    warn.mockRestore()
+  }
 })
 
 describe('the loss of an epoch', () => {
