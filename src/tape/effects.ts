@@ -112,9 +112,15 @@ export class Effects {
     return this.list.length
   }
 
-  /** Takes what `f` puts off. */
+  /** Takes what `f` puts off; nothing if it throws. */
   during<T>(f: () => T): T {
-    return current === 'none' ? f() : replacing(this, f)
+    if (current === 'none') return f()
+    try {
+      return replacing(this, f)
+    } catch (error) {
+      this.forget()
+      throw error
+    }
   }
 
   add(buffer: Tensor, f: Next): void {

@@ -2,6 +2,7 @@ import {
   Adam,
   AdamW,
   arange,
+  autoMode,
   Chain,
   ClipNorm,
   Dense,
@@ -9,12 +10,15 @@ import {
   type Grads,
   gradient,
   jit,
+  later,
+  layer,
   logitCrossEntropy,
   Momentum,
   manualSeed,
   memory,
   type Optimizer,
   OptimizerChain,
+  ones,
   optimizerState,
   type Params,
   params,
@@ -24,6 +28,7 @@ import {
   type Tensor,
   tanh,
   tensor,
+  testMode,
   trainStep,
   update,
   withGradient,
@@ -31,7 +36,7 @@ import {
 } from 'fluxtape'
 import { describe, expect, test } from 'vitest'
 import { failAllocation } from '../../src/wasm/guard.ts'
-import { failingEverywhere, trainingState } from './failing.ts'
+import { bitsOf, failingEverywhere, trainingState } from './failing.ts'
 
 /** A rule in operations, with a slot. */
 const Averaged = rule('Averaged', {
@@ -132,6 +137,20 @@ describe.each(Object.entries(optimizers))('memory that fails at every allocation
     end(smooth, failing)
   })
 
+  test.each([0, 1, 2, 8])('a capture whose copy of the batch leaves no room for allocation %i is the plain step', n => {
+    const smooth = task(optimizer())
+    const replayed = task(optimizer())
+    const failing = { ...replayed, loss: jit(replayed.loss) }
+    for (let step = 0; step < STEPS; step++) {
+      const wanted = byTrainStep(smooth)
+      if (step === 1) failAllocation(n, 1)
+      expect(byTrainStep(failing)).toBe(wanted)
+      failAllocation(Number.POSITIVE_INFINITY)
+      expect(trainingState(failing.ps, failing.optimizer)).toEqual(trainingState(smooth.ps, smooth.optimizer))
+    }
+    end(smooth, failing)
+  })
+
   test('gradient and update change nothing, lose nothing, and go on with the bits of a run that never failed', () => {
     const smooth = task(optimizer())
     const failing = task(optimizer())
@@ -219,4 +238,33 @@ describe('memory that fails elsewhere', () => {
     expect(() => left.gather(indices)).toThrow(RangeError)
     expect(memory()).toMatchObject({ bytes, tensors })
   })
+})
+
+test('memory that fails at every allocation of what writes a running mean leaves it as it was, or as it shall be, and loses nothing', () => {
+  const x = tensor([[1], [3]])
+  const m = layer('Centered', { mean: zeros([1]), w: ones([1]) }, (self, z: Tensor) => {
+    later(self.mean, old => old.add(z.mean(0)).mul(0.5))
+    return z.sub(self.mean).mul(self.w).mul(self.mean.add(1))
+  })
+  const ps = params(m.w)
+  const loss = (z: Tensor) => m(z).square().mean()
+  const saved = pullback(z => testMode(m)(z), x)
+  autoMode(m)
+  const runs: readonly (() => unknown)[] = [
+    () => scope(() => void gradient(() => loss(x), ps)),
+    () => trainStep(loss, ps, x, Descent(0.1)),
+    () => scope(() => void pullback(z => m(z), x)[1]()),
+    () => later(m.mean, old => old.add(1).mul(2)),
+  ]
+  for (const run of runs) {
+    freeSpent()
+    const before = bitsOf(m.mean)
+    const { bytes, tensors } = memory()
+    failingEverywhere(run, n => {
+      expect(bitsOf(m.mean), `the mean after failure ${n}`).toEqual(before)
+      expect(memory(), `memory after failure ${n}`).toMatchObject({ bytes, tensors })
+    })
+    expect(bitsOf(m.mean)).not.toEqual(before)
+  }
+  saved[1].dispose()
 })
