@@ -89,13 +89,27 @@ export type { SliceEntry } from './ops/slicing.ts'
 export { chunk, slice, split } from './ops/slicing.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
 export { topK } from './ops/sorting.ts'
+export { adjust } from './optimizers/adjust.ts'
 export { OptimizerChain } from './optimizers/chain.ts'
+export { ClipGlobalNorm, ClipNorm, type GlobalNormClip } from './optimizers/clip.ts'
 export type { RuleArguments } from './optimizers/define.ts'
 export { rule } from './optimizers/define.ts'
-export type { FusedKernel, Hyper, HyperInput, HyperValue, Optimizer, Rule, RuleDefinition, Schedule, Slot } from './optimizers/rule.ts'
-export { Adam, AdamW, ClipNorm, Descent, Momentum } from './optimizers/rules.ts'
+export type {
+  Hyper,
+  HyperInput,
+  HyperValue,
+  LaneKernel,
+  RuleDefinition,
+  Schedule,
+  Slot,
+  SlotStart,
+} from './optimizers/definition.ts'
+export type { Optimizer, Rule } from './optimizers/rule.ts'
+export { Adam, AdamW, Descent, Momentum, WeightDecay } from './optimizers/rules.ts'
+export { setup } from './optimizers/setup.ts'
+export { loadOptimizerState, optimizerState } from './optimizers/state.ts'
 export type { GradientsFor, OptimizerState, Updated, UpdateOptions } from './optimizers/update.ts'
-export { adjust, apply, loadOptimizerState, optimizerState, setup, update } from './optimizers/update.ts'
+export { apply, update } from './optimizers/update.ts'
 export { clone } from './params/clone.ts'
 export { freeze, Params, params, thaw } from './params/params.ts'
 export type { Tree } from './params/tree.ts'

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import asc from 'assemblyscript/asc'
 import { kernelsOf, runSource, traitsSource, wrapperSource } from './abi.mjs'
 import { dotsSource } from './dots.mjs'
+import { ruleNamesSource, rulesOf, rulesSource } from './rules.mjs'
 import { tilesSource } from './tiles.mjs'
 
 const wrappers = 'src/wasm/kernels.generated.ts'
@@ -17,6 +18,9 @@ const variants = {
 
 writeIfChanged('assembly/gemm/tiles.generated.ts', tilesSource())
 writeIfChanged('assembly/gemm/dots.generated.ts', dotsSource())
+const rules = rulesOf('assembly/optimizer.ts')
+writeIfChanged('assembly/optimizer.generated.ts', rulesSource(rules))
+writeIfChanged('src/wasm/rules.generated.ts', ruleNamesSource(rules))
 const kernels = kernelsOf('assembly/kernels.ts')
 writeIfChanged('src/wasm/traits.generated.ts', traitsSource(kernels))
 writeIfChanged('assembly/run.generated.ts', runSource(kernels))

@@ -1,48 +1,32 @@
-import type { Tensor } from '../tensor/tensor.ts'
-import { type Hyper, Optimizer, type Rule, takeSteps } from './rule.ts'
+import { kindOf } from '../errors.ts'
+import { Optimizer } from './rule.ts'
 
 /** Several optimizers, each of which turns the step of the one before into its own; all see the old parameter. */
 class Composition extends Optimizer {
   readonly name = 'OptimizerChain'
-  private readonly links: readonly Optimizer[]
+  readonly links: Optimizer['links']
+  private readonly parts: readonly Optimizer[]
 
-  constructor(links: readonly Optimizer[]) {
+  constructor(parts: readonly Optimizer[]) {
     super()
-    this.links = links
-  }
-
-  delta(x: Tensor, g: Tensor): Tensor | undefined {
-    let step: Tensor | undefined = g
-    for (const link of this.links) {
-      if (!step) break
-      link.steps = this.steps
-      const next: Tensor | undefined = link.delta(x, step)
-      if (step !== g && step !== next) step.dispose()
-      step = next
-    }
-    return step === g ? g.mul(1) : step
-  }
-
-  take(pairs: readonly (readonly [x: Tensor, g: Tensor])[]): void {
-    takeSteps(this, pairs)
-  }
-
-  rules(): readonly [string, Rule<Hyper>][] {
-    return this.links.flatMap((link, i) => link.rules().map(([path, rule]) => [`${i}.${path}`, rule] as [string, Rule<Hyper>]))
+    this.parts = parts
+    this.links = parts.flatMap(({ links }, i) => links.map(([path, rule]) => [`${i}.${path}`, rule] as const))
   }
 
   toString(): string {
-    return `OptimizerChain(${this.links.join(', ')})`
+    return `OptimizerChain(${this.parts.join(', ')})`
   }
 }
 
 /**
- * Optimizers in a row, left to right: `OptimizerChain(ClipNorm(1), Adam(1e-3))`. Each turns the step of the one before into its own. An
- * empty one is plain descent with a rate of 1. Throws TypeError for what is no optimizer.
+ * Optimizers in a row, left to right: `OptimizerChain(ClipGlobalNorm(1), AdamW(1e-3, { lambda: 0.01 }))`. Each turns the step of the one before into
+ * its own, the last one's is taken; all see the old parameters, of any shape. An empty one is plain descent with a rate of 1. Throws TypeError
+ * for what is no optimizer.
  * @example apply(OptimizerChain(ClipNorm(1), Descent(0.5)), tensor([0, 0]), tensor([3, 4])).toArray() // [0.3, 0.4]
  */
 export function OptimizerChain(...optimizers: Optimizer[]): Optimizer {
-  const odd = optimizers.find(each => !(each instanceof Optimizer))
-  if (odd !== undefined) throw new TypeError(`OptimizerChain: takes optimizers: ${typeof odd}. Write OptimizerChain(ClipNorm(1), Adam()).`)
+  const odd = optimizers.findIndex(each => !(each instanceof Optimizer))
+  if (odd >= 0)
+    throw new TypeError(`OptimizerChain: takes optimizers: ${kindOf(optimizers[odd])}. Write OptimizerChain(ClipNorm(1), Adam()).`)
   return new Composition(optimizers)
 }

@@ -1,22 +1,39 @@
-import { refuseSurplus } from '../errors.ts'
-import { type Hyper, type HyperInput, Rule, type RuleDefinition, type Schedule } from './rule.ts'
+import { kindOf, refuseSurplus } from '../errors.ts'
+import { Params } from '../params/params.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import type { Hyper, HyperInput, LaneKernel, RuleDefinition, Schedule } from './definition.ts'
+import { Rule } from './rule.ts'
 
 /** The arguments of a rule: hyperparameters in order, the last options object by name. */
 export type RuleArguments<H extends Hyper> = readonly (H[keyof H] | Schedule | HyperInput<H> | undefined)[]
 
 /**
- * Makes a rule: its constructor takes the hyperparameters in the order of the definition, or by name in a last object. Throws TypeError for
- * an unknown name.
+ * Makes a rule: its constructor takes the hyperparameters in the order of the definition, or by name in a last object; each number may be a
+ * schedule. The formula is a function of tensors: `step` gives what is subtracted from a parameter, of its shape; `factor` a number from the
+ * steps of all parameters, by which all are multiplied. A slot is a tensor of the parameter's shape that the rule remembers, from zeros or the
+ * start that is named for it. Throws TypeError for a definition that is none, and for an unknown name.
  *
  * @example
- * const Scaled = rule('Scaled', { hyper: { eta: 0.1 }, step: ({ eta }, slots, x, g) => g.mul(eta) })
- * apply(Scaled(0.5), tensor([1]), tensor([4])).toArray() // [2]
+ * const AdaGrad = rule('AdaGrad', {
+ *   hyper: { eta: 0.1, epsilon: 1e-8 },
+ *   slots: { a: ({ epsilon }) => epsilon },
+ *   step({ eta, epsilon }, { a }, x, g, t, write) {
+ *     write('a', a.add(g.square()))
+ *     return g.mul(eta).div(a.sqrt().add(epsilon))
+ *   },
+ * })
+ * apply(AdaGrad(0.5), tensor([1]), tensor([4])).toArray() // [0.5]
  */
-export function rule<H extends Hyper>(name: string, definition: RuleDefinition<H>): (...args: RuleArguments<H>) => Rule<H> {
+export function rule<H extends Hyper, const Kernel extends LaneKernel = LaneKernel>(
+  name: string,
+  definition: RuleDefinition<H, Kernel>,
+): (...args: RuleArguments<H>) => Rule<H> {
   if (arguments.length > 2) refuseSurplus('rule', 2, arguments)
+  checkDefinition(name, definition)
   const names = Object.keys(definition.hyper)
   // A declaration, so that `new` does no harm.
   function make(...args: RuleArguments<H>): Rule<H> {
+    for (const each of args as readonly unknown[]) if (holdsTensors(each)) throw misplaced(name, each)
     const last = args.at(-1)
     const byName = isRecord(last) ? last : undefined
     const positional = byName ? args.slice(0, -1) : args
@@ -28,18 +45,70 @@ export function rule<H extends Hyper>(name: string, definition: RuleDefinition<H
       if (value !== undefined) written[names[i]] = value
     })
     for (const key in byName) {
-      if (!names.includes(key)) throw new TypeError(`${name}: there is no hyperparameter '${key}'. It has ${names.join(', ')}.`)
+      if (!names.includes(key)) throw unknown(name, key, names)
       const value = (byName as Record<string, unknown>)[key]
       if (value !== undefined) written[key] = value
     }
     for (const key in written) checkKind(name, key, written[key], definition.hyper[key])
-    return new Rule(name, definition, written as HyperInput<H>)
+    return new Rule(name, definition as RuleDefinition<H>, written as HyperInput<H>)
   }
   return make
 }
 
+/** Throws TypeError for what is no definition. */
+function checkDefinition(name: unknown, definition: unknown): void {
+  if (typeof name !== 'string') throw new TypeError(`rule: the name is a string: ${kindOf(name)} came.`)
+  const fault = faultOf(definition)
+  if (!fault) return
+  const wayOut = 'Write { hyper: { eta: 0.1 }, step: ({ eta }, slots, x, g) => g.mul(eta) }.'
+  throw new TypeError(`rule: ${fault} in the definition of ${name}. ${wayOut}`)
+}
+
+function faultOf(definition: unknown): string | undefined {
+  if (!isRecord(definition)) return `an object is wanted, ${kindOf(definition)} came,`
+  const { hyper, slots = [], step, factor, check, kernel } = definition as Partial<RuleDefinition<Hyper>>
+  if (!isRecord(hyper)) return `hyper is an object of defaults: ${kindOf(hyper)} came`
+  const names: unknown = Array.isArray(slots) ? slots : isRecord(slots) ? Object.keys(slots) : undefined
+  if (!Array.isArray(names)) return `slots are a list of names, or an object from name to start: ${kindOf(slots)} came`
+  const odd = names.findIndex((slot, i) => typeof slot !== 'string' || slot === 't' || names.indexOf(slot) !== i)
+  if (odd >= 0) return `a slot needs a name of its own, and 't' counts steps: ${String(names[odd])} came`
+  for (const [key, value] of Object.entries({ step, factor, check })) {
+    if (value !== undefined && typeof value !== 'function') return `${key} is a function: ${kindOf(value)} came`
+  }
+  return [step, factor, kernel].filter(Boolean).length === 1 ? undefined : 'there must be one formula, step or factor,'
+}
+
 function isRecord(value: unknown): value is object {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function holdsTensors(value: unknown): boolean {
+  return value instanceof Tensor || value instanceof Params || (Array.isArray(value) && value[0] instanceof Tensor)
+}
+
+/** For the parameters, which other libraries want here. */
+function misplaced(name: string, came: unknown): TypeError {
+  const what = came instanceof Params ? 'a Params' : kindOf(came)
+  return new TypeError(
+    `${name}: takes numbers, the parameters go to what uses it: ${what} came. Write train(loss, ps, data, ${name}(...)), or update(opt, ps, grads).`,
+  )
+}
+
+/** What hyperparameters are called elsewhere, in small letters. */
+const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
+  eta: ['lr', 'learningrate', 'rate'],
+  beta: ['betas'],
+  epsilon: ['eps'],
+  lambda: ['weightdecay', 'wd', 'decay'],
+  rho: ['momentum', 'alpha'],
+  omega: ['maxnorm', 'norm', 'clipnorm', 'max'],
+}
+
+function unknown(rule: string, key: string, names: readonly string[]): TypeError {
+  const plain = key.toLowerCase().replace(/[^a-z]/g, '')
+  const meant = names.find(name => ELSEWHERE[name]?.includes(plain) || name === plain)
+  const wayOut = meant ? `Is ${meant} meant? ` : ''
+  return new TypeError(`${rule}: there is no hyperparameter '${key}'. ${wayOut}It has ${names.join(', ')}.`)
 }
 
 /** Throws TypeError unless the value is of the default's kind, or a schedule in the place of a number. */
@@ -57,5 +126,6 @@ export function checkKind(rule: string, name: string, value: unknown, sample: un
       : Array.isArray(sample)
         ? `a list of ${sample.length} numbers`
         : `a ${typeof sample}`
-  throw new TypeError(`${rule}: ${name} must be ${kind}: ${String(value)}.`)
+  const came = Array.isArray(value) || Object(value) !== value ? String(value) : kindOf(value)
+  throw new TypeError(`${rule}: ${name} must be ${kind}: ${came}.`)
 }

@@ -112,7 +112,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   randint: () => [0, 2, [2]],
   randn: () => [[2], { mean: 0 }],
   reshape: () => [x, [4]],
-  rule: () => ['Own', { hyper: { eta: 1 } }],
+  rule: () => ['Own', { hyper: { eta: 1 }, factor: () => 1 }],
   saveSafetensors: () => [model, { metadata: {} }],
   scatterAdd: () => [x, [0, 1], x, 0],
   scope: () => [() => 1],
@@ -143,7 +143,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
 /** Any number of arguments is right, or the library itself makes it. */
 const variadic = ['Chain', 'OptimizerChain', 'freeze', 'gradient', 'params', 'pullback', 'thaw', 'withGradient']
 const internal = library.filter(([, value]) => value.prototype instanceof Error).map(([name]) => name)
-const rules = ['Adam', 'AdamW', 'ClipNorm', 'Descent', 'Momentum']
+const rules = ['Adam', 'AdamW', 'ClipGlobalNorm', 'ClipNorm', 'Descent', 'Momentum', 'WeightDecay']
 
 /** Of each method the arguments behind the tensor, the Params, the Grads. */
 const methods: Readonly<Record<string, readonly [object: () => object, rows: Readonly<Record<string, readonly unknown[]>>]>> = {

@@ -54,13 +54,17 @@ describe('rules refuse', () => {
     ['a rate that is text', () => Adam('0.1' as never), 'TypeError: Adam: eta must be a number or a schedule: 0.1.'],
     ['betas outside of their range', () => Adam(0.1, [0.9, 1]), 'RangeError: Adam: beta must lie in [0, 1): 1.'],
     ['one beta where there are two', () => Adam(0.1, 0.9 as never), 'TypeError: Adam: beta must be a list of 2 numbers: 0.9.'],
-    ['an unknown name', () => Adam({ lr: 0.1 } as never), `TypeError: Adam: there is no hyperparameter 'lr'. It has eta, beta, epsilon.`],
+    [
+      'an unknown name',
+      () => Adam({ lr: 0.1 } as never),
+      `TypeError: Adam: there is no hyperparameter 'lr'. Is eta meant? It has eta, beta, epsilon.`,
+    ],
     ['too many numbers', () => Momentum(0.1, 0.9, 0.5), 'TypeError: Momentum: takes 2 hyperparameters (eta, rho): 3 came.'],
     ['a number where yes or no is needed', () => AdamW({ couple: 1 } as never), 'TypeError: AdamW: couple must be a boolean: 1.'],
     [
       'an unknown name of an own rule',
       () => rule('Mine', { hyper: { eta: 1 }, step: (_, __, ___, g) => g })({ rate: 1 } as never),
-      `TypeError: Mine: there is no hyperparameter 'rate'. It has eta.`,
+      `TypeError: Mine: there is no hyperparameter 'rate'. Is eta meant? It has eta.`,
     ],
     [
       'what is no optimizer in a chain',
@@ -281,7 +285,7 @@ describe('update refuses', () => {
             ['w.v', ones([4])],
           ]),
         ),
-      `TypeError: loadOptimizerState: 'w.v' must be a tensor [3].`,
+      `TypeError: loadOptimizerState: 'w.v' must be a tensor [3]: [4] came.`,
     ],
     [
       'a state of integers',

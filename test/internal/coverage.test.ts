@@ -50,6 +50,7 @@ const layersAndRules = [
   ...(await exportedFrom('nn/layers')),
   ...(await exportedFrom('optimizers/rules.ts')),
   ...(await exportedFrom('optimizers/chain.ts')),
+  ...(await exportedFrom('optimizers/clip.ts')),
 ]
 
 describe('every operation and loss that is exported', () => {

@@ -1,14 +1,17 @@
 /** One row a kernel: the arguments with which it is tried, over sizes around the four lanes of a vector and the blocks of a sum. */
 
+import type { LaneKernel } from '../../src/optimizers/definition.ts'
 import type { Kernels } from '../../src/wasm/kernels.generated.ts'
 import { f32, i32 } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
+import * as lanes from '../../src/wasm/rules.generated.ts'
 import { gemmRows } from './kernel-gemm.ts'
 import type { Arena, Block, Trial } from './kernel-trials.ts'
 
 export type KernelName = keyof Kernels
 export type KernelRow = readonly [kernel: KernelName, trials: (arena: Arena) => Iterable<Trial>]
 
+const { RECORD } = lanes
 const sizes = [0, 1, 3, 4, 5, 7, 8, 16, 17, 33, 67]
 /** The kernel of a name, whose parameters the row knows. */
 const kernel = (name: KernelName) => wasm[name] as (...args: readonly number[]) => void
@@ -271,31 +274,53 @@ const random = (name: KernelName, kind: Kind, ...numbers: readonly number[]): Ke
   },
 ]
 
-/** (segments, count): three parameters, their steps subtracted or written out. */
-const rule = (name: KernelName): KernelRow => [
-  name,
+/** (segments, count): three parameters, their steps subtracted, written out, or written over those of a rule before. */
+const rule = ({ run: wrapper, slots, numbers }: LaneKernel): KernelRow => [
+  wrapper.name as KernelName,
   function* (arena) {
     for (const n of sizes) {
-      for (const inPlace of [true, false]) {
+      for (const place of ['x', 'out', 'g']) {
         const counts = [n, 5, n + 1]
         const writes: Block[] = []
-        const segments = arena.words(new Array<number>(16 * counts.length).fill(0))
+        const { words } = RECORD
+        const segments = arena.words(new Array<number>(words * counts.length).fill(0))
+        const values = arena.words(new Array<number>(1 + numbers.length).fill(0))
+        f32.set([0.75, ...numbers.map((_, i) => 0.1 + 0.15 * i)], values >>> 2)
         counts.forEach((count, i) => {
-          const [x, g, out, m] = Array.from({ length: 4 }, () => arena.floats(count))
-          const v = arena.floats(count, { low: 0 })
-          const at = (segments >>> 2) + 16 * i
+          const [x, g, out] = Array.from({ length: 3 }, () => arena.floats(count))
+          const kept = slots.map(() => arena.floats(count, { low: 0 }))
+          const at = (segments >>> 2) + words * i
           const before = counts.slice(0, i).reduce((sum, each) => sum + each, 0)
-          i32.set([x.pointer, g.pointer, inPlace ? 0 : out.pointer, m.pointer, v.pointer, 0, count, before], at)
-          f32.set([0.1, 0.9, 1e-3, 0.9, 0.1, 0.99, 0.01, 0.05], at + 8)
-          writes.push(x, out, m, v)
+          i32.set(
+            [x.pointer, g.pointer, place === 'x' ? 0 : place === 'g' ? g.pointer : out.pointer, ...kept.map(each => each.pointer)],
+            at,
+          )
+          i32.set([count, before, values], at + 3 + RECORD.slots)
+          writes.push(x, g, out, ...kept)
         })
         const units = counts.reduce((sum, each) => sum + each, 0)
-        const run = (begin: number, end: number) => kernel(name)(segments, counts.length, begin, end)
-        yield { name: `[${counts}]${inPlace ? ' in place' : ''}`, units, writes, run }
+        const run = (begin: number, end: number) => kernel(wrapper.name as KernelName)(segments, counts.length, begin, end)
+        yield { name: `[${counts}] to ${place}`, units, writes, run }
       }
     }
   },
 ]
+
+/** (segments, count, out): three tensors, cut into blocks. */
+function* squares(arena: Arena): Iterable<Trial> {
+  for (const n of [...sizes, 4095, 4097, 8192]) {
+    const counts = [n, 0, n + 3]
+    const segments = arena.words(new Array<number>(4 * counts.length).fill(0))
+    let units = 0
+    counts.forEach((count, i) => {
+      i32.set([arena.floats(count).pointer, count, units], (segments >>> 2) + 4 * i)
+      units += Math.ceil(count / 4096)
+    })
+    const out = arena.bytes(8 * units)
+    const run = (begin: number, end: number) => wasm.sumsOfSquares(segments, counts.length, out.pointer, begin, end)
+    yield { name: `[${counts}]`, units, writes: [out], run }
+  }
+}
 
 /** (segments, count, status): three tensors, of which one holds one number that is not finite. */
 function* finiteness(arena: Arena): Iterable<Trial> {
@@ -493,7 +518,10 @@ export const kernelRows: readonly KernelRow[] = [
   random('randomNormal', 'floats', 1, 2),
   random('randomBernoulli', 'floats', 0.3),
   random('randomInteger', 'ints', -5, 100),
-  ...(['descent', 'momentum', 'adam', 'adamW'] as const).map(rule),
+  ...Object.values(lanes)
+    .filter(each => 'run' in each)
+    .map(rule),
   ['notFinite', finiteness],
+  ['sumsOfSquares', squares],
   ...gemmRows,
 ]

@@ -49,11 +49,15 @@ describe('hyperparameters', () => {
   })
 
   it.each([
-    ['an unknown name', () => Adam({ lr: 0.1 } as never), "Adam: there is no hyperparameter 'lr'. It has eta, beta, epsilon."],
+    [
+      'an unknown name',
+      () => Adam({ lr: 0.1 } as never),
+      "Adam: there is no hyperparameter 'lr'. Is eta meant? It has eta, beta, epsilon.",
+    ],
     [
       'an unknown name behind a number',
       () => Adam(0.1, { betas: [0, 0] } as never),
-      "Adam: there is no hyperparameter 'betas'. It has eta, beta, epsilon.",
+      "Adam: there is no hyperparameter 'betas'. Is beta meant? It has eta, beta, epsilon.",
     ],
     ['too many', () => Descent(0.1, 0.2 as never), 'Descent: takes 1 hyperparameters (eta): 2 came.'],
     ['a string', () => Descent('0.1' as never), 'Descent: eta must be a number or a schedule: 0.1.'],

@@ -169,14 +169,14 @@ describe('optimizerState', () => {
       ] as [string, Tensor | number][]),
       "loadOptimizerState: no parameter and rule belong to 'other.v'.",
     ],
-    ['a missing momentum', new Map([['w.t', 1]]), "loadOptimizerState: 'w.v' must be a tensor [2]."],
+    ['a missing momentum', new Map([['w.t', 1]]), "loadOptimizerState: 'w.v' must be a tensor [2]: nothing came."],
     [
       'another shape',
       new Map([
         ['w.t', 1],
         ['w.v', ones([3])],
       ] as [string, Tensor | number][]),
-      "loadOptimizerState: 'w.v' must be a tensor [2].",
+      "loadOptimizerState: 'w.v' must be a tensor [2]: [3] came.",
     ],
     [
       'a number for a momentum',
@@ -184,7 +184,7 @@ describe('optimizerState', () => {
         ['w.t', 1],
         ['w.v', 3],
       ]),
-      "loadOptimizerState: 'w.v' must be a tensor [2].",
+      "loadOptimizerState: 'w.v' must be a tensor [2]: number came.",
     ],
   ])('with %s is refused, and nothing is written', (_, state, message) => {
     const w = zeros([2])

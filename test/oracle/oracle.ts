@@ -344,14 +344,15 @@ function runLayer(library: Library, record: LayerCase): (string | undefined)[] {
 }
 
 function runRule(library: Library, record: RuleCase): (string | undefined)[] {
-  const optimizer = apply(library, record, [])
-  const update = exported(library, 'update')
   const parameters = record.parameters.map(spec => toTensor(library, spec))
-  for (const [t, gradients] of record.steps.entries()) {
-    const wrong = parameters.map((parameter, i) => {
-      update(optimizer, parameter, toTensor(library, gradients[i] as TensorSpec))
-      return compared(`parameter ${i} after step ${t + 1}`, parameter, record.after[t]?.[i] as Reference, record.tolerance)
-    })
+  const optimizer = exported(library, 'setup')(apply(library, record, []), parameters)
+  const update = exported(library, 'update')
+  for (const [t, specs] of record.steps.entries()) {
+    const gradients = specs.map(spec => toTensor(library, spec))
+    update(optimizer, parameters, gradients)
+    const wrong = parameters.map((parameter, i) =>
+      compared(`parameter ${i} after step ${t + 1}`, parameter, record.after[t]?.[i] as Reference, record.tolerance),
+    )
     if (wrong.some(Boolean)) return wrong
   }
   return []

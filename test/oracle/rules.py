@@ -14,10 +14,14 @@ SHAPES = [[3, 5], []]
 
 
 class Rule:
-    """step(state, t, x, g) gives the step to subtract; state is a dict, empty at first."""
+    """step(state, t, x, g) gives the step to subtract; state is a dict, empty at first.
 
-    def __init__(self, op, hyper, step, torch_rule=None, later=False, note=None):
+    whole(gradients) changes those of all parameters before; max_norm has PyTorch clip them, which adds 1e-6 to the norm: then ours are kept.
+    """
+
+    def __init__(self, op, hyper, step, torch_rule=None, later=False, note=None, whole=None, max_norm=None):
         self.op, self.hyper, self.step, self.torch_rule, self.later, self.note = op, hyper, step, torch_rule, later, note
+        self.whole, self.max_norm = whole, max_norm
 
 
 def moments(s, x, g, b1, b2):
@@ -130,6 +134,13 @@ def clip_norm(g, omega, p=2):
     return g * min(omega / norm, 1) if norm else g
 
 
+def clip_global_norm(omega):
+    def whole(gs):
+        norm = np.sqrt(sum((g * g).sum() for g in gs))
+        return [g * min(omega / norm, 1) for g in gs]
+    return dict(whole=whole, max_norm=omega)
+
+
 def accumulated(n, then):
     def step(s, t, x, g):
         s['sum'] = s.get('sum', 0) + g
@@ -169,16 +180,25 @@ def composed():
     yield Rule('OptimizerChain', [Call('ClipNorm', 1), sgd], lambda s, t, x, g: 0.1 * clip_norm(g, 1), note='a norm for every tensor')
     yield Rule('OptimizerChain', [Call('ClipNorm', 0.5), adam_], lambda s, t, x, g: adam(s, t, x, clip_norm(g, 0.5), *tuned))
     yield Rule('OptimizerChain', [adam_, Call('Descent', 0.5)], lambda s, t, x, g: 0.5 * adam(s, t, x, g, *tuned))
+    whole, identity = Call('ClipGlobalNorm', 1.5), lambda s, t, x, g: g
+    yield Rule('ClipGlobalNorm', [1.5], identity, lambda ps: torch.optim.SGD(ps, lr=1), **clip_global_norm(1.5))
+    yield Rule('ClipGlobalNorm', [], identity, lambda ps: torch.optim.SGD(ps, lr=1), **clip_global_norm(10))
+    yield Rule('OptimizerChain', [whole, Call('AdamW', 0.05, [0.9, 0.99], 0.1)], wired(adamw, 0.05, [0.9, 0.99], 0.1, 1e-8),
+               lambda ps: torch.optim.AdamW(ps, 0.05, (0.9, 0.99), weight_decay=0.1), **clip_global_norm(1.5))
+    yield Rule('OptimizerChain', [whole, Call('WeightDecay', 0.1), Call('Momentum', 0.05, 0.8)], lambda s, t, x, g: momentum(s, t, x, g + 0.1 * x, 0.05, 0.8),
+               lambda ps: torch.optim.SGD(ps, 0.05, momentum=0.8, weight_decay=0.1), **clip_global_norm(1.5))
     yield Rule('ClipNorm', [1], lambda s, t, x, g: clip_norm(g, 1))
     yield Rule('ClipNorm', [], lambda s, t, x, g: clip_norm(g, 10))
     yield Rule('ClipNorm', [1.5, 1], lambda s, t, x, g: clip_norm(g, 1.5, 1), later=True)
     later = dict(later=True)
     yield Rule('ClipGrad', [0.3], lambda s, t, x, g: np.clip(g, -0.3, 0.3), **later)
-    yield Rule('WeightDecay', [0.1], lambda s, t, x, g: g + 0.1 * x, **later)
+    yield Rule('WeightDecay', [0.1], lambda s, t, x, g: g + 0.1 * x)
+    yield Rule('WeightDecay', [], lambda s, t, x, g: g + 5e-4 * x)
     yield Rule('OptimizerChain', [Call('WeightDecay', 0.1), adam_], lambda s, t, x, g: adam(s, t, x, g + 0.1 * x, *tuned),
-               lambda ps: torch.optim.Adam(ps, 0.05, weight_decay=0.1), **later)
+               lambda ps: torch.optim.Adam(ps, 0.05, weight_decay=0.1))
+    yield Rule('OptimizerChain', [Call('WeightDecay', 0.1), sgd], lambda s, t, x, g: 0.1 * (g + 0.1 * x), lambda ps: torch.optim.SGD(ps, 0.1, weight_decay=0.1))
     yield Rule('OptimizerChain', [Call('ClipGrad', 0.3), Call('Momentum', 0.05, 0.9)], lambda s, t, x, g: momentum(s, t, x, np.clip(g, -0.3, 0.3), 0.05, 0.9), **later)
-    yield Rule('OptimizerChain', [adam_, Call('WeightDecay', 0.02)], lambda s, t, x, g: adam(s, t, x, g, *tuned) + 0.02 * x, **later)
+    yield Rule('OptimizerChain', [adam_, Call('WeightDecay', 0.02)], lambda s, t, x, g: adam(s, t, x, g, *tuned) + 0.02 * x)
     yield Rule('OptimizerChain', [Call('SignDecay', 0.02), sgd], lambda s, t, x, g: 0.1 * (g + 0.02 * np.sign(x)), **later)
     yield Rule('OptimizerChain', [Call('AccumGrad', 3), sgd], accumulated(3, lambda g: 0.1 * g), note='the mean of three gradients at every third step', **later)
 
@@ -215,6 +235,7 @@ def others():
 def by_hand(rule, starts, gradients):
     xs, states, history = [x.copy() for x in starts], [{} for _ in starts], []
     for t, gs in enumerate(gradients, 1):
+        gs = rule.whole(gs) if rule.whole else gs
         xs = [np.asarray(x - rule.step(s, t, x, g)) for s, x, g in zip(states, xs, gs)]
         history.append(xs)
     return history
@@ -226,6 +247,8 @@ def by_torch(rule, starts, gradients):
     for gs in gradients:
         for p, g in zip(ps, gs):
             p.grad = torch.from_numpy(np.array(g))
+        if rule.max_norm:
+            torch.nn.utils.clip_grad_norm_(ps, rule.max_norm)
         optimizer.step()
         history.append([p.detach().numpy().copy() for p in ps])
     return history
@@ -249,8 +272,11 @@ class RuleRow:
         history = by_hand(rule, *arrays)
         if rule.torch_rule:
             ours, history = history, by_torch(rule, *arrays)
+            rtol, atol = (1e-5, 1e-5) if rule.max_norm else (1e-12, 1e-13)
             for a, b in zip(ours, history):
-                assert all(np.allclose(x, y, rtol=1e-12, atol=1e-13) for x, y in zip(a, b)), (rule.op, rule.hyper)
+                assert all(np.allclose(x, y, rtol=rtol, atol=atol) for x, y in zip(a, b)), (rule.op, rule.hyper)
+            if rule.max_norm:
+                history = ours
         after, before, moved = [], arrays[0], 0.0
         for t, xs in enumerate(history, 1):
             moved += max(np.abs(x - y).max(initial=0) for x, y in zip(xs, before))

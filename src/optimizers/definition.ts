@@ -1,0 +1,65 @@
+import type { Tensor } from '../tensor/tensor.ts'
+
+/** A hyperparameter's value: a number, a pair such as Adam's betas, or whether something is done. */
+export type HyperValue = number | readonly number[] | boolean
+
+/** The hyperparameters of a rule, by name. */
+export type Hyper = Readonly<Record<string, HyperValue>>
+
+/** A function of the count of steps from 0, such as a learning rate that falls. */
+export type Schedule = (step: number) => number
+
+/** Hyperparameters as they are written: any number may be a schedule. */
+export type HyperInput<H> = { readonly [Name in keyof H]?: H[Name] | (H[Name] extends number ? Schedule : never) | undefined }
+
+/** A rule's state for one parameter: named tensors (momenta), and how many steps it has taken. */
+export interface Slot {
+  readonly tensors: Readonly<Record<string, Tensor>>
+  /** The tensors in the order in which the rule's kernel, or else its definition, names them. */
+  readonly list: readonly Tensor[]
+  /** Steps taken with this parameter. */
+  t: number
+}
+
+/** What a slot is filled with at the start: a number, or one that follows from the hyperparameters. */
+export type SlotStart<H> = number | ((hyper: H) => number)
+
+/** The kernel of a rule, of those that the library has: one call for all parameters. Rules of your own are written in operations. */
+export interface LaneKernel {
+  readonly run: (segments: number, segmentCount: number, count: number) => void
+  /** The names of the slots that it moves on. */
+  readonly slots: readonly string[]
+  /** The names of the numbers that it reads. */
+  readonly numbers: readonly string[]
+}
+
+/**
+ * A rule of optimization: its hyperparameters, its state for a parameter, and its formula, one of these: `step` in operations, for each
+ * parameter; `factor`, one number from the steps of all; or, within the library, a kernel.
+ */
+export interface RuleDefinition<H extends Hyper, Kernel extends LaneKernel = LaneKernel> {
+  /** Hyperparameters with their defaults, in the order in which they are passed. */
+  readonly hyper: H
+  /** Throws RangeError for values that make no sense. */
+  check?(hyper: H): void
+  /** The slots, of the parameter's shape: a list of names, which start at zeros, or a record from name to start. */
+  readonly slots?: readonly Kernel['slots'][number][] | { readonly [Name in Kernel['slots'][number]]: SlotStart<NoInfer<H>> } | undefined
+  /** The formula as a kernel. */
+  readonly kernel?: Kernel | undefined
+  /** The numbers that the kernel reads, by name; `t` counts from 1. */
+  numbers?(hyper: H, t: number): Readonly<Record<Kernel['numbers'][number], number>>
+  /**
+   * The formula in operations: the step, which will be subtracted from x, float32 of its shape; undefined for none. `g` is the gradient, or in a
+   * chain the step of the rule before. `t` counts from 1. New slot values, float32 of that shape too, go by name into `write`.
+   */
+  step?(
+    hyper: H,
+    slots: Readonly<Record<string, Tensor>>,
+    x: Tensor,
+    g: Tensor,
+    t: number,
+    write: (name: string, value: Tensor) => void,
+  ): Tensor | undefined
+  /** What all steps are multiplied by, which may depend on all of them: those of the parameters that have one, in their order. */
+  factor?(hyper: H, steps: readonly Tensor[]): number
+}

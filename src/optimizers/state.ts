@@ -1,0 +1,145 @@
+import { DTypeError, kindOf, refuseSurplus } from '../errors.ts'
+import { copyTensor } from '../params/clone.ts'
+import { Params } from '../params/params.ts'
+import { scoped } from '../tensor/scope.ts'
+import { sameShape, show } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import { walk } from '../tensor/walk.ts'
+import type { Hyper } from './definition.ts'
+import { Optimizer, overwrite, type Rule } from './rule.ts'
+import { optimizerIn } from './setup.ts'
+import type { OptimizerState } from './update.ts'
+
+/**
+ * What an optimizer remembers of the parameters, by path: momenta as the tensors themselves (`layers.0.weight.m`, in a chain of rules
+ * `layers.0.weight.1.Adam.m`), counts of steps as numbers (`layers.0.weight.t`), and `steps`, all updates. Pass it to
+ * `saveSafetensors`, or to `loadOptimizerState` for another optimizer of the same rules. Throws TypeError for what is no optimizer.
+ *
+ * @example
+ * const W = tensor([1, 2])
+ * const [opt, ps] = [Momentum(), params({ W })]
+ * update(opt, ps, gradient(() => W.sum(), ps))
+ * Array.from(optimizerState(opt, ps).keys()) // ["steps", "W.t", "W.v"]
+ */
+export function optimizerState(opt: Optimizer | OptimizerState, ps?: Params): Map<string, Tensor | number> {
+  if (arguments.length > 2) refuseSurplus('optimizerState', 2, arguments)
+  const { optimizer, parameters } = stateTarget('optimizerState', opt, ps)
+  const found = new Map<string, Tensor | number>([['steps', optimizer.steps]])
+  eachSlot(optimizer, parameters, (path, rule, parameter) => {
+    const slot = rule.existingSlot(parameter)
+    if (!slot) return
+    found.set(`${path}.t`, slot.t)
+    for (const [name, tensor] of Object.entries(slot.tensors)) found.set(`${path}.${name}`, tensor)
+  })
+  return found
+}
+
+/**
+ * Gives an optimizer what another one remembered: the inverse of `optimizerState`, by path. Throws TypeError for paths or shapes that do not
+ * fit, DTypeError for a tensor that is not float32, RangeError for a count of steps that is no whole number from 0; nothing is changed then.
+ *
+ * @example
+ * const ps = params(tensor([1, 2]))
+ * const opt = Adam(1e-3)
+ * loadOptimizerState(opt, ps, optimizerState(Adam(), ps))
+ */
+export function loadOptimizerState(
+  opt: Optimizer | OptimizerState,
+  ps: Params | undefined,
+  state: ReadonlyMap<string, Tensor | number>,
+): void {
+  if (arguments.length > 3) refuseSurplus('loadOptimizerState', 3, arguments)
+  const operation = 'loadOptimizerState'
+  const { optimizer, parameters } = stateTarget(operation, opt, ps)
+  if (typeof state?.get !== 'function' || typeof state.keys !== 'function') {
+    throw new TypeError(`${operation}: the state is a Map, as optimizerState gives it: ${kindOf(state)} came.`)
+  }
+  const known = new Set(['steps'])
+  const read: (readonly [Rule<Hyper>, Tensor, count: number | undefined, values: readonly Tensor[]])[] = []
+  eachSlot(optimizer, parameters, (path, rule, parameter) => {
+    const t = state.get(`${path}.t`)
+    known.add(`${path}.t`)
+    const values = rule.slotNames.map(name => {
+      known.add(`${path}.${name}`)
+      return t === undefined ? undefined : momentum(`${path}.${name}`, state.get(`${path}.${name}`), parameter)
+    })
+    read.push([rule, parameter, t === undefined ? undefined : countOf(`${path}.t`, t), values.filter(each => each !== undefined)])
+  })
+  const unknown = [...state.keys()].find(key => !known.has(key))
+  if (unknown !== undefined) throw new TypeError(`${operation}: no parameter and rule belong to '${unknown}'.`)
+  const steps = countOf('steps', state.get('steps') ?? 0)
+  scoped(() => writeAll(read))
+  optimizer.steps = steps
+}
+
+/** Writes slots and counts, and forgets those that have none; changes nothing if there is no memory. */
+function writeAll(read: readonly (readonly [Rule<Hyper>, Tensor, count: number | undefined, values: readonly Tensor[]])[]): void {
+  const made: (() => void)[] = []
+  const writes: (() => void)[] = []
+  try {
+    for (const [rule, parameter, count, values] of read) {
+      if (count === undefined) continue
+      if (!rule.existingSlot(parameter)) made.push(() => rule.forget(parameter))
+      const slot = rule.slot(parameter)
+      // Copies, as what is read may be what is written.
+      const copies = values.map(copyTensor)
+      for (const each of slot.list) each.settleWaiting()
+      writes.push(() => {
+        slot.t = count
+        for (let i = 0; i < copies.length; i++) overwrite(slot.list[i], copies[i])
+      })
+    }
+  } catch (error) {
+    for (const undo of made) undo()
+    throw error
+  }
+  for (const write of writes) write()
+  for (const [rule, parameter, count] of read) if (count === undefined) rule.forget(parameter)
+}
+
+/** A slot's value, of the parameter's shape. */
+function momentum(key: string, value: Tensor | number | undefined, { dims }: Tensor): Tensor {
+  const operation = 'loadOptimizerState'
+  if (!(value instanceof Tensor) || !sameShape(value.dims, dims)) {
+    const came = value === undefined ? 'nothing' : value instanceof Tensor ? show(value.dims) : kindOf(value)
+    throw new TypeError(`${operation}: '${key}' must be a tensor ${show(dims)}: ${came} came.`)
+  }
+  value.check(operation)
+  if (value.type === 'float32') return value
+  throw new DTypeError({ operation, problem: `'${key}' must be float32`, came: value.type }, [value.type])
+}
+
+/** A count of steps, which files hold as a tensor. */
+function countOf(key: string, value: Tensor | number): number {
+  const count = value instanceof Tensor ? value.item() : value
+  if (Number.isInteger(count) && count >= 0) return count
+  throw new RangeError(`loadOptimizerState: '${key}' must be a whole number from 0: ${String(count)}.`)
+}
+
+function stateTarget(
+  operation: string,
+  opt: Optimizer | OptimizerState,
+  ps: Params | undefined,
+): { optimizer: Optimizer; parameters: [string, Tensor][] } {
+  const optimizer = optimizerIn(operation, opt)
+  if (!(opt instanceof Optimizer)) {
+    const parameters: [string, Tensor][] = []
+    walk(opt.model, (tensor, path) => parameters.push([path, tensor]))
+    return { optimizer, parameters }
+  }
+  if (ps instanceof Params) return { optimizer, parameters: ps.entries() }
+  const came = ps === undefined ? '' : `: ${kindOf(ps)} came`
+  throw new TypeError(
+    `${operation}: an optimizer's memory has its paths from a Params${came}. Write ${operation}(opt, ps${operation === 'optimizerState' ? '' : ', state'}).`,
+  )
+}
+
+function eachSlot(
+  { links }: Optimizer,
+  parameters: readonly [string, Tensor][],
+  visit: (path: string, rule: Rule<Hyper>, parameter: Tensor) => void,
+): void {
+  for (const [path, parameter] of parameters) {
+    for (const [name, rule] of links) visit(links.length === 1 ? path : `${path}.${name}`, rule, parameter)
+  }
+}

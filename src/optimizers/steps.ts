@@ -1,0 +1,227 @@
+import { fusion } from '../ops/fusion.ts'
+import { copyTensor } from '../params/clone.ts'
+import { scoped } from '../tensor/scope.ts'
+import { make, type Tensor } from '../tensor/tensor.ts'
+import { f32, i32 } from '../wasm/memory.ts'
+import { descent, RECORD } from '../wasm/rules.generated.ts'
+import type { Hyper, LaneKernel, Slot } from './definition.ts'
+import { type Optimizer, overwrite, type Rule } from './rule.ts'
+
+/** A parameter and its gradient, or what rules have made of it: its step so far. */
+export type Pair = readonly [x: Tensor, g: Tensor]
+
+/** The steps of all parameters on their way through the rules. */
+interface Steps {
+  readonly pairs: readonly Pair[]
+  /** What all of them are still to be multiplied by. */
+  readonly factor: number
+  /** Are these tensors nobody else's, so that they may be written over? */
+  readonly areOwn: boolean
+}
+
+/** Takes a step with all parameters. If something fails, nothing has changed. */
+export function takeSteps(optimizer: Optimizer, pairs: readonly Pair[]): void {
+  scoped(() => void pass(optimizer, pairs, true))
+}
+
+/** The step for one parameter, not taken: a new tensor; undefined to leave the parameter as it is. */
+export function stepOf(optimizer: Optimizer, pair: Pair): Tensor | undefined {
+  return scoped(
+    () => pass(optimizer, [pair], false).pairs[0]?.[1],
+    step => (step ? [step] : []),
+  )
+}
+
+/**
+ * Sends the steps through all rules. With `takes` the last kernel subtracts them. Up to the last rule that may fail for what it is given, the
+ * slots are remembered; behind it are kernels alone, and all that these need is made before the first one writes.
+ */
+function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes: boolean): Steps {
+  const moves = new Moves()
+  let firm = links.length
+  while (firm > 0 && links[firm - 1][1].definition.kernel) firm--
+  try {
+    for (let i = 0; i < links.length; i++) links[i][1].steps = count
+    for (let i = 0; i < firm; i++) moves.remember(links[i][1], pairs)
+    let steps: Steps = { pairs, factor: 1, areOwn: false }
+    for (let i = 0; i < firm; i++) steps = throughRule(links[i][1], steps, moves)
+    const calls: KernelCall[] = []
+    for (let i = firm; i < links.length; i++) {
+      const call = lanes(links[i][1], steps, moves, takes && fusion.optimizer && i === links.length - 1)
+      calls.push(call)
+      steps = call.steps
+    }
+    const isTaken = takes && fusion.optimizer && firm < links.length
+    if (!isTaken && (takes || !steps.areOwn || steps.factor !== 1)) {
+      const call = plain(steps, takes)
+      calls.push(call)
+      steps = call.steps
+    }
+    if (takes) for (const [x] of steps.pairs) x.settleWaiting()
+    for (let i = 0; i < calls.length; i++) run(calls[i])
+    return steps
+  } catch (error) {
+    // Without a call first: the stack may be full.
+    for (let i = 0; i < moves.slots.length; i++) moves.slots[i].t--
+    moves.undo()
+    throw error
+  }
+}
+
+/** What a step has done to the optimizer's state. */
+class Moves {
+  /** Slots whose count has moved on. */
+  readonly slots: Slot[] = []
+  private readonly made: (readonly [Rule<Hyper>, Tensor])[] = []
+  private readonly copies: (readonly [slot: Tensor, before: Tensor])[] = []
+
+  /** The slot of a parameter, which takes a step. */
+  slot(rule: Rule<Hyper>, x: Tensor): Slot {
+    let slot = rule.existingSlot(x)
+    if (!slot) {
+      this.made.push([rule, x])
+      slot = rule.slot(x)
+    }
+    this.slots.push(slot)
+    slot.t++
+    return slot
+  }
+
+  /** Copies what the rule will write over. */
+  remember(rule: Rule<Hyper>, pairs: readonly Pair[]): void {
+    if (rule.slotNames.length === 0) return
+    for (const [x] of pairs) for (const slot of rule.existingSlot(x)?.list ?? []) this.copies.push([slot, copyTensor(slot)])
+  }
+
+  /** Puts back everything but the counts. */
+  undo(): void {
+    for (const [slot, before] of this.copies) overwrite(slot, before)
+    for (const [rule, x] of this.made) rule.forget(x)
+  }
+}
+
+/** Sends the steps through one rule of any kind. */
+function throughRule(rule: Rule<Hyper>, steps: Steps, moves: Moves): Steps {
+  const { kernel, factor } = rule.definition
+  if (kernel) {
+    const call = lanes(rule, steps, moves, false)
+    run(call)
+    return call.steps
+  }
+  const { pairs, areOwn } = scaled(steps)
+  const { hyper } = rule
+  if (factor) {
+    const gs = pairs.map(([, g]) => g)
+    const next = { pairs, factor: rule.factorOf(hyper, gs), areOwn }
+    return isExtreme(next.factor) ? scaled(next) : next
+  }
+  const next: Pair[] = []
+  for (const [x, g] of pairs) {
+    const slot = moves.slot(rule, x)
+    const step = scoped(
+      () => rule.inOperations(x, g, slot, hyper),
+      step => (step ? [step] : []),
+    )
+    if (areOwn) g.dispose()
+    if (step) next.push([x, step])
+  }
+  return { pairs: next, factor: 1, areOwn: true }
+}
+
+/** Would products by it as float32 lose digits, or overflow? */
+function isExtreme(factor: number): boolean {
+  return !(Math.abs(factor) >= 2 ** -126 && Math.abs(factor) < 2 ** 127)
+}
+
+/** The steps multiplied by their factor. */
+function scaled(steps: Steps): Steps {
+  if (steps.factor === 1) return steps
+  const call = plain(steps, false)
+  run(call)
+  return call.steps
+}
+
+/** A call of a kernel that is ready to be made, and what the steps are behind it. */
+interface KernelCall {
+  readonly kernel: LaneKernel
+  readonly records: Tensor
+  readonly units: number
+  readonly steps: Steps
+  /** The steps are subtracted. */
+  readonly takes: boolean
+}
+
+/** A rule's kernel. */
+function lanes(rule: Rule<Hyper>, steps: Steps, moves: Moves, takes: boolean): KernelCall {
+  const { kernel = descent, numbers: numbersAt } = rule.definition
+  const { hyper } = rule
+  const slots = steps.pairs.map(([x]) => moves.slot(rule, x))
+  // Mostly all parameters have taken as many steps, and the numbers are the same.
+  let numbers: readonly number[] = []
+  let at = 0
+  return kernelCall(kernel, steps, takes, slots, ({ t }) => {
+    if (t !== at) {
+      const named = numbersAt?.(hyper, t) ?? {}
+      numbers = kernel.numbers.map(name => named[name])
+      at = t
+    }
+    return numbers
+  })
+}
+
+/** The steps times their factor, nothing else. */
+function plain(steps: Steps, takes: boolean): KernelCall {
+  const first = !isExtreme(steps.factor) ? steps.factor : Math.abs(steps.factor) < 1 ? 2 ** -64 : 2 ** 64
+  const numbers = [steps.factor / first]
+  const slots = steps.pairs.map(() => STATELESS)
+  return kernelCall(descent, { ...steps, factor: first }, takes, slots, () => numbers)
+}
+
+const STATELESS: Slot = { tensors: {}, list: [], t: 1 }
+
+/** Writes the records of a call. The step goes where the one before lay if that is the optimizer's own, else into a new tensor, or is subtracted. */
+function kernelCall(
+  kernel: LaneKernel,
+  { pairs, factor, areOwn }: Steps,
+  takes: boolean,
+  slots: readonly Slot[],
+  numbersOf: (slot: Slot) => readonly number[],
+): KernelCall {
+  const { words } = RECORD
+  const numberWords = 1 + kernel.numbers.length
+  const next = takes || areOwn ? pairs : pairs.map(([x]) => [x, make(x.dims, 'float32')] as const)
+  const records = make([pairs.length * (words + numberWords)], 'int32')
+  let units = 0
+  let written: readonly number[] | undefined
+  let numbersAt = (records.pointer >>> 2) + pairs.length * words
+  for (let i = 0, at = records.pointer >>> 2; i < pairs.length; i++, at += words) {
+    const [x, g] = pairs[i]
+    const { list } = slots[i]
+    const numbers = numbersOf(slots[i])
+    if (numbers !== written) {
+      if (written) numbersAt += numberWords
+      f32[numbersAt] = factor
+      for (let k = 0; k < numbers.length; k++) f32[numbersAt + 1 + k] = numbers[k]
+      written = numbers
+    }
+    i32[at] = x.pointer
+    i32[at + 1] = g.pointer
+    i32[at + 2] = takes ? 0 : next[i][1].pointer
+    for (let k = 0; k < list.length; k++) i32[at + 3 + k] = list[k].pointer
+    i32[at + words - 3] = x.count
+    i32[at + words - 2] = units
+    i32[at + words - 1] = numbersAt << 2
+    units += x.count
+  }
+  return { kernel, records, units, steps: { pairs: next, factor: 1, areOwn: true }, takes }
+}
+
+function run({ kernel, records, units, steps: { pairs }, takes }: KernelCall): void {
+  kernel.run(records.pointer, pairs.length, units)
+  // Without a call: the stack may be full, and what was written counts.
+  for (let i = 0; takes && i < pairs.length; i++) {
+    const { block } = pairs[i][0]
+    if (block) block.version++
+  }
+  records.dispose()
+}
