@@ -7,16 +7,20 @@ import ts from 'typescript'
 const SLOTS = 3
 const RECORD = 6 + SLOTS
 
-/** Every method of the class Rules: its slots and its numbers, by name. */
+/** What the loops around a rule have at hand for it, by name. */
+const GIVEN = { x: 'vx', g: 'vg', exponent: 'exponent' }
+
+/** Every method of the class Rules: its slots and its numbers, by name, and what it is called with. */
 export function rulesOf(file) {
   const source = ts.createSourceFile(file, readFileSync(file, 'utf8'), ts.ScriptTarget.Latest, true)
   const { members } = source.statements.find(statement => ts.isClassDeclaration(statement) && statement.name.text === 'Rules')
   return members.map(({ name, parameters }) => {
-    const [, , ...rest] = parameters
-    const named = type => rest.filter(each => each.type.getText() === type).map(each => each.name.text)
-    const rule = { name: name.text, slots: named('usize'), numbers: named('v128') }
-    if (rule.slots.length > SLOTS) throw new Error(`${file}: ${rule.name} has more than ${SLOTS} slots`)
-    return rule
+    const all = parameters.map(each => ({ name: each.name.text, isSlot: each.type.getText() === 'usize' }))
+    const own = all.filter(each => !(each.name in GIVEN))
+    const slots = own.filter(each => each.isSlot).map(each => each.name)
+    const numbers = own.filter(each => !each.isSlot).map(each => each.name)
+    if (slots.length > SLOTS) throw new Error(`${file}: ${name.text} has more than ${SLOTS} slots`)
+    return { name: name.text, slots, numbers, args: all.map(each => GIVEN[each.name] ?? (each.isSlot ? `${each.name} + i` : each.name)) }
   })
 }
 
@@ -31,9 +35,9 @@ export function rulesSource(rules) {
     '// segments.',
     '// @inplace: a chunk cannot be done over.',
     '// @cost 0.6: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.',
-    "import { Lanes, Rules } from './optimizer'",
-    ...rules.flatMap(({ name, slots, numbers }) => {
-      const step = lanes => `Rules.${name}<${lanes}>(${['vx', 'vg', ...slots.map(slot => `${slot} + i`), ...numbers].join(', ')})`
+    "import { EXPONENT, Lanes, Rules } from './optimizer'",
+    ...rules.flatMap(({ name, slots, numbers, args }) => {
+      const step = lanes => `Rules.${name}<${lanes}>(${args.join(', ')})`
       const body = lanes => [
         `    const vx = Lanes.load<${lanes}>(x + i)`,
         `    const vg = f32x4.mul(Lanes.load<${lanes}>(g + i), factor)`,
@@ -61,6 +65,7 @@ export function rulesSource(rules) {
         `  const numbers = load<usize>(record, ${4 * (RECORD - 1)})`,
         '  // They stay in registers: loaded at each use, they were two thirds of all loads.',
         ...['factor', ...numbers].map((number, i) => `  const ${number} = v128.load32_splat(numbers, ${4 * i})`),
+        ...(args.includes('exponent') ? ['  const exponent = v128.load(EXPONENT)'] : []),
         '  let i = from',
         '  for (; i + 16 <= to; i += 16) {',
         ...body('v128'),

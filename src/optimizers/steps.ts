@@ -156,25 +156,14 @@ function lanes(rule: Rule<Hyper>, steps: Steps, moves: Moves, takes: boolean): K
   const { kernel = descent, numbers: numbersAt } = rule.definition
   const { hyper } = rule
   const slots = steps.pairs.map(([x]) => moves.slot(rule, x))
-  // Mostly all parameters have taken as many steps, and the numbers are the same.
-  let numbers: readonly number[] = []
-  let at = 0
-  return kernelCall(kernel, steps, takes, slots, ({ t }) => {
-    if (t !== at) {
-      const named = numbersAt?.(hyper, t) ?? {}
-      numbers = kernel.numbers.map(name => named[name])
-      at = t
-    }
-    return numbers
-  })
+  return kernelCall(kernel, steps, takes, slots, t => numbersAt?.(hyper, t) ?? {})
 }
 
 /** The steps times their factor, nothing else. */
 function plain(steps: Steps, takes: boolean): KernelCall {
   const first = !isExtreme(steps.factor) ? steps.factor : Math.abs(steps.factor) < 1 ? 2 ** -64 : 2 ** 64
-  const numbers = [steps.factor / first]
   const slots = steps.pairs.map(() => STATELESS)
-  return kernelCall(descent, { ...steps, factor: first }, takes, slots, () => numbers)
+  return kernelCall(descent, { ...steps, factor: first }, takes, slots, () => ({ eta: steps.factor / first }))
 }
 
 const STATELESS: Slot = { tensors: {}, list: [], t: 1 }
@@ -185,24 +174,27 @@ function kernelCall(
   { pairs, factor, areOwn }: Steps,
   takes: boolean,
   slots: readonly Slot[],
-  numbersOf: (slot: Slot) => readonly number[],
+  numbersAt: (t: number) => Readonly<Record<string, number>>,
 ): KernelCall {
   const { words } = RECORD
-  const numberWords = 1 + kernel.numbers.length
+  const names = kernel.numbers
   const next = takes || areOwn ? pairs : pairs.map(([x]) => [x, make(x.dims, 'float32')] as const)
-  const records = make([pairs.length * (words + numberWords)], 'int32')
+  const records = make([pairs.length * (words + 1 + names.length)], 'int32')
   let units = 0
-  let written: readonly number[] | undefined
-  let numbersAt = (records.pointer >>> 2) + pairs.length * words
+  // Mostly all parameters have taken as many steps, and the numbers are the same.
+  let t = -1
+  let numbers = (records.pointer >>> 2) + pairs.length * words
+  let free = numbers
   for (let i = 0, at = records.pointer >>> 2; i < pairs.length; i++, at += words) {
     const [x, g] = pairs[i]
-    const { list } = slots[i]
-    const numbers = numbersOf(slots[i])
-    if (numbers !== written) {
-      if (written) numbersAt += numberWords
-      f32[numbersAt] = factor
-      for (let k = 0; k < numbers.length; k++) f32[numbersAt + 1 + k] = numbers[k]
-      written = numbers
+    const slot = slots[i]
+    const { list } = slot
+    if (slot.t !== t) {
+      t = slot.t
+      const values = numbersAt(t)
+      numbers = free
+      f32[free++] = factor
+      for (let k = 0; k < names.length; k++) f32[free++] = values[names[k]]
     }
     i32[at] = x.pointer
     i32[at + 1] = g.pointer
@@ -210,7 +202,7 @@ function kernelCall(
     for (let k = 0; k < list.length; k++) i32[at + 3 + k] = list[k].pointer
     i32[at + words - 3] = x.count
     i32[at + words - 2] = units
-    i32[at + words - 1] = numbersAt << 2
+    i32[at + words - 1] = numbers << 2
     units += x.count
   }
   return { kernel, records, units, steps: { pairs: next, factor: 1, areOwn: true }, takes }
