@@ -18,15 +18,26 @@ export function kindOf(value: unknown): string {
   if (copy) return copy === COPY ? 'a tensor' : 'a tensor of another copy of fluxtape'
   if (typeof (value as { then?: unknown } | undefined)?.then === 'function') return 'a promise'
   const tag = Object.prototype.toString.call(value).slice(8, -1)
-  return typeof value !== 'object' || tag === 'Object' ? typeof value : `${/^[AEIO]/.test(tag) ? 'an' : 'a'} ${tag}`
+  const isPlain = typeof value === 'function' ? !/.Function$/.test(tag) : typeof value !== 'object' || tag === 'Object'
+  return isPlain ? typeof value : `${/^[AEIO]/.test(tag) ? 'an' : 'a'} ${tag}`
 }
 
 /** Under this symbol every tensor has the mark of its copy of the library. */
 export const TENSOR: unique symbol = Symbol.for('fluxtape.tensor')
 export const COPY = {}
 
+/** What to do about a tensor of another copy of the library. */
+export const ONE_COPY = 'Import it from one place: npm ls fluxtape.'
+
+/** The error for what is no tensor where one is needed; `place` says where it lay. */
+export function noTensor(operation: string, value: unknown, place = ''): TypeError {
+  const came = kindOf(value)
+  const wayOut = came === 'a promise' ? 'Await it first.' : came.startsWith('a tensor of') ? ONE_COPY : 'Make one with tensor(...).'
+  return new TypeError(`${operation}: a tensor is needed${place && ` ${place}`}: ${came}. ${wayOut}`)
+}
+
 /** A value as an argument was written, where that is short; else its kind. */
-function written(value: unknown): string {
+export function written(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 40)}'`
   if (typeof value === 'function') return value.name || 'a function'
   return Object(value) === value ? kindOf(value) : String(value)
@@ -87,7 +98,8 @@ function isRecord(value: unknown): value is object {
  * (x, i, xs) with xs[i] === x. Who calls it has counted, by `arguments.length`: a list of the rest would be made at each call.
  */
 export function refuseSurplus(operation: string, most: number, came: ArrayLike<unknown>, wayOut = ''): void {
-  const isMapped = came.length === 3 && (came[2] as ArrayLike<unknown> | undefined)?.[came[1] as number] === came[0]
+  const [at, xs] = [came[1], came[2] as ArrayLike<unknown>]
+  const isMapped = came.length === 3 && (Array.isArray(xs) || ArrayBuffer.isView(xs)) && typeof at === 'number' && xs[at] === came[0]
   if (isMapped && most <= 1) return
   if (isMapped) throw new TypeError(`${operation}: map passes an index, which would be an argument. Write x => ${operation}(x).`)
   const surplus = Array.from(came).slice(most)
@@ -120,7 +132,14 @@ export class FluxtapeError extends Error {
   within(place: string): this {
     const text = this.path.length === 0 ? this.message : this.message.slice(0, this.message.lastIndexOf('\nin '))
     ;(this as { path: readonly string[] }).path = [place, ...this.path]
-    this.message = `${text}\nin ${this.path.join(': ')}`
+    return this.retell(`${text}\nin ${this.path.join(': ')}`)
+  }
+
+  /** @internal Says something else, in the stack too, which some runtimes begin with the message. */
+  protected retell(message: string): this {
+    const before = this.message
+    this.message = message
+    this.stack = this.stack?.replace(before, () => message)
     return this
   }
 }
@@ -166,10 +185,7 @@ export class MemoryError extends FluxtapeError {
   asked(operation: string, what?: string): this {
     if (this.operation !== 'memory') return this
     ;(this as { operation: string }).operation = operation
-    const before = this.message
-    this.message = before.replace('memory', operation).replace(' needed.', what ? ` needed for ${what}.` : ' needed.')
-    this.stack = this.stack?.replace(before, () => this.message)
-    return this
+    return this.retell(this.message.replace('memory', operation).replace(' needed.', what ? ` needed for ${what}.` : ' needed.'))
   }
 }
 

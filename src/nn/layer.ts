@@ -3,7 +3,7 @@ import { CLONE } from '../params/clone.ts'
 import { called } from '../tape/mode.ts'
 import { inScope, scoped } from '../tensor/scope.ts'
 import { hint, printed } from '../tensor/seal.ts'
-import { ownedIn, TRAINABLE, table } from '../tensor/walk.ts'
+import { OWNED, ownedIn, TRAINABLE, table } from '../tensor/walk.ts'
 import { LABEL } from './label.ts'
 import { draw } from './print.ts'
 
@@ -42,9 +42,12 @@ const RESERVED = ['apply', 'call', 'bind', 'toString', 'constructor', 'prototype
 /** What all layers inherit: the names that other libraries have. */
 const inherited = (): object => {
   if (!prototype) {
-    prototype = Object.create(Function.prototype) as object
+    // What is asked of every model need not go as far as the hints; V8 does not see a function behind them.
+    const asked = { [OWNED]: { value: undefined }, [Symbol.toStringTag]: { value: 'Function' } }
+    prototype = Object.create(Function.prototype, asked) as object
     const mode = 'A model trains while a gradient is being taken, and is in test mode otherwise'
     const fit = 'Write train(loss, params(model), data, Adam())'
+    const frozen = 'Write freeze(model), or freeze(model.weight), to take it out of training; thaw undoes it'
     hint(
       prototype,
       'A model',
@@ -62,7 +65,7 @@ const inherited = (): object => {
         zero_grad: 'Gradients are returned, and do not add up',
         summary: 'Write String(model)',
       },
-      true,
+      { trainable: frozen, requires_grad: frozen },
     )
   }
   return prototype

@@ -1,4 +1,4 @@
-import { askedBy, kindOf } from '../errors.ts'
+import { askedBy, noTensor } from '../errors.ts'
 import { converted } from '../tensor/convert.ts'
 import type { DType } from '../tensor/dtype.ts'
 import type { Shape } from '../tensor/shape.ts'
@@ -258,9 +258,7 @@ export function isTensor(value: unknown): value is Tensor {
 /** Throws TypeError for what is no tensor, ReleasedError for one that has ended. */
 export function checkTensor(operation: string, value: unknown): asserts value is Tensor {
   if (value instanceof Tensor) return value.check(operation)
-  const came = kindOf(value)
-  const wayOut = came.startsWith('a tensor of') ? 'Import it from one place: npm ls fluxtape.' : 'Make one with tensor(...).'
-  throw new TypeError(`${operation}: a tensor is needed: ${came}. ${came === 'a promise' ? 'Await it first.' : wayOut}`)
+  throw noTensor(operation, value)
 }
 
 function convertAll(inputs: readonly Tensor[], dtype: DType, name: string): readonly Tensor[] {

@@ -1,23 +1,36 @@
 const NODE: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const DENO: unique symbol = Symbol.for('Deno.customInspect')
 
+/** Puts a trap behind a prototype, where only what is not found otherwise arrives, and what walks over properties finds nothing. */
+function trap(prototype: object, handler: ProxyHandler<object>): void {
+  Object.setPrototypeOf(prototype, new Proxy(Object.create(Object.getPrototypeOf(prototype)) as object, handler))
+}
+
 /**
- * Says of names that other libraries have what they are called here. What is read throws; who has a field of that name is not concerned, and
- * one may be assigned where the object is open.
+ * Says of names that other libraries have what they are called here: to read one throws. They are no properties, so that who has a field of that
+ * name is not concerned, and who compares or prints all properties is not stopped. `0` stands for every whole number. What is `fixed` cannot be
+ * assigned either.
  */
-export function hint(prototype: object, what: string, hints: Readonly<Record<string, string>>, isOpen = false): void {
-  for (const [name, wayOut] of Object.entries(hints)) {
-    const define = function (this: object, value: unknown): void {
-      Object.defineProperty(this, name, { value, writable: true, enumerable: true, configurable: true })
-    }
-    Object.defineProperty(prototype, name, {
-      get() {
-        throw new TypeError(`${what}: there is no ${name} here. ${wayOut}.`)
-      },
-      set: isOpen ? define : undefined,
-      configurable: true,
-    })
-  }
+export function hint(
+  prototype: object,
+  what: string,
+  hints: Readonly<Record<string, string>>,
+  fixed: Readonly<Record<string, string>> = {},
+): void {
+  trap(prototype, {
+    get(target, name, self) {
+      if (typeof name === 'string') {
+        const isPlace = /^\d+$/.test(name)
+        const key = isPlace ? '0' : name
+        if (Object.hasOwn(hints, key)) throw new TypeError(`${what}: there is no ${isPlace ? `[${name}]` : name} here. ${hints[key]}.`)
+      }
+      return Reflect.get(target, name, self)
+    },
+    set(target, name, value, self) {
+      if (Object.hasOwn(fixed, name)) throw new TypeError(`${what}: '${String(name)}' cannot be assigned. ${fixed[String(name)]}.`)
+      return Reflect.set(target, name, value, self)
+    },
+  })
 }
 
 /** `console.log` of Node, Deno and Bun then prints what String prints, or Node and Bun what `as` makes of it. */
@@ -30,8 +43,8 @@ export function printed<T extends object>(object: T, as?: (object: T) => unknown
 
 /**
  * Lets nothing be assigned to the instances of a class but the fields that they have: it would be ignored. Who extends the class is free to, but
- * for an `heir`. The trap stands behind the prototype, where only what is not found otherwise arrives, and `instanceof` does not. Also has
- * instances printed as String does. A constructor calls it once, when it is first used: a program without the class need not have it.
+ * for an `heir`. Also has instances printed as String does. A constructor calls it once, when it is first used: a program without the class need
+ * not have it.
  */
 export function seal(prototype: object, refusal: (name: string, self: object) => string, heir?: object): void {
   printed(prototype)
@@ -47,9 +60,8 @@ export function seal(prototype: object, refusal: (name: string, self: object) =>
       Object.defineProperty(each, name, { ...own, set })
     }
   }
-  const behind = new Proxy(Object.create(Object.getPrototypeOf(prototype)) as object, {
+  trap(prototype, {
     set: (target, name, value, self) =>
       heir || Object.getPrototypeOf(self) === prototype ? refuse(name, self) : Reflect.set(target, name, value, self),
   })
-  Object.setPrototypeOf(prototype, behind)
 }

@@ -99,7 +99,7 @@ export class Tensor implements Owned {
 
   /** The elements where they lie, without a copy. Unsafe past the next operation: the memory may be used for something else, or move. */
   view(): TypedArray {
-    if (arguments.length > 0) refuseSurplus('view', 0, arguments)
+    if (arguments.length > 0) refuseSurplus('view', 0, arguments, 'Another shape is x.reshape(shape).')
     this.check('view')
     const { memory, first } = elementsOf(this)
     return memory.subarray(first, first + this.count)
@@ -296,7 +296,7 @@ hint(Tensor.prototype, 'Tensor', {
   backward: 'Write gradient(() => loss, params(model)), or train',
   grad: 'gradient returns the gradients',
   detach: 'Write stopGradient(x)',
-  T: 'Write x.transpose()',
+  T: 'Write x.transpose(), which swaps the last two axes, or x.permute(axes)',
   numpy: read,
   tolist: read,
   dataSync: read,
@@ -306,6 +306,9 @@ hint(Tensor.prototype, 'Tensor', {
   argmin: 'Write x.argMin(axis)',
   matMul: 'Write x.matmul(y)',
   print: 'Write console.log(x)',
+  equals: 'Write x.equal(y).all().item()',
+  length: 'x.shape[0] counts rows, x.size elements',
+  0: 'x.slice([i]) is a row, x.data()[i] an element',
 })
 seal(Tensor.prototype, refusal)
 // Symbol.dispose is missing in some runtimes; `using` does not exist there either.

@@ -124,6 +124,7 @@ describe('an error inside a model', () => {
     expect(lines).toHaveLength(2)
     expect(lines[1]).toBe('in Chain.rest: Chain[1]: Chain[1]: Dense(5, 2)')
     expect(error.operation).toBe('linear')
+    expect(error.stack).toContain(error.message)
     expectToTrain()
   })
 

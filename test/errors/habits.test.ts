@@ -15,9 +15,12 @@ describe('a name of another library', () => {
     ['A model: there is no parameters here. Write params(model).', model, 'parameters'],
     ['A model: there is no eval here. A model trains while a gradient is being taken, and is in test mode otherwise.', model, 'eval'],
     ['Tensor: there is no backward here. Write gradient(() => loss, params(model)), or train.', x, 'backward'],
-    ['Tensor: there is no T here. Write x.transpose().', x, 'T'],
+    ['Tensor: there is no T here. Write x.transpose(), which swaps the last two axes, or x.permute(axes).', x, 'T'],
     ['Tensor: there is no numpy here. Write x.data(), or x.toArray().', x, 'numpy'],
     ['Tensor: there is no detach here. Write stopGradient(x).', x, 'detach'],
+    ['Tensor: there is no equals here. Write x.equal(y).all().item().', x, 'equals'],
+    ['Tensor: there is no length here. x.shape[0] counts rows, x.size elements.', x, 'length'],
+    ['Tensor: there is no [10] here. x.slice([i]) is a row, x.data()[i] an element.', x, '10'],
     ['Optimizer: there is no step here. Write update(opt, ps, grads), or train.', Adam(), 'step'],
     ['Optimizer: there is no zero_grad here. Gradients are returned, and do not add up.', OptimizerChain(Adam()), 'zero_grad'],
   ])('%s', (text, target, name) => {
@@ -36,11 +39,69 @@ describe('a name of another library', () => {
     expect(() => Chain({ apply: relu })).toThrow("a layer cannot be named 'apply'")
   })
 
+  it.each(['trainable', 'requires_grad'])('is not assigned to a layer without a word: %s', name => {
+    const wayOut = 'Write freeze(model), or freeze(model.weight), to take it out of training; thaw undoes it'
+    for (const target of [model, model[0]])
+      expect(thrown(() => Object.assign(target, { [name]: false }))).toBe(`TypeError: A model: '${name}' cannot be assigned. ${wayOut}.`)
+    expect(read(model, name)).toBe(undefined)
+    const own = Object.assign(
+      layer('Own', { [name]: ones([1]) }, (_, input: Tensor) => input),
+      { [name]: ones([2]) },
+    )
+    expect(params(own).paths()).toEqual([name])
+  })
+
   it('is no promise and no obstacle to comparing', async () => {
     expect(await model).toBe(model)
     expect(await x).toBe(x)
     expect({ model, x }).toEqual({ model, x })
     expect(gradient(m => m(x).sum(), model)).toHaveLength(1)
+  })
+})
+
+/** What Jest reads of both sides of a comparison that fails, and serializers read: every property of every prototype. */
+function readAll(value: object): unknown[] {
+  const read: unknown[] = []
+  for (let at: object | null = value; at && at !== Object.prototype && at !== Function.prototype; at = Object.getPrototypeOf(at)) {
+    for (const name in at) read.push(name)
+    for (const name of Reflect.ownKeys(at)) read.push(Reflect.get(value, name))
+  }
+  return read
+}
+const asked = [
+  'asymmetricMatch',
+  '$$typeof',
+  'nodeType',
+  'tagName',
+  '@@__IMMUTABLE_ITERABLE__@@',
+  'then',
+  'inspect',
+  'schema',
+  'get',
+  'has',
+]
+
+describe('what compares and prints meets no hint', () => {
+  const ps = params(model)
+  it.each<[name: string, value: object]>([
+    ['a tensor', x],
+    ['a scalar', x.sum()],
+    ['a transposition that waits', x.transpose()],
+    ['a model', model],
+    ['an optimizer', Adam()],
+    ['Params', ps],
+    ['gradients', gradient(() => model(x).sum(), ps)],
+  ])('%s', (_, value) => {
+    expect(() => readAll(value)).not.toThrow()
+    for (const name of asked) expect(() => read(value, name)).not.toThrow()
+    expect(Object.prototype.toString.call(value)).toBe(typeof value === 'function' ? '[object Function]' : '[object Object]')
+  })
+
+  it('and a comparison that fails shows both sides', () => {
+    expect(thrown(() => expect(tensor([1, 2])).toEqual(tensor([1, 3])))).toMatch(/\[1, 2\] to deeply equal .*\n\[1, 3\]$/)
+    expect(thrown(() => expect({ loss: tensor(1) }).toStrictEqual({ loss: tensor(2) }))).toContain('to strictly equal')
+    expect(thrown(() => expect(Dense(1, 1)).toEqual(Dense(1, 1)))).toContain('[Function Dense]')
+    expect(thrown(() => expect(ones([3])).toHaveLength(2))).toContain('x.shape[0] counts rows')
   })
 })
 
