@@ -43,6 +43,11 @@ export function written(value: unknown): string {
   return Object(value) === value ? kindOf(value) : String(value)
 }
 
+/** Throws TypeError for what is no number; `what` is what it stands for. */
+export function checkNumber(operation: string, what: string, value: unknown): asserts value is number {
+  if (typeof value !== 'number') throw new TypeError(`${operation}: ${what} is a number: ${written(value)} came.`)
+}
+
 function enumerated(parts: readonly string[]): string {
   return parts.length === 1 ? parts[0] : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`
 }

@@ -2,6 +2,7 @@ import { refuseSurplus } from '../errors.ts'
 import type { Params } from '../params/params.ts'
 import { seal } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { PARTS, table } from '../tensor/walk.ts'
 
 let isClosed = false
 
@@ -24,6 +25,10 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
     this.gradientOf = gradientOf
     if (isClosed) return
     isClosed = true
+    const parts = function (this: Grads): [string | undefined, Tensor][] {
+      return [...this].map(([parameter, gradient]) => [this.params.path(parameter), gradient])
+    }
+    Object.defineProperty(Grads.prototype, PARTS, { value: parts })
     seal(Grads.prototype, name => `Grads: '${name}' cannot be assigned. get(parameter) reads a gradient; write one with assign.`)
   }
 
@@ -57,6 +62,11 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
   /** @internal The parameters that took part, in order. */
   parameters(): Iterable<Tensor> {
     return this.gradientOf.keys()
+  }
+
+  /** What `JSON.stringify` writes: the gradients by the paths of their parameters. */
+  toJSON(): Readonly<Record<string, Tensor>> {
+    return table(this)
   }
 
   toString(): string {

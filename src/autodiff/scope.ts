@@ -1,5 +1,4 @@
 import { kindOf, refuseSurplus } from '../errors.ts'
-import { Params } from '../params/params.ts'
 import { type Owned, scoped } from '../tensor/scope.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { ownedIn } from '../tensor/walk.ts'
@@ -32,7 +31,7 @@ function survivors(value: unknown): Iterable<Owned> {
  */
 export function keep<T>(value: T): T {
   if (arguments.length > 1) refuseSurplus('keep', 1, arguments)
-  const found = ownedIn(value instanceof Params ? [...value] : value)
+  const found = ownedIn(value)
   if (found.length === 0 && !Array.isArray(value)) {
     throw new TypeError(`keep: there is no tensor in it: ${kindOf(value)} came. Pass a tensor, or a list, an object or a model.`)
   }

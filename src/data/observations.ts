@@ -1,11 +1,11 @@
 // What counts as data, for DataLoader and the splits: how many observations there are, and how some of them are taken out.
-import { kindOf, ShapeError } from '../errors.ts'
+import { kindOf, noTensor, ShapeError } from '../errors.ts'
 import { gather } from '../ops/indexing.ts'
-import { stack } from '../ops/joining.ts'
-import { type ArrayInput, type NestedInput, tensor } from '../tensor/create.ts'
-import { tagOf } from '../tensor/realm.ts'
+import { type ArrayInput, type NestedInput, type RowsInput, tensor } from '../tensor/create.ts'
+import { isPlain, tagOf } from '../tensor/realm.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { isForeign } from '../tensor/walk.ts'
 
 /** A value for each observation: a tensor or a list along its axis 0, or a typed array. */
 export type Column = Tensor | ArrayInput | readonly unknown[]
@@ -20,7 +20,11 @@ export type Data = Tensor | ArrayInput | readonly unknown[] | Readonly<Record<st
 export type DataInput = Data | []
 
 /** A part of a column: a tensor, but for a list of what are no numbers. */
-type PartOf<C> = C extends Tensor | ArrayInput | readonly (NestedInput | Tensor)[] ? Tensor : C extends readonly (infer Each)[] ? Each[] : C
+type PartOf<C> = C extends Tensor | ArrayInput | readonly (NestedInput | ArrayInput | Tensor)[]
+  ? Tensor
+  : C extends readonly (infer Each)[]
+    ? Each[]
+    : C
 
 /** Is it a list of observations, not of columns? */
 type IsList<D> = D extends readonly (infer Each)[] ? ([Extract<Each, Tensor>] extends [never] ? true : false) : false
@@ -60,7 +64,13 @@ const SAMPLES = 4
 
 /** Throws TypeError for what is no data, ShapeError for columns that are not of one length. */
 export function observationsOf<D extends DataInput>(operation: string, data: D): Observations<D> {
-  if (typeof data !== 'object' || data === null) throw new TypeError(`${operation}: ${FORMS}: ${kindOf(data)} came.`)
+  if (typeof data !== 'object' || data === null) {
+    const wayOut = typeof data === 'function' ? ' Call it, and make a list of what it gives: [...f()].' : ''
+    throw new TypeError(`${operation}: ${FORMS}: ${kindOf(data)} came.${wayOut}`)
+  }
+  const parts: readonly unknown[] = Array.isArray(data) ? data : isPlain(data) ? Object.values(data) : [data]
+  const foreign = parts.find(isForeign)
+  if (foreign) throw noTensor(operation, foreign)
   if (Array.isArray(data) && !data.some(each => each instanceof Tensor)) {
     return {
       count: data.length,
@@ -141,9 +151,14 @@ function picked(column: ArrayInput | readonly unknown[], indices: Int32Array): u
   }
   const part = Array.from(indices, i => column[i])
   const [sample] = column
-  if (sample instanceof Tensor) return part.length > 0 ? stack(part as Tensor[]) : part
-  const isNumeric = typeof sample === 'number' || typeof sample === 'boolean' || Array.isArray(sample) || ArrayBuffer.isView(sample)
-  return isNumeric ? tensor(part as NestedInput) : part
+  if (sample instanceof Tensor && part.length === 0) return part
+  const isNumeric =
+    sample instanceof Tensor ||
+    typeof sample === 'number' ||
+    typeof sample === 'boolean' ||
+    Array.isArray(sample) ||
+    ArrayBuffer.isView(sample)
+  return isNumeric ? tensor(part as RowsInput) : part
 }
 
 function first(part: unknown): unknown {

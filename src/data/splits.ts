@@ -1,4 +1,5 @@
-import { checkOptions, kindOf, refuseSurplus } from '../errors.ts'
+import { checkOptions, kindOf, refuseSurplus, written } from '../errors.ts'
+import type { ArrayInput } from '../tensor/create.ts'
 import { countUp, keyed, permutation } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { type BatchOf, type DataInput, observationsOf } from './observations.ts'
@@ -7,16 +8,25 @@ import { type BatchOf, type DataInput, observationsOf } from './observations.ts'
 const MOST = 2 ** 28
 
 /** How `splitObs` cuts. */
-export interface SplitOptions {
+export interface SplitOptions<At = number | readonly number[]> {
   /** The share of the first part, or of each part but the last: 0.8, or [0.6, 0.2]. */
-  readonly at: number | readonly number[]
+  readonly at: At
   /** Shuffle before; false by default. */
   readonly shuffle?: boolean | undefined
   /** Fixes the order of the shuffle. */
   readonly seed?: number | undefined
-  /** Classes, one for each observation: every part then has the same share of each. Shuffles. */
-  readonly stratified?: Tensor | readonly number[] | undefined
+  /** Classes, numbers or texts, one for each observation: every part then has the same share of each. Shuffles. */
+  readonly stratified?: Tensor | ArrayInput | readonly (number | string | boolean)[] | undefined
 }
+
+/** The parts that shares give: one more than there are shares. */
+export type Parts<Part, At> = At extends number
+  ? [Part, Part]
+  : At extends readonly unknown[]
+    ? number extends At['length']
+      ? Part[]
+      : [...{ -readonly [I in keyof At]: Part }, Part]
+    : Part[]
 
 /**
  * Cuts data into parts: `splitObs(data, { at: 0.8 })` gives two, `{ at: [0.6, 0.2] }` three. Axis 0 counts observations; sizes are rounded
@@ -24,14 +34,17 @@ export interface SplitOptions {
  * that do not lie in [0, 1] together, TypeError for what is no share.
  * @example splitObs(arange(5), { at: 0.6 }).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
  */
-export function splitObs<D extends DataInput>(data: D, options: SplitOptions): BatchOf<D>[] {
+export function splitObs<D extends DataInput, const At extends number | readonly number[]>(
+  data: D,
+  options: SplitOptions<At>,
+): Parts<BatchOf<D>, At> {
   checkOptions('splitObs', options, ['at', 'shuffle', 'seed', 'stratified'])
   if (arguments.length > 2) refuseSurplus('splitObs', 2, arguments)
   const { at, shuffle = false, seed, stratified } = options
   const shares = sharesOf(at)
   const { count: n, take } = observationsOf('splitObs', data)
   const source = seed === undefined ? undefined : keyed('splitObs', seed)
-  const groups = stratified ? byClass(stratified, n) : [countUp(n)]
+  const groups = stratified !== undefined ? byClass(stratified, n) : [countUp(n)]
   const sizes = sizesOf(shares, n)
   const table = countsOf(
     groups.map(group => group.length),
@@ -48,7 +61,7 @@ export function splitObs<D extends DataInput>(data: D, options: SplitOptions): B
       ends[i] += count
     })
   })
-  return parts.map(part => take(stratified ? permutation(part.length, source).map(i => part[i]) : part))
+  return parts.map(part => take(stratified ? permutation(part.length, source).map(i => part[i]) : part)) as Parts<BatchOf<D>, At>
 }
 
 function sharesOf(at: SplitOptions['at']): readonly number[] {
@@ -171,16 +184,19 @@ export function shuffleObs<D extends DataInput>(data: D, options: { readonly see
   return take(permutation(count, seed === undefined ? undefined : keyed('shuffleObs', seed)))
 }
 
-function byClass(classes: Tensor | readonly number[], n: number): Int32Array[] {
-  const values = classes instanceof Tensor ? classes.data() : classes
+function byClass(classes: NonNullable<SplitOptions['stratified']>, n: number): Int32Array[] {
+  const values = (classes instanceof Tensor ? classes.data() : classes) as readonly (number | string)[]
+  if (!Array.isArray(values) && (!ArrayBuffer.isView(values) || 'getInt8' in values)) {
+    throw new TypeError(`splitObs: the classes are a tensor or a list, one for each observation: ${written(classes)} came.`)
+  }
   if (values.length !== n) throw new RangeError(`splitObs: one class for each observation: ${values.length} classes for ${n}.`)
-  const groups = new Map<number, number[]>()
+  const groups = new Map<number | string, number[]>()
   values.forEach((value, i) => {
     const group = groups.get(value)
     if (group) group.push(i)
     else groups.set(value, [i])
   })
-  return [...groups.entries()].sort(([a], [b]) => a - b).map(([, group]) => Int32Array.from(group))
+  return [...groups.entries()].sort(([a], [b]) => Number(a) - Number(b)).map(([, group]) => Int32Array.from(group))
 }
 
 function toEven(value: number): number {

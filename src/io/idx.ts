@@ -1,7 +1,7 @@
 import { FormatError } from '../errors.ts'
 import { zeros } from '../tensor/create.ts'
 import type { DType } from '../tensor/dtype.ts'
-import { type Shape, show, sizeOf } from '../tensor/shape.ts'
+import { MOST_ELEMENTS, type Shape, show, sizeOf, TOO_MANY_ELEMENTS } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { bytesOfFile } from './bytes.ts'
 
@@ -32,7 +32,6 @@ const types: ReadonlyMap<number, StoredType> = new Map<number, StoredType>([
 
 /** Two zeros, the type, the number of axes (one byte), and a 32-bit size for each. */
 const LONGEST_HEADER = 4 + 4 * 255
-const MOST_ELEMENTS = 2 ** 30 - 1
 /** How much of a gzipped file is unpacked at a time, at most 1,032 times as much: some runtimes unpack all that they are given. */
 const SLICE = 16384
 const CUT = 'The file is damaged or was cut off: read or fetch it again.'
@@ -85,7 +84,7 @@ function readHeader(file: Uint8Array): Header {
   const shape = Array.from({ length: rank }, (_, axis) => source.getUint32(4 + 4 * axis))
   // Zeros are left out here: a tensor without elements must not smuggle in an axis that no index reaches.
   if (sizeOf(shape.map(size => size || 1)) > MOST_ELEMENTS) {
-    throw wrong('the shape has more elements than the linear memory can hold', show(shape), 'The file is damaged.')
+    throw wrong(`the shape has ${TOO_MANY_ELEMENTS}`, show(shape), 'The file is damaged.')
   }
   return { type, shape, begin, end: begin + sizeOf(shape) * type.bytes }
 }

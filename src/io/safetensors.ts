@@ -1,12 +1,12 @@
-import { checkOptions, FormatError, kindOf, refuseSurplus } from '../errors.ts'
+import { checkOptions, FormatError, kindOf, refuseSurplus, written } from '../errors.ts'
 import { fromBytes } from '../tensor/create.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { isMap, isPlain } from '../tensor/realm.ts'
-import { type Shape, show } from '../tensor/shape.ts'
+import { MOST_ELEMENTS, type Shape, show, TOO_MANY_ELEMENTS } from '../tensor/shape.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import { bytesOfFile } from './bytes.ts'
 import { hasHalfPair, JsonReader, quote } from './json.ts'
-import { state } from './state.ts'
+import { tensorsOf } from './state.ts'
 
 /** What a safetensors file holds. */
 export interface SafetensorsFile {
@@ -41,7 +41,6 @@ interface Entry {
 const METADATA = '__metadata__'
 /** The reference implementation refuses longer headers. */
 const LONGEST_HEADER = 100_000_000
-const MOST_ELEMENTS = 2 ** 30 - 1
 const DAMAGED = 'The file is damaged, or its writer made a mistake.'
 const CUT = 'The file is damaged or was cut off: read or fetch it again.'
 
@@ -65,8 +64,8 @@ const saved: Readonly<Record<DType, string>> = { float32: 'F32', int32: 'I32', u
 const order = /* @__PURE__ */ Object.keys(saved)
 
 /**
- * The bytes of a safetensors file of a model (its `state`, parameters and buffers by path), or of a Map or plain object of tensors by name, such
- * as `state` and `optimizerState` give; there whole numbers are stored as int32 scalars. The same tensors give the same bytes, in any order.
+ * The bytes of a safetensors file of a model (its `state`, parameters and buffers by path), of a Params, or of a Map or plain object of tensors by
+ * name, such as `state` and `optimizerState` give; there whole numbers are stored as int32 scalars. The same tensors give the same bytes, in any order.
  *
  * float32 is stored as F32, int32 as I32, uint8 as U8 and bool as BOOL, bit for bit. Throws TypeError where there is no tensor, for metadata that
  * are no texts and for names that a file cannot have, RangeError for a number that does not fit into int32, ReleasedError for a released tensor.
@@ -135,13 +134,16 @@ function named(source: unknown): [string, Tensor | number][] {
   const entries: [unknown, unknown][] = isMap(source) ? [...source] : isPlain(source) ? Object.entries(source) : []
   const flat = entries.every(([name, value]) => typeof name === 'string' && (value instanceof Tensor || typeof value === 'number'))
   if (flat && (entries.length > 0 || isMap(source))) return entries as [string, Tensor | number][]
-  const tensors = [...state(source)]
+  const tensors = [...tensorsOf('saveSafetensors', source).found]
   if (tensors.length > 0) return tensors
   throw new TypeError('saveSafetensors: there is no tensor in it. Pass a model, or what state(model) or optimizerState(opt, ps) gives.')
 }
 
 function metadataFields(metadata: SafetensorsOptions['metadata']): string[] {
   if (metadata === undefined) return []
+  if (!isMap(metadata) && !isPlain(metadata)) {
+    throw new TypeError(`saveSafetensors: metadata are texts by name, an object or a Map: ${written(metadata)} came.`)
+  }
   const texts = [...(isMap(metadata) ? metadata : new Map<unknown, unknown>(Object.entries(metadata)))].map(([key, value]) => {
     if (typeof key !== 'string' || typeof value !== 'string') {
       throw new TypeError(
@@ -266,7 +268,7 @@ function checkRanges(entries: readonly Entry[], length: number): void {
     const size = shape.reduce((product, each) => product * each, 1)
     // Zeros are left out here: a tensor without elements must not smuggle in an axis that no index reaches.
     if (shape.reduce((product, each) => product * (each || 1), 1) > MOST_ELEMENTS) {
-      throw wrong(`the shape of ${quote(name)} has more elements than the linear memory can hold`, show(shape), DAMAGED)
+      throw wrong(`the shape of ${quote(name)} has ${TOO_MANY_ELEMENTS}`, show(shape), DAMAGED)
     }
     if (begin > end || end > length) {
       throw wrong(`the data of ${quote(name)} lie outside of the file`, `bytes ${begin} to ${end} of ${length}`, CUT)

@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, refuseSurplus, ShapeError } from '../errors.ts'
+import { checkOptions, kindOf, noTensor, refuseSurplus, ShapeError, written } from '../errors.ts'
 import { assign } from '../ops/assign.ts'
 import { add, cast } from '../ops/pointwise.ts'
 import { copyTensor } from '../params/clone.ts'
@@ -8,30 +8,43 @@ import { isMap, isPlain, tagOf } from '../tensor/realm.ts'
 import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { walk } from '../tensor/walk.ts'
+import { refusesForeign, walk } from '../tensor/walk.ts'
 
 /** Tensors by path. */
 export type State = Map<string, Tensor>
 
 /**
  * All tensors of a model by path, parameters and buffers: the tensors themselves, so later training shows in it. `clone(state(model))` is a
- * snapshot. A tied tensor stands under each of its paths. Throws TypeError
+ * snapshot. A tied tensor stands under each of its paths, those of a layer that stands in several places under the first. Throws TypeError
  * where two tensors have one path.
  *
  * @example [...state(Dense(3, 2)).keys()] // ['weight', 'bias']
  */
 export function state(model: unknown): State {
   if (arguments.length > 1) refuseSurplus('state', 1, arguments)
+  return tensorsOf('state', model).found
+}
+
+/** The state of a model, and for each place where a part of it stands again the first one. */
+export function tensorsOf(operation: string, model: unknown): { found: State; firsts: ReadonlyMap<string, string> } {
   const found: State = new Map()
-  walk(model, (tensor, path) => {
+  const firsts = new Map<string, string>()
+  const visit = (tensor: Tensor, path: string): void => {
     const other = found.get(path)
     if (other && other !== tensor) {
-      throw new TypeError(`state: two tensors have the path '${path}', so one would be lost. Rename a field that has a dot in its name.`)
+      throw new TypeError(
+        `${operation}: two tensors have the path '${path}', so one would be lost. Rename a field that has a dot in its name.`,
+      )
     }
     found.set(path, tensor)
-  })
-  Object.defineProperty(found, 'toJSON', { value: () => Object.fromEntries(found) })
-  return found
+  }
+  walk(model, visit, { foreign: refusesForeign(operation), again: (path, first) => firsts.set(path, first) })
+  Object.defineProperty(found, 'toJSON', { value: tableOf })
+  return { found, firsts }
+}
+
+function tableOf(this: State): Readonly<Record<string, Tensor>> {
+  return Object.fromEntries(this)
 }
 
 /** What is written where: a table from names of the state to paths of the model, or a function that gives a path, or a list of paths with values. */
@@ -66,13 +79,13 @@ export type StateInput = ReadonlyMap<string, Tensor | WrittenTensor> | Readonly<
  * Writes a state into the tensors of a model, in place: what `state` gave, the `tensors` of a file, or
  * the table that JSON has of a state. Returns `{ missing, unexpected, reshaped }`.
  *
- * All three are errors, but for a bias of zeros that the model does not have; with `strict: false` they are left as they were. A tied tensor may
- * be stored under one of its paths alone. A part of a model that has no other field than `layers`, as a Chain, takes PyTorch's names too:
+ * All three are errors, but for a bias of zeros that the model does not have; with `strict: false` they are left as they were. A tied tensor, or
+ * a layer that stands in several places, may be stored under any of its paths, and under several with the same values. A part of a model that has no other field than `layers`, as a Chain, takes PyTorch's names too:
  * `0.weight` for `layers.0.weight`. `prefix` takes a part of the state, `rename` other names: a table, or `(name, tensor) => path` or
  * `[[path, tensor], ...]`; `[]` leaves out. Values for one path add up, so that PyTorch's two biases of a recurrent layer become one.
  *
  * Nothing is written unless all fits: throws TypeError for paths that are missing or unknown, tied tensors that would differ, and what is no
- * state; ShapeError for other shapes.
+ * state or no option; ShapeError for other shapes.
  *
  * @example
  * const model = Dense(3, 2)
@@ -82,41 +95,45 @@ export type StateInput = ReadonlyMap<string, Tensor | WrittenTensor> | Readonly<
 export function loadState(model: unknown, source: StateInput, options: LoadStateOptions = {}): LoadedState {
   if (arguments.length > 3) refuseSurplus('loadState', 3, arguments)
   checkOptions('loadState', options, ['strict', 'prefix', 'rename'])
+  const { strict = true, prefix = '', rename = {} } = options
+  const wrong = (what: string, came: unknown) => new TypeError(`loadState: ${what}: ${written(came)} came.`)
+  if (typeof strict !== 'boolean') throw wrong('strict is true or false', strict)
+  if (typeof prefix !== 'string') throw wrong('prefix is the beginning of paths', prefix)
+  if (typeof rename !== 'function' && !isPlain(rename)) throw wrong('rename is an object from names to paths, or a function', rename)
   if (isRecording()) throw new TypeError('loadState: a gradient is being taken, and it could not see the change. Load before.')
-  return scoped(() => load(state(model), namedAnew(entriesOf(source), options), options.strict ?? true))
+  return scoped(() => load(model, namedAnew(entriesOf(source), prefix, rename), strict))
 }
 
-function load(targets: State, values: ReadonlyMap<string, unknown>, strict: boolean): LoadedState {
-  const found = new Map<string, Tensor>()
-  const used = new Set<string>()
-  const short = shortNames([...targets.keys()])
-  for (const path of targets.keys()) {
-    const name = values.has(path) ? path : (short.get(path) ?? path)
-    if (!values.has(name)) continue
-    found.set(path, asTensor(path, values.get(name)))
-    used.add(name)
+function load(model: unknown, values: ReadonlyMap<string, unknown>, strict: boolean): LoadedState {
+  const { found: targets, firsts } = tensorsOf('loadState', model)
+  const pathOf = pathsBy([...targets.keys()], firsts, values)
+  const taken: [name: string, path: string, target: Tensor, value: Tensor][] = []
+  const unexpected: string[] = []
+  for (const [name, value] of values) {
+    const path = pathOf(name)
+    const target = path === undefined ? undefined : targets.get(path)
+    if (path !== undefined && target) taken.push([name, path, target, asTensor(path, value)])
+    else if (!isZeroBias(name, value)) unexpected.push(name)
   }
-  const filled = new Set([...found.keys()].map(path => targets.get(path)))
+  const filled = new Set(taken.map(([, , target]) => target))
   const missing = [...targets].flatMap(([path, target]) => (filled.has(target) ? [] : [path]))
-  const unexpected = [...values].flatMap(([path, value]) => (used.has(path) || isZeroBias(path, value) ? [] : [path]))
   if (strict && missing.length + unexpected.length > 0) throw misfit(missing, unexpected)
-  const reshaped: string[] = []
+  const reshaped = new Set<string>()
   const writes = new Map<Tensor, Tensor>()
-  for (const [path, value] of found) {
-    const target = targets.get(path) as Tensor
+  for (const [name, path, target, value] of taken) {
     if (!sameShape(value.dims, target.dims)) {
       if (strict) throw otherShape(`'${path}' has another shape`, value, target, 'into')
-      reshaped.push(path)
+      reshaped.add(path)
       continue
     }
     const other = writes.get(target)
     if (other && other !== value && !sameValues(other, value)) {
-      throw new TypeError(`loadState: '${path}' is tied to another parameter of the model, and the state has different values for them.`)
+      throw new TypeError(`loadState: '${name}' is tied to another parameter of the model, and the state has different values for them.`)
     }
     writes.set(target, value)
   }
   write(writes)
-  return { missing, unexpected, reshaped }
+  return { missing, unexpected, reshaped: [...reshaped] }
 }
 
 /** Whatever can fail comes first: conversions, copies of what is itself written over, memory. */
@@ -158,7 +175,7 @@ function fromTable(entries: readonly (readonly [string, unknown])[]): [string, u
 }
 
 /** What lies under the prefix, under its new names. */
-function namedAnew(entries: readonly [string, unknown][], { prefix = '', rename }: LoadStateOptions): ReadonlyMap<string, unknown> {
+function namedAnew(entries: readonly [string, unknown][], prefix: string, rename: Rename): ReadonlyMap<string, unknown> {
   const under = prefix === '' || prefix.endsWith('.') ? prefix : `${prefix}.`
   const part = entries.flatMap(([name, value]): [string, unknown][] => (name.startsWith(under) ? [[name.slice(under.length), value]] : []))
   if (prefix !== '' && part.length === 0) {
@@ -166,7 +183,6 @@ function namedAnew(entries: readonly [string, unknown][], { prefix = '', rename 
       `loadState: nothing in the state lies under '${prefix}'. It has ${list(entries.map(([name]) => name)) || 'no paths'}.`,
     )
   }
-  if (rename === undefined) return new Map(part)
   const odd = typeof rename === 'object' && Object.keys(rename).find(name => !part.some(([own]) => own === name))
   if (typeof odd === 'string')
     throw new TypeError(`loadState: rename has '${odd}', and the state has not. It has ${list(part.map(([name]) => name))}.`)
@@ -195,26 +211,57 @@ function sumOf(path: string, a: unknown, b: unknown): Tensor {
 }
 
 function asTensor(path: string, value: unknown): Tensor {
-  if (!(value instanceof Tensor)) throw new TypeError(`loadState: '${path}' is no tensor: ${typeof value}.`)
+  if (!(value instanceof Tensor)) throw noTensor('loadState', value, `for '${path}'`)
   value.check('loadState')
   return value
 }
 
-/** Paths without `layers` where nothing stands beside it. */
-function shortNames(paths: readonly string[]): ReadonlyMap<string, string> {
+/**
+ * Gives the path of the model for a name: a path; one without `layers`, where the state does not have it in full; or one through another place of
+ * a part that stands in several.
+ */
+function pathsBy(
+  paths: readonly string[],
+  firsts: ReadonlyMap<string, string>,
+  values: ReadonlyMap<string, unknown>,
+): (name: string) => string | undefined {
+  const short = shortened([...paths, ...firsts.keys()])
+  const known = new Map(paths.flatMap(path => (values.has(path) ? [] : [[short(path), path] as const])))
+  for (const path of paths) known.set(path, path)
+  const first = new Map([...[...firsts].map(([path, to]) => [short(path), short(to)] as const), ...firsts])
+  return name => {
+    let at = name
+    // Each round comes further from the beginning, but where names with dots in them look like paths.
+    for (let rounds = name.length; rounds >= 0; rounds--) {
+      const path = known.get(at)
+      const place = path === undefined ? parentsOf(at).find(parent => first.has(parent)) : undefined
+      if (place === undefined) return path
+      const to = first.get(place)
+      at = at.slice(to ? place.length : place.length + 1)
+      if (to) at = to + at
+    }
+    return undefined
+  }
+}
+
+/** The paths above a path, the outermost first. */
+function parentsOf(path: string): string[] {
+  const keys = path.split('.')
+  return keys.map((_, i) => keys.slice(0, i).join('.'))
+}
+
+/** Leaves out `layers` where nothing stands beside it. */
+function shortened(paths: readonly string[]): (path: string) => string {
   const fields = new Map<string, Set<string>>()
-  const parents = (keys: readonly string[]) => keys.map((_, i) => keys.slice(0, i).join('.'))
   for (const path of paths) {
     const keys = path.split('.')
-    parents(keys).forEach((parent, i) => fields.set(parent, (fields.get(parent) ?? new Set()).add(keys[i])))
+    parentsOf(path).forEach((parent, i) => fields.set(parent, (fields.get(parent) ?? new Set()).add(keys[i])))
   }
-  return new Map(
-    paths.map(path => {
-      const keys = path.split('.')
-      const above = parents(keys)
-      return [path, keys.filter((key, i) => key !== 'layers' || fields.get(above[i])?.size !== 1).join('.')]
-    }),
-  )
+  return path => {
+    const above = parentsOf(path)
+    const kept = path.split('.').filter((key, i) => key !== 'layers' || fields.get(above[i])?.size !== 1)
+    return kept.join('.')
+  }
 }
 
 function list(paths: readonly string[]): string {

@@ -1,9 +1,9 @@
-import { checkOptions, FluxtapeError, kindOf, refuseSurplus } from '../errors.ts'
+import { checkOptions, FluxtapeError, kindOf, refuseSurplus, written } from '../errors.ts'
 import { CLONE } from '../params/clone.ts'
 import { called } from '../tape/mode.ts'
 import { inScope, scoped } from '../tensor/scope.ts'
 import { hint, printed } from '../tensor/seal.ts'
-import { OWNED, ownedIn, TRAINABLE, table } from '../tensor/walk.ts'
+import { OWNED, ownedIn, PARTS, TRAINABLE, table } from '../tensor/walk.ts'
 import { LABEL } from './label.ts'
 import { draw } from './print.ts'
 
@@ -23,17 +23,14 @@ function alone<Inputs extends readonly unknown[], Output>(call: (...inputs: Inpu
   return scoped(() => call(...inputs), ownedIn)
 }
 
-/** Does a function take more arguments than its `length` says: parameters with defaults, a list of the rest, or `arguments`? */
-function hasMoreParameters(f: (...args: never[]) => unknown): boolean {
-  const text = Function.prototype.toString.call(f)
-  let depth = 0
-  let end = 0
-  // A single parameter may stand without parentheses; a default, which may hold some, is found before they matter.
-  for (; end < text.length && !(end > 0 && depth === 0 && text[end - 1] === ')'); end++) {
-    if (text[end] === '(') depth++
-    else if (text[end] === ')') depth--
-  }
-  return /\.\.\.|=(?!>)|\[native code\]/.test(text.slice(0, end)) || /\barguments\b/.test(text)
+/** The function that a layer is. What structuredClone and postMessage throw is the beginning of its source, so it begins with what to do. */
+function callable<Inputs extends readonly unknown[], Output>(call: (...inputs: Inputs) => Output): (...inputs: Inputs) => Output {
+  const [named] = Object.values({
+    'a model, which lies in the memory of its own thread (send saveSafetensors(model)),'(...inputs: Inputs): Output {
+      return inScope() ? call(...inputs) : alone(call, inputs)
+    },
+  })
+  return named
 }
 
 /** Properties that every function has or inherits, and a field would hide. */
@@ -43,7 +40,7 @@ const RESERVED = ['apply', 'call', 'bind', 'toString', 'constructor', 'prototype
 const inherited = (): object => {
   if (!prototype) {
     // What is asked of every model need not go as far as the hints; V8 does not see a function behind them.
-    const asked = { [OWNED]: { value: undefined }, [Symbol.toStringTag]: { value: 'Function' } }
+    const asked = { [OWNED]: { value: undefined }, [PARTS]: { value: undefined }, [Symbol.toStringTag]: { value: 'Function' } }
     prototype = Object.create(Function.prototype, asked) as object
     const mode = 'A model trains while a gradient is being taken, and is in test mode otherwise'
     const fit = 'Write train(loss, params(model), data, Adam())'
@@ -98,14 +95,13 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
   checkOptions('layer', options, ['trainable', 'label'])
   if (arguments.length > 4) refuseSurplus('layer', 4, arguments)
   const { trainable, label = name } = options
+  if (trainable !== undefined && !Array.isArray(trainable))
+    throw new TypeError(`layer: trainable is a list of names of fields: ${written(trainable)} came.`)
+  if (label !== null && typeof label !== 'string') throw new TypeError(`layer: the label is a text, or null: ${written(label)} came.`)
   const unknown = trainable?.find(key => !(key in fields))
-  if (unknown !== undefined) throw new TypeError(`layer: trainable names a field that ${name} does not have: '${unknown}'.`)
+  if (unknown !== undefined) throw new TypeError(`layer: trainable names a field that ${name} does not have: '${String(unknown)}'.`)
 
-  const most = forward.length - 1
-  let takesMore: boolean | undefined
   const call = (...inputs: Inputs): Output => {
-    // One that is given what it does not look at, as a Chain gives it, is let be.
-    if (inputs.length > most && most > 0 && !(takesMore ??= hasMoreParameters(forward))) refuseSurplus(name, most, inputs)
     const outer = called.layer
     called.layer = self
     try {
@@ -117,8 +113,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
       called.layer = outer
     }
   }
-  const outermost = (...inputs: Inputs): Output => (inScope() ? call(...inputs) : alone(call, inputs))
-  const self = outermost as Layer<Fields, Inputs, Output>
+  const self = callable<Inputs, Output>(call) as Layer<Fields, Inputs, Output>
   const hidden = (value: unknown) => ({ value, enumerable: false, configurable: true, writable: true })
   Object.defineProperties(self, {
     name: hidden(name),

@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, ShapeError } from '../errors.ts'
+import { checkNumber, checkOptions, kindOf, ShapeError } from '../errors.ts'
 import { fusion, isFused } from '../ops/fusion.ts'
 import { gather } from '../ops/indexing.ts'
 import { asIndices, takeClasses } from '../ops/indices.ts'
@@ -102,8 +102,10 @@ export const crossEntropy = /* @__PURE__ */ composed(
     options: ClassLossOptions & { readonly eps?: number | undefined } = {},
   ): Tensor {
     checkOptions('crossEntropy', options, [...CLASS_OPTIONS, 'eps'])
+    const { eps = EPSILON } = options
+    checkNumber('crossEntropy', 'eps', eps)
     checkClasses('crossEntropy', prediction, target, options)
-    return ofClasses('crossEntropy', logProbability('crossEntropy', prediction, options.eps ?? EPSILON), target, options)
+    return ofClasses('crossEntropy', logProbability('crossEntropy', prediction, eps), target, options)
   },
 )
 
@@ -152,6 +154,8 @@ function ofClasses(name: string, logarithms: Tensor, target: Tensor, options: Cl
   const agg = aggregation(name, options)
   const at = resolveAxis(name, axis, logarithms.dims)
   const classes = logarithms.dims[at]
+  if (weight !== undefined) checkTensor(name, weight)
+  if (ignoreIndex !== undefined) checkNumber(name, 'ignoreIndex', ignoreIndex)
   if (weight && show(weight.dims) !== show([classes])) {
     throw new ShapeError({ operation: name, problem: `the weight is [${classes}]`, came: show(weight.dims) }, [weight.dims])
   }
@@ -221,6 +225,7 @@ export const logitBinaryCrossEntropy = /* @__PURE__ */ composed(
     matched('logitBinaryCrossEntropy', logits, target)
     const { dims } = logits
     const y = checkedTarget('logitBinaryCrossEntropy', typeof target === 'number' ? full([], target) : target)
+    if (posWeight !== undefined && typeof posWeight !== 'number') checkTensor('logitBinaryCrossEntropy', posWeight)
     const positive = posWeight === undefined ? y : mul(y, posWeight)
     const losses = binaryCrossEntropy(logits, broadcastTo(positive, dims), broadcastTo(sub(1, y), dims))
     return aggregation('logitBinaryCrossEntropy', options)(losses)

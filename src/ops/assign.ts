@@ -22,8 +22,11 @@ export function assign(x: Tensor, y: Tensor): Tensor {
   if (x.storage === y.storage) return x
   // First elsewhere: what does not fit must leave x as it was.
   const fitting = x.type === 'int32' || x.type === 'uint8' ? converted(y, x.type, 'assign') : y
-  x.startWrite()
-  convert(fitting, x, 'assign')
-  if (fitting !== y) fitting.dispose()
+  try {
+    x.startWrite()
+    convert(fitting, x, 'assign')
+  } finally {
+    if (fitting !== y) fitting.dispose()
+  }
   return x
 }

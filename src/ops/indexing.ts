@@ -156,7 +156,7 @@ export const oneHot = /* @__PURE__ */ composed('oneHot', 2, function oneHot(indi
   if (classes !== undefined && (!Number.isInteger(classes) || classes < 0)) {
     throw new RangeError(`oneHot: the number of classes is a whole number from 0: ${classes}.`)
   }
-  const count = classes ?? (places.count === 0 ? 0 : places.max().item() + 1)
+  const count = classes ?? (places.count === 0 ? 0 : Math.max(0, places.max().item() + 1))
   const y = make([...places.dims, count], 'bool', 'oneHot')
   checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.count, count / 8))
   return y

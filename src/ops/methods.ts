@@ -1,10 +1,11 @@
 // Every operation that takes a tensor first is also a method of Tensor, from the one definition.
 import './javascript.ts'
 import type { WrittenTensor } from '../tensor/create.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import { STACK, Tensor } from '../tensor/tensor.ts'
 import * as activations from './activations.ts'
 import * as assign from './assign.ts'
 import * as indexing from './indexing.ts'
+import { stack } from './joining.ts'
 import * as matmul from './matmul.ts'
 import * as movement from './movement.ts'
 import * as pointwise from './pointwise.ts'
@@ -32,10 +33,13 @@ export interface Methods
     Iterable<Tensor> {
   /** A tensor of one element as a number, any as a text: what `Number(x)`, `x < 1` and templates see. */
   [Symbol.toPrimitive](hint: string): number | string
+  /** @internal */
+  [STACK](rows: readonly Tensor[]): Tensor
   /** What `JSON.stringify` writes, and `tensor` takes back; numbers that JSON does not have are texts. */
   toJSON(): WrittenTensor
 }
 
+Object.defineProperty(Tensor.prototype, STACK, { value: (rows: readonly Tensor[]) => stack(rows) })
 for (const module of [assign, pointwise, activations, movement, slicing, reduce, indexing, matmul, softmax, sorting]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
     // What one of these files exports is a method, but for this one.

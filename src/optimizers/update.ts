@@ -9,6 +9,7 @@ import { isSet } from '../tensor/realm.ts'
 import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { tensorsIn } from '../tensor/walk.ts'
 import { firstNotFinite } from './finite.ts'
 import { Optimizer } from './rule.ts'
 import { optimizerIn } from './setup.ts'
@@ -180,9 +181,10 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
     })
   }
   if (pairs.length === 0) {
-    throw new TypeError(
-      `${operation}: no parameter has a gradient. None of them took part in the loss; are they those that the model uses?`,
-    )
+    const why = tensorsIn(target).every(each => each.frozen)
+      ? 'All of them are frozen: thaw(model) takes them in again.'
+      : 'None of them took part in the loss; are they those that the model uses?'
+    throw new TypeError(`${operation}: no parameter has a gradient. ${why}`)
   }
   for (const [x, g] of pairs) {
     x.check(operation)

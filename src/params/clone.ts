@@ -2,7 +2,7 @@ import { refuseSurplus } from '../errors.ts'
 import { convert } from '../tensor/convert.ts'
 import { isMap, isSet } from '../tensor/realm.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
-import { isContainer } from '../tensor/walk.ts'
+import { isContainer, isForeign, refusesForeign } from '../tensor/walk.ts'
 
 /** How a callable is made again, with the fields that it has or with copies of them. */
 export const CLONE: unique symbol = Symbol.for('fluxtape.clone')
@@ -36,10 +36,12 @@ export function clone<T>(model: T): T {
 /** What is to become the copy: of a tensor or a typed array it is one, of a container that may still hold the parts of the original. */
 function madeFor(value: object): object {
   if (value instanceof Tensor) return copyTensor(value)
+  if (isForeign(value)) refusesForeign('clone')(value, 'a tensor in it')
   // Not its own `slice`: that of a Node Buffer shares the bytes, and a DataView has none.
   if (ArrayBuffer.isView(value)) return 'getInt8' in value ? copyDataView(value) : Uint8Array.prototype.slice.call(value)
   if (Array.isArray(value)) return new Array(value.length)
-  if (isMap(value)) return new Map()
+  // With what hangs on it, such as the toJSON of a state.
+  if (isMap(value)) return Object.defineProperties(new Map(), Object.getOwnPropertyDescriptors(value))
   if (isSet(value)) return new Set()
   const again = (value as { [CLONE]?: (fields: object) => object })[CLONE]
   if (typeof again === 'function') return again({ ...value })

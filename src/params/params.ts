@@ -1,7 +1,7 @@
 import { refuseSurplus } from '../errors.ts'
 import { seal } from '../tensor/seal.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { refuseForeign, walk } from '../tensor/walk.ts'
+import { PARTS, refusesForeign, table, walk } from '../tensor/walk.ts'
 
 let isClosed = false
 
@@ -21,6 +21,7 @@ export class Params implements Iterable<Tensor> {
   constructor() {
     if (isClosed) return
     isClosed = true
+    Object.defineProperty(Params.prototype, PARTS, { value: Params.prototype.entries })
     seal(Params.prototype, name => `Params: '${name}' cannot be assigned. add and delete change what is in it.`)
   }
 
@@ -41,8 +42,8 @@ export class Params implements Iterable<Tensor> {
       this.pathOf.set(tensor, free)
       this.taken.add(free)
     }
-    if (source instanceof Params) for (const [own, tensor] of source.entries()) put(tensor, own)
-    else walk(source, (tensor, own, trainable) => trainable && tensor.type === 'float32' && put(tensor, own), undefined, refuseForeign)
+    const foreign = refusesForeign('params')
+    walk(source, (tensor, own, trainable) => trainable && tensor.type === 'float32' && put(tensor, own), { foreign })
     return this
   }
 
@@ -60,8 +61,7 @@ export class Params implements Iterable<Tensor> {
       this.taken.delete(this.pathOf.get(tensor) ?? '')
       this.pathOf.delete(tensor)
     }
-    if (source instanceof Params) [...source].forEach(take)
-    else walk(source, take)
+    walk(source, take)
     return this.pathOf.size < before
   }
 
@@ -91,6 +91,11 @@ export class Params implements Iterable<Tensor> {
 
   [Symbol.iterator](): Iterator<Tensor> {
     return this.pathOf.keys()
+  }
+
+  /** What `JSON.stringify` writes: the parameters by path, as of a model. */
+  toJSON(): Readonly<Record<string, Tensor>> {
+    return table(this)
   }
 
   toString(): string {
@@ -140,7 +145,7 @@ function kind(source: unknown): string {
  * model.weight.frozen // true
  */
 export function freeze(...sources: unknown[]): void {
-  for (const source of sources) setFrozen(source, true)
+  for (const source of sources) setFrozen('freeze', source, true)
 }
 
 /**
@@ -153,14 +158,12 @@ export function freeze(...sources: unknown[]): void {
  * model.bias.frozen // false
  */
 export function thaw(...sources: unknown[]): void {
-  for (const source of sources) setFrozen(source, false)
+  for (const source of sources) setFrozen('thaw', source, false)
 }
 
-function setFrozen(source: unknown, frozen: boolean): void {
-  if (source instanceof Params) for (const tensor of source) tensor.frozen = frozen
-  else {
-    walk(source, tensor => {
-      tensor.frozen = frozen
-    })
+function setFrozen(operation: string, source: unknown, frozen: boolean): void {
+  const set = (tensor: Tensor): void => {
+    tensor.frozen = frozen
   }
+  walk(source, set, { foreign: refusesForeign(operation) })
 }

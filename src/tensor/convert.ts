@@ -40,8 +40,13 @@ export function convert(x: Tensor, y: Tensor, operation: string): void {
 /** A new tensor of the same numbers in another type; not recorded by the tape, so only for what has no gradient. */
 export function converted(x: Tensor, dtype: DType, operation: string): Tensor {
   const y = make(x.dims, dtype, operation)
-  convert(x, y, operation)
-  return y
+  try {
+    convert(x, y, operation)
+    return y
+  } catch (error) {
+    y.dispose()
+    throw error
+  }
 }
 
 /** Runs a kernel of integers. Where it reports that a result does not fit, throws RangeError with the one that float32 gives. */

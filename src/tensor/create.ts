@@ -1,10 +1,11 @@
-import { checkOptions, kindOf, refuseSurplus, ShapeError } from '../errors.ts'
+import { checkNumber, checkOptions, kindOf, noTensor, refuseSurplus, ShapeError, written } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { bytesOf, checkDType, type DType, type TypedArray } from './dtype.ts'
+import { bytesOf, checkDType, type DType, promote, type TypedArray } from './dtype.ts'
 import { checkAllFit, checkFit } from './fits.ts'
 import { tagOf } from './realm.ts'
-import { checkShape, type Shape, show, sizeOf } from './shape.ts'
-import { make, Tensor } from './tensor.ts'
+import { scoped } from './scope.ts'
+import { checkShape, type Shape, sameShape, show, sizeOf } from './shape.ts'
+import { make, STACK, Tensor } from './tensor.ts'
 
 /** Numbers or booleans, nested to any depth. */
 export type NestedInput = number | boolean | readonly NestedInput[]
@@ -21,6 +22,9 @@ export type ArrayInput =
   | BigInt64Array
   | BigUint64Array
 
+/** Rows of one shape, each a tensor, a typed array or nested numbers; nested to any depth. */
+export type RowsInput = readonly (NestedInput | ArrayInput | Tensor | RowsInput)[]
+
 /** A tensor as JSON has it; 'NaN', 'Infinity', '-Infinity' and '-0' are texts, since JSON has no such numbers. */
 export interface WrittenTensor {
   readonly shape: Shape
@@ -36,23 +40,26 @@ export interface CreateOptions {
 }
 
 /**
- * A tensor of the given numbers: a number, nested arrays, or a typed array with a shape; or what `JSON.stringify` wrote of one. The options may
- * come second.
+ * A tensor of the given numbers: a number, nested arrays, a typed array with a shape, or rows that are typed arrays or tensors; or what
+ * `JSON.stringify` wrote of one. The options may come second.
  *
  * Typed arrays keep their type where the library has it (Int32Array: int32, Uint8Array: uint8); other numbers become float32, booleans
- * bool. Fractions are cut for an integer type. Throws ShapeError for ragged arrays and for a shape that does not hold the data, TypeError for
- * what is no number, RangeError for what does not fit an integer type (NaN, 300 in uint8, a 64-bit integer of more than 32 bits).
+ * bool. Rows have the type that they have in common; those that are tensors are stacked, on the tape as by `stack`. Fractions are cut for an
+ * integer type. Throws ShapeError for ragged arrays, rows of several shapes and a shape that does not hold the data, TypeError for what is no
+ * number, RangeError for what does not fit an integer type (NaN, 300 in uint8, a 64-bit integer of more than 32 bits).
  *
  * @example
  * tensor([[1, 2], [3, 4]]).shape // [2, 2]
  * tensor(new Float32Array(6), [2, 3]).shape // [2, 3]
+ * tensor([new Float32Array(3), [4, 5, 6]]).shape // [2, 3]
+ * tensor([zeros([3]), ones([3])]).shape // [2, 3]
  * tensor([0, 2, 1], { dtype: 'int32' }).dtype // 'int32'
  * tensor([[1, 2], [3]]) // throws ShapeError
  */
-export function tensor(data: NestedInput | ArrayInput | WrittenTensor, options: CreateOptions): Tensor
-export function tensor(data: NestedInput | ArrayInput | WrittenTensor, shape?: Shape, options?: CreateOptions): Tensor
+export function tensor(data: NestedInput | ArrayInput | RowsInput | WrittenTensor, options: CreateOptions): Tensor
+export function tensor(data: NestedInput | ArrayInput | RowsInput | WrittenTensor, shape?: Shape, options?: CreateOptions): Tensor
 export function tensor(
-  data: NestedInput | ArrayInput | WrittenTensor | Tensor,
+  data: NestedInput | ArrayInput | RowsInput | WrittenTensor | Tensor,
   second?: Shape | CreateOptions,
   third?: CreateOptions,
 ): Tensor {
@@ -65,10 +72,32 @@ export function tensor(
   if (shape !== undefined) checkShape('tensor', shape)
   const dtype = dtypeOf('tensor', options)
   if (ArrayBuffer.isView(data)) return fromArray(data, shape ?? [(data as TypedArray).length], dtype)
+  return fromNested(data, shape, dtype, [])
+}
+
+/** Nested arrays of numbers, or rows among which are tensors: those are stacked, as an operation does it. `around` are the lists around it. */
+function fromNested(data: unknown, shape: Shape | undefined, dtype: DType | undefined, around: readonly unknown[]): Tensor {
+  if (around.includes(data)) throw insideOfItself()
   const found = shapeOf(data)
   checkShape('tensor', found)
-  const { values, areBooleans } = flattened(data, found)
-  return write(values, settled(shape ?? found, values.length), dtype ?? (areBooleans ? 'bool' : 'float32'))
+  const numbers = flattened(data, found)
+  if (numbers) return write(numbers.values, settled(shape ?? found, numbers.values.length), dtype ?? numbers.dtype)
+  return scoped(
+    () => {
+      const rows = data as RowsInput
+      const tensors = rows.map(row => (row instanceof Tensor ? row : fromNested(row, undefined, undefined, [...around, data])))
+      const odd = tensors.find(each => !sameShape(each.dims, tensors[0].dims))
+      if (odd) throw ragged(tensors[0].dims, `a row ${show(odd.dims)}`)
+      const whole = tensors[0][STACK](tensors)
+      const y = shape ? whole.reshape(settled(shape, whole.count)) : whole
+      return dtype ? y.cast(dtype) : y
+    },
+    y => [y],
+  )
+}
+
+function insideOfItself(): TypeError {
+  return new TypeError('tensor: an array lies inside of itself. Nest arrays of numbers.')
 }
 
 /** Is it what `JSON.stringify` writes of a tensor? */
@@ -107,6 +136,7 @@ export function ones(shape: Shape, options?: CreateOptions): Tensor {
  * @example zerosLike(tensor([5, 6])).toArray() // [0, 0] */
 export function zerosLike(x: Tensor): Tensor {
   if (arguments.length > 1) refuseSurplus('zerosLike', 1, arguments)
+  needed('zerosLike', x)
   return filled('zerosLike', x.dims, 0, x.type)
 }
 
@@ -114,13 +144,20 @@ export function zerosLike(x: Tensor): Tensor {
  * @example onesLike(tensor([5, 6])).toArray() // [1, 1] */
 export function onesLike(x: Tensor): Tensor {
   if (arguments.length > 1) refuseSurplus('onesLike', 1, arguments)
+  needed('onesLike', x)
   return filled('onesLike', x.dims, 1, x.type)
+}
+
+function needed(operation: string, x: unknown): void {
+  if (!(x instanceof Tensor)) throw noTensor(operation, x)
+  x.check(operation)
 }
 
 /** All elements `value`; bool where it is a boolean, float32 otherwise. Throws RangeError where it does not fit an integer type.
  * @example full([2], 7).toArray() // [7, 7] */
 export function full(shape: Shape, value: number | boolean, options?: CreateOptions): Tensor {
   if (arguments.length > 3) refuseSurplus('full', 3, arguments)
+  if (typeof value !== 'boolean') checkNumber('full', 'the value', value)
   return filled('full', shape, value, dtypeOf('full', options) ?? (typeof value === 'boolean' ? 'bool' : 'float32'))
 }
 
@@ -150,6 +187,9 @@ const pattern = { float32: new Float32Array(four), int32: new Int32Array(four), 
 export function arange(start: number, stop?: number, step = 1, options?: CreateOptions): Tensor {
   if (arguments.length > 4) refuseSurplus('arange', 4, arguments)
   const dtype = dtypeOf('arange', options) ?? 'float32'
+  checkNumber('arange', 'the start', start)
+  checkNumber('arange', 'the stop', stop ?? 0)
+  checkNumber('arange', 'the step', step)
   const [from, to] = stop === undefined ? [0, start] : [start, stop]
   if (step === 0 || ![from, to, step].every(Number.isFinite)) {
     throw new RangeError(`arange: start, stop and step must be finite, the step not 0: ${from}, ${to}, ${step}.`)
@@ -161,18 +201,21 @@ export function arange(start: number, stop?: number, step = 1, options?: CreateO
  * @example linspace(0, 1, 3).toArray() // [0, 0.5, 1] */
 export function linspace(start: number, stop: number, n: number): Tensor {
   if (arguments.length > 3) refuseSurplus('linspace', 3, arguments)
-  if (!Number.isInteger(n) || n < 0) throw new RangeError(`linspace: n must be a whole number from 0: ${n}.`)
+  if (!Number.isInteger(n) || n < 0) throw new RangeError(`linspace: n must be a whole number from 0: ${written(n)}.`)
+  checkNumber('linspace', 'the start', start)
+  checkNumber('linspace', 'the stop', stop)
   return series('linspace', n, i => (n === 1 ? start : start + ((stop - start) * i) / (n - 1)), 'float32')
 }
 
 function series(operation: string, length: number, at: (i: number) => number, dtype: DType): Tensor {
   checkShape(operation, [length])
   checkDType(operation, dtype)
+  // Before there is anything to lose.
+  if (dtype !== 'float32') for (let i = 0; i < length; i++) checkFit(operation, at(i), dtype)
   const y = make([length], dtype, operation)
   const view = y.view()
   for (let i = 0; i < length; i++) {
     const value = at(i)
-    checkFit(operation, value, dtype)
     view[i] = dtype === 'bool' ? Number(value !== 0) : value
   }
   return y
@@ -190,11 +233,11 @@ export function eye(n: number, m = n): Tensor {
 }
 
 /** The sizes of nested arrays, by the first of each level. */
-function shapeOf(data: NestedInput): number[] {
+function shapeOf(data: unknown): number[] {
   const shape: number[] = []
-  const levels = new Set<NestedInput>()
-  for (let level = data; Array.isArray(level); level = level[0]) {
-    if (levels.has(level)) throw new TypeError('tensor: an array lies inside of itself. Nest arrays of numbers.')
+  const levels = new Set<unknown>()
+  for (let level = data; isList(level); level = level[0]) {
+    if (levels.has(level)) throw insideOfItself()
     levels.add(level)
     shape.push(level.length)
     if (level.length === 0) break
@@ -202,13 +245,21 @@ function shapeOf(data: NestedInput): number[] {
   return shape
 }
 
-/** The numbers of nested arrays that have to have a shape. Throws ShapeError, or TypeError for what is no number. */
-function flattened(data: NestedInput, shape: Shape): { values: Float64Array; areBooleans: boolean } {
+/** Is it an array, or a typed one? */
+function isList(value: unknown): value is readonly unknown[] {
+  return Array.isArray(value) || (ArrayBuffer.isView(value) && !isDataView(value))
+}
+
+/**
+ * The numbers of nested arrays that have to have a shape, and the type that they have in common; undefined where a tensor is among them. Throws
+ * ShapeError, or TypeError for what is no number.
+ */
+function flattened(data: unknown, shape: Shape): { values: Float64Array; dtype: DType } | undefined {
   const values = new Float64Array(sizeOf(shape))
   let count = 0
-  let booleans = 0
+  let dtype: DType | undefined
   // The arrays that lie around, and how far each has been read.
-  const open: (readonly NestedInput[])[] = [[data]]
+  const open: (readonly unknown[])[] = [[data]]
   const places = [0]
   while (open.length > 0) {
     const depth = open.length - 1
@@ -220,21 +271,36 @@ function flattened(data: NestedInput, shape: Shape): { values: Float64Array; are
       continue
     }
     const value = list[i]
-    if (Array.isArray(value)) {
-      if (depth >= shape.length || value.length !== shape[depth]) throw ragged(shape, `an array of ${value.length}`)
-      open.push(value)
-      places.push(0)
-    } else if (typeof value === 'number' || typeof value === 'boolean') {
+    if (typeof value === 'number' || typeof value === 'boolean') {
       if (depth !== shape.length) throw ragged(shape, 'a number')
-      if (typeof value === 'boolean') booleans++
+      const own = typeof value === 'number' ? 'float32' : 'bool'
+      if (dtype !== own) dtype = common(dtype, own)
       values[count++] = Number(value)
+    } else if (isList(value)) {
+      if (depth >= shape.length || value.length !== shape[depth]) throw ragged(shape, `an array of ${value.length}`)
+      if (Array.isArray(value)) {
+        open.push(value)
+        places.push(0)
+        continue
+      }
+      if (depth !== shape.length - 1) throw ragged(shape, 'a number')
+      const { type, numbers } = read(value as unknown as ArrayInput)
+      dtype = common(dtype, type)
+      values.set(numbers, count)
+      count += numbers.length
+    } else if (value instanceof Tensor) {
+      return undefined
     } else {
       throw new TypeError(
         `tensor: an element is no number: ${kindOf(value)}. Elements are numbers or booleans; convert the others first${kindOf(value) === 'a Date' ? ', a date to days or hours since another: float32 rounds its milliseconds' : ''}.`,
       )
     }
   }
-  return { values, areBooleans: count > 0 && booleans === count }
+  return { values, dtype: dtype ?? 'float32' }
+}
+
+function common(a: DType | undefined, b: DType): DType {
+  return a === undefined || a === b ? b : promote(a, b)
 }
 
 function ragged(shape: Shape, odd: string): ShapeError {
@@ -263,15 +329,23 @@ function settled(shape: Shape, size: number): Shape {
 }
 
 function fromArray(data: ArrayInput | ArrayBufferView, shape: Shape, dtype: DType | undefined): Tensor {
-  const tag = tagOf(data)
-  if (tag === 'DataView') throw new TypeError('tensor: a DataView has no elements. Pass a typed array.')
+  if (isDataView(data)) throw new TypeError('tensor: a DataView has no elements. Pass a typed array.')
+  const { type, numbers } = read(data as ArrayInput)
+  return write(numbers, settled(shape, numbers.length), dtype ?? type)
+}
+
+function isDataView(value: ArrayBufferView): boolean {
+  return 'getInt8' in value
+}
+
+/** The type of a typed array, and its elements as numbers. */
+function read(array: ArrayInput): { type: DType; numbers: ArrayLike<number> } {
+  const tag = tagOf(array)
   if (tag === 'BigInt64Array' || tag === 'BigUint64Array') {
-    const integers = data as BigInt64Array
-    return write(Float64Array.from(integers, Number), settled(shape, integers.length), dtype ?? 'int32')
+    return { type: 'int32', numbers: Float64Array.from(array as BigInt64Array, Number) }
   }
-  const array = data as TypedArray
-  const own = tag === 'Int32Array' ? 'int32' : tag === 'Uint8Array' || tag === 'Uint8ClampedArray' ? 'uint8' : 'float32'
-  return write(array, settled(shape, array.length), dtype ?? own)
+  const type = tag === 'Int32Array' ? 'int32' : tag === 'Uint8Array' || tag === 'Uint8ClampedArray' ? 'uint8' : 'float32'
+  return { type, numbers: array as TypedArray }
 }
 
 function write(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {

@@ -1,4 +1,4 @@
-import { checkOptions, refuseSurplus } from '../errors.ts'
+import { checkNumber, checkOptions, refuseSurplus, written } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { checkShape, type Shape } from './shape.ts'
 import { make, type Tensor } from './tensor.ts'
@@ -31,7 +31,7 @@ export function manualSeed(seed: number): void {
 
 /** A source of its own for a seed. Throws RangeError for what is no whole number from 0. */
 export function keyed(operation: string, seed: number): Randomness {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${operation}: a seed is a whole number from 0: ${seed}.`)
+  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${operation}: a seed is a whole number from 0: ${written(seed)}.`)
   return { key: [seed >>> 0, Math.floor(seed / 2 ** 32)], stream: 0 }
 }
 
@@ -100,6 +100,7 @@ function draw(name: string, kernel: Kernel, shape: Shape, a: number, b: number, 
 /** Throws RangeError for numbers that are not finite in float32. */
 function checkFinite(operation: string, numbers: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(numbers)) {
+    checkNumber(operation, name, value)
     if (!Number.isFinite(Math.fround(value))) throw new RangeError(`${operation}: ${name} must be finite: ${value}.`)
   }
 }
@@ -136,7 +137,7 @@ export function randint(low: number, high: number, shape: Shape): Tensor {
   if (arguments.length > 3) refuseSurplus('randint', 3, arguments)
   checkShape('randint', shape)
   if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31) {
-    throw new RangeError(`randint: low and high must be int32 and low below high: ${low}, ${high}.`)
+    throw new RangeError(`randint: low and high must be int32 and low below high: ${written(low)}, ${written(high)}.`)
   }
   return draw('randint', kernels.randomInteger, shape, low, high - low, 'int32')
 }
@@ -146,6 +147,7 @@ export function randint(low: number, high: number, shape: Shape): Tensor {
 export function bernoulli(p: number, shape: Shape): Tensor {
   if (arguments.length > 2) refuseSurplus('bernoulli', 2, arguments)
   checkShape('bernoulli', shape)
+  checkNumber('bernoulli', 'a probability', p)
   if (!(p >= 0 && p <= 1)) throw new RangeError(`bernoulli: a probability lies in [0, 1]: ${p}.`)
   const kernel: Kernel = (out, n, key0, key1, stream, a, _, blocks) => kernels.randomBernoulli(out, n, key0, key1, stream, a, blocks)
   return draw('bernoulli', kernel, shape, p, 0)

@@ -1,4 +1,4 @@
-import { kindOf, ShapeError } from '../errors.ts'
+import { ShapeError, written } from '../errors.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
 
 /** The sizes of the axes, the outermost first; a scalar has none. */
@@ -9,6 +9,10 @@ export type Axis = number | readonly number[] | undefined
 
 const MAX_RANK = 8
 
+/** So many elements a tensor can have, of whatever type. */
+export const MOST_ELEMENTS = 2 ** 30 - 1
+export const TOO_MANY_ELEMENTS = 'more elements than a tensor can have, 2^30 - 1'
+
 /** How many elements a shape has, or some neighbouring axes of it: from `from` up to, but without, `to`. */
 export function sizeOf(shape: Shape, from = 0, to = shape.length): number {
   let size = 1
@@ -17,7 +21,7 @@ export function sizeOf(shape: Shape, from = 0, to = shape.length): number {
 }
 
 /** `[2, 3]` */
-export function show(shape: Shape): string {
+export function show(shape: readonly (number | string)[]): string {
   return `[${shape.join(', ')}]`
 }
 
@@ -37,24 +41,23 @@ export function areSizes(sizes: readonly number[]): boolean {
 /** Throws unless `shape` is a list of whole numbers >= 0. */
 export function checkSizes(operation: string, shape: unknown): asserts shape is Shape {
   if (!Array.isArray(shape)) {
-    throw new TypeError(
-      `${operation}: a shape is a list of numbers: ${typeof shape === 'number' ? shape : kindOf(shape)}. Write [2, 3], or [] for a scalar.`,
-    )
+    throw new TypeError(`${operation}: a shape is a list of numbers: ${written(shape)}. Write [2, 3], or [] for a scalar.`)
   }
-  if (!areSizes(shape)) throw new ShapeError({ operation, problem: 'sizes must be whole numbers from 0', came: show(shape) }, [shape])
+  if (!areSizes(shape))
+    throw new ShapeError({ operation, problem: 'sizes must be whole numbers from 0', came: show(shape.map(written)) }, [shape])
 }
 
 /** Throws unless `shape` is a list of whole numbers >= 0 whose product can be addressed. */
 export function checkShape(operation: string, shape: unknown): asserts shape is Shape {
   checkSizes(operation, shape)
-  if (!(sizeOf(shape) <= 2 ** 30 - 1)) {
-    throw new ShapeError({ operation, problem: 'more elements than the linear memory can hold', came: show(shape) }, [shape])
+  if (!(sizeOf(shape) <= MOST_ELEMENTS)) {
+    throw new ShapeError({ operation, problem: TOO_MANY_ELEMENTS, came: show(shape) }, [shape])
   }
 }
 
 /** An axis from 0 to rank - 1. Throws ShapeError where it is not there. */
 export function resolveAxis(operation: string, axis: number, shape: Shape): number {
-  if (typeof axis !== 'number') throw new TypeError(`${operation}: an axis is a number: ${kindOf(axis)}.`)
+  if (typeof axis !== 'number') throw new TypeError(`${operation}: an axis is a number: ${written(axis)}.`)
   const resolved = axis < 0 ? axis + shape.length : axis
   if (Number.isInteger(axis) && resolved >= 0 && resolved < shape.length) return resolved
   throw new ShapeError(
@@ -72,7 +75,7 @@ export function resolveAxis(operation: string, axis: number, shape: Shape): numb
 export function resolveAxes(operation: string, axis: Axis, shape: Shape): readonly number[] {
   if (axis === undefined) return shape.map((_, i) => i)
   if (typeof axis === 'number') return [resolveAxis(operation, axis, shape)]
-  if (!Array.isArray(axis)) throw new TypeError(`${operation}: an axis is a number or a list of numbers: ${kindOf(axis)}.`)
+  if (!Array.isArray(axis)) throw new TypeError(`${operation}: an axis is a number or a list of numbers: ${written(axis)}.`)
   const axes = axis.map(each => resolveAxis(operation, each, shape)).sort((a, b) => a - b)
   const twice = axes.find((each, i) => each === axes[i + 1])
   if (twice !== undefined) throw new ShapeError({ operation, problem: `axis ${twice} comes twice`, came: show(axis) }, [shape])

@@ -242,6 +242,9 @@ export class Tensor implements Owned {
   }
 }
 
+/** Under this symbol a tensor has the operation that stacks rows, which lies above. */
+export const STACK: unique symbol = Symbol.for('fluxtape.stack')
+
 /** The memory as elements of the tensor's type, and where its first one lies. */
 function elementsOf({ type: dtype, storage, pointer }: Tensor): { memory: TypedArray; first: number } {
   observer?.touched(storage)

@@ -1,4 +1,4 @@
-import { kindOf, TENSOR } from '../errors.ts'
+import { kindOf, ONE_COPY, TENSOR } from '../errors.ts'
 import { isMap, isSet } from './realm.ts'
 import type { Owned } from './scope.ts'
 import { Tensor } from './tensor.ts'
@@ -9,6 +9,9 @@ export const TRAINABLE: unique symbol = Symbol.for('fluxtape.trainable')
 /** Under this symbol a function carries what it owns besides tensors, such as the tape of a pullback. */
 export const OWNED: unique symbol = Symbol.for('fluxtape.owned')
 
+/** Under this symbol what holds tensors in a way of its own, such as a Params, gives them by path. */
+export const PARTS: unique symbol = Symbol.for('fluxtape.parts')
+
 /** Called for each tensor: its path, and whether it lies in a trainable place. */
 export type Visit = (tensor: Tensor, path: string, trainable: boolean) => void
 
@@ -18,10 +21,26 @@ export function isContainer(value: unknown): value is object {
   return !((typeof value === 'object' && TENSOR in value) || ArrayBuffer.isView(value))
 }
 
+/** Is it a tensor of another copy of the library? */
+export function isForeign(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && TENSOR in value && !(value instanceof Tensor)
+}
+
 /** What lies in a container, with its key: the values of a Map, the elements of a Set by their number, the fields of anything else. */
 export function partsOf(value: object): [key: unknown, part: unknown][] {
+  const own = (value as { [PARTS]?: () => [string, Tensor][] })[PARTS]
+  if (own) return own.call(value)
   if (isMap(value)) return [...value]
   return isSet(value) ? Array.from(value, (part, i) => [String(i), part]) : Object.entries(value)
+}
+
+/** What else is met on a walk. */
+interface Others {
+  readonly owned?: (owned: Owned) => void
+  /** A tensor of another copy of the library. */
+  readonly foreign?: (tensor: object, path: string) => void
+  /** An object that was entered at `first`, at another place. */
+  readonly again?: (path: string, first: string) => void
 }
 
 /**
@@ -29,13 +48,8 @@ export function partsOf(value: object): [key: unknown, part: unknown][] {
  * each tensor at every place where it stands. Tensors of another copy of the library are no tensors. It does not call itself, so that a model may
  * be as deep as it likes.
  */
-export function walk(
-  root: unknown,
-  visit: Visit,
-  visitOwned?: (owned: Owned) => void,
-  visitForeign?: (tensor: object, path: string) => void,
-): void {
-  const seen = new Set<unknown>()
+export function walk(root: unknown, visit: Visit, { owned: visitOwned, foreign, again }: Others = {}): void {
+  const seen = new Map<unknown, string>()
   // What is still to be entered, the next one last: each with its path and whether it is trainable.
   const values: unknown[] = [root]
   const paths: string[] = ['']
@@ -45,9 +59,14 @@ export function walk(
     const path = paths.pop() ?? ''
     const trainable = trainables.pop() ?? true
     if (value instanceof Tensor) visit(value, path, trainable)
-    else if (visitForeign && typeof value === 'object' && value !== null && TENSOR in value) visitForeign(value, path)
-    if (!isContainer(value) || seen.has(value)) continue
-    seen.add(value)
+    else if (foreign && isForeign(value)) foreign(value as object, path)
+    if (!isContainer(value)) continue
+    const first = seen.get(value)
+    if (first !== undefined) {
+      again?.(path, first)
+      continue
+    }
+    seen.set(value, path)
     const owned = (value as { [OWNED]?: Owned })[OWNED]
     if (owned) visitOwned?.(owned)
     const names = (value as { [TRAINABLE]?: readonly string[] })[TRAINABLE]
@@ -63,9 +82,11 @@ export function walk(
   }
 }
 
-/** Throws TypeError for a tensor of another copy of the library. */
-export function refuseForeign(tensor: object, path: string): never {
-  throw new TypeError(`params: ${path || 'the model'} is ${kindOf(tensor)}. Import it from one place: npm ls fluxtape.`)
+/** What throws TypeError for a tensor of another copy of the library that a walk meets. */
+export function refusesForeign(operation: string): (tensor: object, path: string) => never {
+  return (tensor, path) => {
+    throw new TypeError(`${operation}: ${path || 'the model'} is ${kindOf(tensor)}. ${ONE_COPY}`)
+  }
 }
 
 /** All containers in a value, itself first: layers among them. */
@@ -88,11 +109,7 @@ export function tensorsIn(value: unknown): Tensor[] {
 export function ownedIn(value: unknown): Owned[] {
   if (value instanceof Tensor) return [value]
   const found: Owned[] = []
-  walk(
-    value,
-    tensor => found.push(tensor),
-    owned => found.push(owned),
-  )
+  walk(value, tensor => found.push(tensor), { owned: owned => found.push(owned) })
   return found
 }
 

@@ -1,6 +1,7 @@
 import { scope } from '../autodiff/scope.ts'
 import { DataLoader } from '../data/loader.ts'
-import { checkOptions, kindOf, refuseSurplus, ShapeError } from '../errors.ts'
+import { checkOptions, kindOf, refuseSurplus, ShapeError, written } from '../errors.ts'
+import { asIndices, takeClasses } from '../ops/indices.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
@@ -18,7 +19,8 @@ export interface AccuracyOptions {
  *
  * With a `threshold` each output counts for itself, against targets of 0 and 1 in its shape (of one output `[n, 1]` also `[n]`): for models of
  * one output, or of several labels. Outputs that are NaN, or a row with one, are wrong. Throws ShapeError where predictions and targets do not
- * fit, and for one output without a threshold, TypeError for what are no batches of pairs.
+ * fit, and for one output without a threshold, RangeError for targets that are no classes (fractions, below 0, above the outputs; with a
+ * threshold others than 0 and 1), TypeError for what are no batches of pairs.
  *
  * @example
  * accuracy(x => x, [tensor([[0, 1], [1, 0]]), tensor([1, 1])]) // 0.5
@@ -35,7 +37,7 @@ export function accuracy(
   checkOptions('accuracy', options, ['threshold'])
   if (typeof model !== 'function') throw new TypeError(`accuracy: the model comes first, and is a function: ${kindOf(model)} came.`)
   if (threshold !== undefined && (typeof threshold !== 'number' || Number.isNaN(threshold))) {
-    throw new TypeError(`accuracy: the threshold is a number: ${threshold}. Write 0 for logits, 0.5 for probabilities.`)
+    throw new TypeError(`accuracy: the threshold is a number: ${written(threshold)}. Write 0 for logits, 0.5 for probabilities.`)
   }
   let right = 0
   let count = 0
@@ -80,8 +82,12 @@ function hitsOfClasses(outputs: Tensor, y: Tensor): Tensor {
     )
   }
   const predicted = outputs.argMax(-1)
-  const classes = sameShape(y.dims, outputs.dims) ? y.argMax(-1) : y
+  const isOneHot = sameShape(y.dims, outputs.dims)
+  const classes = isOneHot ? y.argMax(-1) : y
   if (!sameShape(classes.dims, predicted.dims)) throw unfit(outputs, y)
+  // Throws for what is no class.
+  if (!isOneHot)
+    takeClasses('accuracy', outputs, asIndices('accuracy', y.type === 'bool' ? y.cast('int32') : y).expandDims(-1), outputs.rank - 1)
   return predicted.equal(classes).logicalAnd(outputs.max(-1).isNaN().logicalNot())
 }
 
@@ -89,6 +95,8 @@ function hitsOfClasses(outputs: Tensor, y: Tensor): Tensor {
 function hitsOfLabels(outputs: Tensor, y: Tensor, threshold: number): Tensor {
   const labels = sameShape(outputs.dims, [...y.dims, 1]) ? y.expandDims(-1) : y
   if (!sameShape(labels.dims, outputs.dims)) throw unfit(outputs, y)
+  const place = labels.view().findIndex((value: number) => value !== 0 && value !== 1)
+  if (place >= 0) throw new RangeError(`accuracy: with a threshold targets are 0 or 1: ${labels.view()[place]} at place ${place} came.`)
   return outputs.greater(threshold).equal(labels.greater(0.5)).logicalAnd(outputs.isNaN().logicalNot())
 }
 

@@ -189,12 +189,12 @@ describe('layers refuse', () => {
     [
       'an activation that is no function',
       () => Dense(3, 2, 'relu' as never),
-      'TypeError: Dense: the activation must be a function: relu. Options come fourth.',
+      "TypeError: Dense: the activation must be a function: 'relu'. Options come fourth.",
     ],
     [
       'options in the place of the activation',
       () => Dense(3, 2, { bias: false } as never),
-      'TypeError: Dense: the activation must be a function: [object Object]. Options come fourth.',
+      'TypeError: Dense: the activation must be a function: object. Options come fourth.',
     ],
     ['a weight that is no matrix', () => Dense(w), 'ShapeError: Dense: the weight is [outputs, inputs]: [3].'],
     ['a bias of another size', () => Dense(ones([2, 3]), ones([3])), 'ShapeError: Dense: the bias is [2]: [3].'],
@@ -438,7 +438,11 @@ describe('state and files refuse', () => {
       'TypeError: loadState: the paths do not fit: not in the model: other. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
     ],
     ['a tensor of another shape', () => loadState({ w }, { w: ones([4]) }), `ShapeError: loadState: 'w' has another shape: [4] into [3].`],
-    ['what is no tensor', () => loadState({ w }, { w: [1, 2, 3] as never }), `TypeError: loadState: 'w' is no tensor: object.`],
+    [
+      'what is no tensor',
+      () => loadState({ w }, { w: [1, 2, 3] as never }),
+      "TypeError: loadState: a tensor is needed for 'w': an array. Make one with tensor(...).",
+    ],
     [
       'different values for one tensor',
       () => loadState(tied(), { 'layers.0.weight': ones([2, 2]), 'layers.1.weight': zeros([2, 2]) }),

@@ -6,7 +6,7 @@ const classes = f.zeros([4], { dtype: 'int32' })
 /** Calls with an option that does not exist, as JavaScript can make them. */
 const calls: readonly [call: (odd: never) => unknown, odd: object, message: string][] = [
   [odd => f.Dense(2, 2, f.relu, odd), { biass: false }, "Dense: there is no option 'biass'. Is bias meant? There are bias and init."],
-  [odd => f.Dense(2, 2, f.relu, odd), { bias: 3 }, 'Dense: the bias is true, false or a tensor: number.'],
+  [odd => f.Dense(2, 2, f.relu, odd), { bias: 3 }, 'Dense: the bias is true, false or a tensor: 3 came.'],
   [
     odd => f.layer('Own', { w: x }, () => x, odd),
     { train: ['w'] },

@@ -100,7 +100,7 @@ describe('a linear memory that is almost full', () => {
 
   test('a shape of more elements than there are addresses is a ShapeError', () => {
     expect(thrown(() => zeros([2 ** 15, 2 ** 15]))).toBe(
-      'ShapeError: zeros: more elements than the linear memory can hold: [32768, 32768].',
+      'ShapeError: zeros: more elements than a tensor can have, 2^30 - 1: [32768, 32768].',
     )
   })
 

@@ -115,12 +115,12 @@ describe('readIdx', () => {
     [
       'sizes whose product overflows',
       idx(8, [0xffffffff, 0xffffffff, 2], []),
-      'the shape has more elements than the linear memory can hold: [4294967295, 4294967295, 2]. The file is damaged.',
+      'the shape has more elements than a tensor can have, 2^30 - 1: [4294967295, 4294967295, 2]. The file is damaged.',
     ],
     [
       'an axis that no memory reaches',
       idx(8, [0, 0xffffffff], []),
-      'the shape has more elements than the linear memory can hold: [0, 4294967295]. The file is damaged.',
+      'the shape has more elements than a tensor can have, 2^30 - 1: [0, 4294967295]. The file is damaged.',
     ],
     [
       'a size that the file does not have',

@@ -20,7 +20,7 @@ const CUT = 'The file is damaged or was cut off: read or fetch it again.'
 const KNOWN = 'Known are F32, I32, U8, BOOL, F64, F16, BF16, I64, U32, I16, U16, I8.'
 const LONG = 'bytes, at most 100000000 are allowed. The file is damaged, or no safetensors file.'
 const WIDE = 'Write the file with smaller numbers, or with F64.'
-const HUGE = 'has more elements than the linear memory can hold'
+const HUGE = 'has more elements than a tensor can have, 2^30 - 1'
 
 /** The message for what is wrong at a character of the header. */
 function at(place: number, rest: string, problem: string): string {

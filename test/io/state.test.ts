@@ -152,6 +152,54 @@ describe('loadState', () => {
     })
   })
 
+  describe('a layer that stands in several places', () => {
+    const weight = () => ({ weight: tensor([[3]]), bias: tensor([4]) })
+    const under = (...places: string[]) =>
+      Object.fromEntries(places.flatMap(place => Object.entries(weight()).map(([name, value]) => [`${place}.${name}`, value])))
+    it.each<[title: string, of: (shared: ReturnType<typeof Dense>) => unknown, first: string, second: string]>([
+      ['in a record', shared => ({ a: shared, b: shared }), 'a', 'b'],
+      ['deeper first', shared => ({ a: { x: [0, shared] }, b: shared }), 'a.x.1', 'b'],
+      ['in a part that is shared', shared => noted([], 0, { a: [shared], b: { c: { inner: shared } } }), 'a.0', 'b.c.inner'],
+      [
+        'in a Map',
+        shared =>
+          new Map([
+            ['a', [shared]],
+            ['b', [shared]],
+          ]),
+        'a.0',
+        'b.0',
+      ],
+      ['in a Chain', shared => Chain(relu, shared, shared), 'layers.1', 'layers.2'],
+      ['in a Chain, by the names of PyTorch', shared => Chain(relu, shared, shared), '1', '2'],
+      ['in Chains, by the names of PyTorch', shared => ({ a: Chain(shared), b: Chain(shared) }), 'a.0', 'b.0'],
+    ])('%s', (_, of, first, second) => {
+      for (const places of [[first], [second], [first, second]]) {
+        const shared = Dense(1, 1)
+        expect(loadState(of(shared), under(...places))).toEqual({ missing: [], unexpected: [], reshaped: [] })
+        expect([shared.weight.item(), shared.bias?.item()]).toEqual([3, 4])
+      }
+      const shared = Dense(1, 1)
+      const both = under(first, second)
+      const odd = { ...both, [`${second}.bias`]: tensor([5]) }
+      expect(() => loadState(of(shared), odd)).toThrow(`loadState: '${second}.bias' is tied to another parameter of the model`)
+      expect(() => loadState(of(shared), { ...both, [`${second}.bias`]: zeros([2]) })).toThrow(ShapeError)
+      expect(loadState(of(shared), { ...both, [`${second}.bias`]: zeros([2]) }, { strict: false }).reshaped).toHaveLength(1)
+      expect(() => loadState(of(shared), { ...both, [`${second}.odd`]: ones([1]) })).toThrow(`not in the model: ${second}.odd`)
+    })
+
+    it('has one path in the state, also where it lies in itself', () => {
+      const shared = Dense(1, 1)
+      const model: Record<string, unknown> = { a: shared, b: shared }
+      model.self = model
+      expect([...state(model).keys()]).toEqual(['a.weight', 'a.bias'])
+      loadState(model, { 'self.self.b.weight': tensor([[7]]), 'self.a.bias': tensor([8]) })
+      expect([shared.weight.item(), shared.bias?.item()]).toEqual([7, 8])
+      const dotted = { 'a.b': shared, a: { b: shared } }
+      expect(() => loadState(dotted, { 'a.b.none': ones([1]) }, { strict: false })).not.toThrow()
+    })
+  })
+
   describe('tied parameters', () => {
     it('take the same values from both paths', () => {
       const tied = zeros([1])
@@ -205,7 +253,11 @@ describe('loadState', () => {
           'loadState: the paths do not fit: not in the state: second; not in the model: other. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
         ),
       ],
-      ['what is no tensor', { first: zeros([2]), second: [1, 2, 3] }, new TypeError("loadState: 'second' is no tensor: object.")],
+      [
+        'what is no tensor',
+        { first: zeros([2]), second: [1, 2, 3] },
+        new TypeError("loadState: a tensor is needed for 'second': an array. Make one with tensor(...)."),
+      ],
     ])('%s', (_, source, error) => {
       const model = two()
       expect(() => loadState(model, source as Record<string, Tensor>)).toThrow(error)
@@ -377,7 +429,7 @@ describe('loadState', () => {
         ((name: string, value: Tensor) => [name, value]) as never,
         "loadState: rename gives a path, or a list of [path, tensor]: an array came for 'w'. Return the name to keep it, [] to leave it out.",
       ],
-      ['gives no tensor', () => [['w', 3 as never]], "loadState: 'w' is no tensor: number."],
+      ['gives no tensor', () => [['w', 3 as never]], "loadState: a tensor is needed for 'w': number. Make one with tensor(...)."],
       [
         'adds what differs in shape',
         (_, value) => [

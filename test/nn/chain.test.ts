@@ -59,7 +59,7 @@ describe('Chain', () => {
   })
 
   it.each([
-    ['a tensor', () => Chain(ones([2]) as never), 'Chain: every link is a layer or a function: number 0 is object.'],
+    ['a tensor', () => Chain(ones([2]) as never), 'Chain: every link is a layer or a function: number 0 is a tensor.'],
     ['undefined', () => Chain(relu, undefined as never), 'Chain: every link is a layer or a function: number 1 is undefined.'],
     ['a named number', () => Chain({ a: relu, b: 3 as never }), "Chain: every link is a layer or a function: 'b' is number."],
     ['the name `length`', () => Chain({ length: relu }), "Chain: a layer cannot be named 'length': every function has it."],

@@ -53,6 +53,19 @@ describe('clone', () => {
     expect(dense(x).data()).toEqual(new Float32Array(2))
   })
 
+  it('of a state is a state, of gradients are gradients, of a Params is one', () => {
+    const model = Dense(3, 1)
+    const ps = params(model)
+    const found = clone(state(model))
+    expect(JSON.stringify(found)).toBe(JSON.stringify(state(model)))
+    expect(found.get('weight')).not.toBe(model.weight)
+    const grads = gradient(() => model(x).sum(), ps)
+    const copy = clone(grads)
+    expect(copy.get(model.weight)?.data()).toEqual(grads.get(model.weight)?.data())
+    expect(copy.get(model.weight)).not.toBe(grads.get(model.weight))
+    expect(clone(ps).paths()).toEqual(ps.paths())
+  })
+
   it('keeps tied tensors and tied layers tied', () => {
     const tied = ones([3, 3])
     const shared = Dense(3, 3)

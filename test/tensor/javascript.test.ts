@@ -8,6 +8,7 @@ import {
   Dense,
   Descent,
   gradient,
+  layer,
   loadState,
   memory,
   OptimizerChain,
@@ -220,6 +221,16 @@ describe('JSON', () => {
     expect(other.a.weight.toArray()).toEqual(record.a.weight.toArray())
   })
 
+  it('of gradients and of a Params is a table by path', () => {
+    const model = { a: Dense(2, 1), b: ones([1]) }
+    const ps = params(model)
+    const grads = gradient(() => model.a(x).sum(), ps)
+    expect(Object.keys(round(grads))).toEqual(['a.weight', 'a.bias'])
+    expect(tensor(round(grads)['a.weight']).toArray()).toEqual([[4, 6]])
+    expect(round(ps)).toEqual(round(state(model)))
+    expect(round(gradient(m => m.a(x).sum(), model))[0].a.bias).toEqual({ shape: [1], dtype: 'float32', data: [2] })
+  })
+
   it('leaves nothing behind, and says what does not fit', () => {
     const model = Dense(2, 1)
     const text = JSON.stringify(model)
@@ -256,5 +267,7 @@ describe('a clone by the runtime is refused', () => {
 
   it('says what to send', () => {
     expect(() => structuredClone(x)).toThrow('send its data() and shape')
+    for (const model of [Dense(1, 1), Chain(relu), layer('Own', {}, (_, input: Tensor) => input)])
+      expect(() => structuredClone({ model })).toThrow('a model, which lies in the memory of its own thread (send saveSafetensors(model))')
   })
 })

@@ -1,30 +1,38 @@
 // Values of another realm, and a second copy of the library.
 import { runInNewContext } from 'node:vm'
 import {
+  accuracy,
   Chain,
   clone,
   DataLoader,
   Dense,
   Descent,
+  freeze,
   gradient,
   jit,
   loadSafetensors,
   loadState,
+  logitCrossEntropy,
   mse,
   ones,
   params,
+  relu,
   saveSafetensors,
   setup,
+  splitObs,
   state,
   stop,
   type Tensor,
   tensor,
+  thaw,
   train,
   trainStep,
   update,
   zeros,
+  zerosLike,
 } from 'fluxtape'
 import { afterEach, describe, expect, it, vi } from 'vitest'
+import { thrown } from '../errors/thrown.ts'
 
 /** Code that another realm runs, with values of this one. */
 const foreign = <T>(code: string, values: object = {}): T => runInNewContext(`(${code})`, { ...values })
@@ -116,6 +124,36 @@ describe('a second copy of the library', () => {
     expect(() => gradient(() => theirs, params(ones([1])))).toThrow(`gradient: the loss must be a tensor: ${text}.`)
     expect(() => params(other.Dense(2, 1))).toThrow(`params: weight is ${text}. Import it from one place: npm ls fluxtape.`)
     expect(() => params(theirs)).toThrow(`params: the model is ${text}.`)
-    expect(() => new DataLoader(theirs)).toThrow(TypeError)
+    const oneCopy = 'Import it from one place: npm ls fluxtape.'
+    const theirModel = other.Dense(2, 1)
+    const own = Dense(2, 1)
+    for (const [message, call] of [
+      ['clone: a tensor in it is', () => clone(theirs)],
+      ['clone: a tensor in it is', () => clone({ list: [theirs] })],
+      ['clone: a tensor in it is', () => clone(theirModel)],
+      ['state: w is', () => state({ w: theirs })],
+      ['state: weight is', () => state(theirModel)],
+      ['freeze: the model is', () => freeze(theirs)],
+      ['thaw: weight is', () => thaw(theirModel)],
+      ['saveSafetensors: w is', () => saveSafetensors({ w: theirs })],
+      ['loadState: weight is', () => loadState(theirModel, state(own))],
+      ["loadState: a tensor is needed for 'weight':", () => loadState(own, { weight: theirs, bias: ones([1]) })],
+      ["loadState: a tensor is needed for 'weight':", () => loadState(own, other.state(theirModel) as never)],
+      ...[theirs, [theirs, theirs], [ones([2]), theirs], { x: theirs }].flatMap((data, i) => [
+        [`DataLoader: a tensor is needed:`, () => new DataLoader(data as Tensor), i] as const,
+        [`splitObs: a tensor is needed:`, () => splitObs(data as Tensor, { at: 0.5 }), i] as const,
+      ]),
+      ['Dense: a tensor is needed:', () => Dense(theirs)],
+      ['Dense: a tensor is needed:', () => Dense(ones([2, 1]), theirs)],
+      ['Dense: a tensor is needed:', () => Dense(2, 1, relu, { bias: theirs })],
+      ['Dense: a tensor is needed:', () => Dense(2, 1, relu, { init: () => theirs })],
+      ['zerosLike: a tensor is needed:', () => zerosLike(theirs)],
+      ['logitCrossEntropy: a tensor is needed:', () => logitCrossEntropy(ones([1, 2]), tensor([0]), { weight: theirs })],
+      ['accuracy: a batch is [x, y], inputs and targets:', () => accuracy(own, [theirs, theirs])],
+    ] as const)
+      expect(thrown(call)).toMatch(new RegExp(`^TypeError: ${message.replace(/[[\]]/g, '\\$&')} ${text}`))
+    for (const call of [() => clone(theirs), () => new DataLoader([theirs, theirs]), () => Dense(theirs)])
+      expect(thrown(call)).toContain(oneCopy)
+    expect(() => tensor([ones([2]), theirs])).toThrow(`tensor: an element is no number: ${text}.`)
   })
 })

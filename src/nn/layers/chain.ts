@@ -1,4 +1,4 @@
-import { FluxtapeError, refuseSurplus } from '../../errors.ts'
+import { FluxtapeError, kindOf, refuseSurplus } from '../../errors.ts'
 import { CLONE } from '../../params/clone.ts'
 import { isPlain } from '../../tensor/realm.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -42,13 +42,13 @@ export function Chain(...args: [Readonly<Record<string, Link>>] | Link[]): Chain
   const [first] = args
   const named = args.length === 1 && isPlain(first)
   const layers = named ? { ...(first as Readonly<Record<string, Link>>) } : (args as Link[])
-  const kind = (link: unknown) => (isClass(link) ? 'a class' : typeof link)
+  const kind = (link: unknown) => (isClass(link) ? 'a class' : kindOf(link))
   const odd = Object.entries(layers).find(([, link]) => typeof link !== 'function' || isClass(link))
   if (odd) {
     const isModule = 'forward' in Object(Object(odd[1]).prototype ?? odd[1])
     const wayOut = isModule ? " Write a class with forward as layer('Own', { w }, (self, x) => y)." : ''
     throw new TypeError(
-      `Chain: every link is a layer or a function: ${named ? `'${odd[0]}'` : `number ${odd[0]}`} is ${kind(odd[1])}.${wayOut}`,
+      `Chain: every link is a layer or a function: ${named ? `'${odd[0]}'` : `number ${odd[0]}`} is ${kind(odd[1])}.${Array.isArray(odd[1]) ? ' Write Chain(...layers) for a list.' : wayOut}`,
     )
   }
   return chainOf(layers)

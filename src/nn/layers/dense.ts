@@ -1,10 +1,12 @@
-import { checkOptions, kindOf, refuseSurplus, ShapeError } from '../../errors.ts'
+import { checkOptions, noTensor, refuseSurplus, ShapeError, written } from '../../errors.ts'
 import { type Activation, traitsOf } from '../../ops/epilogue.ts'
 import { activated } from '../../ops/linear.ts'
 import { identity } from '../../ops/pointwise.ts'
+import { checkTensor } from '../../tape/operation.ts'
 import { zeros } from '../../tensor/create.ts'
-import { show } from '../../tensor/shape.ts'
+import { sameShape, show } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
+import { isForeign } from '../../tensor/walk.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import { type Layer, layer } from '../layer.ts'
 
@@ -41,7 +43,7 @@ export function Dense(
   options: DenseOptions = {},
 ): DenseLayer {
   if (typeof activation !== 'function')
-    throw new TypeError(`Dense: the activation must be a function: ${String(activation)}. Options come fourth.`)
+    throw new TypeError(`Dense: the activation must be a function: ${written(activation)}. Options come fourth.`)
   if (traitsOf(activation).isOfRows) {
     throw new TypeError(
       `Dense: ${activation.name} is no function of single elements. Put it behind the layer: Chain(Dense(...), ${activation.name}).`,
@@ -52,20 +54,32 @@ export function Dense(
     if (arguments.length > 3) refuseSurplus('Dense', 3, arguments, 'Ready tensors leave no options.')
     return fromTensors(first, (second ?? true) as Tensor | boolean, activation)
   }
+  if (isForeign(first)) throw noTensor('Dense', first)
   const outputs = second
   if (!isCount(first) || !isCount(outputs)) {
     throw new TypeError(
-      `Dense: the sizes must be whole numbers from 1: ${String(first)}, ${String(outputs)}. Write Dense(inputs, outputs).`,
+      `Dense: the sizes must be whole numbers from 1: ${written(first)}, ${written(outputs)}. Write Dense(inputs, outputs).`,
     )
   }
   checkOptions('Dense', options, ['bias', 'init'])
   const { bias = true, init = glorotUniform } = options
-  if (typeof bias !== 'boolean' && !(bias instanceof Tensor))
-    throw new TypeError(`Dense: the bias is true, false or a tensor: ${kindOf(bias)}.`)
-  return fromTensors(init([outputs, first]), bias, activation)
+  if (typeof init !== 'function') throw new TypeError(`Dense: init is a function from a shape to a tensor: ${written(init)} came.`)
+  const weight = init([outputs, first])
+  checkTensor('Dense', weight)
+  if (!sameShape(weight.dims, [outputs, first])) {
+    throw new ShapeError({ operation: 'Dense', problem: `init gives a weight [${outputs}, ${first}]`, came: show(weight.dims) }, [
+      weight.dims,
+    ])
+  }
+  return fromTensors(weight, bias, activation)
 }
 
 function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activation): DenseLayer {
+  checkTensor('Dense', weight)
+  if (isForeign(bias)) throw noTensor('Dense', bias)
+  if (typeof bias !== 'boolean' && !(bias instanceof Tensor)) {
+    throw new TypeError(`Dense: the bias is true, false or a tensor: ${written(bias)} came.`)
+  }
   if (weight.rank !== 2) {
     throw new ShapeError({ operation: 'Dense', problem: 'the weight is [outputs, inputs]', came: show(weight.dims) }, [weight.dims])
   }
@@ -80,9 +94,11 @@ function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activat
     ...(traitsOf(activation).epilogue?.number === 0 ? [] : [activation.name]),
     ...(bias === false ? ['{ bias: false }'] : []),
   ]
-  return layer('Dense', fields, (self, x: Tensor) => activated(x, self.weight, self.bias, self.activation), {
-    label: `Dense(${parts.join(', ')})`,
-  })
+  const forward = (self: typeof fields, x: Tensor, ...surplus: never[]) => {
+    if (surplus.length > 0) refuseSurplus('Dense', 1, [x, ...surplus])
+    return activated(x, self.weight, self.bias, self.activation)
+  }
+  return layer('Dense', fields, forward, { label: `Dense(${parts.join(', ')})` }) as DenseLayer
 }
 
 function isCount(value: unknown): value is number {
