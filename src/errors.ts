@@ -48,6 +48,11 @@ export function checkNumber(operation: string, what: string, value: unknown): as
   if (typeof value !== 'number') throw new TypeError(`${operation}: ${what} is a number: ${written(value)} came.`)
 }
 
+/** Throws TypeError for what is no function; `what` is what it stands for. */
+export function checkFunction(operation: string, what: string, value: unknown): void {
+  if (typeof value !== 'function') throw new TypeError(`${operation}: ${what} is a function: ${written(value)} came.`)
+}
+
 function enumerated(parts: readonly string[]): string {
   return parts.length === 1 ? parts[0] : `${parts.slice(0, -1).join(', ')} and ${parts.at(-1)}`
 }

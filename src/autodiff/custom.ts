@@ -1,4 +1,4 @@
-import { refuseSurplus, ShapeError } from '../errors.ts'
+import { checkFunction, refuseSurplus, ShapeError } from '../errors.ts'
 import { isRecording, record, unrecorded } from '../tape/level.ts'
 import { checkTensor, type Entry, isTensor } from '../tape/operation.ts'
 import { zerosLike } from '../tensor/create.ts'
@@ -19,6 +19,8 @@ export function customGradient<Inputs extends readonly Tensor[]>(
   pullback: (g: Tensor, inputs: Inputs, result: Tensor) => Tensor | readonly (Tensor | undefined)[],
 ): (...inputs: Inputs) => Tensor {
   if (arguments.length > 2) refuseSurplus('customGradient', 2, arguments)
+  checkFunction('customGradient', 'the first argument', f)
+  checkFunction('customGradient', 'the pullback', pullback)
   const entry: Entry = {
     name: 'customGradient',
     differentiable: () => true,

@@ -1,4 +1,4 @@
-import { kindOf, refuseSurplus } from '../errors.ts'
+import { checkFunction, kindOf, refuseSurplus } from '../errors.ts'
 import { type Owned, scoped } from '../tensor/scope.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { ownedIn } from '../tensor/walk.ts'
@@ -12,6 +12,7 @@ import { refusePromise } from './gradient.ts'
 export function scope<T>(f: () => T extends PromiseLike<unknown> ? 'a function that is not async' : T): T
 export function scope<T>(f: () => T): T {
   if (arguments.length > 1) refuseSurplus('scope', 1, arguments)
+  checkFunction('scope', 'what runs in it', f)
   return scoped(f, survivors)
 }
 

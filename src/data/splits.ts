@@ -159,7 +159,8 @@ export function kFolds<D extends DataInput>(
   if (arguments.length > 3) refuseSurplus('kFolds', 3, arguments)
   const { shuffle = false, seed } = options
   const { count: n, take } = observationsOf('kFolds', data)
-  if (!Number.isInteger(k) || k < 2 || k > n) throw new RangeError(`kFolds: k lies between 2 and the number of observations: ${k} of ${n}.`)
+  if (!Number.isInteger(k) || k < 2 || k > n)
+    throw new RangeError(`kFolds: k lies between 2 and the number of observations: ${written(k)} of ${n}.`)
   if (n * k > MOST) throw new RangeError(`kFolds: ${k} folds of ${n} observations are too many to be made at once. Use a smaller k.`)
   const order = shuffle ? permutation(n, seed === undefined ? undefined : keyed('kFolds', seed)) : countUp(n)
   let start = 0

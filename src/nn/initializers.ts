@@ -1,6 +1,6 @@
-import { checkOptions, refuseSurplus } from '../errors.ts'
+import { checkNumber, checkOptions, refuseSurplus } from '../errors.ts'
 import { rand, randn } from '../tensor/random.ts'
-import { type Shape, sizeOf } from '../tensor/shape.ts'
+import { checkSizes, type Shape, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** Makes the first values of a parameter of the given shape. */
@@ -33,12 +33,17 @@ function scaled(
 ): ConfigurableInitializer {
   return function (first: Shape | GainOptions): Tensor | Initializer {
     if (arguments.length > 1) refuseSurplus(name, 1, arguments, `Write ${name}(shape), or ${name}({ gain })(shape).`)
-    if (isShape(first)) return make(first, defaultGain, ...fans(first))
+    const made = (shape: Shape, gain: number) => {
+      checkSizes(name, shape)
+      return make(shape, gain, ...fans(shape))
+    }
+    if (isShape(first)) return made(first, defaultGain)
     checkOptions(name, first, ['gain'])
     const { gain = defaultGain } = first
+    checkNumber(name, 'gain', gain)
     return function (shape: Shape) {
       if (arguments.length > 1) refuseSurplus(name, 1, arguments)
-      return make(shape, gain, ...fans(shape))
+      return made(shape, gain)
     }
   } as ConfigurableInitializer
 }

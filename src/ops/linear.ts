@@ -30,6 +30,7 @@ const runLinear = operation<Epilogue, { x: Tensor; weight: Tensor; y?: Tensor }>
  * @example linear(tensor([1, 2]), tensor([[3, 4]]), tensor([5])).toArray() // [16]
  */
 export const linear = /* @__PURE__ */ composed('linear', 3, function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
+  if (bias !== undefined) checkTensor('linear', bias)
   return affine(x, weight, bias, plain)
 })
 

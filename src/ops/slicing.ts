@@ -1,4 +1,4 @@
-import { kindOf, refuseSurplus, ShapeError } from '../errors.ts'
+import { checkNumber, kindOf, refuseSurplus, ShapeError, written } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { areSizes, resolveAxis, show } from '../tensor/shape.ts'
@@ -44,6 +44,8 @@ export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tens
       steps.push(1)
       return
     }
+    if (entry !== null && !Array.isArray(entry))
+      throw new TypeError(`slice: an entry is a number, a list [start, stop, step] or null: ${written(entry)} came.`)
     const { start, count, step } = range(entry ?? [], size)
     starts.push(start)
     counts.push(count)
@@ -57,10 +59,10 @@ export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tens
 /** Start, count and step by Python's rules. */
 function range([from, to, by]: readonly (number | null | undefined)[], size: number): { start: number; count: number; step: number } {
   const step = by ?? 1
-  if (!Number.isInteger(step) || step === 0) throw new RangeError(`slice: a step is a whole number other than 0: ${step}.`)
+  if (!Number.isInteger(step) || step === 0) throw new RangeError(`slice: a step is a whole number other than 0: ${written(step)}.`)
   const bound = (value: number | null | undefined, otherwise: number) => {
     if (value === null || value === undefined) return otherwise
-    if (!Number.isInteger(value)) throw new RangeError(`slice: bounds are whole numbers: ${value}.`)
+    if (!Number.isInteger(value)) throw new RangeError(`slice: bounds are whole numbers: ${written(value)}.`)
     const index = value < 0 ? value + size : value
     return step > 0 ? Math.min(Math.max(index, 0), size) : Math.min(Math.max(index, -1), size - 1)
   }
@@ -89,7 +91,7 @@ function sum(sizes: readonly number[]): number {
 const MOST_PARTS = 2 ** 20
 
 function checkParts(operation: string, n: number, made: number): void {
-  if (!Number.isInteger(n) || n < 1) throw new RangeError(`${operation}: the number of parts is a whole number from 1: ${n}.`)
+  if (!Number.isInteger(n) || n < 1) throw new RangeError(`${operation}: the number of parts is a whole number from 1: ${written(n)}.`)
   if (made > MOST_PARTS) throw new RangeError(`${operation}: so many tensors cannot be made: ${made}. There may be ${MOST_PARTS}.`)
 }
 
@@ -134,6 +136,7 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
 export function chunk(x: Tensor, n: number, axis = 0): Tensor[] {
   if (arguments.length > 3) refuseSurplus('chunk', 3, arguments)
   checkTensor('chunk', x)
+  checkNumber('chunk', 'how many parts there are', n)
   const at = resolveAxis('chunk', axis, x.dims)
   const size = Math.max(1, Math.ceil(x.dims[at] / n))
   const count = Math.max(1, Math.ceil(x.dims[at] / size))

@@ -1,6 +1,6 @@
 import { refuseSurplus } from '../errors.ts'
 import { convert } from '../tensor/convert.ts'
-import { isMap, isSet } from '../tensor/realm.ts'
+import { isMap, isSet, tagOf } from '../tensor/realm.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import { isContainer, isForeign, refusesForeign } from '../tensor/walk.ts'
 
@@ -9,7 +9,7 @@ export const CLONE: unique symbol = Symbol.for('fluxtape.clone')
 
 /**
  * A copy of a model, a layer, an array, an object, a Map, a tensor: its tensors new, its paths the same, tied tensors tied. Functions that
- * are no layers are taken as they are.
+ * are no layers, dates and promises are taken as they are.
  *
  * @example
  * const model = Dense(2, 1)
@@ -33,6 +33,9 @@ export function clone<T>(model: T): T {
   return made as T
 }
 
+/** What no copy of fields makes again. */
+const OPAQUE = /^(Date|RegExp|Promise|Weak\w+|\w*ArrayBuffer)$/
+
 /** What is to become the copy: of a tensor or a typed array it is one, of a container that may still hold the parts of the original. */
 function madeFor(value: object): object {
   if (value instanceof Tensor) return copyTensor(value)
@@ -45,7 +48,7 @@ function madeFor(value: object): object {
   if (isSet(value)) return new Set()
   const again = (value as { [CLONE]?: (fields: object) => object })[CLONE]
   if (typeof again === 'function') return again({ ...value })
-  return typeof value === 'function' ? value : Object.create(Object.getPrototypeOf(value))
+  return typeof value === 'function' || OPAQUE.test(tagOf(value)) ? value : Object.create(Object.getPrototypeOf(value))
 }
 
 function fill(made: object, value: object, copy: (part: unknown) => unknown): void {

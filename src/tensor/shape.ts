@@ -21,8 +21,8 @@ export function sizeOf(shape: Shape, from = 0, to = shape.length): number {
 }
 
 /** `[2, 3]` */
-export function show(shape: readonly (number | string)[]): string {
-  return `[${shape.join(', ')}]`
+export function show(shape: Shape): string {
+  return `[${shape.map(written).join(', ')}]`
 }
 
 export function sameShape(a: Shape, b: Shape): boolean {
@@ -43,8 +43,7 @@ export function checkSizes(operation: string, shape: unknown): asserts shape is 
   if (!Array.isArray(shape)) {
     throw new TypeError(`${operation}: a shape is a list of numbers: ${written(shape)}. Write [2, 3], or [] for a scalar.`)
   }
-  if (!areSizes(shape))
-    throw new ShapeError({ operation, problem: 'sizes must be whole numbers from 0', came: show(shape.map(written)) }, [shape])
+  if (!areSizes(shape)) throw new ShapeError({ operation, problem: 'sizes must be whole numbers from 0', came: show(shape) }, [shape])
 }
 
 /** Throws unless `shape` is a list of whole numbers >= 0 whose product can be addressed. */

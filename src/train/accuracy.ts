@@ -32,9 +32,9 @@ export function accuracy(
   options: AccuracyOptions = {},
 ): number {
   if (arguments.length > 3) refuseSurplus('accuracy', 3, arguments)
-  const { threshold } = options
   if (options instanceof Tensor) throw new TypeError('accuracy: inputs and targets are one argument. Write accuracy(model, [x, y]).')
   checkOptions('accuracy', options, ['threshold'])
+  const { threshold } = options
   if (typeof model !== 'function') throw new TypeError(`accuracy: the model comes first, and is a function: ${kindOf(model)} came.`)
   if (threshold !== undefined && (typeof threshold !== 'number' || Number.isNaN(threshold))) {
     throw new TypeError(`accuracy: the threshold is a number: ${written(threshold)}. Write 0 for logits, 0.5 for probabilities.`)

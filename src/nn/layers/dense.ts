@@ -1,4 +1,4 @@
-import { checkOptions, noTensor, refuseSurplus, ShapeError, written } from '../../errors.ts'
+import { checkFunction, checkOptions, noTensor, refuseSurplus, ShapeError, written } from '../../errors.ts'
 import { type Activation, traitsOf } from '../../ops/epilogue.ts'
 import { activated } from '../../ops/linear.ts'
 import { identity } from '../../ops/pointwise.ts'
@@ -63,7 +63,7 @@ export function Dense(
   }
   checkOptions('Dense', options, ['bias', 'init'])
   const { bias = true, init = glorotUniform } = options
-  if (typeof init !== 'function') throw new TypeError(`Dense: init is a function from a shape to a tensor: ${written(init)} came.`)
+  checkFunction('Dense', 'init', init)
   const weight = init([outputs, first])
   checkTensor('Dense', weight)
   if (!sameShape(weight.dims, [outputs, first])) {
