@@ -18,8 +18,8 @@ export function checkAllFit(operation: string, values: ArrayLike<number>, dtype:
   for (let i = 0; i < values.length; i++) checkFit(operation, values[i], dtype)
 }
 
-/** The error for an integer operation whose result would have to be wrapped. */
+/** The error for an integer operation whose result would have to be wrapped; the result is as float32 has it. */
 export function overflow(operation: string, result?: number): RangeError {
-  const came = result === undefined ? '' : `: ${Number(result.toPrecision(7))}`
+  const came = result === undefined ? '' : `: about ${result}`
   return new RangeError(`${operation}: a result does not fit into int32${came}. Write x.cast('float32') first.`)
 }

@@ -127,6 +127,29 @@ describe('splitObs', () => {
   })
 })
 
+describe('the parts', () => {
+  it('are as many as there are shares, and one more', () => {
+    const two: [Tensor, Tensor] = splitObs(arange(4), { at: 0.5 })
+    const three: [Tensor, Tensor, Tensor] = splitObs(arange(4), { at: [0.5, 0.25] })
+    const shares: number[] = [0.5, 0.25]
+    const any: Tensor[] = splitObs(arange(4), { at: shares })
+    // @ts-expect-error there are two
+    const [, , none] = splitObs(arange(4), { at: 0.5 })
+    expect([two.length, three.length, any.length, none]).toEqual([2, 3, 3, undefined])
+  })
+
+  it('are stratified by texts, booleans and typed arrays as by numbers', () => {
+    const numbers = [0, 1, 0, 1, 0, 1]
+    for (const stratified of [numbers.map(String), numbers.map(Boolean), Uint8Array.from(numbers), tensor(numbers)]) {
+      const [left] = splitObs(numbers, { at: 1 / 3, stratified })
+      expect(left.toSorted()).toEqual([0, 1])
+    }
+    expect(() => splitObs(numbers, { at: 0.5, stratified: {} as never })).toThrow(
+      new TypeError('splitObs: the classes are a tensor or a list, one for each observation: object came.'),
+    )
+  })
+})
+
 describe('kFolds', () => {
   it('puts each observation into one validation part, the first n mod k one longer', () => {
     const folds = kFolds(arange(11), 4)

@@ -1,5 +1,5 @@
 // What comes from other libraries says what it is called here.
-import { Adam, Chain, Dense, Descent, gradient, layer, OptimizerChain, ones, params, relu, Tensor, tensor } from 'fluxtape'
+import { Adam, Chain, DataLoader, Dense, Descent, gradient, layer, OptimizerChain, ones, params, relu, Tensor, tensor } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import { thrown } from './thrown.ts'
 
@@ -121,6 +121,15 @@ describe('a call as another library has it', () => {
     [`Chain: every link is a layer or a function: number 0 is object.${module}`, () => Chain(new Net() as never)],
     [`Chain: every link is a layer or a function: number 1 is a class.${module}`, () => Chain(relu, Net as never)],
     [`Chain: every link is a layer or a function: 'net' is object.${module}`, () => Chain({ net: new Net() as never })],
+    ['Chain: every link is a layer or a function: number 0 is an array. Write Chain(...layers) for a list.', () => Chain([relu] as never)],
+    [
+      'view: there are 2 arguments too many: 2 and -1 came. Another shape is x.reshape(shape).',
+      () => (x.view as (...shape: number[]) => unknown)(2, -1),
+    ],
+    [
+      'DataLoader: data is a tensor, a typed array, a list, or a record of these: a GeneratorFunction came. Call it, and make a list of what it gives: [...f()].',
+      () => new DataLoader(function* () {} as never),
+    ],
     ['linear: a tensor is needed: an array. Make one with tensor(...).', () => model([1, 2] as never)],
     [
       'tensor: an element is no number: a Date. Elements are numbers or booleans; convert the others first, a date to days or hours since another: float32 rounds its milliseconds.',

@@ -1,4 +1,20 @@
-import { Adam, configure, Dense, full, mse, setup, type Tensor, tensor, threads, train, trainStep, zeros } from 'fluxtape'
+import {
+  Adam,
+  configure,
+  Dense,
+  freeze,
+  full,
+  mse,
+  ones,
+  params,
+  setup,
+  type Tensor,
+  tensor,
+  threads,
+  train,
+  trainStep,
+  zeros,
+} from 'fluxtape'
 import { describe } from 'vitest'
 import { loss, model, ps, w, x, y } from './subject.ts'
 import { type Row, refuses, rejects } from './table.ts'
@@ -41,6 +57,15 @@ describe('a step of training refuses', () => {
       'a promise from the loss',
       () => trainStep((async (z: Tensor) => model(z).sum()) as never, ps, x, Adam()),
       'TypeError: trainStep: the function returned a promise. Await the data before, and pass a function that is not async.',
+    ],
+    [
+      'parameters that are all frozen',
+      () => {
+        const held = Dense(1, 1)
+        freeze(held)
+        return trainStep(() => held(ones([1, 1])).sum(), params(held), [], Adam())
+      },
+      'TypeError: update: no parameter has a gradient. All of them are frozen: thaw(model) takes them in again.',
     ],
     [
       'a loss that does not use the parameters',

@@ -79,6 +79,7 @@ describe('round trips', () => {
     loadState(other, loaded.tensors)
     expect(other(x).data()).toEqual(model(x).data())
     expect(saveSafetensors(other)).toEqual(saveSafetensors(state(model)))
+    expect(saveSafetensors(params(other))).toEqual(saveSafetensors(other))
   })
 
   it('keep what an optimizer remembers, numbers as int32 scalars', () => {

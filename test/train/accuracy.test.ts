@@ -3,6 +3,7 @@ import {
   Chain,
   DataLoader,
   Dense,
+  full,
   identity,
   memory,
   oneHot,
@@ -153,6 +154,17 @@ describe('accuracy by a threshold', () => {
 
   it('takes an output that is NaN for wrong', () => {
     expect(accuracy(identity, [tensor([Number.NaN, Number.NaN, 1]), int32([0, 1, 1])], { threshold: 0 })).toBe(1 / 3)
+  })
+
+  it.each<[name: string, targets: Tensor, text: string, options?: { threshold: number }]>([
+    ['a fraction', tensor([0, 0.5]), 'accuracy: index 0.5 at place 1 is not a whole number.'],
+    ['NaN', tensor([0, Number.NaN]), 'accuracy: index NaN at place 1 is not a whole number.'],
+    ['below 0', int32([-1, 0]), 'accuracy: -1 at place 0 is no class: classes count from 0 to 2.'],
+    ['beyond the outputs', int32([0, 3]), 'accuracy: 3 at place 1 is no class: classes count from 0 to 2.'],
+    ['beyond 1', ones([2, 3]).mul(2), 'accuracy: with a threshold targets are 0 or 1: 2 at place 0 came.', { threshold: 0 }],
+    ['soft', full([2, 3], 0.5), 'accuracy: with a threshold targets are 0 or 1: 0.5 at place 0 came.', { threshold: 0 }],
+  ])('refuses targets that are no classes: %s', (_, targets, text, options) => {
+    expect(() => accuracy(identity, [ones([2, 3]), targets], options)).toThrow(new RangeError(text))
   })
 
   it('refuses targets of another shape', () => {
