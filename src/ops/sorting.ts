@@ -30,8 +30,9 @@ const runTopK = several<{ k: number; axis: number }, { indices: Tensor; from: Sh
 
 /**
  * The k largest along an axis (-1), largest first, and where they stood: `{ values, indices }`, x's shape with k in place of the axis. Of equals
- * the first comes first; NaN is the largest. Values have x's type, indices are int32; the gradient goes to the elements that were chosen. Throws
- * RangeError for a k that is no whole number from 0 to the length of the axis, ShapeError for an axis that is not there.
+ * the first comes first; NaN is the largest. Values have x's type, indices are int32; the gradient goes to the elements that were chosen.
+ * Throws RangeError for a k that is no whole number from 0 to the length of the axis, TypeError for one that is no number, ShapeError for an axis that
+ * is not there.
  * @example topK(tensor([3, 1, 2]), 2).indices.toArray() // [0, 2]
  */
 export const topK = /* @__PURE__ */ composed('topK', 3, function topK(x: Tensor, k: number, axis = -1): {

@@ -100,7 +100,7 @@ describe('every operation that the tape knows', () => {
       unfused(runFew)
     })
     watching(run.gradients, () => void rows.map(row => checkRow(row)))
-  })
+  }, 60_000)
 
   it('is found', () => {
     expect(operations.size).toBeGreaterThan(60)
