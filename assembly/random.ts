@@ -70,13 +70,15 @@ export function randomNormal(out: usize, n: i32, key0: u32, key1: u32, stream: u
   }
 }
 
-/** 1 with probability p, else 0. */
+/** 1 with probability p, to the nearest multiple of 2^-32, else 0. */
 export function randomBernoulli(out: usize, n: i32, key0: u32, key1: u32, stream: u32, p: f32, begin: i32, end: i32): void {
-  const limit = f32x4.splat(p)
+  const steps = nearest<f64>(<f64>p * 4294967296)
+  const all = steps >= 4294967296
+  const limit = i32x4.splat(all ? -1 : <u32>steps)
   const one = v128.load32_splat(CONSTANTS, 16)
   for (let block = begin; block < end; block++) {
-    const hit = f32x4.lt(Draw.unit(philox(key0, key1, stream, block)), limit)
-    put(out + ((<usize>block) << 4), v128.and(hit, one), n - (block << 2))
+    const hit = i32x4.lt_u(philox(key0, key1, stream, block), limit)
+    put(out + ((<usize>block) << 4), all ? one : v128.and(hit, one), n - (block << 2))
   }
 }
 

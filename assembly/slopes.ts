@@ -1,8 +1,9 @@
 // Derivatives: x times that at y, all of one shape, and functions that share most of their work with theirs.
-import { mapPair } from './map'
+import { map2, mapPair } from './map'
 import { Erf } from './math/erf'
 import { Exp } from './math/exp'
 import { Hyperbolic } from './math/hyperbolic'
+import { Power } from './math/power'
 
 /** x times the derivative of exp (and expm1) at y. */
 @unmanaged
@@ -40,6 +41,18 @@ class GeluGradient {
   }
 }
 
+/** The derivative of x^y by x. */
+@unmanaged
+class PowSlope {
+  @inline f(x: v128, y: v128): v128 {
+    return Power.slope(x, y)
+  }
+}
+
+/** @cost 3.5 */
+export function powSlope(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  map2<PowSlope>(x, y, out, layout, begin, end)
+}
 /** @cost 0.7 */
 export function expGradient(x: usize, y: usize, out: usize, begin: i32, end: i32): void {
   mapPair<ExpGradient>(x, y, out, begin, end)

@@ -1,11 +1,12 @@
 import { Vector } from './vector'
 
 // Constants come from memory: V8 builds a splatted constant anew at every use.
-const TABLE: usize = memory.data<f32>([-0.0, 1.0, 0.5, Infinity])
+const TABLE: usize = memory.data<f32>([-0.0, 1.0, 0.5, Infinity, 9007199254740992.0])
 const SIGN: usize = 0
 const ONE: usize = 4
 const HALF: usize = 8
 const INFINITE: usize = 12
+const WHOLE: usize = 16
 
 const WIDE: usize = memory.data<f64>([
   1.0,
@@ -27,6 +28,7 @@ const WIDE: usize = memory.data<f64>([
   0.05550410365386056,
   0.2402265106700277,
   0.6931471807047622,
+  900.0,
 ])
 const WIDE_ONE: usize = 0
 const WIDE_INFINITE: usize = 8
@@ -49,6 +51,7 @@ const E4: usize = 120
 const E3: usize = 128
 const E2: usize = 136
 const E1: usize = 144
+const FARTHEST: usize = 152
 
 const BITS: usize = memory.data<u64>([0x3fe6a09e667f3bcd, 0x00195f619980c433, 0x000fffffffffffff, 0x4330000000000000])
 /** sqrt(1/2), where the mantissa's range begins, and 1024 in the exponent less that. */
@@ -77,6 +80,35 @@ export class Power {
     const atInfinity = v128.and(f32x4.eq(a, one), f32x4.eq(v128.andnot(y, sign), infinite))
     const isOne = v128.or(v128.or(f32x4.eq(y, zero), f32x4.eq(x, one)), atInfinity)
     return Vector.select(isOne, one, defined)
+  }
+
+  /** y x^(y-1), 0 where y is 0: the power may be no float32 where the slope is one. */
+  @inline static slope(x: v128, y: v128): v128 {
+    const sign = v128.load32_splat(TABLE, SIGN)
+    const zero = i32x4.splat(0)
+    const infinite = v128.load32_splat(TABLE, INFINITE)
+    const a = v128.andnot(x, sign)
+    const low = Power.wideSlope(f64x2.promote_low_f32x4(a), f64x2.promote_low_f32x4(y))
+    const high = Power.wideSlope(f64x2.promote_low_f32x4(Vector.high(a)), f64x2.promote_low_f32x4(Vector.high(y)))
+    const half = f32x4.mul(y, v128.load32_splat(TABLE, HALF))
+    const fractional = f32x4.ne(f32x4.nearest(y), y)
+    // Beyond 2^53 y - 1 is y, as in float64.
+    const near = f32x4.lt(v128.andnot(y, sign), v128.load32_splat(TABLE, WHOLE))
+    const even = v128.and(near, f32x4.eq(f32x4.nearest(half), half))
+    const signed = v128.xor(Vector.demote(low, high), v128.and(v128.and(x, sign), even))
+    const negative = v128.and(f32x4.lt(x, zero), f32x4.lt(a, infinite))
+    const defined = v128.or(signed, v128.and(negative, fractional))
+    const one = v128.load32_splat(TABLE, ONE)
+    const atInfinity = v128.and(f32x4.eq(a, one), f32x4.eq(v128.andnot(y, sign), infinite))
+    const isFactor = v128.or(v128.or(f32x4.eq(y, one), f32x4.eq(x, one)), v128.or(atInfinity, f32x4.eq(y, zero)))
+    return Vector.select(isFactor, y, defined)
+  }
+
+  /** y a^(y-1) on f64x2, as `positive`; 900 is beyond what y can make up for. */
+  @inline static wideSlope(a: v128, y: v128): v128 {
+    const power = f64x2.mul(Power.log2(a), f64x2.sub(y, v128.load64_splat(WIDE, WIDE_ONE)))
+    const bounded = f64x2.pmax(f64x2.pmin(power, v128.load64_splat(WIDE, FARTHEST)), f64x2.neg(v128.load64_splat(WIDE, FARTHEST)))
+    return f64x2.mul(Power.exp2(bounded), y)
   }
 
   /** a^y on f64x2 for a >= 0 that came from float32. */

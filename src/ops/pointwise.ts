@@ -137,17 +137,28 @@ export const div = binary('div', kernels.div, {
  */
 export const pow = binary('pow', kernels.pow, {
   // Where the formula has no value, another operand stands in inside it, not a `where` around it: a derivative of that would be 0 · ∞.
-  left: (g, x, y) => {
-    if (typeof y === 'number') return y === 0 ? zerosLike(g) : mul(g, mul(pow(x, y - 1), y))
-    const bothZero = logicalAnd(equal(y, 0), equal(x, 0))
-    return mul(g, mul(y, pow(x, where(bothZero, 1, sub(y, 1)))))
-  },
+  left: (g, x, y) => mul(g, powSlope(x, y)),
   right: (g, x, y, result) => {
     if (typeof x === 'number' && x !== 0) return mul(g, mul(result, log(full([], x))))
     const flat = typeof x === 'number' ? greaterEqual(y, 0) : logicalAnd(equal(x, 0), greaterEqual(y, 0))
     return mul(g, mul(result, log(where(flat, 1, x))))
   },
   saves: 'operands and result',
+})
+/** y xʸ⁻¹, 0 where y is 0: of which the power alone may be no float32. */
+const powSlope: (x: Operand, y: Operand) => Tensor = binary('powSlope', kernels.powSlope, {
+  left: (g, x, y) => {
+    if (typeof y === 'number') return y === 0 ? zerosLike(g) : mul(g, mul(powSlope(x, y - 1), y))
+    return mul(g, mul(y, powSlope(x, where(equal(y, 0), 1, sub(y, 1)))))
+  },
+  right: (g, x, y) => {
+    const [base, less] = [typeof x === 'number' ? full([], x) : x, typeof y === 'number' ? full([], y - 1) : sub(y, 1)]
+    const isZero = equal(base, 0)
+    const power = pow(base, where(logicalAnd(equal(less, -1), isZero), 1, less))
+    const flat = logicalAnd(isZero, greaterEqual(less, 0))
+    return mul(g, add(power, mul(y, mul(power, log(where(flat, 1, base))))))
+  },
+  saves: 'operands',
 })
 /**
  * The larger of x and y; NaN wins. Where they are equal, each gets half of the gradient, as in PyTorch. Shapes broadcast, or it throws

@@ -471,7 +471,7 @@ export const kernelRows: readonly KernelRow[] = [
   ...(['isNaN', 'isFinite'] as const).map(name => map(name, 'floats', 'bytes')),
   ...(['negI', 'absI', 'squareI'] as const).map(name => mapFitting(name, 'ints', 'ints')),
   map('signI', 'ints', 'ints'),
-  ...(['add', 'sub', 'mul', 'div', 'pow', 'maximum', 'minimum', 'gate'] as const).map(name => zip(name, 'floats', 'floats')),
+  ...(['add', 'sub', 'mul', 'div', 'pow', 'powSlope', 'maximum', 'minimum', 'gate'] as const).map(name => zip(name, 'floats', 'floats')),
   ...(['addI', 'subI', 'mulI'] as const).map(name => zip(name, 'ints', 'ints', true)),
   ...(['maximumI', 'minimumI'] as const).map(name => zip(name, 'ints', 'ints')),
   ...(['equal', 'notEqual', 'less', 'lessEqual'] as const).map(name => zip(name, 'floats', 'bytes')),
