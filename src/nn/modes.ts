@@ -22,7 +22,7 @@ export function trainMode<M>(model: M): M {
  *
  * @example
  * const model = testMode(Chain(Dense(2, 1)))
- * gradient(m => (console.log(isTraining(m[0])), m(ones([1, 2])).sum()), model) // false
+ * withGradient(m => [m(ones([1, 2])).sum(), isTraining(m[0])], model).value[1] // false
  */
 export function testMode<M>(model: M): M {
   if (arguments.length > 1) refuseSurplus('testMode', 1, arguments)

@@ -15,8 +15,8 @@ export function ends(callback: string, answer: unknown): boolean {
   if (!isMeant(answer)) return false
   const wayOut =
     answer === skip
-      ? 'The update is made by then: return skip from onGradient, or from the loss.'
-      : 'Write loss < 0.1 ? stop : undefined, with stop from the library, or braces around what is to return nothing.'
+      ? 'The update is made by then: onGradient and the loss may return skip.'
+      : 'Write loss < 0.1 ? stop : undefined, or braces around what is to return nothing.'
   throw new TypeError(`train: ${callback} returns stop or nothing: ${written(answer)} came. ${wayOut}`)
 }
 
@@ -44,7 +44,7 @@ export function mended(params: Params, answer: unknown): Grads | undefined {
 export function remedy(answer: unknown, cause: DivergedError): typeof skip | typeof stop | undefined {
   if (answer === skip || answer === stop) return answer
   if (!isMeant(answer)) return undefined
-  throw new TypeError(`train: onDiverged returns skip, stop or nothing: ${written(answer)} came. Both come from the library.`, { cause })
+  throw new TypeError(`train: onDiverged returns skip, stop or nothing: ${written(answer)} came.`, { cause })
 }
 
 function isMeant(answer: unknown): answer is boolean | string | symbol {

@@ -143,9 +143,10 @@ export function checkBatches(what: 'data' | 'validation', data: unknown, inputs:
 
 /** The error for a function in the place of what it gives. */
 function uncalled(what: string, f: { readonly name: string }): TypeError {
-  const isAsync = tagOf(f) === 'AsyncGeneratorFunction'
+  const { name } = f
+  const key = tagOf(f) === 'AsyncGeneratorFunction' ? 'asyncIterator' : 'iterator'
   return new TypeError(
-    `train: the ${what} is a function where what it gives belongs. Call it: ${f.name || 'batches'}(), or write { [Symbol.${isAsync ? 'asyncIterator' : 'iterator'}]: ${f.name || 'batches'} } to have it called in each epoch.`,
+    `train: the ${what} is a function where what it gives belongs. Call it: ${name}(), or for each epoch anew write { [Symbol.${key}]: ${name} }.`,
   )
 }
 

@@ -110,14 +110,7 @@ export function trainStep<Opt extends Optimizer | OptimizerState, B extends Batc
 ): number
 export function trainStep(loss: LossFunction, target: unknown, batch: unknown, opt: Optimizer | OptimizerState): number {
   checkLoss('trainStep', loss)
-  if (arguments.length > 4) {
-    const isSpread = Array.from<unknown>(arguments)
-      .slice(4)
-      .some(each => each instanceof Optimizer || Object(each).optimizer instanceof Optimizer)
-    if (isSpread)
-      throw new TypeError('trainStep: a batch is one argument, a list of what the loss takes. Write trainStep(loss, ps, [x, y], opt).')
-    refuseSurplus('trainStep', 4, arguments)
-  }
+  if (arguments.length > 4) refuseSurplus('trainStep', 4, arguments, 'A batch is one argument: trainStep(loss, ps, [x, y], opt).')
   return takeStep(loss, trainingSubject('trainStep', target, opt), batch, { operation: 'trainStep' }).loss
 }
 

@@ -30,7 +30,7 @@ export function validating(validation: Validation, loss: LossFunction, subject: 
       if (Number.isFinite(value) || isSaid) return
       isSaid = true
       console.warn(
-        `train: the validation of epoch ${epoch} is not finite: ${value}. Look for NaN in its data, and for log, sqrt or div at 0 in its loss; it compares as neither better nor worse.`,
+        `train: the validation of epoch ${epoch} is not finite: ${value}. Look for NaN in its data, and for log or div at 0 in its loss.`,
       )
     },
   }

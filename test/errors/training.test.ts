@@ -105,7 +105,7 @@ describe('a step of training refuses', () => {
     [
       'inputs and targets as two arguments',
       () => (trainStep as (...args: unknown[]) => unknown)(loss, ps, x, y, Adam()),
-      'TypeError: trainStep: a batch is one argument, a list of what the loss takes. Write trainStep(loss, ps, [x, y], opt).',
+      'TypeError: trainStep: there is an argument too many: object came. A batch is one argument: trainStep(loss, ps, [x, y], opt).',
     ],
     [
       'inputs and targets as two arguments, without an optimizer',
@@ -170,12 +170,12 @@ describe('train refuses at the call', () => {
     [
       'a generator function as data',
       () => train(loss, ps, function* rows() {} as never, Adam()),
-      'TypeError: train: the data is a function where what it gives belongs. Call it: rows(), or write { [Symbol.iterator]: rows } to have it called in each epoch.',
+      'TypeError: train: the data is a function where what it gives belongs. Call it: rows(), or for each epoch anew write { [Symbol.iterator]: rows }.',
     ],
     [
       'an async generator function as validation',
       () => train(loss, ps, data, Adam(), { validation: async function* () {} as never }),
-      'TypeError: train: the validation is a function where what it gives belongs. Call it: validation(), or write { [Symbol.asyncIterator]: validation } to have it called in each epoch.',
+      'TypeError: train: the validation is a function where what it gives belongs. Call it: validation(), or for each epoch anew write { [Symbol.asyncIterator]: validation }.',
     ],
     [
       'inputs and targets as two arguments',

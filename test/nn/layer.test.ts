@@ -166,7 +166,6 @@ describe('a call with surplus arguments', () => {
     [
       'arguments',
       function (_: unknown, a: Tensor) {
-        // biome-ignore lint/complexity/useArrowFunction: it is about functions that have these
         return a.mul(arguments[2])
       },
     ],
