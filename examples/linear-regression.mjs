@@ -1,5 +1,5 @@
 // Linear regression in the oldest form of Flux: features in rows, samples in columns, parameters in variables of one's own.
-// Run it with `node examples/linear-regression.mjs` after `npm run build`.
+// Run it with `node examples/linear-regression.mjs`.
 import { Descent, gradient, manualSeed, mse, params, rand, randn, scope, train, update } from 'fluxtape'
 
 manualSeed(1)

@@ -1,5 +1,5 @@
 // The article's Chain of Dense layers, 784-64-64-10, on MNIST or one of its relatives, read from IDX files.
-// Run it with `node examples/mnist.mjs --data DIR [--epochs 40] [--seeds 1,2,3,4,5]` after `npm run build`; DIR holds the four files
+// Run it with `node examples/mnist.mjs --data DIR [--epochs 40] [--seeds 1,2,3,4,5]`; DIR holds the four files
 // train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, gzipped or not.
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'

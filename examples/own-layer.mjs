@@ -1,5 +1,5 @@
 // A layer of one's own: a residual block with a learned gate, y = x + σ(g) tanh(Dense(x)), trained to be a rotation.
-// Run it with `node examples/own-layer.mjs` after `npm run build`.
+// Run it with `node examples/own-layer.mjs`.
 import { Adam, Chain, Dense, layer, manualSeed, mse, params, randn, scope, tanh, tensor, train, zeros } from 'fluxtape'
 
 const GatedResidual = size =>

@@ -1,6 +1,7 @@
 // From a CSV file to a trained network, a saved file and a prediction: which species a penguin is, by what was measured of it. Numbers are
 // standardized, categories become columns, missing values are told apart, and training stops where the validation gets no better.
-// Run it with `node examples/penguins.mjs` after `npm run build`; `node examples/penguins.mjs --read penguins.safetensors` predicts in a new process.
+// It reads the file with papaparse (`npm install papaparse`). Run it with `node examples/penguins.mjs`;
+// `node examples/penguins.mjs --read penguins.safetensors` predicts in a new process.
 import { readFileSync, writeFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import {
@@ -81,6 +82,8 @@ const { epochs } = await train(loss, params(model), new DataLoader(trainSet, { b
   callbacks: {
     onEpoch({ epoch, loss, validation }) {
       if (epoch % 10 === 0) console.log(`epoch ${epoch}: loss ${loss.toFixed(4)}, validation ${validation.toFixed(4)}`)
+      // A NaN is less than nothing and would look like no progress.
+      if (Number.isNaN(validation)) throw new Error(`the validation of epoch ${epoch} is NaN`)
       if (validation < best.validation - LEAST) best = { epoch, validation, state: clone(state(model)) }
       return epoch - best.epoch >= PATIENCE ? stop : undefined
     },

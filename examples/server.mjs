@@ -1,4 +1,4 @@
-// A server that trains while it answers. Run it with `node examples/server.mjs [--port 8080]` after `npm run build`, then
+// A server that trains while it answers. Run it with `node examples/server.mjs [--port 8080]`, then
 //   curl -N localhost:8080/train
 // and meanwhile, from another terminal,
 //   curl -d "[$(printf '0,%.0s' $(seq 63))1]" localhost:8080/predict

@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path'
 import { builtAlike } from './package/builds.mjs'
 import { globalsServe } from './package/globals.mjs'
 import { installs } from './package/installs.mjs'
+import { linksResolve } from './package/links.mjs'
 import { shakesOut, sizes } from './package/sizes.mjs'
 import { typesHaveNames, typesServe } from './package/types.mjs'
 
@@ -40,6 +41,7 @@ const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const checks = [
   ['two builds give the same bytes', () => builtAlike(scratch)],
   ['carries what is needed and no more', contains],
+  ['links lead to what the package has', () => linksResolve(packed.files.map(({ path }) => path))],
   ['depends on nothing and runs nothing when installed', isQuiet],
   ['publint', () => void run(tool('publint'), 'run', tarball, '--strict')],
   [

@@ -107,7 +107,8 @@ export class Params implements Iterable<Tensor> {
 
 /**
  * The parameters of models, layers, arrays, plain objects, Maps and loose tensors: every trainable float32 tensor in them, once, in the
- * order of their fields. Throws TypeError if there is none: a closure hides the tensors it uses, so pass the tensors themselves.
+ * order of their fields. Frozen ones are in it, too: they get no gradient and no update until `thaw`. Throws TypeError if there is none: a
+ * closure hides the tensors it uses, so pass the tensors themselves.
  *
  * @example
  * const [W, b] = [zeros([2, 3]), zeros([2])]
