@@ -1,0 +1,60 @@
+// Runs all programs of this folder on the built library, one after the other: `npm run nightly` for at most an hour, `npm run nightly -- --quick` for three minutes.
+// Seeds are new on each day; `--seed N` repeats a night, `--only graphs,types` chooses, `--minutes 20` sets the time.
+import { spawn } from 'node:child_process'
+import { parseArgs } from 'node:util'
+
+/** Shares of the time. A program ends earlier where it has tried as many seeds as are worth it. */
+const programs = {
+  graphs: { share: 10 },
+  'graphs-jit': { share: 5 },
+  nesting: { share: 4 },
+  products: { share: 5 },
+  'training-jit': { share: 5 },
+  'jit-alias': { share: 5 },
+  threads: { share: 5 },
+  state: { share: 4 },
+  files: { share: 5, most: 1_000_000 },
+  api: { share: 4 },
+  errors: { share: 4, most: 1 },
+  'unary-ulp': { share: 3, most: 20 },
+  'binary-bits': { share: 2, most: 51 },
+  types: { share: 3 },
+}
+
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean' }, seed: { type: 'string' }, only: { type: 'string' }, minutes: { type: 'string' } },
+})
+const minutes = Number(values.minutes ?? (values.quick ? 2.5 : 55))
+const seed = Number(values.seed ?? 1000 * Math.floor(Date.now() / 86_400_000))
+const chosen = values.only?.split(',') ?? Object.keys(programs)
+const unknown = chosen.filter(name => !(name in programs))
+if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; there are ${Object.keys(programs).join(', ')}`)
+const shares = chosen.reduce((sum, name) => sum + programs[name].share, 0)
+
+function run(name) {
+  const { share, most = 10_000_000 } = programs[name]
+  const seconds = (60 * minutes * share) / shares
+  const env = { ...process.env, FUZZ_SECONDS: String(seconds) }
+  const program = new URL(`${name}.mjs`, import.meta.url).pathname
+  // A program looks at the time between two seeds; what hangs within one is ended.
+  const child = spawn(process.execPath, ['--expose-gc', program, String(seed), String(most)], {
+    stdio: 'inherit',
+    env,
+    timeout: Math.round(1000 * (3 * seconds + 120)),
+  })
+  return new Promise(done => {
+    child.on('close', (code, signal) => {
+      if (signal) console.log(`${name}: ended by ${signal}`)
+      done(code === 0)
+    })
+  })
+}
+
+const start = performance.now()
+const failed = []
+console.log(`seed ${seed}, ${minutes} minutes`)
+for (const name of chosen) if (!(await run(name))) failed.push(name)
+console.log(
+  `${((performance.now() - start) / 60_000).toFixed(1)} minutes: ${failed.length > 0 ? `${failed.join(', ')} failed` : 'all right'}`,
+)
+if (failed.length > 0) process.exit(1)
