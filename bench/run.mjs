@@ -179,7 +179,8 @@ async function main(choice) {
     for (const gap of gaps) console.log(`missing: ${gap.contender} in ${gap.workload}: ${gap.missing}`)
     console.log(`\n${tables(measured)}`)
     if (isQuick) console.log('\nA quick run, whose figures are rough: npm run bench measures with more and longer rounds.')
-    if (choice.json) await writeFile(choice.json, `${JSON.stringify([{ ...head, gaps }, ...measured], null, 2)}\n`)
+    if (choice.json)
+      await writeFile(choice.json, `[\n${[{ ...head, gaps }, ...measured].map(record => JSON.stringify(record)).join(',\n')}\n]\n`)
   } finally {
     for (const child of children) child.close()
     await rm(folder, { recursive: true })
