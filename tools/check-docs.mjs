@@ -3,7 +3,7 @@
 import { publicExports } from './exports.mjs'
 
 /** Words that tell a shape. */
-const SHAPE = /\[[^\]]*\]|shape|element|broadcast|scalar|axis|axes|number|1-D/i
+const SHAPE = /\[[^\]]*\]|shape|element|broadcast|scalar|axis|axes|1-D/i
 /** Thrown where somebody misuses what only the library itself calls. */
 const INTERNAL = ['Error']
 
@@ -33,8 +33,10 @@ function problemsOf({ kind, text, examples, thrown, hasTensors, members }) {
   return problems
 }
 
+/** Some words that end with a full stop, or with what stands behind a colon. */
 function isSentence(text) {
-  return text.trim().length > 1
+  const first = text.trim().split('\n\n')[0]
+  return first.split(/\s+/).length > 2 && /[.:!?)`]$/.test(first)
 }
 
 /** Says it itself, or points to another export that does: "errors as `crossEntropy`". */

@@ -19,13 +19,13 @@ export const neg = unary('neg', kernels.neg, { constant: g => neg(g), int: kerne
 /** x². int32 for integers; throws RangeError where that does not fit.
  * @example tensor([1, -3]).square().toArray() // [1, 9] */
 export const square = unary('square', kernels.square, { fromInput: (g, x) => mul(g, mul(x, 2)), int: kernels.squareI })
-/** 1 / x
+/** The reciprocal 1 / x.
  * @example tensor([2, 4]).reciprocal().toArray() // [0.5, 0.25] */
 export const reciprocal = unary('reciprocal', kernels.reciprocal, { fromOutput: (g, y) => neg(mul(g, mul(y, y))) })
-/** eˣ
+/** The exponential eˣ.
  * @example tensor([0, 1]).exp().toArray() // [1, 2.7183] */
 export const exp = unary('exp', kernels.exp, { fromOutput: (g, y) => mul(g, y) })
-/** eˣ - 1, exact near 0
+/** eˣ - 1, exact near 0.
  * @example tensor([0, 1]).expm1().toArray() // [0, 1.7183] */
 export const expm1 = unary('expm1', kernels.expm1, {
   gradient: kernels.expGradient,
@@ -34,19 +34,19 @@ export const expm1 = unary('expm1', kernels.expm1, {
 /** The natural logarithm; -Infinity at 0, NaN below.
  * @example tensor([1, Math.E]).log().toArray() // [0, 1] */
 export const log = unary('log', kernels.log, { fromInput: (g, x) => div(g, x) })
-/** log(1 + x), exact near 0
+/** log(1 + x), exact near 0.
  * @example tensor([0, 1]).log1p().toArray() // [0, 0.6931] */
 export const log1p = unary('log1p', kernels.log1p, { fromInput: (g, x) => div(g, add(x, 1)) })
 /** √x; NaN below 0.
  * @example tensor([1, 4, 9]).sqrt().toArray() // [1, 2, 3] */
 export const sqrt = unary('sqrt', kernels.sqrt, { fromOutput: (g, y) => div(g, mul(y, 2)) })
-/** 1 / √x
+/** The reciprocal of the root, 1 / √x.
  * @example tensor([1, 4]).rsqrt().toArray() // [1, 0.5] */
 export const rsqrt = unary('rsqrt', kernels.rsqrt, { fromOutput: (g, y) => mul(g, mul(mul(y, y), mul(y, -0.5))) })
 /** |x|; derivative 0 at 0, as PyTorch. int32 for integers; throws RangeError where that does not fit.
  * @example tensor([-2, 3]).abs().toArray() // [2, 3] */
 export const abs = unary('abs', kernels.abs, { fromInput: (g, x) => mul(g, sign(x)), int: kernels.absI })
-/** -1, 0 or 1. int32 for integers.
+/** The sign: -1, 0 or 1. int32 for integers.
  * @example tensor([-2, 0, 3]).sign().toArray() // [-1, 0, 1] */
 export const sign = unary('sign', kernels.sign, { ...flat, int: (x, out, _, count) => kernels.signI(x, out, count) })
 /** The sine of x in radians.

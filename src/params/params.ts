@@ -150,7 +150,7 @@ export function freeze(...sources: unknown[]): void {
 }
 
 /**
- * Undoes `freeze`.
+ * Undoes `freeze`: gradients are computed and updates change them again.
  *
  * @example
  * const model = Dense(2, 1)
