@@ -1,9 +1,10 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import ts from 'typescript'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { checkPrinted, printsOf, withPrints } from './stated.ts'
 
-/** Every block of TypeScript in the README and in docs/ compiles under strict as it stands, and runs. */
+/** Every block of TypeScript in the README and in docs/ compiles under strict as it stands, runs, and prints what its comments state. */
 const FOLDER = resolve(`test/docs/.snippets-${process.env.FLUXTAPE_VARIANT}`)
 const pages = ['README.md', ...readdirSync('docs').map(name => join('docs', name))].filter(page => page.endsWith('.md'))
 const snippets = pages.flatMap(page =>
@@ -15,11 +16,21 @@ const snippets = pages.flatMap(page =>
 )
 rmSync(FOLDER, { recursive: true, force: true })
 mkdirSync(FOLDER, { recursive: true })
-for (const { file, code } of snippets) writeFileSync(file, `${code}\nexport {}\n`)
+const running = (file: string) => file.replace(/\.ts$/, '.run.ts')
+for (const { file, code } of snippets) {
+  writeFileSync(file, `${code}\nexport {}\n`)
+  writeFileSync(running(file), `${withPrints(code)}\nexport {}\n`)
+}
+const stated = vi.fn(checkPrinted)
+Object.assign(globalThis, { stated })
+afterEach(() => void stated.mockClear())
 afterAll(() => rmSync(FOLDER, { recursive: true, force: true }))
 
 describe('the code of the documentation', () => {
-  it('has blocks', () => expect(snippets.length).toBeGreaterThan(5))
+  it('has blocks, and states values', () => {
+    expect(snippets.length).toBeGreaterThan(5)
+    expect(snippets.flatMap(({ code }) => printsOf(code)).length).toBeGreaterThan(8)
+  })
 
   it('compiles under strict', () => {
     const { config } = ts.readConfigFile('tsconfig.json', file => readFileSync(file, 'utf8'))
@@ -34,12 +45,14 @@ describe('the code of the documentation', () => {
     expect(problems).toEqual([])
   })
 
-  it.each(snippets)('$name runs', async ({ file }) => {
+  it.each(snippets)('$name runs', async ({ file, code }) => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {})
     try {
-      await import(/* @vite-ignore */ file)
+      await import(/* @vite-ignore */ running(file))
     } finally {
       log.mockRestore()
     }
+    const said = new Set(stated.mock.calls.map(([comment]) => comment))
+    expect([...said].sort()).toEqual([...new Set(printsOf(code))].sort())
   })
 })

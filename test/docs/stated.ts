@@ -1,3 +1,4 @@
+import { inspect } from 'node:util'
 import { Tensor } from 'fluxtape'
 import ts from 'typescript'
 import { expect } from 'vitest'
@@ -11,7 +12,8 @@ export function withChecks(code: string): string {
   const checked = file.statements.map(statement => {
     const text = statement.getText()
     const comment = commentAfter(code, statement)
-    if (comment === undefined || !(isError(comment) || valueOf(comment))) return text
+    if (comment === undefined || !(isError(comment) || isValue(comment))) return text
+    if (!isError(comment) && !valueOf(comment)) throw new Error(`a comment that begins like a value, and is none: // ${comment}`)
     const check = (value: string) => `await check(${JSON.stringify(comment)}, async () => (${value}))`
     if (ts.isExpressionStatement(statement)) return check(statement.expression.getText())
     const name = ts.isVariableStatement(statement) && statement.declarationList.declarations[0].name.getText()
@@ -21,12 +23,57 @@ export function withChecks(code: string): string {
   return ts.transpile(`{\n${checked.join(';\n')}\n}`, { target: ts.ScriptTarget.ES2022 })
 }
 
+/** The comments of a page's code that state what `console.log(...)` before them prints. */
+export function printsOf(code: string): string[] {
+  return printsIn(code).map(({ comment }) => comment)
+}
+
+/** The code with `stated(comment, [...])` instead of each `console.log(...) // comment`. */
+export function withPrints(code: string): string {
+  return printsIn(code).reduceRight((changed, { start, end, values, comment }) => {
+    return `${changed.slice(0, start)}stated(${JSON.stringify(comment)}, [${values}])${changed.slice(end)}`
+  }, code)
+}
+
+/** Compares what is printed, as text but for blanks within brackets; `about 0.97` is a number within two hundredths of that. */
+export function checkPrinted(comment: string, values: readonly unknown[]): void {
+  const about = comment.match(/^about (-?[\d.]+)$/)?.[1]
+  if (about) return void expect(Math.abs(Number(values[0]) / Number(about) - 1), `${comment}: ${values[0]} came`).toBeLessThan(0.02)
+  const stated = values.length === 1 ? valueOf(comment) : undefined
+  const print = (value: unknown) => (typeof value === 'string' ? value : inspect(plain(value)))
+  if (stated) expectLike(plain(values[0]), stated.value, digitsOf(comment), comment)
+  else expect(unblanked(values.map(print).join(' ')), comment).toBe(unblanked(comment))
+}
+
+function printsIn(code: string) {
+  const file = ts.createSourceFile('page.ts', code, ts.ScriptTarget.ES2022, true)
+  const found: { start: number; end: number; values: string; comment: string }[] = []
+  const visit = (node: ts.Node): void => {
+    const call = ts.isExpressionStatement(node) && ts.isCallExpression(node.expression) && node.expression
+    if (call && call.expression.getText() === 'console.log') {
+      const comment = commentAfter(code, node)
+      const values = call.arguments.map(argument => argument.getText()).join(', ')
+      if (comment && isValue(comment)) found.push({ start: node.getStart(), end: node.getEnd(), values, comment })
+    }
+    ts.forEachChild(node, visit)
+  }
+  visit(file)
+  return found
+}
+
+function unblanked(text: string): string {
+  return text.replace(/(?<=[[{]) | (?=[\]}])/g, '')
+}
+
 /** Compares with as many digits as the comment has. */
 export async function check(comment: string, compute: () => Promise<unknown>): Promise<void> {
   const error = isError(comment)
   if (error) return void (await expect(compute(), comment).rejects.toMatchObject({ name: error }))
-  const digits = Math.max(0, ...Array.from(comment.matchAll(/\d\.(\d+)/g), ([, fraction]) => fraction.length))
-  expectLike(plain(await compute()), valueOf(comment)?.value, digits, comment)
+  expectLike(plain(await compute()), valueOf(comment)?.value, digitsOf(comment), comment)
+}
+
+function digitsOf(comment: string): number {
+  return Math.max(0, ...Array.from(comment.matchAll(/\d\.(\d+)/g), ([, fraction]) => fraction.length))
 }
 
 function commentAfter(code: string, statement: ts.Statement): string | undefined {
@@ -38,8 +85,13 @@ function isError(comment: string): string | undefined {
   return comment.match(/^throws (\w+)$/)?.[1]
 }
 
+/** What begins like a value is one, and must be right; other comments are prose. */
+function isValue(comment: string): boolean {
+  return /^(['"[{]|-?[\d.]+|about -?[\d.]+$|(true|false|null|undefined|NaN|-?Infinity)\b)/.test(comment)
+}
+
 function valueOf(comment: string): { value: unknown } | undefined {
-  if (!/^(['"[{\d-]|true|false|null|undefined|NaN|Infinity)/.test(comment)) return undefined
+  if (!isValue(comment)) return undefined
   try {
     return { value: new Function(`return (${comment})`)() }
   } catch {
