@@ -1,6 +1,7 @@
-// After each kind of error, in a process of its own: a training has the bits of a fresh one, nothing is left, and no scope stands open. `node test/fuzz/errors.mjs [CASE]`.
+// After each kind of error, in a process of its own: a training has the bits of a fresh one, nothing is left, and no scope stands open. `node test/fuzz/errors.mjs SEED COUNT`, or `node --expose-gc test/fuzz/errors.mjs CASE`.
 import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { failed, finish, seeds } from './findings.mjs'
 import { F } from './library.mjs'
 
 const { clone: _, ...all } = F
@@ -271,22 +272,19 @@ async function problemsAfter(f) {
 }
 
 const [, , wanted] = process.argv
-// The runner passes a seed, of which there is nothing to draw here.
-const names = wanted in cases ? [wanted] : Object.keys(cases)
-if (names.length === 1) {
+if (wanted in cases) {
   const problems = await problemsAfter(cases[wanted])
-  for (const problem of problems) console.log(`errors: ${wanted}: ${problem}\n    ${cases[wanted]}`)
+  for (const problem of problems) console.log(`${wanted}: ${problem}\n    ${cases[wanted]}`)
   process.exit(problems.length > 0 ? 1 : 0)
 }
-let failed = 0
-for (const name of names) {
+// The seed says which is the first: where there is no time for all, each has its night.
+const names = Object.keys(cases)
+for (const seed of seeds()) {
+  const name = names[seed % names.length]
   const { status, stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', process.argv[1], name], {
     encoding: 'utf8',
     timeout: 120_000,
   })
-  if (status === 0) continue
-  failed++
-  console.log(stdout || `errors: ${name} ended with ${status}\n${stderr.slice(-1000)}`)
+  if (status !== 0) failed(seed, stdout || `${name} ended with ${status}\n${stderr.slice(-1000)}`, name)
 }
-console.log(`errors: ${names.length} kinds, ${failed} failed`)
-process.exit(failed > 0 ? 1 : 0)
+finish()
