@@ -131,7 +131,9 @@ function written(value) {
   if (Array.isArray(value)) return `[${value.map(written)}]`
   if (typeof value === 'function') return value.name || 'a function'
   if (typeof value === 'bigint') return `${value}n`
-  return typeof value === 'object' && value !== null ? `${value.constructor?.name} {${Object.keys(value)}}` : String(value)
+  return typeof value === 'object' && value !== null
+    ? `${value.constructor?.name ?? 'an object without prototype'} {${Object.keys(value)}}`
+    : String(value)
 }
 
 /** Blocks of one value among freed ones: who writes past its own memory changes one. */
