@@ -18,6 +18,7 @@ const CONTENTS = [
     'CREDITS.md',
     'LICENSE',
     'README.md',
+    'SECURITY.md',
     'dist/baseline.wasm',
     'dist/datasets.d.ts',
     'dist/datasets.global.js',
