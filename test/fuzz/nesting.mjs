@@ -54,11 +54,15 @@ function unary(f, slope) {
   }
 }
 
-/** The series, exact enough to 6. */
+/** The series, and beyond 2, where its terms cancel, the continued fraction. */
 function erf(x) {
-  if (Math.abs(x) >= 6) return Math.sign(x)
+  if (Math.abs(x) > 2) {
+    let fraction = 0
+    for (let k = 60; k > 0; k--) fraction = k / 2 / (Math.abs(x) + fraction)
+    return Math.sign(x) * (1 - Math.exp(-x * x) / Math.sqrt(Math.PI) / (Math.abs(x) + fraction))
+  }
   let [term, sum] = [x, x]
-  for (let k = 1; k < 200; k++) {
+  for (let k = 1; k < 60; k++) {
     term *= (-x * x) / k
     sum += term / (2 * k + 1)
   }
