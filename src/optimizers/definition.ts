@@ -29,8 +29,10 @@ export interface LaneKernel {
   readonly run: (segments: number, segmentCount: number, count: number) => void
   /** The names of the slots that it moves on. */
   readonly slots: readonly string[]
-  /** The names of the numbers that it reads. */
-  readonly numbers: readonly string[]
+  /** How many numbers it reads. */
+  readonly size: number
+  /** Writes them, which come by name. */
+  write(at: number, numbers: Readonly<Record<string, number>>): void
 }
 
 /**
@@ -47,7 +49,7 @@ export interface RuleDefinition<H extends Hyper, Kernel extends LaneKernel = Lan
   /** The formula as a kernel. */
   readonly kernel?: Kernel | undefined
   /** The numbers that the kernel reads, by name; `t` counts from 1. */
-  numbers?(hyper: H, t: number): Readonly<Record<Kernel['numbers'][number], number>>
+  numbers?(hyper: H, t: number): Parameters<Kernel['write']>[1]
   /**
    * The formula in operations: the step, which will be subtracted from x, float32 of its shape; undefined for none. `g` is the gradient, or in a
    * chain the step of the rule before. `t` counts from 1. New slot values, float32 of that shape too, go by name into `write`.

@@ -2,7 +2,7 @@ import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { sumsOfSquares } from '../wasm/kernels.generated.ts'
 import { memory } from '../wasm/memory.ts'
-import { overAll } from './records.ts'
+import { RECORD, writeRecords } from './records.ts'
 
 /** Elements whose squares the kernel adds up. */
 const BLOCK = 4096
@@ -12,15 +12,16 @@ const BLOCK = 4096
  * bits depend on the shapes alone.
  */
 export function globalNorm(tensors: readonly Tensor[]): number {
-  let sum = 0
-  overAll(tensors, BLOCK, (segments, blocks) => {
-    const sums = new Storage(8 * blocks)
-    try {
-      sumsOfSquares(segments, tensors.length, sums.pointer, blocks, BLOCK)
-      for (const each of new Float64Array(memory.buffer, sums.pointer, blocks)) sum += each
-    } finally {
-      sums.drop()
-    }
-  })
-  return Math.sqrt(sum)
+  const most = tensors.reduce((blocks, { count }) => blocks + Math.ceil(count / BLOCK), 0)
+  const sums = new Storage(8 * most + tensors.length * RECORD)
+  try {
+    const records = sums.pointer + 8 * most
+    const blocks = writeRecords(records, tensors, BLOCK)
+    sumsOfSquares(records, tensors.length, sums.pointer, blocks, BLOCK)
+    let sum = 0
+    for (const each of new Float64Array(memory.buffer, sums.pointer, blocks)) sum += each
+    return Math.sqrt(sum)
+  } finally {
+    sums.drop()
+  }
 }

@@ -37,7 +37,7 @@ export function stepOf(optimizer: Optimizer, pair: Pair): Tensor | undefined {
  * slots are remembered; behind it are kernels alone, and all that these need is made before the first one writes.
  */
 function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes: boolean): Steps {
-  const moves = new Moves()
+  const moves = new Moves(links.length * pairs.length)
   let firm = links.length
   while (firm > 0 && links[firm - 1][1].definition.kernel) firm--
   try {
@@ -45,24 +45,21 @@ function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes:
     for (let i = 0; i < firm; i++) moves.remember(links[i][1], pairs)
     let steps: Steps = { pairs, factor: 1, areOwn: false }
     for (let i = 0; i < firm; i++) steps = throughRule(links[i][1], steps, moves)
-    const calls: KernelCall[] = []
+    let last: KernelCall | undefined
     for (let i = firm; i < links.length; i++) {
-      const call = lanes(links[i][1], steps, moves, takes && fusion.optimizer && i === links.length - 1)
-      calls.push(call)
-      steps = call.steps
+      last = lanes(links[i][1], steps, moves, takes && fusion.optimizer && i === links.length - 1, last)
+      steps = last.steps
     }
-    const isTaken = takes && fusion.optimizer && firm < links.length
-    if (!isTaken && (takes || !steps.areOwn || steps.factor !== 1)) {
-      const call = plain(steps, takes)
-      calls.push(call)
-      steps = call.steps
+    if (!last?.takes && (takes || !steps.areOwn || steps.factor !== 1)) {
+      last = plain(steps, takes, last)
+      steps = last.steps
     }
-    if (takes) for (const [x] of steps.pairs) x.settleWaiting()
-    for (let i = 0; i < calls.length; i++) run(calls[i])
+    if (takes) for (let i = 0; i < steps.pairs.length; i++) steps.pairs[i][0].settleWaiting()
+    run(last)
     return steps
   } catch (error) {
     // Without a call first: the stack may be full.
-    for (let i = 0; i < moves.slots.length; i++) moves.slots[i].t--
+    for (let i = 0; i < moves.count; i++) moves.slots[i].t--
     moves.undo()
     throw error
   }
@@ -70,33 +67,48 @@ function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes:
 
 /** What a step has done to the optimizer's state. */
 class Moves {
-  /** Slots whose count has moved on. */
-  readonly slots: Slot[] = []
-  private readonly made: (readonly [Rule<Hyper>, Tensor])[] = []
-  private readonly copies: (readonly [slot: Tensor, before: Tensor])[] = []
+  /** Slots whose count has moved on, and how many they are. */
+  readonly slots: Slot[]
+  count = 0
+  private undos: (() => void)[] | undefined
+
+  /** `most`: how many slots may move. */
+  constructor(most: number) {
+    this.slots = new Array<Slot>(most)
+  }
 
   /** The slot of a parameter, which takes a step. */
   slot(rule: Rule<Hyper>, x: Tensor): Slot {
-    let slot = rule.existingSlot(x)
-    if (!slot) {
-      this.made.push([rule, x])
-      slot = rule.slot(x)
-    }
-    this.slots.push(slot)
+    const slot = rule.existingSlot(x) ?? this.made(rule, x)
+    this.slots[this.count++] = slot
     slot.t++
     return slot
+  }
+
+  private made(rule: Rule<Hyper>, x: Tensor): Slot {
+    this.atFailure(() => rule.forget(x))
+    return rule.slot(x)
   }
 
   /** Copies what the rule will write over. */
   remember(rule: Rule<Hyper>, pairs: readonly Pair[]): void {
     if (rule.slotNames.length === 0) return
-    for (const [x] of pairs) for (const slot of rule.existingSlot(x)?.list ?? []) this.copies.push([slot, copyTensor(slot)])
+    for (const [x] of pairs) {
+      for (const slot of rule.existingSlot(x)?.list ?? []) {
+        const before = copyTensor(slot)
+        this.atFailure(() => overwrite(slot, before))
+      }
+    }
+  }
+
+  private atFailure(undo: () => void): void {
+    this.undos ??= []
+    this.undos.push(undo)
   }
 
   /** Puts back everything but the counts. */
   undo(): void {
-    for (const [slot, before] of this.copies) overwrite(slot, before)
-    for (const [rule, x] of this.made) rule.forget(x)
+    for (const undo of this.undos ?? []) undo()
   }
 }
 
@@ -143,6 +155,8 @@ function scaled(steps: Steps): Steps {
 
 /** A call of a kernel that is ready to be made, and what the steps are behind it. */
 interface KernelCall {
+  /** To be made before. */
+  readonly before: KernelCall | undefined
   readonly kernel: LaneKernel
   readonly records: Tensor
   readonly units: number
@@ -152,63 +166,67 @@ interface KernelCall {
 }
 
 /** A rule's kernel. */
-function lanes(rule: Rule<Hyper>, steps: Steps, moves: Moves, takes: boolean): KernelCall {
-  const { kernel = descent, numbers: numbersAt } = rule.definition
-  const { hyper } = rule
-  const slots = steps.pairs.map(([x]) => moves.slot(rule, x))
-  return kernelCall(kernel, steps, takes, slots, t => numbersAt?.(hyper, t) ?? {})
+function lanes(rule: Rule<Hyper>, steps: Steps, moves: Moves, takes: boolean, before?: KernelCall): KernelCall {
+  return kernelCall(rule.definition.kernel ?? descent, steps, takes, rule.hyper, before, rule, moves)
 }
 
 /** The steps times their factor, nothing else. */
-function plain(steps: Steps, takes: boolean): KernelCall {
-  const first = !isExtreme(steps.factor) ? steps.factor : Math.abs(steps.factor) < 1 ? 2 ** -64 : 2 ** 64
-  const slots = steps.pairs.map(() => STATELESS)
-  return kernelCall(descent, { ...steps, factor: first }, takes, slots, () => ({ eta: steps.factor / first }))
+function plain(steps: Steps, takes: boolean, before?: KernelCall): KernelCall {
+  const factor = !isExtreme(steps.factor) ? steps.factor : Math.abs(steps.factor) < 1 ? 2 ** -64 : 2 ** 64
+  return kernelCall(descent, { ...steps, factor }, takes, { eta: steps.factor / factor }, before)
 }
 
-const STATELESS: Slot = { tensors: {}, list: [], t: 1 }
-
-/** Writes the records of a call. The step goes where the one before lay if that is the optimizer's own, else into a new tensor, or is subtracted. */
+/**
+ * Writes the records of a call, for a rule or without slots. The step goes where the one before lay if that is the optimizer's own, else into a new
+ * tensor, or is subtracted.
+ */
 function kernelCall(
   kernel: LaneKernel,
   { pairs, factor, areOwn }: Steps,
   takes: boolean,
-  slots: readonly Slot[],
-  numbersAt: (t: number) => Readonly<Record<string, number>>,
+  hyper: Hyper,
+  before: KernelCall | undefined,
+  rule?: Rule<Hyper>,
+  moves?: Moves,
 ): KernelCall {
   const { words } = RECORD
-  const names = kernel.numbers
+  const { size } = kernel
   const next = takes || areOwn ? pairs : pairs.map(([x]) => [x, make(x.dims, 'float32')] as const)
-  const records = make([pairs.length * (words + 1 + names.length)], 'int32')
+  const records = make([pairs.length * (words + 1 + size)], 'int32')
   let units = 0
   // Mostly all parameters have taken as many steps, and the numbers are the same.
+  let at = records.pointer >>> 2
+  let free = at + pairs.length * words
+  let numbers = free
   let t = -1
-  let numbers = (records.pointer >>> 2) + pairs.length * words
-  let free = numbers
-  for (let i = 0, at = records.pointer >>> 2; i < pairs.length; i++, at += words) {
+  for (let i = 0; i < pairs.length; i++, at += words) {
     const [x, g] = pairs[i]
-    const slot = slots[i]
-    const { list } = slot
-    if (slot.t !== t) {
-      t = slot.t
-      const values = numbersAt(t)
+    const slot = rule ? moves?.slot(rule, x) : undefined
+    if (t !== (slot?.t ?? 0)) {
+      t = slot?.t ?? 0
       numbers = free
-      f32[free++] = factor
-      for (let k = 0; k < names.length; k++) f32[free++] = values[names[k]]
+      f32[numbers] = factor
+      kernel.write(numbers + 1, rule?.definition.numbers?.(hyper, t) ?? (hyper as Readonly<Record<string, number>>))
+      free += 1 + size
     }
     i32[at] = x.pointer
     i32[at + 1] = g.pointer
     i32[at + 2] = takes ? 0 : next[i][1].pointer
-    for (let k = 0; k < list.length; k++) i32[at + 3 + k] = list[k].pointer
+    if (slot) for (let k = 0; k < slot.list.length; k++) i32[at + 3 + k] = slot.list[k].pointer
     i32[at + words - 3] = x.count
     i32[at + words - 2] = units
     i32[at + words - 1] = numbers << 2
     units += x.count
   }
-  return { kernel, records, units, steps: { pairs: next, factor: 1, areOwn: true }, takes }
+  return { before, kernel, records, units, steps: { pairs: next, factor: 1, areOwn: true }, takes }
 }
 
-function run({ kernel, records, units, steps: { pairs }, takes }: KernelCall): void {
+/** Makes the call, and those before it first. */
+function run(call: KernelCall | undefined): void {
+  if (!call) return
+  const { before, kernel, records, units, takes } = call
+  const { pairs } = call.steps
+  if (before) run(before)
   kernel.run(records.pointer, pairs.length, units)
   // Without a call: the stack may be full, and what was written counts.
   for (let i = 0; takes && i < pairs.length; i++) {

@@ -59,6 +59,77 @@ describe('rules refuse', () => {
       () => Adam({ lr: 0.1 } as never),
       `TypeError: Adam: there is no hyperparameter 'lr'. Is eta meant? It has eta, beta, epsilon.`,
     ],
+    [
+      'parameters where numbers are wanted, as in PyTorch',
+      () => Adam(ps as never, 1e-3),
+      'TypeError: Adam: takes numbers, the parameters go to what uses it: a Params came. Write train(loss, ps, data, Adam(...)), or update(opt, ps, grads).',
+    ],
+    [
+      'a list of parameters, and a name from there',
+      () => Momentum([w] as never, { lr: 0.1 } as never),
+      'TypeError: Momentum: takes numbers, the parameters go to what uses it: an array came. Write train(loss, ps, data, Momentum(...)), or update(opt, ps, grads).',
+    ],
+    [
+      'a name from PyTorch',
+      () => AdamW({ weight_decay: 0.1 } as never),
+      `TypeError: AdamW: there is no hyperparameter 'weight_decay'. Is lambda meant? It has eta, beta, lambda, epsilon, couple.`,
+    ],
+    [
+      'a number that is an object',
+      () => Adam({ eta: new Date(0) } as never),
+      'TypeError: Adam: eta must be a number or a schedule: a Date.',
+    ],
+    ['a definition without a name', () => rule({} as never, {} as never), 'TypeError: rule: the name is a string: object came.'],
+    [
+      'no definition',
+      () => rule('Mine', undefined as never),
+      'TypeError: rule: an object is wanted, undefined came, in the definition of Mine. Write { hyper: { eta: 0.1 }, step: ({ eta }, slots, x, g) => g.mul(eta) }.',
+    ],
+    [
+      'a definition without hyperparameters',
+      () => rule('Mine', { step: (_: unknown, __: unknown, ___: unknown, g: Tensor) => g } as never),
+      'TypeError: rule: hyper is an object of defaults: undefined came in the definition of Mine. Write { hyper: { eta: 0.1 }, step: ({ eta }, slots, x, g) => g.mul(eta) }.',
+    ],
+    [
+      'a definition without a formula',
+      () => rule('Mine', { hyper: { eta: 1 } }),
+      'TypeError: rule: there must be one formula, step or factor, in the definition of Mine. Write { hyper: { eta: 0.1 }, step: ({ eta }, slots, x, g) => g.mul(eta) }.',
+    ],
+    [
+      'a formula that is none',
+      () => rule('Mine', { hyper: { eta: 1 }, step: 'g' } as never),
+      'TypeError: rule: step is a function: string came in the definition of Mine. Write { hyper: { eta: 0.1 }, step: ({ eta }, slots, x, g) => g.mul(eta) }.',
+    ],
+    [
+      'a slot that has the name of the count',
+      () => rule('Mine', { hyper: { eta: 1 }, slots: ['m', 't'], step: (_, __, ___, g) => g }),
+      `TypeError: rule: a slot needs a name of its own, and 't' counts steps: t came in the definition of Mine. Write { hyper: { eta: 0.1 }, step: ({ eta }, slots, x, g) => g.mul(eta) }.`,
+    ],
+    [
+      'slots that are no names',
+      () => rule('Mine', { hyper: { eta: 1 }, slots: 'm', step: (_: unknown, __: unknown, ___: unknown, g: Tensor) => g } as never),
+      'TypeError: rule: slots are a list of names, or an object from name to start: string came in the definition of Mine. Write { hyper: { eta: 0.1 }, step: ({ eta }, slots, x, g) => g.mul(eta) }.',
+    ],
+    [
+      'to adjust what is no optimizer',
+      () => adjust({} as never, 1),
+      'TypeError: adjust: the first argument is an optimizer or what setup gives: object came.',
+    ],
+    [
+      'to adjust nothing',
+      () => adjust(undefined as never, 1),
+      'TypeError: adjust: the first argument is an optimizer or what setup gives: undefined came.',
+    ],
+    [
+      'to be adjusted to text',
+      () => adjust(Adam(), '0.1' as never),
+      'TypeError: adjust: the second argument is a learning rate, or hyperparameters by name: string came. Write adjust(opt, 0.01), or adjust(opt, { eta: 0.01 }).',
+    ],
+    [
+      'to be adjusted to nothing',
+      () => adjust(Adam(), undefined as never),
+      'TypeError: adjust: the second argument is a learning rate, or hyperparameters by name: undefined came. Write adjust(opt, 0.01), or adjust(opt, { eta: 0.01 }).',
+    ],
     ['too many numbers', () => Momentum(0.1, 0.9, 0.5), 'TypeError: Momentum: takes 2 hyperparameters (eta, rho): 3 came.'],
     ['a number where yes or no is needed', () => AdamW({ couple: 1 } as never), 'TypeError: AdamW: couple must be a boolean: 1.'],
     [
@@ -268,6 +339,41 @@ describe('update refuses', () => {
       'an optimizer without paths',
       () => optimizerState(Adam()),
       `TypeError: optimizerState: an optimizer's memory has its paths from a Params. Write optimizerState(opt, ps).`,
+    ],
+    [
+      'the state of what is no optimizer',
+      () => optimizerState({} as never, ps),
+      'TypeError: optimizerState: the first argument is an optimizer or what setup gives: object came.',
+    ],
+    [
+      'the state by the paths of what is no Params',
+      () => optimizerState(Adam(), model as never),
+      `TypeError: optimizerState: an optimizer's memory has its paths from a Params: function came. Write optimizerState(opt, ps).`,
+    ],
+    [
+      'to load into what is no optimizer',
+      () => loadOptimizerState({} as never, ps, new Map()),
+      'TypeError: loadOptimizerState: the first argument is an optimizer or what setup gives: object came.',
+    ],
+    [
+      'to load nothing',
+      () => loadOptimizerState(Adam(), ps, undefined as never),
+      'TypeError: loadOptimizerState: the state is a Map, as optimizerState gives it: undefined came.',
+    ],
+    [
+      'nothing as target',
+      () => update(Adam(), undefined as never, w as never),
+      'TypeError: update: the second argument is a tensor, a Params or a model: undefined came.',
+    ],
+    [
+      'a number as target',
+      () => update(setup(Adam(), { w }), 3 as never, w as never),
+      'TypeError: update: the second argument is a tensor, a Params or a model: number came.',
+    ],
+    [
+      'to be given nothing for a tensor',
+      () => apply(Adam(), w, null as never),
+      'TypeError: apply: the gradient of a tensor is a tensor: null came.',
     ],
     [
       'a state of unknown paths',

@@ -4,6 +4,7 @@ import {
   arange,
   autoMode,
   Chain,
+  ClipGlobalNorm,
   ClipNorm,
   Dense,
   Descent,
@@ -31,6 +32,7 @@ import {
   testMode,
   trainStep,
   update,
+  WeightDecay,
   withGradient,
   zeros,
 } from 'fluxtape'
@@ -57,7 +59,9 @@ const optimizers: Record<string, () => Optimizer> = {
   'ClipNorm alone': () => ClipNorm(0.01),
   'ClipNorm, then Adam': () => OptimizerChain(ClipNorm(0.01), Adam(0.01)),
   'Adam, then ClipNorm': () => OptimizerChain(Adam(0.01), ClipNorm(0.001)),
-  'rules of all kinds': () => OptimizerChain(Averaged(1), Momentum(0.1), ClipNorm(0.01), AdamW(0.01)),
+  'ClipGlobalNorm, then AdamW': () => OptimizerChain(ClipGlobalNorm(0.01), AdamW(0.01)),
+  'kernels alone': () => OptimizerChain(WeightDecay(0.1), Momentum(1), Adam(0.01)),
+  'rules of all kinds': () => OptimizerChain(Averaged(1), Momentum(0.1), ClipGlobalNorm(0.1), ClipNorm(0.01), AdamW(0.01)),
 }
 
 interface Task {

@@ -1,13 +1,18 @@
 import {
   Adam,
   Chain,
+  ClipGlobalNorm,
   DataLoader,
   Dense,
   gradient,
   jit,
   logitCrossEntropy,
+  Momentum,
   memory,
+  type Optimizer,
+  OptimizerChain,
   ones,
+  optimizerState,
   params,
   pullback,
   rand,
@@ -29,6 +34,8 @@ const classes = tensor(new Int32Array([0, 1, 0, 1, 1]))
 const loss = () => logitCrossEntropy(model(x), classes)
 const replayed = jit(loss)
 const optimizer = Adam(0)
+const ps = params(model)
+const chain = OptimizerChain(ClipGlobalNorm(1), Momentum(0), Adam(0))
 const square = rand([9, 9])
 const loader = new DataLoader([x, classes], { batchSize: 2 })
 
@@ -52,6 +59,7 @@ const actions: Record<string, () => unknown> = {
     back.dispose()
   },
   trainStep: () => trainStep(loss, params(model), [], optimizer),
+  'a step of a chain': () => trainStep(loss, ps, [], chain),
   'a captured step': () => trainStep(jit(loss), params(model), [], optimizer),
   'a replayed step': () => trainStep(replayed, params(model), [], optimizer),
   'a DataLoader': () => {
@@ -74,6 +82,12 @@ function atTheEnd(attempt: () => boolean, enough = 5): void {
     return successes
   }
   descend()
+}
+
+/** How many steps the slots have counted: all of them as many. */
+function countsOf(opt: Optimizer): unknown[] {
+  const counts = [...optimizerState(opt, ps)].filter(([path]) => path.endsWith('.t')).map(([, t]) => t)
+  return counts.length > 0 ? [...new Set(counts)] : [0]
 }
 
 /** The same with another `room` on the stack. */
@@ -99,6 +113,7 @@ describe('an overflow of the stack, wherever it comes', () => {
         }
       })
       expect([inScope(), isTracked(x), isRecording()]).toEqual([false, false, false])
+      for (const each of [optimizer, chain]) expect(countsOf(each)).toEqual([each.steps])
     }
     expect(failures).toBeGreaterThan(20)
     // What was cut off is freed by the next scope.

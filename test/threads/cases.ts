@@ -6,6 +6,7 @@ import {
   argMax,
   bernoulli,
   broadcastTo,
+  ClipGlobalNorm,
   cast,
   clamp,
   concat,
@@ -34,6 +35,7 @@ import {
   mul,
   neg,
   type Optimizer,
+  OptimizerChain,
   oneHot,
   permute,
   pow,
@@ -53,6 +55,7 @@ import {
   topK,
   transpose,
   update,
+  WeightDecay,
   where,
 } from 'fluxtape'
 
@@ -177,6 +180,7 @@ export const cases: Readonly<Record<string, () => Tensor>> = {
   Momentum: () => steps(Momentum(0.1)),
   Adam: () => steps(Adam(0.1)),
   AdamW: () => steps(AdamW(0.1)),
+  'ClipGlobalNorm and WeightDecay': () => steps(OptimizerChain(ClipGlobalNorm(0.5), WeightDecay(0.1))),
 }
 
 /** A product that is worth waking the threads for. They look for work for a while after it, and so take smaller jobs, too. */
