@@ -77,6 +77,7 @@ const targets = [
   target('gemm, two threads over one, n ≥ 512', least(speedups), 1.7, 1.95, plain),
   target('mlp-s, share of the limit, one thread', limit('mlp-s'), 0.5, 0.75, percent),
   target('mlp-l, share of the limit, one thread', limit('mlp-l'), 0.62, 0.82, percent),
+  target('mlp-l-chain, time over mlp-l', limit('mlp-l') / limit('mlp-l-chain'), 1.08, 1.03, plain, true),
   target('lstm, share of the limit, one thread', limit('lstm'), 0.5, 0.75, percent),
   target('gpt, share of the limit, one thread', limit('gpt'), 0.6, 0.82, percent),
   target('mlp-xs, time over PyTorch', ratio('mlp-xs', 'pytorch'), 0.5, 0.15, plain, true),

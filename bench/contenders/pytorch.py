@@ -52,7 +52,11 @@ def mlp(spec, data):
 
 
 def train(model, x, spec, data):
-    optimizer = torch.optim.Adam(model.parameters(), lr=spec["rate"])
+    norm = spec.get("norm")
+    if norm is None:
+        optimizer = torch.optim.Adam(model.parameters(), lr=spec["rate"])
+    else:
+        optimizer = torch.optim.AdamW(model.parameters(), lr=spec["rate"], weight_decay=spec["lambda"])
     targets = [data[f"classes.{i}"].long() for i in (0, 1)]
     state = {"count": 0, "loss": None}
 
@@ -60,6 +64,8 @@ def train(model, x, spec, data):
         loss = torch.nn.functional.cross_entropy(model(x), targets[state["count"] % 2])
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        if norm is not None:
+            torch.nn.utils.clip_grad_norm_(model.parameters(), norm)
         optimizer.step()
         state["count"] += 1
         state["loss"] = loss
@@ -161,7 +167,7 @@ def gemm(spec, data):
     return step, value
 
 
-FAMILIES = {"mlp": mlp, "lstm": lstm, "gpt": gpt, "gemm": gemm}
+FAMILIES = {"mlp": mlp, "mlp-chain": mlp, "lstm": lstm, "gpt": gpt, "gemm": gemm}
 
 
 def repeat(step, budget):

@@ -2,10 +2,9 @@
 import { checksum } from '../harness/serve.mjs'
 
 /** Steps of `loss` over batches in turn, with everything in `model` trained; replayed where there is a `jit`. */
-function training({ Adam, jit, params, trainStep }, model, lossOfBatch, batches, rate) {
+function training({ Adam, jit, params, trainStep }, model, lossOfBatch, batches, rate, optimizer = Adam(rate)) {
   const ps = params(model)
   const loss = jit ? jit(lossOfBatch) : lossOfBatch
-  const optimizer = Adam(rate)
   let count = 0
   let last
   return {
@@ -16,7 +15,7 @@ function training({ Adam, jit, params, trainStep }, model, lossOfBatch, batches,
   }
 }
 
-function mlp(flux, { widths, rate }, data) {
+function mlp(flux, { widths, rate }, data, optimizer) {
   const { Chain, Dense, identity, logitCrossEntropy, relu, tensor } = flux
   const depth = widths.length - 1
   const toTensor = ({ data, shape }) => tensor(data, shape)
@@ -26,7 +25,12 @@ function mlp(flux, { widths, rate }, data) {
   const model = Chain(...layers)
   const x = toTensor(data.x)
   const batches = [0, 1].map(i => [x, toTensor(data[`classes.${i}`])])
-  return training(flux, model, (x, classes) => logitCrossEntropy(model(x), classes), batches, rate)
+  return training(flux, model, (x, classes) => logitCrossEntropy(model(x), classes), batches, rate, optimizer)
+}
+
+function clipped(flux, spec, data) {
+  const { AdamW, ClipGlobalNorm, OptimizerChain } = flux
+  return mlp(flux, spec, data, OptimizerChain(ClipGlobalNorm(spec.norm), AdamW(spec.rate, { lambda: spec.lambda })))
 }
 
 /** Training of `model`, a function of the tokens, the weights and the spec. */
@@ -106,4 +110,4 @@ function gemm({ matmul, scope, tensor }, { transposeA, transposeB }, data) {
 }
 
 /** A function of the library, a workload's spec and its data for each family. */
-export const families = { mlp, lstm, gpt, gemm }
+export const families = { mlp, 'mlp-chain': clipped, lstm, gpt, gemm }
