@@ -132,7 +132,7 @@ export function ones(shape: Shape, options?: CreateOptions): Tensor {
   return filled('ones', shape, 1, dtypeOf('ones', options) ?? 'float32')
 }
 
-/** Zeros of x's shape and dtype.
+/** Zeros of x's shape and dtype. Throws TypeError for what is no tensor.
  * @example zerosLike(tensor([5, 6])).toArray() // [0, 0] */
 export function zerosLike(x: Tensor): Tensor {
   if (arguments.length > 1) refuseSurplus('zerosLike', 1, arguments)
@@ -140,7 +140,7 @@ export function zerosLike(x: Tensor): Tensor {
   return filled('zerosLike', x.dims, 0, x.type)
 }
 
-/** Ones of x's shape and dtype.
+/** Ones of x's shape and dtype. Throws TypeError for what is no tensor.
  * @example onesLike(tensor([5, 6])).toArray() // [1, 1] */
 export function onesLike(x: Tensor): Tensor {
   if (arguments.length > 1) refuseSurplus('onesLike', 1, arguments)
