@@ -1,3 +1,7 @@
+import { kindOf, written } from './words.ts'
+
+export { COPY, kindOf, TENSOR, written } from './words.ts'
+
 /** What an error says, part by part: `operation: problem: came. Way out.` */
 export interface Complaint {
   /** The function or layer that was called. */
@@ -10,22 +14,6 @@ export interface Complaint {
   readonly wayOut?: string | undefined
 }
 
-/** What kind of thing came where another was wanted: `a promise`, `null`, `an array`, `a tensor`, `a Map`, `string`. */
-export function kindOf(value: unknown): string {
-  if (value === null) return 'null'
-  if (Array.isArray(value)) return 'an array'
-  const copy = (Object(value) as { [TENSOR]?: object })[TENSOR]
-  if (copy) return copy === COPY ? 'a tensor' : 'a tensor of another copy of fluxtape'
-  if (typeof (value as { then?: unknown } | undefined)?.then === 'function') return 'a promise'
-  const tag = Object.prototype.toString.call(value).slice(8, -1)
-  const isPlain = typeof value === 'function' ? !/.Function$/.test(tag) : typeof value !== 'object' || tag === 'Object'
-  return isPlain ? typeof value : `${/^[AEIO]/.test(tag) ? 'an' : 'a'} ${tag}`
-}
-
-/** Under this symbol every tensor has the mark of its copy of the library. */
-export const TENSOR: unique symbol = Symbol.for('fluxtape.tensor')
-export const COPY = {}
-
 /** What to do about a tensor of another copy of the library. */
 export const ONE_COPY = 'Import it from one place: npm ls fluxtape.'
 
@@ -34,13 +22,6 @@ export function noTensor(operation: string, value: unknown, place = ''): TypeErr
   const came = kindOf(value)
   const wayOut = came === 'a promise' ? 'Await it first.' : came.startsWith('a tensor of') ? ONE_COPY : 'Make one with tensor(...).'
   return new TypeError(`${operation}: a tensor is needed${place && ` ${place}`}: ${came}. ${wayOut}`)
-}
-
-/** A value as an argument was written, where that is short; else its kind. */
-export function written(value: unknown): string {
-  if (typeof value === 'string') return `'${value.slice(0, 40)}'`
-  if (typeof value === 'function') return value.name || 'a function'
-  return Object(value) === value ? kindOf(value) : String(value)
 }
 
 /** Throws TypeError for what is no number; `what` is what it stands for. */

@@ -1,5 +1,6 @@
-import { ShapeError, written } from '../errors.ts'
+import { ShapeError } from '../errors.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
+import { written } from '../words.ts'
 
 /** The sizes of the axes, the outermost first; a scalar has none. */
 export type Shape = readonly number[]

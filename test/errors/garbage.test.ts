@@ -116,6 +116,7 @@ describe('every public function, given whatever', () => {
             'startWrite',
             'settleWaiting',
             'endScratch',
+            'moveTo',
             'free',
           ].includes(name)
         )

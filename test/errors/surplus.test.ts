@@ -60,7 +60,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
       () => [x, 0, { keepDims: true }],
     ]),
   ),
-  ...Object.fromEntries(['mae', 'mse', 'logitBinaryCrossEntropy'].map(name => [name, () => [x, x, { agg: f.sum }]])),
+  ...Object.fromEntries(['mae', 'mse', 'logitBinaryCrossEntropy'].map(name => [name, () => [x, f.zerosLike(x), { agg: f.sum }]])),
   ...Object.fromEntries(['crossEntropy', 'logitCrossEntropy'].map(name => [name, () => [f.softmax(x), classes, { axis: -1 }]])),
   ...Object.fromEntries(initializers.map(name => [name, () => [[2, 2]]])),
   accuracy: () => [model, [x, classes], {}],

@@ -108,7 +108,7 @@ describe('assigning what is not there throws', () => {
     ['lr', opt, `Adam: 'lr' cannot be assigned. ${adjust}`],
     ['hyper', opt, `Adam: 'hyper' cannot be assigned. ${adjust}`],
     ['eta', OptimizerChain(opt), `OptimizerChain: 'eta' cannot be assigned. ${adjust}`],
-    ['eta', rule('Own', { hyper: { eta: 1 } })(), `Own: 'eta' cannot be assigned. ${adjust}`],
+    ['eta', rule('Own', { hyper: { eta: 1 }, step: (_, __, ___, g) => g })(), `Own: 'eta' cannot be assigned. ${adjust}`],
     ['shuffle', loader, "DataLoader: 'shuffle' cannot be assigned. Make another loader with other options."],
     ['size', ps, "Params: 'size' cannot be assigned. add and delete change what is in it."],
     ['W', ps, "Params: 'W' cannot be assigned. add and delete change what is in it."],
