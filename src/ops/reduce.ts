@@ -24,6 +24,7 @@ import {
   mul,
   pow,
   sign,
+  sqrt,
   square,
   stopGradient,
   sub,
@@ -197,15 +198,17 @@ const runPNorm = operation<{ p: number }, { x: Tensor; y: Tensor }>({
       const sizes = abs(x)
       const largest = max(sizes, 1, { keepDims: true })
       const scale = where(logicalAnd(isFinite(largest), largest), largest, 1)
-      const root = pow(sum(pow(div(sizes, scale), p), 1, { keepDims: true }), 1 / p)
+      // The root of a share is far from the end of float32 where the share is beyond it, and so small a p still sees it.
+      const shares = p < 1 ? pow(div(sqrt(sizes), sqrt(scale)), 2 * p) : pow(div(sizes, scale), p)
+      const root = pow(sum(shares, 1, { keepDims: true }), 1 / p)
       assign(y, reshape(mul(root, scale), y.dims))
     }),
   save: (y, [x]) => ({ x, y }),
   pullback: [
-    // g sign(x) (|x| / ‖x‖)^(p - 1)
+    // g sign(x) (|x| / ‖x‖)^(p - 1), by way of the root of the share, which is a float32 where the share is none
     (g, { x, y }, { p }) => {
-      const ratio = div(abs(x), expandDims(where(y, y, 1), 1))
-      const powers = where(ratio, pow(where(ratio, ratio, 1), p - 1), 0)
+      const root = div(sqrt(where(x, abs(x), 1)), expandDims(sqrt(where(y, y, 1)), 1))
+      const powers = where(x, pow(root, 2 * (p - 1)), 0)
       return mul(mul(powers, sign(x)), expandDims(g, 1))
     },
   ],
