@@ -82,6 +82,7 @@ const harmless = new Set([
   'check',
   'alias',
   'startWrite',
+  'moveTo',
   'settleWaiting',
   'settle',
   'unlink',
