@@ -1,4 +1,4 @@
-import { kindOf, refuseSurplus } from '../errors.ts'
+import { kindOf, refuseSurplus, written } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { Hyper, HyperInput, LaneKernel, RuleDefinition, Schedule } from './definition.ts'
@@ -126,6 +126,6 @@ export function checkKind(rule: string, name: string, value: unknown, sample: un
       : Array.isArray(sample)
         ? `a list of ${sample.length} numbers`
         : `a ${typeof sample}`
-  const came = Array.isArray(value) || Object(value) !== value ? String(value) : kindOf(value)
+  const came = Array.isArray(value) ? `[${value.map(written).join(', ')}]` : written(value)
   throw new TypeError(`${rule}: ${name} must be ${kind}: ${came}.`)
 }
