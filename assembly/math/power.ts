@@ -83,7 +83,7 @@ export class Power {
   }
 
   /** y x^(y-1), 0 where y is 0: the power may be no float32 where the slope is one. */
-  @inline static slope(x: v128, y: v128): v128 {
+  static slope(x: v128, y: v128): v128 {
     const sign = v128.load32_splat(TABLE, SIGN)
     const zero = i32x4.splat(0)
     const infinite = v128.load32_splat(TABLE, INFINITE)
