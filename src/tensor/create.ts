@@ -257,6 +257,8 @@ function isList(value: unknown): value is readonly unknown[] {
 function flattened(data: unknown, shape: Shape): { values: Float64Array; dtype: DType } | undefined {
   const values = new Float64Array(sizeOf(shape))
   let count = 0
+  let booleans = 0
+  let ofArrays = 0
   let dtype: DType | undefined
   // The arrays that lie around, and how far each has been read.
   const open: (readonly unknown[])[] = [[data]]
@@ -273,8 +275,7 @@ function flattened(data: unknown, shape: Shape): { values: Float64Array; dtype: 
     const value = list[i]
     if (typeof value === 'number' || typeof value === 'boolean') {
       if (depth !== shape.length) throw ragged(shape, 'a number')
-      const own = typeof value === 'number' ? 'float32' : 'bool'
-      if (dtype !== own) dtype = common(dtype, own)
+      if (typeof value === 'boolean') booleans++
       values[count++] = Number(value)
     } else if (isList(value)) {
       if (depth >= shape.length || value.length !== shape[depth]) throw ragged(shape, `an array of ${value.length}`)
@@ -288,6 +289,7 @@ function flattened(data: unknown, shape: Shape): { values: Float64Array; dtype: 
       dtype = common(dtype, type)
       values.set(numbers, count)
       count += numbers.length
+      ofArrays += numbers.length
     } else if (value instanceof Tensor) {
       return undefined
     } else {
@@ -296,6 +298,8 @@ function flattened(data: unknown, shape: Shape): { values: Float64Array; dtype: 
       )
     }
   }
+  if (booleans > 0) dtype = common(dtype, 'bool')
+  if (booleans + ofArrays < count) dtype = common(dtype, 'float32')
   return { values, dtype: dtype ?? 'float32' }
 }
 
