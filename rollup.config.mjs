@@ -11,12 +11,17 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 
 const kernels = ['build/relaxed.wasm', 'build/baseline.wasm']
 
-/** Blanks and comments are left out, while names, lines of statements and what bundlers need to shake the rest out stay. */
+/**
+ * Blanks and comments are left out and variables of functions get short names, while names of functions and classes, which traces of the stack
+ * show, lines of statements and what bundlers need to shake the rest out stay.
+ */
 const format = { preserve_annotations: true, semicolons: false, comments: false }
+const names = { keep_fnames: true, keep_classnames: true, module: false, toplevel: false }
+const compress = { ...names, inline: 0, reduce_funcs: false, side_effects: false, passes: 1 }
 const withoutBlanks = {
   name: 'without-blanks',
   async renderChunk(code) {
-    const result = await terser(code, { module: true, compress: false, mangle: false, format })
+    const result = await terser(code, { ecma: 2022, compress, mangle: names, format })
     // What stood between return and new comes out before both, where it says nothing.
     return { code: result.code.replaceAll(/\/\* @__PURE__ \*\/(?=return\b)/g, ''), map: null }
   },

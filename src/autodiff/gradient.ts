@@ -8,7 +8,7 @@ import { training } from '../tape/mode.ts'
 import { checkTensor, isTensor } from '../tape/operation.ts'
 import { full, onesLike, zeros } from '../tensor/create.ts'
 import { isThenable } from '../tensor/realm.ts'
-import { free, giveBack, madeSince, mark, own, scoped } from '../tensor/scope.ts'
+import { free, giveBack, madeSince, mark, ownTape, scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { OWNED, ownedIn, tensorsIn, walk } from '../tensor/walk.ts'
@@ -182,7 +182,7 @@ export function differentiate(
         const loss: unknown = Array.isArray(value) ? value[0] : value
         checkScalar(operation, loss)
         if (keepValue) kept = tensorsIn(value)
-        free(start, of.args.length === 0 ? [level, loss, ...kept] : [level, loss, ...kept, ...tensorsIn(of.args)])
+        free(start, of.args.length === 0 ? [loss, ...kept] : [loss, ...kept, ...tensorsIn(of.args)])
         backward(level, loss, onesLike(loss), false)
         return { value, gradient: of.collect(tensor => takeCotangent(level, tensor)) }
       },
@@ -202,7 +202,7 @@ function recordOn(operation: string, f: (...args: never[]) => unknown, of: Subje
     throw new TypeError(`${operation}: the first argument must be a function: ${kindOf(f)}. Write ${operation}(() => loss, ps).`)
   }
   const level = new Level()
-  own(level)
+  ownTape(level)
   return recorded(level, () => {
     of.mark(level)
     const value = training(() => f(...(of.args as never[])))

@@ -131,7 +131,7 @@ export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
 
 function optimizerOf(operation: string, opt: Optimizer | OptimizerState, target: unknown, gradients: unknown): Optimizer {
   const optimizer = optimizerIn(operation, opt)
-  const isModel = !(target instanceof Tensor) && !(target instanceof Params)
+  const isModel = !(target instanceof Params || target instanceof Tensor)
   if (isModel) refuseForeign(operation, target)
   if (opt instanceof Optimizer && isModel && !(gradients instanceof Grads)) {
     throw new TypeError(
@@ -156,11 +156,7 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
       `${operation}: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.`,
     )
   }
-  if (target instanceof Tensor) {
-    if (!(gradients instanceof Tensor))
-      throw new TypeError(`${operation}: the gradient of a tensor is a tensor: ${kindOf(gradients)} came.`)
-    pairs.push([target, gradients])
-  } else if (target instanceof Params) {
+  if (target instanceof Params) {
     if (!(gradients instanceof Grads)) {
       throw new TypeError(
         `${operation}: a Params goes with the Grads of gradient(() => loss, ps): ${kindOf(gradients)} came. A model's tree goes with setup(opt, model).`,
@@ -170,6 +166,10 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
       const gradient = gradients.get(parameter)
       if (gradient) pairs.push([parameter, gradient])
     }
+  } else if (target instanceof Tensor) {
+    if (!(gradients instanceof Tensor))
+      throw new TypeError(`${operation}: the gradient of a tensor is a tensor: ${kindOf(gradients)} came.`)
+    pairs.push([target, gradients])
   } else {
     if (gradients instanceof Grads) {
       throw new TypeError(`${operation}: Grads go with the Params they were taken by: a model came. Write ${operation}(opt, ps, grads).`)

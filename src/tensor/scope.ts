@@ -25,6 +25,8 @@ const PRESSURE = 8 * 2 ** 20
 
 /** The tensors made in open scopes, the innermost scope's last. */
 const made: Owned[] = []
+/** And the tapes, apart: `free` runs over objects of one class, several times as fast as over those of two. */
+const tapes: Owned[] = []
 let depth = 0
 let stamp = 0
 let escapedBytes = 0
@@ -47,6 +49,12 @@ export function own(owned: Owned): void {
   else owned.escape()
 }
 
+/** Hands a tape to the innermost scope. */
+export function ownTape(tape: Owned): void {
+  if (depth > 0) tapes.push(tape)
+  else tape.escape()
+}
+
 /**
  * Runs `f` in a scope: what it made is freed, but for what `survivorsOf` finds in its result, which goes to the scope around. The depth is put
  * back without a call, as no call may be possible any more when the stack has overflowed; then the scope around frees what is left, or the next
@@ -54,8 +62,9 @@ export function own(owned: Owned): void {
  */
 export function scoped<T>(f: () => T, survivorsOf?: (value: T) => Iterable<Owned>): T {
   const outer = depth
-  if (outer === 0 && made.length > 0) freeLeft()
+  if (outer === 0 && (made.length > 0 || tapes.length > 0)) freeLeft()
   const start = made.length
+  const firstTape = tapes.length
   depth = outer + 1
   let survivors: Iterable<Owned> | undefined
   try {
@@ -65,6 +74,7 @@ export function scoped<T>(f: () => T, survivorsOf?: (value: T) => Iterable<Owned
   } finally {
     depth = outer
     free(start, survivors)
+    if (tapes.length > firstTape) freeTapes(firstTape)
   }
 }
 
@@ -72,9 +82,25 @@ export function scoped<T>(f: () => T, survivorsOf?: (value: T) => Iterable<Owned
 function freeLeft(): void {
   try {
     free(0)
+    freeTapes(0)
   } catch {
     while (made.length > 0) made.pop()
+    while (tapes.length > 0) tapes.pop()
   }
+}
+
+/** Frees the tapes from the nth on, but for those among the survivors of the call of `free` before. */
+function freeTapes(start: number): void {
+  let kept = start
+  for (let i = start; i < tapes.length; i++) {
+    const tape = tapes[i]
+    if (tape.released) continue
+    if (tape.kept === 'user') tape.escape()
+    else if (tape.stamp !== stamp) tape.dispose()
+    else if (depth > 0) tapes[kept++] = tape
+    else tape.escape()
+  }
+  while (tapes.length > kept) tapes.pop()
 }
 
 /** Frees what was made since the mark, but for the survivors; the scope stays open. */

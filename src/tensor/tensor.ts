@@ -132,8 +132,10 @@ export class Tensor implements Owned {
   }
 
   /** Gives this handle's memory back now. Other handles of the same storage, and what a tape saved, stay. Does nothing the second time. */
-  dispose(): void {
-    if (arguments.length > 0) refuseSurplus('dispose', 0, arguments)
+  dispose(): void
+  dispose(surplus?: unknown): void {
+    // `arguments` would be made at each call.
+    if (surplus !== undefined) refuseSurplus('dispose', 0, [surplus])
     if (this.released) return
     // An object that was frozen throws here, before its memory is given back: it would be twice.
     this.stamp = 0

@@ -43,9 +43,8 @@ export function checkLoss(operation: string, loss: unknown): void {
 
 /** Sorts out the two styles, and refuses their mixture. */
 export function trainingSubject(operation: string, target: unknown, opt: Optimizer | OptimizerState): Subject {
-  const isState = typeof opt === 'object' && opt !== null && 'model' in opt && opt.optimizer instanceof Optimizer
   if (target instanceof Params) {
-    if (isState)
+    if (isState(opt))
       throw new TypeError(
         `${operation}: a Params goes with an optimizer: the result of setup came. Write ${operation}(loss, ps, data, Adam()).`,
       )
@@ -55,7 +54,7 @@ export function trainingSubject(operation: string, target: unknown, opt: Optimiz
       )
     return { params: target, optimizer: opt, model: undefined, isExplicit: false }
   }
-  if (!isState) {
+  if (!isState(opt)) {
     throw new TypeError(
       `${operation}: a model goes with the state of an optimizer: ${opt instanceof Optimizer ? 'a rule' : typeof opt} came. Write ${operation}(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.`,
     )
@@ -63,6 +62,18 @@ export function trainingSubject(operation: string, target: unknown, opt: Optimiz
   if (opt.model !== target)
     throw new TypeError(`${operation}: the state was set up for another model. Write setup(opt, model) with the model that is trained.`)
   return { params: new Params().add(target), optimizer: opt.optimizer, model: target, isExplicit: true }
+}
+
+/** Is this what `setup` gave? An optimizer is not asked for what it lacks: what stands behind its prototype takes its time. */
+function isState(opt: unknown): opt is OptimizerState {
+  return (
+    typeof opt === 'object' &&
+    opt !== null &&
+    !(opt instanceof Optimizer) &&
+    'model' in opt &&
+    'optimizer' in opt &&
+    opt.optimizer instanceof Optimizer
+  )
 }
 
 export interface StepHooks {
@@ -126,10 +137,6 @@ export function takeStep(
   const effects = new Effects()
   let skipped = false
   let origin: string | undefined
-  const watch = (operation: string, y: Tensor): void => {
-    if (origin !== undefined || y.type !== 'float32' || y.view().every(Number.isFinite)) return
-    origin = `${pulled === undefined ? operation : `the gradient of ${pulled}`} [${y.dims.join(', ')}]`
-  }
   const take = (): StepResult => {
     const start = mark()
     const lossOf = (inputs: readonly unknown[]) => {
@@ -160,9 +167,14 @@ export function takeStep(
     write?.()
     return { loss: number, skipped, reached, extras, made }
   }
-  const run = () => effects.during(() => scoped(take, madeOf))
+  const scopedTake = () => scoped(take, madeOf)
   try {
-    return trace ? watched(watch, run) : run()
+    if (!trace) return effects.during(scopedTake)
+    const watch = (operation: string, y: Tensor): void => {
+      if (origin !== undefined || y.type !== 'float32' || y.view().every(Number.isFinite)) return
+      origin = `${pulled === undefined ? operation : `the gradient of ${pulled}`} [${y.dims.join(', ')}]`
+    }
+    return watched(watch, () => effects.during(scopedTake))
   } catch (error) {
     throw error instanceof DivergedError ? blameBatch(error, batch) : error
   } finally {
