@@ -36,5 +36,11 @@ export default defineConfig({
     ],
   },
   // Vitest leaves one processor idle, which is half of two.
-  test: { pool: 'forks', maxWorkers: '100%', testTimeout: 60_000, hookTimeout: 60_000, projects: [project('relaxed'), project('baseline')] },
+  test: {
+    pool: 'forks',
+    maxWorkers: '100%',
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    projects: [project('relaxed'), project('baseline')],
+  },
 })

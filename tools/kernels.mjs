@@ -37,7 +37,18 @@ async function compile(name, { features, base, limit }) {
   const files = new Map()
   const { error, stderr } = await asc.main(
     [
-      ...['assembly/index.ts', '--outFile', `build/${name}.wasm`, '--runtime', 'stub', '--optimizeLevel', '3', '--shrinkLevel', '1', '--noAssert'],
+      ...[
+        'assembly/index.ts',
+        '--outFile',
+        `build/${name}.wasm`,
+        '--runtime',
+        'stub',
+        '--optimizeLevel',
+        '3',
+        '--shrinkLevel',
+        '1',
+        '--noAssert',
+      ],
       ...['--uncheckedBehavior', 'always', '--importMemory', '--noExportMemory', '--sharedMemory', '--zeroFilledMemory'],
       ...[
         '--initialMemory',
