@@ -19,7 +19,7 @@ describe('rules refuse', () => {
   refuses([
     ['a negative rate', () => Descent(-1), 'RangeError: Descent: eta must lie from 0 up: -1.'],
     ['a rate that is NaN', () => Descent(Number.NaN), 'RangeError: Descent: eta must lie from 0 up: NaN.'],
-    ['a rate that is text', () => Adam('0.1' as never), 'TypeError: Adam: eta must be a number or a schedule: 0.1.'],
+    ['a rate that is text', () => Adam('0.1' as never), "TypeError: Adam: eta must be a number or a schedule: '0.1'."],
     ['betas outside of their range', () => Adam(0.1, [0.9, 1]), 'RangeError: Adam: beta must lie in [0, 1): 1.'],
     ['one beta where there are two', () => Adam(0.1, 0.9 as never), 'TypeError: Adam: beta must be a list of 2 numbers: 0.9.'],
     [

@@ -9,7 +9,19 @@ const described = Object.entries(Object.getOwnPropertyDescriptors(fluxtape.Tenso
 
 const documented = ['data', 'dispose', 'item', 'toArray', 'toJSON', 'toString', 'view']
 /** Marked @internal or private in the class. */
-const internal = ['alias', 'check', 'constructor', 'endScratch', 'escape', 'register', 'settle', 'settleWaiting', 'startWrite', 'unlink']
+const internal = [
+  'alias',
+  'check',
+  'constructor',
+  'endScratch',
+  'escape',
+  'moveTo',
+  'register',
+  'settle',
+  'settleWaiting',
+  'startWrite',
+  'unlink',
+]
 /** Exported operations that take no tensor first, and one that is half of a layer. */
 const noMethods = ['concat', 'linear', 'stack']
 

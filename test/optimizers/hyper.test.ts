@@ -60,13 +60,13 @@ describe('hyperparameters', () => {
       "Adam: there is no hyperparameter 'betas'. Is beta meant? It has eta, beta, epsilon.",
     ],
     ['too many', () => Descent(0.1, 0.2 as never), 'Descent: takes 1 hyperparameters (eta): 2 came.'],
-    ['a string', () => Descent('0.1' as never), 'Descent: eta must be a number or a schedule: 0.1.'],
+    ['a string', () => Descent('0.1' as never), "Descent: eta must be a number or a schedule: '0.1'."],
     ['null', () => Descent(null as never), 'Descent: eta must be a number or a schedule: null.'],
     ['a number where a pair is wanted', () => Adam(0.1, 0.9 as never), 'Adam: beta must be a list of 2 numbers: 0.9.'],
-    ['a list of another length', () => Adam(0.1, [0.9] as never), 'Adam: beta must be a list of 2 numbers: 0.9.'],
-    ['a list of other things', () => Adam(0.1, [0.9, '1'] as never), 'Adam: beta must be a list of 2 numbers: 0.9,1.'],
+    ['a list of another length', () => Adam(0.1, [0.9] as never), 'Adam: beta must be a list of 2 numbers: [0.9].'],
+    ['a list of other things', () => Adam(0.1, [0.9, '1'] as never), "Adam: beta must be a list of 2 numbers: [0.9, '1']."],
     ['a number where a boolean is wanted', () => AdamW({ couple: 1 } as never), 'AdamW: couple must be a boolean: 1.'],
-    ['a pair where a number is wanted', () => Momentum([0.1, 0.2] as never), 'Momentum: eta must be a number or a schedule: 0.1,0.2.'],
+    ['a pair where a number is wanted', () => Momentum([0.1, 0.2] as never), 'Momentum: eta must be a number or a schedule: [0.1, 0.2].'],
   ])('refuse %s', (_, make, message) => {
     expect(make).toThrow(new TypeError(message))
   })
