@@ -16,7 +16,7 @@ export function ends(callback: string, answer: unknown): boolean {
   const wayOut =
     answer === skip
       ? 'The update is made by then: onGradient and the loss may return skip.'
-      : 'Write loss < 0.1 ? stop : undefined, or braces around what is to return nothing.'
+      : "Write loss < 0.1 && stop, with stop of 'fluxtape', or braces around what is to return nothing."
   throw new TypeError(`train: ${callback} returns stop or nothing: ${written(answer)} came. ${wayOut}`)
 }
 
@@ -47,10 +47,11 @@ export function remedy(answer: unknown, cause: DivergedError): typeof skip | typ
   throw new TypeError(`train: onDiverged returns skip, stop or nothing: ${written(answer)} came.`, { cause })
 }
 
-function isMeant(answer: unknown): answer is boolean | string | symbol {
-  return typeof answer === 'boolean' || typeof answer === 'symbol' || answer === 'stop' || answer === 'skip'
+/** Booleans are not: `loss < 0.1 && stop`, and what a stream's `write` returns, are as usual. */
+function isMeant(answer: unknown): answer is string | symbol {
+  return typeof answer === 'symbol' || answer === 'stop' || answer === 'skip'
 }
 
-function written(answer: boolean | string | symbol): string {
-  return typeof answer === 'string' ? `'${answer}'` : typeof answer === 'symbol' ? (answer.description ?? 'a symbol') : String(answer)
+function written(answer: string | symbol): string {
+  return typeof answer === 'string' ? `'${answer}'` : (answer.description ?? 'a symbol')
 }

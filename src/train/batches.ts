@@ -143,7 +143,7 @@ export function checkBatches(what: 'data' | 'validation', data: unknown, inputs:
 
 /** The error for a function in the place of what it gives. */
 function uncalled(what: string, f: { readonly name: string }): TypeError {
-  const { name } = f
+  const name = f.name || 'f'
   const key = tagOf(f) === 'AsyncGeneratorFunction' ? 'asyncIterator' : 'iterator'
   return new TypeError(
     `train: the ${what} is a function where what it gives belongs. Call it: ${name}(), or for each epoch anew write { [Symbol.${key}]: ${name} }.`,
