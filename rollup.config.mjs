@@ -17,7 +17,7 @@ const kernels = ['build/relaxed.wasm', 'build/baseline.wasm']
  */
 const format = { preserve_annotations: true, semicolons: false, comments: false }
 const names = { keep_fnames: true, keep_classnames: true, module: false, toplevel: false }
-const compress = { ...names, inline: 0, reduce_funcs: false, side_effects: false, passes: 1 }
+const compress = { ...names, arrows: false, inline: 0, reduce_funcs: false, side_effects: false, passes: 1 }
 const withoutBlanks = {
   name: 'without-blanks',
   async renderChunk(code) {
