@@ -81,7 +81,8 @@ function check(name: string, call: () => unknown): void {
   } catch (error) {
     message = String((error as Error).message)
   }
-  expect(message, `${name} threw an error that is not the library's`).toMatch(/^[\w. ]+: /)
+  // Without expect, which takes longer than the calls.
+  if (!/^[\w. ]+: /.test(message)) expect.fail(`${name} threw an error that is not the library's: ${message}`)
 }
 
 describe('every public function, given whatever', () => {
