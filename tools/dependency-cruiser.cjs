@@ -30,6 +30,7 @@ const families = [
   'indexing',
   'matmul',
   'softmax',
+  'cross-entropy',
   'javascript',
   'methods',
 ]

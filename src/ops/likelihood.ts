@@ -16,7 +16,7 @@ interface Sides {
 
 const sides = (_: Tensor, [x, positive, negative]: readonly Tensor[]) => ({ x, positive, negative })
 
-const runBinary = operation<undefined, Sides & Readonly<Record<string, unknown>>>({
+const runBinary = /* @__PURE__ */ operation<undefined, Sides & Readonly<Record<string, unknown>>>({
   name: 'binaryCrossEntropy',
   shape: ([shape]) => shape,
   forward: (y, [x, positive, negative]) => kernels.binaryCrossEntropy(x.pointer, positive.pointer, negative.pointer, y.pointer, y.count),
@@ -29,7 +29,7 @@ const runBinary = operation<undefined, Sides & Readonly<Record<string, unknown>>
 })
 
 /** negative σ(x) - positive σ(-x) */
-const runBinarySlope: Run<undefined> = operation<undefined, Sides & Readonly<Record<string, unknown>>>({
+const runBinarySlope: Run<undefined> = /* @__PURE__ */ operation<undefined, Sides & Readonly<Record<string, unknown>>>({
   name: 'binaryCrossEntropySlope',
   shape: ([shape]) => shape,
   forward: (y, [x, positive, negative]) =>
@@ -54,7 +54,7 @@ function improbable(loss: string, x: Tensor, place: number, what: string, wayOut
   return new RangeError(`${loss}: ${f32[(x.pointer >>> 2) + place]} at place ${place} of the ${what} is no probability. ${wayOut}`)
 }
 
-const runTarget = operation<{ loss: string }>({
+const runTarget = /* @__PURE__ */ operation<{ loss: string }>({
   name: 'target',
   shape: ([shape]) => shape,
   view(y, shape, { loss }) {
@@ -71,7 +71,7 @@ export function checkedTarget(loss: string, y: Tensor): Tensor {
   return y.type === 'bool' ? floats : runTarget([floats], { loss })
 }
 
-const runLogProbability = operation<{ loss: string; eps: number }, { x: Tensor }>({
+const runLogProbability = /* @__PURE__ */ operation<{ loss: string; eps: number }, { x: Tensor }>({
   name: 'logProbability',
   shape: ([shape]) => shape,
   forward(y, [x], { loss, eps }) {

@@ -27,7 +27,7 @@ export interface Methods
     AsMethods<typeof reduce>,
     AsMethods<typeof indexing>,
     AsMethods<typeof matmul>,
-    AsMethods<Omit<typeof softmax, 'softmaxCrossEntropy'>>,
+    AsMethods<typeof softmax>,
     AsMethods<typeof sorting>,
     AsMethods<typeof assign>,
     Iterable<Tensor> {
@@ -42,8 +42,7 @@ export interface Methods
 Object.defineProperty(Tensor.prototype, STACK, { value: (rows: readonly Tensor[]) => stack(rows) })
 for (const module of [assign, pointwise, activations, movement, slicing, reduce, indexing, matmul, softmax, sorting]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
-    // What one of these files exports is a method, but for this one.
-    if (typeof run !== 'function' || run === softmax.softmaxCrossEntropy) continue
+    if (typeof run !== 'function') continue
     Object.defineProperty(Tensor.prototype, name, {
       value(this: Tensor, ...rest: unknown[]) {
         return run(this, ...rest)

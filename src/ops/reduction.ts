@@ -128,3 +128,9 @@ function neighbours(axes: readonly number[]): [number, number][] {
   }
   return groups
 }
+
+/** The last axis, how many rows of it there are, and the work of one. */
+export function rowsOf(shape: Shape): [n: number, rows: number, work: number] {
+  const n = shape[shape.length - 1]
+  return [n, shape.reduce((product, size) => product * size, 1) / (n || 1), n]
+}

@@ -1,27 +1,19 @@
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
-import { ones } from '../tensor/create.ts'
-import { resolveAxis, type Shape } from '../tensor/shape.ts'
-import { Storage } from '../tensor/storage.ts'
+import { resolveAxis } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { divideBy } from './elementwise.ts'
 import { withTraits } from './epilogue.ts'
-import { checked } from './indices.ts'
 import { permute, sum } from './movement.ts'
-import { cast, div, exp, mul, neg, sub } from './pointwise.ts'
+import { exp, mul, neg, sub } from './pointwise.ts'
+import { rowsOf } from './reduction.ts'
 
 const keepDims = { keepDims: true }
-
-function rows(shape: Shape): [n: number, rows: number, work: number] {
-  const n = shape[shape.length - 1]
-  return [n, shape.reduce((product, size) => product * size, 1) / (n || 1), n]
-}
 
 const runSoftmax = operation<undefined, { y: Tensor }>({
   name: 'softmax',
   shape: ([shape]) => shape,
-  forward: (y, [x]) => kernels.softmax(x.pointer, y.pointer, ...rows(x.dims)),
+  forward: (y, [x]) => kernels.softmax(x.pointer, y.pointer, ...rowsOf(x.dims)),
   save: y => ({ y }),
   pullback: [(g, { y }) => runSoftmaxGradient([g, y], undefined)],
 })
@@ -30,7 +22,7 @@ const runSoftmax = operation<undefined, { y: Tensor }>({
 const runSoftmaxGradient: Run<undefined> = operation<undefined, { g: Tensor; y: Tensor }>({
   name: 'softmaxGradient',
   shape: ([shape]) => shape,
-  forward: (out, [g, y]) => kernels.softmaxGradient(g.pointer, y.pointer, out.pointer, ...rows(y.dims)),
+  forward: (out, [g, y]) => kernels.softmaxGradient(g.pointer, y.pointer, out.pointer, ...rowsOf(y.dims)),
   save: (_, [g, y]) => ({ g, y }),
   pullback: [
     (h, { y }) => runSoftmaxGradient([h, y], undefined),
@@ -44,7 +36,7 @@ const runSoftmaxGradient: Run<undefined> = operation<undefined, { g: Tensor; y: 
 const runLogSoftmax = operation<undefined, { y: Tensor }>({
   name: 'logSoftmax',
   shape: ([shape]) => shape,
-  forward: (y, [x]) => kernels.logSoftmax(x.pointer, y.pointer, ...rows(x.dims)),
+  forward: (y, [x]) => kernels.logSoftmax(x.pointer, y.pointer, ...rowsOf(x.dims)),
   save: y => ({ y }),
   pullback: [(g, { y }) => runLogSoftmaxGradient([g, y], undefined)],
 })
@@ -53,7 +45,7 @@ const runLogSoftmax = operation<undefined, { y: Tensor }>({
 const runLogSoftmaxGradient: Run<undefined> = operation<undefined, { g: Tensor; y: Tensor }>({
   name: 'logSoftmaxGradient',
   shape: ([shape]) => shape,
-  forward: (out, [g, y]) => kernels.logSoftmaxGradient(g.pointer, y.pointer, out.pointer, ...rows(y.dims)),
+  forward: (out, [g, y]) => kernels.logSoftmaxGradient(g.pointer, y.pointer, out.pointer, ...rowsOf(y.dims)),
   save: (_, [g, y]) => ({ g, y }),
   pullback: [(h, { y }) => sub(h, sum(mul(h, exp(y)), -1, keepDims)), (h, { g, y }) => neg(mul(h, mul(exp(y), sum(g, -1, keepDims))))],
 })
@@ -84,55 +76,3 @@ export const logSoftmax = /* @__PURE__ */ ofRows(
     return along('logSoftmax', runLogSoftmax, x, axis)
   }),
 )
-
-/** Is the result the mean over all rows, or the loss of each? */
-interface CrossEntropyOptions {
-  readonly mean: boolean
-}
-
-const runCrossEntropy = operation<CrossEntropyOptions, { x: Tensor; classes: Tensor }>({
-  name: 'softmaxCrossEntropy',
-  types: () => ({ output: 'float32' }),
-  shape: ([x], { mean }) => (mean ? [] : x.slice(0, -1)),
-  forward(y, [x, classes], { mean }) {
-    const [n, count, work] = rows(x.dims)
-    if (mean) y.scratch = new Storage(4 * count)
-    const out = y.scratch?.pointer ?? y.pointer
-    const run = (status: number) => kernels.crossEntropy(x.pointer, classes.pointer, out, n, status, count, work)
-    checked('logitCrossEntropy', classes, n, run, 'class')
-    if (!mean) return
-    kernels.sum(out, y.pointer, count, 1, 1, count)
-    divideBy(y, count)
-    y.endScratch()
-  },
-  save: (_, [x, classes]) => ({ x, classes }),
-  pullback: [(g, { x, classes }, options) => runCrossEntropyGradient([g, x, classes], options), null],
-})
-
-const runCrossEntropyGradient: Run<CrossEntropyOptions> = operation<CrossEntropyOptions, { x: Tensor; classes: Tensor }>({
-  name: 'softmaxCrossEntropyGradient',
-  types: () => ({ output: 'float32' }),
-  shape: ([, x]) => x,
-  forward(y, [g, x, classes], { mean }) {
-    const [n, count, work] = rows(x.dims)
-    kernels.crossEntropyGradient(x.pointer, classes.pointer, g.pointer, y.pointer, n, mean ? count : 0, count, work)
-  },
-  save: (_, [, x, classes]) => ({ x, classes }),
-  pullback: [
-    (h, { x, classes }, { mean }) => {
-      const slopes = mul(h, runCrossEntropyGradient([ones(x.dims.slice(0, -1)), x, classes], { mean: false }))
-      return mean ? div(sum(slopes), rows(x.dims)[1]) : sum(slopes, -1)
-    },
-    // Where x is differentiated again, the composed form runs.
-    null,
-    null,
-  ],
-})
-
-/**
- * @internal log Σ eˣ - x[class] for each row of the last axis, classes int32, or the mean of all: the fused form of logSoftmax and
- * takeAlong.
- */
-export function softmaxCrossEntropy(x: Tensor, classes: Tensor, mean: boolean): Tensor {
-  return runCrossEntropy([cast(x, 'float32'), classes], { mean })
-}
