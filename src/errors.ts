@@ -29,6 +29,11 @@ export function checkNumber(operation: string, what: string, value: unknown): as
   if (typeof value !== 'number') throw new TypeError(`${operation}: ${what} is a number: ${written(value)} came.`)
 }
 
+/** Throws TypeError for what is neither true nor false; `what` is what it stands for. */
+export function checkBoolean(operation: string, what: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') throw new TypeError(`${operation}: ${what} is true or false: ${written(value)} came.`)
+}
+
 /** Throws TypeError for what is no function; `what` is what it stands for. */
 export function checkFunction(operation: string, what: string, value: unknown): void {
   if (typeof value !== 'function') throw new TypeError(`${operation}: ${what} is a function: ${written(value)} came.`)
@@ -66,7 +71,9 @@ function meant(name: string, known: readonly string[]): string | undefined {
 export function checkOptions(operation: string, options: object, known: readonly string[]): void {
   if (!isRecord(options)) {
     const first = `${known[0]}: ${options === undefined || options === null ? '...' : written(options)}`
-    const wayOut = Array.isArray(options) ? `In map, write x => ${operation}(x)` : `Write { ${first} }`
+    const wayOut = Array.isArray(options)
+      ? `In map, write x => ${operation}(x)`
+      : `${options === null || typeof options !== 'object' ? `Write { ${first} }` : 'Several things that belong together stand in a list: [x, y]'}`
     throw new TypeError(`${operation}: options are an object: ${written(options)} came. ${wayOut}. ${listed(known)}.`)
   }
   for (const name in options) if (!known.includes(name)) throw unknownOption(operation, name, known)

@@ -1,4 +1,4 @@
-import { checkFunction, checkOptions, refuseSurplus, written } from '../errors.ts'
+import { checkBoolean, checkFunction, checkOptions, refuseSurplus, written } from '../errors.ts'
 import { countUp, keyed, permutation, type Randomness, takeStreams } from '../tensor/random.ts'
 import { madeSince, mark, scoped } from '../tensor/scope.ts'
 import { seal } from '../tensor/seal.ts'
@@ -66,7 +66,9 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
     }
     checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'partial', 'seed', 'collate'])
     if (arguments.length > 2) refuseSurplus('DataLoader', 2, arguments)
-    const { batchSize = 1, partial = true, seed, collate } = options
+    const { batchSize = 1, partial = true, shuffle = false, seed, collate } = options
+    checkBoolean('DataLoader', 'partial', partial)
+    checkBoolean('DataLoader', 'shuffle', shuffle)
     if (collate !== undefined) checkFunction('DataLoader', 'collate', collate)
     if (!Number.isInteger(batchSize) || batchSize < 1)
       throw new RangeError(`DataLoader: a batch size is a whole number from 1: ${written(batchSize)}.`)

@@ -25,6 +25,7 @@ export abstract class Optimizer {
     const { prototype } = Optimizer
     // Not a method with this name: a class that has one no bundler leaves out.
     Object.defineProperty(prototype, CLONE, { value: refuseClone })
+    Object.defineProperty(prototype, 'toJSON', { value: asText })
     const wayOut = 'Write update(opt, ps, grads), or train'
     hint(prototype, 'Optimizer', { step: wayOut, minimize: wayOut, zero_grad: 'Gradients are returned, and do not add up' })
     seal(prototype, refusal, Rule.prototype)
@@ -39,6 +40,11 @@ function refuseClone(this: void, { name }: { readonly name: string }): never {
   throw new TypeError(
     `clone: an optimizer is no model, its memory belongs to parameters: ${name}. Make another one, and hand the memory on with loadOptimizerState(other, params(copy), optimizerState(opt, params(model))).`,
   )
+}
+
+/** What `JSON.stringify` writes: the rules and their numbers, as in a log; its memory is `optimizerState`'s. */
+function asText(this: Optimizer): string {
+  return String(this)
 }
 
 /** What is to be written instead of an assignment. */

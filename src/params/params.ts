@@ -138,7 +138,8 @@ function kind(source: unknown): string {
 }
 
 /**
- * Takes parameters out of training, those of a model or single ones: no gradient is computed for them and no update changes them.
+ * Takes parameters out of training, those of a model or single ones: no gradient is computed for them and no update changes them. Throws TypeError
+ * for what holds no tensor; nothing is frozen then.
  *
  * @example
  * const model = Dense(2, 1)
@@ -146,11 +147,11 @@ function kind(source: unknown): string {
  * model.weight.frozen // true
  */
 export function freeze(...sources: unknown[]): void {
-  for (const source of sources) setFrozen('freeze', source, true)
+  setFrozen('freeze', sources, true)
 }
 
 /**
- * Undoes `freeze`: gradients are computed and updates change them again.
+ * Undoes `freeze`: gradients are computed and updates change them again. Throws TypeError for what holds no tensor.
  *
  * @example
  * const model = Dense(2, 1)
@@ -159,12 +160,21 @@ export function freeze(...sources: unknown[]): void {
  * model.bias.frozen // false
  */
 export function thaw(...sources: unknown[]): void {
-  for (const source of sources) setFrozen('thaw', source, false)
+  setFrozen('thaw', sources, false)
 }
 
-function setFrozen(operation: string, source: unknown, frozen: boolean): void {
-  const set = (tensor: Tensor): void => {
-    tensor.frozen = frozen
+function setFrozen(operation: string, sources: readonly unknown[], frozen: boolean): void {
+  const found: Tensor[] = []
+  if (sources.length === 0)
+    throw new TypeError(`${operation}: nothing was passed. Write ${operation}(model), or ${operation}(model[0].weight).`)
+  for (const source of sources) {
+    const before = found.length
+    walk(source, tensor => void found.push(tensor), { foreign: refusesForeign(operation) })
+    if (found.length === before) {
+      throw new TypeError(
+        `${operation}: holds no tensor: ${kind(source)}. Pass the model, a layer such as model[0], or tensors such as model[0].weight.`,
+      )
+    }
   }
-  walk(source, set, { foreign: refusesForeign(operation) })
+  for (const tensor of found) tensor.frozen = frozen
 }

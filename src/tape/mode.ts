@@ -15,7 +15,7 @@ let notes: Modes | undefined
 
 /**
  * Does a layer act as in training? So it is while a gradient is being taken, unless `trainMode` or `testMode` overrule. Without an argument: of the
- * layer whose function runs, or of everything. Takes a layer of any inputs and shapes; throws TypeError for what is none.
+ * layer whose function runs, or of everything. Takes a layer of any inputs and shapes; throws TypeError for what is no object or function.
  *
  * @example
  * const Noise = () => layer('Noise', {}, (self, x) => (isTraining(self) ? x.add(randn(x.shape)) : x))

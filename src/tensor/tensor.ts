@@ -297,16 +297,24 @@ Object.defineProperty(Tensor.prototype, TENSOR, { value: COPY })
 // Asked for at each promise and each loss, and what stands behind the prototype takes its time.
 Object.defineProperty(Tensor.prototype, 'then', { value: undefined })
 const read = 'Write x.data(), or x.toArray()'
+const cast = "Write x.cast('int32'), or 'float32'"
 hint(Tensor.prototype, 'Tensor', {
   backward: 'Write gradient(() => loss, params(model)), or train',
   grad: 'gradient returns the gradients',
   detach: 'Write stopGradient(x)',
   T: 'Write x.transpose(), which swaps the last two axes, or x.permute(axes)',
   numpy: read,
+  array: read,
   tolist: read,
   dataSync: read,
   arraySync: read,
   unsqueeze: 'Write x.expandDims(axis)',
+  topk: 'Write x.topK(k)',
+  long: cast,
+  float: cast,
+  asType: cast,
+  toFloat: cast,
+  toInt: cast,
   argmax: 'Write x.argMax(axis)',
   argmin: 'Write x.argMin(axis)',
   matMul: 'Write x.matmul(y)',

@@ -7,6 +7,7 @@ import { Params } from '../params/params.ts'
 import { Effects } from '../tape/effects.ts'
 import { pulled, watched } from '../tape/operation.ts'
 import { zeros } from '../tensor/create.ts'
+import { isPlain } from '../tensor/realm.ts'
 import { madeSince, mark, scoped } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
@@ -159,6 +160,7 @@ export function takeStep(
     if (!Number.isFinite(number)) throw diverged(operation, step, number, origin)
     const applied = onGradient ? onGradient(number, gradient, extras) : gradient
     if (applied === skip) return { loss: number, skipped: true, reached, extras, made }
+    if (effects.size > 0) refuseParameters(effects, params)
     const write = effects.size > 0 ? effects.prepare() : undefined
     // What is left of the gradients ends with the step.
     takeUpdate('update', optimizer, params, applied, applied === gradient, (parameter, value) =>
@@ -182,6 +184,16 @@ export function takeStep(
   }
 }
 
+/** A layer does not write what the optimizer does: one of the two would be lost. */
+function refuseParameters(effects: Effects, params: Params): void {
+  for (const { buffer } of effects.since(0)) {
+    if (buffer.frozen || !params.has(buffer)) continue
+    throw new TypeError(
+      `later: '${params.path(buffer)}' is a parameter, which the optimizer writes. Name those that are: layer(name, fields, f, { trainable: ['weight'] }).`,
+    )
+  }
+}
+
 function madeOf({ made }: StepResult): readonly Tensor[] {
   return made
 }
@@ -194,9 +206,13 @@ function call(operation: string, loss: LossFunction, args: readonly unknown[], i
     const isMisfit = isExplicit ? loss.length > 0 && loss.length < args.length : loss.length > args.length
     if (!isMisfit || !(error instanceof TypeError)) throw error
     const came = `${args.length}${isExplicit ? ', the model first' : ''}`
+    const [first] = args
+    const names = !isExplicit && args.length === 1 && isPlain(first) ? Object.keys(first as object).slice(0, 4) : []
     const wayOut = isExplicit
       ? 'Write (model, ...batch) => loss, or pass params(model) and an optimizer.'
-      : 'Let it close over the model, or pass the model and setup(opt, model).'
+      : names.length > 0
+        ? `The batch is a record: write ({ ${names.join(', ')} }) => loss.`
+        : `${args.length === 1 ? 'The batch is one thing: for two pass [x, y]. ' : ''}Let it close over the model, or pass the model and setup(opt, model).`
     throw new TypeError(`${operation}: the loss takes ${loss.length} arguments, and failed with ${came}. ${wayOut}`, { cause: error })
   }
 }

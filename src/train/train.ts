@@ -1,6 +1,7 @@
 import { checkOptions, DivergedError, kindOf, refuseSurplus } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { OptimizerState } from '../optimizers/update.ts'
+import { isPlain } from '../tensor/realm.ts'
 import { remedy } from './answers.ts'
 import { checkBatches, isGenerating } from './batches.ts'
 import { breather } from './breathe.ts'
@@ -133,8 +134,14 @@ function checkCallback(callback: unknown): void {
   if (typeof callback !== 'object' || callback === null) {
     throw new TypeError(`train: a callback is a function, or an object with ${HOOKS.join(', ')}: ${kindOf(callback)} came.`)
   }
-  checkOptions('train: callbacks', callback, HOOKS)
-  for (const [name, hook] of Object.entries(callback)) {
+  // It may have fields of its own, but none that looks like a moment of the run.
+  const hooks = callback as Readonly<Record<string, unknown>>
+  const isHook = (name: string) => HOOKS.includes(name) || /^on[A-Z]/.test(name) || typeof hooks[name] === 'function'
+  const names = Object.keys(hooks).filter(isHook)
+  if (isPlain(callback)) checkOptions('train: callbacks', Object.fromEntries(names.map(name => [name, hooks[name]])), HOOKS)
+  if (!HOOKS.some(name => name in hooks)) checkOptions('train: callbacks', callback, HOOKS)
+  for (const name of HOOKS) {
+    const hook = hooks[name]
     if (hook !== undefined && typeof hook !== 'function')
       throw new TypeError(`train: ${name} of a callback is a function: ${kindOf(hook)} came.`)
   }
