@@ -1,4 +1,5 @@
 import { checkFunction, refuseSurplus, ShapeError } from '../errors.ts'
+import { cast } from '../ops/pointwise.ts'
 import { isRecording, record, unrecorded } from '../tape/level.ts'
 import { checkTensor, type Entry, isTensor } from '../tape/operation.ts'
 import { zerosLike } from '../tensor/create.ts'
@@ -29,7 +30,10 @@ export function customGradient<Inputs extends readonly Tensor[]>(
       const inputs = Object.values(xs) as unknown as Inputs
       const cotangents = pullback(g as Tensor, inputs, result as Tensor)
       if (!Array.isArray(cotangents)) checkTensor('customGradient', cotangents)
-      const list = Array.isArray(cotangents) ? cotangents : [cotangents]
+      const list: readonly unknown[] = Array.isArray(cotangents) ? cotangents : [cotangents]
+      if (list.length > inputs.length) {
+        throw new TypeError(`customGradient: the pullback gives a cotangent for each of the ${inputs.length} inputs: ${list.length} came.`)
+      }
       return inputs.map((input, i) => (wanted[i] ? cotangentOf(input, list[i]) : undefined))
     },
   }
@@ -47,7 +51,8 @@ export function customGradient<Inputs extends readonly Tensor[]>(
 function cotangentOf(input: Tensor, own: unknown): Tensor {
   if (own === undefined) return zerosLike(input)
   checkTensor('customGradient', own)
-  if (sameShape(own.dims, input.dims)) return own
+  // What is made of comparisons counts, too.
+  if (sameShape(own.dims, input.dims)) return cast(own, 'float32')
   throw new ShapeError(
     {
       operation: 'customGradient',

@@ -3,7 +3,7 @@ import { zerosLike } from '../tensor/create.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { binary, gradientFrom, numbered, unary } from './elementwise.ts'
-import { exp, less, mul, neg, square, sub, tanh, where } from './pointwise.ts'
+import { exp, less, minimum, mul, neg, square, sub, tanh, where } from './pointwise.ts'
 
 const fromSlope = (g: Tensor, slope: Tensor) => mul(g, slope)
 /** x where y > 0, else 0: the derivative of relu from its output. */
@@ -57,7 +57,8 @@ export const gelu = unary('gelu', kernels.gelu, {
   gradient: kernels.geluGradient,
   // The derivative of Φ(x) + x φ(x) is φ(x) (2 - x²).
   second(h, g, x) {
-    const squares = square(x)
+    // φ is 0 long before, and x² would be infinite.
+    const squares = minimum(square(x), 1e4)
     return mul(mul(h, g), mul(mul(exp(mul(squares, -0.5)), 1 / Math.sqrt(2 * Math.PI)), sub(2, squares)))
   },
   slope: kernels.geluSlope,

@@ -14,6 +14,7 @@ export const ClipNorm = /* @__PURE__ */ rule('ClipNorm', {
   hyper: { omega: 10, p: 2, throw: true as boolean },
   check: hyper => ranges('ClipNorm', hyper),
   step({ omega, p, throw: mayThrow }, _, __, g) {
+    if (g.size === 0) return g
     const length = norm(g, undefined, { p }).item()
     const factor = length === 0 ? 1 : Math.min(omega / length, 1)
     if (Number.isFinite(length) && (factor === 0 || factor >= 2 ** -126)) return g.mul(factor)

@@ -202,6 +202,11 @@ function kernelCall(
   for (let i = 0; i < pairs.length; i++, at += words) {
     const [x, g] = pairs[i]
     const slot = rule ? moves?.slot(rule, x) : undefined
+    const name = rule?.name ?? 'update'
+    // A rule of the user's, or who read the state, may have ended them.
+    x.check(name)
+    g.check(name)
+    if (slot) for (let k = 0; k < slot.list.length; k++) slot.list[k].check(name)
     if (t !== (slot?.t ?? 0)) {
       t = slot?.t ?? 0
       numbers = free

@@ -2,7 +2,7 @@
 import { DTypeError, kindOf, ReleasedError, refuseSurplus, ShapeError } from '../errors.ts'
 import { convert } from '../tensor/convert.ts'
 import { isThenable } from '../tensor/realm.ts'
-import { type Owned, scoped, takeSince } from '../tensor/scope.ts'
+import { madeSince, mark, type Owned, scoped, takeSince } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { make, share, Tensor } from '../tensor/tensor.ts'
 import { unrecorded } from './level.ts'
@@ -139,6 +139,14 @@ export class Effects {
     return this.list.slice(start)
   }
 
+  /** Has what was put off from the nth on write other tensors instead of their copies. */
+  exchange(start: number, ofCopy: ReadonlyMap<Tensor, Tensor>): void {
+    for (const effect of this.list.splice(start)) {
+      const buffer = ofCopy.get(effect.buffer) ?? effect.buffer
+      this.list.push({ ...effect, buffer, version: this.versionOf(buffer) })
+    }
+  }
+
   /** Keeps what was made since the mark, but for `others`, until all is written or forgotten: the functions may have to be called again. */
   hold(mark: number, others: Iterable<Owned>): void {
     if (this.size > 0) this.held = takeSince(mark, others)
@@ -228,6 +236,7 @@ export class Effects {
 /** The next value of a buffer, which no scope owns. */
 function evaluated(buffer: Tensor, f: Next, old: Tensor): Tensor {
   return scoped(() => {
+    const start = mark()
     const next: unknown = unrecorded(() => f(share(old, old.dims)))
     if (isThenable(next)) next.then(undefined, () => {})
     if (!(next instanceof Tensor)) {
@@ -248,8 +257,11 @@ function evaluated(buffer: Tensor, f: Next, old: Tensor): Tensor {
         buffer.dims,
       ])
     }
-    const own = next.alias()
+    // The value, not a tensor that somebody may write before it is needed.
+    const isOwn = madeSince(start, next) && next.storage.references === 1
+    const own = isOwn ? next.alias() : make(next.dims, next.type, 'later')
     own.kept = 'tape'
+    if (!isOwn) convert(next, own, 'later')
     return own
   })
 }

@@ -197,6 +197,11 @@ export class Replays {
       return run(inputs)
     }
     if (!isPlain()) return result
+    if (copies.size > 0) effects?.exchange(start, new Map(Array.from(copies, ([tensor, copy]) => [copy, tensor])))
+    const buffers = effects?.since(start).map(({ buffer }) => buffer) ?? []
+    // A replay writes what was written when it was captured, and each batch has tensors of its own.
+    kind.isPlain = buffers.some(({ storage }) => given.some(tensor => tensor.storage === storage))
+    if (kind.isPlain) return result
     const plan = new Plan(
       capture,
       given.map(tensor => copies.get(tensor) ?? tensor),
@@ -205,7 +210,6 @@ export class Replays {
     kind.isPlain = !plan.isWhole
     if (kind.isPlain) return result
     const list = Array.isArray(result.value) ? (result.value.slice(1) as Tensor[]) : undefined
-    const buffers = effects?.since(start).map(({ buffer }) => buffer) ?? []
     const isSame = list?.length === kind.extras?.length && sameTensors(buffers, kind.buffers)
     const difference = before && (isSame ? (isCopied ? before.difference(plan) : plan.difference(before)) : 'what it returns or writes')
     kind.isSure = before !== undefined && difference === undefined

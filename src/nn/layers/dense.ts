@@ -1,4 +1,4 @@
-import { checkFunction, checkOptions, noTensor, refuseSurplus, ShapeError, written } from '../../errors.ts'
+import { checkFunction, checkOptions, DTypeError, noTensor, refuseSurplus, ShapeError, written } from '../../errors.ts'
 import { type Activation, traitsOf } from '../../ops/epilogue.ts'
 import { activated } from '../../ops/linear.ts'
 import { identity } from '../../ops/pointwise.ts'
@@ -66,6 +66,12 @@ export function Dense(
   checkFunction('Dense', 'init', init)
   const weight = init([outputs, first])
   checkTensor('Dense', weight)
+  if (weight.type !== 'float32') {
+    throw new DTypeError(
+      { operation: 'Dense', problem: 'init gives a weight of float32', came: weight.type, wayOut: "Write .cast('float32')." },
+      [weight.type],
+    )
+  }
   if (!sameShape(weight.dims, [outputs, first])) {
     throw new ShapeError({ operation: 'Dense', problem: `init gives a weight [${outputs}, ${first}]`, came: show(weight.dims) }, [
       weight.dims,
