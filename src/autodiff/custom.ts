@@ -9,7 +9,8 @@ import { share, type Tensor } from '../tensor/tensor.ts'
 /**
  * A function with a gradient of one's own (Zygote's `@adjoint`): `f` computes from tensors without being recorded, `pullback` gets the
  * cotangent of the result, the inputs and the result, and returns the cotangent of each input (one tensor, or a list; undefined: none).
- * Written in operations, it can be differentiated again. Throws ShapeError for a cotangent that has not the shape of its input.
+ * Written in operations, it can be differentiated again. Throws ShapeError for a cotangent that has not
+ * the shape of its input, TypeError for more of them than inputs and for what is no tensor.
  *
  * @example
  * const clipped = customGradient(x => x, g => g.clamp(-1, 1))
