@@ -92,8 +92,8 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
     return this.pass().batches
   }
 
-  /** @internal A pass over the data: from its first batch on in a new order, after that of `last`, or from the nth on in that of `last`. */
-  pass(from = 0, last?: Order): Pass<B> {
+  /** A pass over the data: from its first batch on in a new order, after that of `last`, or from the nth on in that of `last`. */
+  private pass(from = 0, last?: Order): Pass<B> {
     // With a seed the passes are counted by their streams.
     if (this.randomness && last) this.randomness.stream = last.stream + 1
     const pass = { order: from > 0 ? last : undefined } as { -readonly [K in keyof Pass<B>]: Pass<B>[K] }
@@ -126,6 +126,12 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
     pass.order = { key, stream }
     return permutation(count, this.randomness)
   }
+}
+
+/** A pass over the data of a loader: from its first batch on in a new order, after that of `last`, or from the nth on in that of `last`. */
+export function passOf<D extends DataInput, B>(loader: DataLoader<D, B>, from: number, last: Order | undefined): Pass<B> {
+  // biome-ignore lint/complexity/useLiteralKeys: what is private has no types in the package
+  return loader['pass'](from, last)
 }
 
 /** Frees a tensor of a batch; who uses it later is told whose it was. */

@@ -1,4 +1,4 @@
-import { DataLoader, type Order, type Pass } from '../data/loader.ts'
+import { DataLoader, type Order, type Pass, passOf } from '../data/loader.ts'
 import { kindOf } from '../errors.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
 import { isThenable, tagOf } from '../tensor/realm.ts'
@@ -20,7 +20,7 @@ export class Batches {
   private isOpen = false
 
   constructor(data: TrainingData, random: Randomness, signal: AbortSignal | undefined, from = 0, last?: Order) {
-    this.pass = data instanceof DataLoader ? data.pass(from, last) : undefined
+    this.pass = data instanceof DataLoader ? passOf(data, from, last) : undefined
     this.source = this.pass?.batches ?? (Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]())
     this.random = random
     this.signal = signal
