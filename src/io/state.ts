@@ -161,17 +161,22 @@ function entriesOf(source: unknown): [string, unknown][] {
   return fromTable(Object.entries(source))
 }
 
-/** What JSON has of a tensor is one again, and a model in a record lies under its name. */
+/** What JSON has of a tensor is one again, and a model in a record or a list lies under its name or place. */
 function fromTable(entries: readonly (readonly [string, unknown])[]): [string, unknown][] {
   const found: [string, unknown][] = []
   const pending = [...entries].reverse()
   for (let next = pending.pop(); next; next = pending.pop()) {
     const [name, value] = next
     if (isWritten(value)) found.push([name, tensor(value)])
-    else if (!isPlain(value)) found.push([name, value])
-    else for (const key of Object.keys(value).reverse()) pending.push([`${name}.${key}`, value[key]])
+    else if (!isPlain(value) && !isListOfParts(value)) found.push([name, value])
+    else for (const [key, part] of Object.entries(value).reverse()) pending.push([`${name}.${key}`, part])
   }
   return found
+}
+
+/** A list of numbers is no part of a model. */
+function isListOfParts(value: unknown): value is readonly object[] {
+  return Array.isArray(value) && value.every(each => Object(each) === each)
 }
 
 /** What lies under the prefix, under its new names. */

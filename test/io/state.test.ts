@@ -454,4 +454,14 @@ describe('loadState', () => {
     loadState(model, table)
     expect([...model.w.data(), model.n.item()]).toEqual([1, Number.NaN, Number.NEGATIVE_INFINITY, 4, 7])
   })
+
+  it('takes what JSON has of a model with lists', () => {
+    const made = () => ({ blocks: [Dense(1, 2), [Dense(2, 1)]], y: [] })
+    const [from, to] = [made(), made()]
+    loadState(to, JSON.parse(JSON.stringify(from)))
+    expect([...state(to)].map(([path, each]) => [path, each.toArray()])).toEqual(
+      [...state(from)].map(([path, each]) => [path, each.toArray()]),
+    )
+    expect(() => loadState(to, { blocks: [1] } as never)).toThrow(TypeError)
+  })
 })
