@@ -95,7 +95,14 @@ export function runOf(generator: AsyncGenerator<StepRecord, History, undefined>,
     then(undefined, () => {})
     return { next: () => (state === 'iterated' ? nextStep() : takenStep()), return: leave }
   }
+  const early = (name: string) => ({
+    get() {
+      throw new TypeError(`train: a run has its ${name} when it has ended. Write const history = await train(...).`)
+    },
+  })
   return Object.defineProperties(promise, {
+    steps: early('steps'),
+    epochs: early('epochs'),
     [Symbol.asyncIterator]: { value: iterator },
     // biome-ignore lint/suspicious/noThenProperty: it is a promise that must know that somebody awaits it
     then: {

@@ -53,6 +53,11 @@ describe('a beginner is told', () => {
       () => trainStep(pairLoss as never, params(model), x, Adam()),
       'The batch is one thing: for two pass [x, y].',
     ],
+    [
+      'of a forgotten await',
+      () => (train(pairLoss, params(model), [[x, y]], Adam()) as unknown as { epochs: unknown }).epochs,
+      'train: a run has its epochs when it has ended. Write const history = await train(...).',
+    ],
     ['of names of Keras', () => (model as unknown as { getWeights: unknown }).getWeights, 'Write state(model)'],
     ['of names of tfjs', () => (x as unknown as { toFloat: unknown }).toFloat, "Write x.cast('int32'), or 'float32'"],
   ])('%s', (_, call, text) => expect(thrown(call)).toContain(text))
