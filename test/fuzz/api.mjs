@@ -24,7 +24,7 @@ const LEFT_OUT = [
 ]
 const functions = Object.entries(F).filter(([name, f]) => typeof f === 'function' && !LEFT_OUT.includes(name) && !name.endsWith('Error'))
 const descriptors = Object.entries(Object.getOwnPropertyDescriptors(F.Tensor.prototype))
-const INTERNAL = ['constructor', 'dispose', 'escape', 'check', 'alias', 'startWrite', 'settleWaiting', 'settle', 'unlink']
+const INTERNAL = ['constructor', 'dispose', 'escape', 'check', 'alias', 'moveTo', 'startWrite', 'settleWaiting', 'settle', 'unlink']
 const methods = descriptors.filter(([name, { value }]) => typeof value === 'function' && !INTERNAL.includes(name)).map(([name]) => name)
 
 const released = F.ones([2])
