@@ -288,7 +288,7 @@ export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): 
       level.effects = effects
       checkTensor('pullback', value)
       checkFloat('pullback', value, 'result')
-      effects.hold(start, [level, ...ownedIn([own.args, value])])
+      effects.hold(start, ownedIn([own.args, value]))
       // What was there before is somebody else's.
       return [madeSince(start, value) ? value : mul(value, 1), backOf(level, own, value, effects)]
     },

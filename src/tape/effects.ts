@@ -29,7 +29,7 @@ let current: Effects | 'none' | undefined
  * at the first `back()` of a `pullback`, in training after the loss and the gradients were found finite and nothing was skipped. What fails leaves
  * no trace, and a layer in test mode writes nothing. `next` is called at once; what is put off is its result.
  *
- * Throws TypeError for what is no tensor, no function, or a promise, ShapeError and DTypeError for a value that does not fit, ReleasedError for a
+ * Throws TypeError for what is no tensor, no function, or a promise, and in training for a parameter, which the optimizer writes; ShapeError and DTypeError for a value that does not fit, ReleasedError for a
  * buffer that was freed.
  *
  * @example

@@ -160,8 +160,7 @@ export function takeStep(
     if (!Number.isFinite(number)) throw diverged(operation, step, number, origin)
     const applied = onGradient ? onGradient(number, gradient, extras) : gradient
     if (applied === skip) return { loss: number, skipped: true, reached, extras, made }
-    if (effects.size > 0) refuseParameters(effects, params)
-    const write = effects.size > 0 ? effects.prepare() : undefined
+    const write = effects.size > 0 ? prepared(effects, params) : undefined
     // What is left of the gradients ends with the step.
     takeUpdate('update', optimizer, params, applied, applied === gradient, (parameter, value) =>
       diverged(operation, step, number, origin, { parameter, value }),
@@ -184,14 +183,15 @@ export function takeStep(
   }
 }
 
-/** A layer does not write what the optimizer does: one of the two would be lost. */
-function refuseParameters(effects: Effects, params: Params): void {
+/** What writes the effects of a step. A layer does not write what the optimizer does: one of the two would be lost. */
+function prepared(effects: Effects, params: Params): () => void {
   for (const { buffer } of effects.since(0)) {
     if (buffer.frozen || !params.has(buffer)) continue
     throw new TypeError(
       `later: '${params.path(buffer)}' is a parameter, which the optimizer writes. Name those that are: layer(name, fields, f, { trainable: ['weight'] }).`,
     )
   }
+  return effects.prepare()
 }
 
 function madeOf({ made }: StepResult): readonly Tensor[] {
