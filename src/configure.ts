@@ -1,4 +1,4 @@
-import { checkOptions, refuseSurplus } from './errors.ts'
+import { checkOptions, rangeError, refuseSurplus, typeError } from './errors.ts'
 import { isRecording } from './tape/level.ts'
 import { useBest, useVariant, type Variant, variant } from './wasm/module.ts'
 import { setThreads, type ThreadInfo, threadInfo, withoutThreads } from './wasm/pool.ts'
@@ -36,12 +36,12 @@ export function threads(count: number): Promise<ThreadInfo>
 export function threads(count?: number): ThreadInfo | Promise<ThreadInfo> {
   if (arguments.length > 1) refuseSurplus('threads', 1, arguments)
   if (count === undefined) return threadInfo()
-  if (!Number.isInteger(count) || count < 1) throw new RangeError(`threads: a number of threads is a whole number from 1: ${count}.`)
+  if (!Number.isInteger(count) || count < 1) throw rangeError('threads', 'a number of threads is a whole number from 1', count)
   refuseRecording('threads')
   return setThreads(count)
 }
 
 /** Throws TypeError while a gradient is being taken. */
 export function refuseRecording(operation: string): void {
-  if (isRecording()) throw new TypeError(`${operation}: a gradient is being taken. Call it before or after.`)
+  if (isRecording()) throw typeError(operation, 'a gradient is being taken', '', 'Call it before or after.')
 }

@@ -1,6 +1,6 @@
 // The library without its kernels, for runtimes and pages that compile nothing themselves or start no worker from text: `init` takes both.
 import { refuseRecording } from './configure.ts'
-import { checkOptions, FluxtapeError, kindOf, refuseSurplus } from './errors.ts'
+import { checkOptions, FluxtapeError, kindOf, refuseSurplus, typeError } from './errors.ts'
 import { ABI } from './wasm/kernels.generated.ts'
 import { instantiate, provide, type Variant, variant } from './wasm/module.ts'
 import { withoutThreads } from './wasm/pool.ts'
@@ -33,7 +33,12 @@ export async function init(options: EdgeOptions): Promise<Variant> {
   refuseRecording('init')
   const { module, worker } = options
   if (Object.prototype.toString.call(module) !== '[object WebAssembly.Module]') {
-    throw new TypeError(`init: module must be a compiled WebAssembly.Module, not ${kindOf(module)}. WebAssembly.compile(bytes) makes one.`)
+    throw typeError(
+      'init',
+      `module must be a compiled WebAssembly.Module, not ${kindOf(module)}`,
+      '',
+      'WebAssembly.compile(bytes) makes one.',
+    )
   }
   const given = variantOf(module)
   await withoutThreads(() => {

@@ -1,18 +1,6 @@
-import { kindOf, written } from './words.ts'
+import { type Carried, type Complaint, complain, kindOf, typeError, written } from './words.ts'
 
-export { COPY, kindOf, TENSOR, written } from './words.ts'
-
-/** What an error says, part by part: `operation: problem: came. Way out.` */
-export interface Complaint {
-  /** The function or layer that was called. */
-  readonly operation: string
-  /** What is wrong, without a full stop. */
-  readonly problem: string
-  /** The shapes, values or names that came, if they say more. */
-  readonly came?: string | undefined
-  /** What to do instead, as a sentence. */
-  readonly wayOut?: string | undefined
-}
+export { COPY, type Complaint, kindOf, rangeError, TENSOR, typeError, written } from './words.ts'
 
 /** What to do about a tensor of another copy of the library. */
 export const ONE_COPY = 'Import it from one place: npm ls fluxtape.'
@@ -21,22 +9,22 @@ export const ONE_COPY = 'Import it from one place: npm ls fluxtape.'
 export function noTensor(operation: string, value: unknown, place = ''): TypeError {
   const came = kindOf(value)
   const wayOut = came === 'a promise' ? 'Await it first.' : came.startsWith('a tensor of') ? ONE_COPY : 'Make one with tensor(...).'
-  return new TypeError(`${operation}: a tensor is needed${place && ` ${place}`}: ${came}. ${wayOut}`)
+  return typeError(operation, `a tensor is needed${place && ` ${place}`}`, came, wayOut)
 }
 
 /** Throws TypeError for what is no number; `what` is what it stands for. */
 export function checkNumber(operation: string, what: string, value: unknown): asserts value is number {
-  if (typeof value !== 'number') throw new TypeError(`${operation}: ${what} is a number: ${written(value)} came.`)
+  if (typeof value !== 'number') throw typeError(operation, `${what} is a number`, `${written(value)} came`)
 }
 
 /** Throws TypeError for what is neither true nor false; `what` is what it stands for. */
 export function checkBoolean(operation: string, what: string, value: unknown): asserts value is boolean {
-  if (typeof value !== 'boolean') throw new TypeError(`${operation}: ${what} is true or false: ${written(value)} came.`)
+  if (typeof value !== 'boolean') throw typeError(operation, `${what} is true or false`, `${written(value)} came`)
 }
 
 /** Throws TypeError for what is no function; `what` is what it stands for. */
 export function checkFunction(operation: string, what: string, value: unknown): void {
-  if (typeof value !== 'function') throw new TypeError(`${operation}: ${what} is a function: ${written(value)} came.`)
+  if (typeof value !== 'function') throw typeError(operation, `${what} is a function`, `${written(value)} came`)
 }
 
 function enumerated(parts: readonly string[]): string {
@@ -74,14 +62,14 @@ export function checkOptions(operation: string, options: object, known: readonly
     const wayOut = Array.isArray(options)
       ? `In map, write x => ${operation}(x)`
       : `${options === null || typeof options !== 'object' ? `Write { ${first} }` : 'Several things that belong together stand in a list: [x, y]'}`
-    throw new TypeError(`${operation}: options are an object: ${written(options)} came. ${wayOut}. ${listed(known)}.`)
+    throw typeError(operation, 'options are an object', `${written(options)} came`, `${wayOut}. ${listed(known)}.`)
   }
   for (const name in options) if (!known.includes(name)) throw unknownOption(operation, name, known)
 }
 
 function unknownOption(operation: string, name: string, known: readonly string[]): TypeError {
   const near = meant(name, known)
-  return new TypeError(`${operation}: there is no option '${name}'. ${near ? `Is ${near} meant? ` : ''}${listed(known)}.`)
+  return typeError(operation, `there is no option '${name}'`, '', `${near ? `Is ${near} meant? ` : ''}${listed(known)}.`)
 }
 
 function isRecord(value: unknown): value is object {
@@ -99,15 +87,31 @@ export function refuseSurplus(operation: string, most: number, came: ArrayLike<u
   const [at, xs] = [came[1], came[2] as ArrayLike<unknown>]
   const isMapped = came.length === 3 && (Array.isArray(xs) || ArrayBuffer.isView(xs)) && typeof at === 'number' && xs[at] === came[0]
   if (isMapped && most <= 1) return
-  if (isMapped) throw new TypeError(`${operation}: map passes an index, which would be an argument. Write x => ${operation}(x).`)
+  if (isMapped) throw typeError(operation, 'map passes an index, which would be an argument', '', `Write x => ${operation}(x).`)
   const surplus = Array.from(came).slice(most)
   const what = surplus.length === 1 ? 'is an argument' : `are ${surplus.length} arguments`
-  throw new TypeError(`${operation}: there ${what} too many: ${enumerated(surplus.map(written))} came.${wayOut && ` ${wayOut}`}`)
+  throw typeError(operation, `there ${what} too many`, `${enumerated(surplus.map(written))} came`, wayOut)
 }
 
-/** The text of a complaint, as every error of the library reads. */
-export function complain({ operation, problem, came, wayOut }: Complaint): string {
-  return `${operation}: ${problem}${came === undefined ? '' : `: ${came}`}.${wayOut ? ` ${wayOut}` : ''}`
+/** Lets an error say something else, in the stack too, which some runtimes begin with the message. */
+export function retell<E extends Error>(error: E, message: string): E {
+  const { message: before, stack } = error
+  error.message = message
+  if (stack) error.stack = stack.replace(before, () => message)
+  return error
+}
+
+function isOurs(error: unknown): error is Error & Carried {
+  return error instanceof Error && 'operation' in error && Array.isArray((error as Partial<Carried>).path)
+}
+
+/** What was thrown within a layer: an error of the library has the place in its path and in its last line, any other stays as it is. */
+export function placed(error: unknown, place: string): unknown {
+  if (!isOurs(error)) return error
+  const line = () => (error.path.length > 0 ? `\nin ${error.path.join(': ')}` : '')
+  const text = error.message.replace(line(), '')
+  error.path = [place, ...error.path]
+  return retell(error, text + line())
 }
 
 /**
@@ -128,17 +132,7 @@ export class FluxtapeError extends Error {
 
   /** Adds an enclosing layer to the path and to the message. */
   within(place: string): this {
-    const text = this.path.length === 0 ? this.message : this.message.slice(0, this.message.lastIndexOf('\nin '))
-    ;(this as { path: readonly string[] }).path = [place, ...this.path]
-    return this.retell(`${text}\nin ${this.path.join(': ')}`)
-  }
-
-  /** @internal Says something else, in the stack too, which some runtimes begin with the message. */
-  protected retell(message: string): this {
-    const before = this.message
-    this.message = message
-    this.stack = this.stack?.replace(before, () => message)
-    return this
+    return placed(this, place) as this
   }
 }
 
@@ -183,7 +177,7 @@ export class MemoryError extends FluxtapeError {
   asked(operation: string, what?: string): this {
     if (this.operation !== 'memory') return this
     ;(this as { operation: string }).operation = operation
-    return this.retell(this.message.replace('memory', operation).replace(' needed.', what ? ` needed for ${what}.` : ' needed.'))
+    return retell(this, this.message.replace('memory', operation).replace(' needed.', what ? ` needed for ${what}.` : ' needed.'))
   }
 }
 

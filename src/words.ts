@@ -1,4 +1,4 @@
-// How errors name what came. Without state, so that the datasets, a bundle of their own, may have it too.
+// How errors are told. Without state, so that the datasets, a bundle of their own, may have it too.
 
 /** Under this symbol every tensor has the mark of its copy of the library. */
 export const TENSOR: unique symbol = Symbol.for('fluxtape.tensor')
@@ -22,3 +22,40 @@ export function written(value: unknown): string {
   if (typeof value === 'function') return value.name || 'a function'
   return Object(value) === value ? kindOf(value) : String(value)
 }
+
+/** What an error says, part by part: `operation: problem: came. Way out.` */
+export interface Complaint {
+  /** The function or layer that was called. */
+  readonly operation: string
+  /** What is wrong, without a full stop. */
+  readonly problem: string
+  /** The shapes, values or names that came, if they say more. */
+  readonly came?: string | number | undefined
+  /** What to do instead, as a sentence. */
+  readonly wayOut?: string | undefined
+}
+
+/** The text of a complaint, as every error of the library reads. */
+export function complain({ operation, problem, came = '', wayOut }: Complaint): string {
+  return `${operation}: ${problem}${came === '' ? '' : `: ${came}`}.${wayOut ? ` ${wayOut}` : ''}`
+}
+
+/** What every error of the library carries, whatever its class: the operation that failed, and the layers around it. */
+export interface Carried {
+  operation: string
+  path: readonly string[]
+}
+
+/** Makes an error of the parts of a complaint; '' leaves one out. */
+type Maker<E> = (operation: string, problem: string, came?: string | number, wayOut?: string, options?: ErrorOptions) => E & Carried
+
+/** A native error carries its data unseen: it prints, and is compared, as one that has none. */
+function makerOf<E extends Error>(Kind: new (message: string, options?: ErrorOptions) => E): Maker<E> {
+  return (operation, problem, came, wayOut, options) => {
+    const unseen = (value: unknown) => ({ value, writable: true, configurable: true })
+    const error = new Kind(complain({ operation, problem, came, wayOut }), options)
+    return Object.defineProperties(error, { operation: unseen(operation), path: unseen([]) }) as E & Carried
+  }
+}
+export const typeError: Maker<TypeError> = /* @__PURE__ */ makerOf(TypeError)
+export const rangeError: Maker<RangeError> = /* @__PURE__ */ makerOf(RangeError)

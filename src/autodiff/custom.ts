@@ -1,4 +1,4 @@
-import { checkFunction, refuseSurplus, ShapeError } from '../errors.ts'
+import { checkFunction, refuseSurplus, ShapeError, typeError } from '../errors.ts'
 import { cast } from '../ops/pointwise.ts'
 import { isRecording, record, unrecorded } from '../tape/level.ts'
 import { checkTensor, type Entry, isTensor } from '../tape/operation.ts'
@@ -33,7 +33,7 @@ export function customGradient<Inputs extends readonly Tensor[]>(
       if (!Array.isArray(cotangents)) checkTensor('customGradient', cotangents)
       const list: readonly unknown[] = Array.isArray(cotangents) ? cotangents : [cotangents]
       if (list.length > inputs.length) {
-        throw new TypeError(`customGradient: the pullback gives a cotangent for each of the ${inputs.length} inputs: ${list.length} came.`)
+        throw typeError('customGradient', `the pullback gives a cotangent for each of the ${inputs.length} inputs`, `${list.length} came`)
       }
       return inputs.map((input, i) => (wanted[i] ? cotangentOf(input, list[i]) : undefined))
     },

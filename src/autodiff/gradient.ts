@@ -1,4 +1,4 @@
-import { DTypeError, kindOf, ReleasedError, refuseSurplus, ShapeError } from '../errors.ts'
+import { DTypeError, kindOf, ReleasedError, refuseSurplus, ShapeError, typeError } from '../errors.ts'
 import { mul } from '../ops/pointwise.ts'
 import { Params } from '../params/params.ts'
 import { mapTree, type Tree } from '../params/tree.ts'
@@ -93,7 +93,7 @@ function subject(operation: string, args: readonly unknown[]): Subject {
   const first = args.find(arg => arg instanceof Params)
   if (first) {
     if (args.length > 1)
-      throw new TypeError(`${operation}: a Params stands alone: ${args.length} arguments came. Write ${operation}(() => loss, ps).`)
+      throw typeError(operation, 'a Params stands alone', `${args.length} arguments came`, `Write ${operation}(() => loss, ps).`)
     return {
       args: [],
       mark: level => {
@@ -114,8 +114,11 @@ function subject(operation: string, args: readonly unknown[]): Subject {
     args: seen,
     mark: level => {
       if (seen.length === 0) {
-        throw new TypeError(
-          `${operation}: there is nothing to differentiate by. Write ${operation}(() => loss, params(model)), or ${operation}(f, x).`,
+        throw typeError(
+          operation,
+          'there is nothing to differentiate by',
+          '',
+          `Write ${operation}(() => loss, params(model)), or ${operation}(f, x).`,
         )
       }
       seen.forEach((arg, i) => {
@@ -156,7 +159,7 @@ function noDerivative(operation: string, arg: unknown, i: number): Error {
   const wayOut = isData
     ? 'Make a tensor of it with tensor(...), or let the function close over it.'
     : 'Pass tensors or a model, and let the function close over the rest.'
-  return new TypeError(`${operation}: ${place} holds no float32 tensor: ${kindOf(arg)}. ${wayOut}`)
+  return typeError(operation, `${place} holds no float32 tensor`, kindOf(arg), wayOut)
 }
 
 function makeLeaf(operation: string, level: Level, tensor: Tensor): void {
@@ -199,7 +202,7 @@ function gradientsIn(result: Grads | unknown[]): Iterable<Tensor> {
 /** Runs `f` on a level of its own, in training mode. A promise is refused. */
 function recordOn(operation: string, f: (...args: never[]) => unknown, of: Subject): { level: Level; value: unknown } {
   if (typeof f !== 'function') {
-    throw new TypeError(`${operation}: the first argument must be a function: ${kindOf(f)}. Write ${operation}(() => loss, ps).`)
+    throw typeError(operation, 'the first argument must be a function', kindOf(f), `Write ${operation}(() => loss, ps).`)
   }
   const level = new Level()
   ownTape(level)
@@ -215,13 +218,13 @@ function recordOn(operation: string, f: (...args: never[]) => unknown, of: Subje
 export function refusePromise(operation: string, value: unknown): void {
   if (!isThenable(value)) return
   value.then(undefined, () => {})
-  throw new TypeError(`${operation}: the function returned a promise. Await the data before, and pass a function that is not async.`)
+  throw typeError(operation, 'the function returned a promise', '', 'Await the data before, and pass a function that is not async.')
 }
 
 function checkScalar(operation: string, loss: unknown): asserts loss is Tensor {
   if (!isTensor(loss)) {
     const wayOut = loss === undefined ? 'Return it.' : 'Leave out what takes it off the tape, such as item() and data().'
-    throw new TypeError(`${operation}: the loss must be a tensor: ${kindOf(loss)}. ${wayOut}`)
+    throw typeError(operation, 'the loss must be a tensor', kindOf(loss), wayOut)
   }
   loss.check(operation)
   checkFloat(operation, loss, 'scalar')

@@ -1,6 +1,6 @@
-import { refuseSurplus } from '../errors.ts'
+import { rangeError, refuseSurplus } from '../errors.ts'
 import type { Params } from '../params/params.ts'
-import { seal } from '../tensor/seal.ts'
+import { seal, unassignable } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { PARTS, table } from '../tensor/walk.ts'
 
@@ -29,15 +29,18 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
       return [...this].map(([parameter, gradient]) => [this.params.path(parameter), gradient])
     }
     Object.defineProperty(Grads.prototype, PARTS, { value: parts })
-    seal(Grads.prototype, name => `Grads: '${name}' cannot be assigned. get(parameter) reads a gradient; write one with assign.`)
+    seal(Grads.prototype, name => unassignable('Grads', name, 'get(parameter) reads a gradient; write one with assign.'))
   }
 
   /** The gradient of a parameter; undefined where it took no part in the loss. Throws RangeError for a tensor that was not asked for. */
   get(parameter: Tensor): Tensor | undefined {
     if (arguments.length > 1) refuseSurplus('Grads', 1, arguments)
     if (!this.params.has(parameter)) {
-      throw new RangeError(
-        'Grads: the tensor is not among the parameters that were differentiated. Pass it to params(...) before the gradient is taken.',
+      throw rangeError(
+        'Grads',
+        'the tensor is not among the parameters that were differentiated',
+        '',
+        'Pass it to params(...) before the gradient is taken.',
       )
     }
     return this.gradientOf.get(parameter)

@@ -1,4 +1,4 @@
-import { checkFunction, kindOf, refuseSurplus } from '../errors.ts'
+import { checkFunction, kindOf, refuseSurplus, typeError } from '../errors.ts'
 import { type Owned, scoped } from '../tensor/scope.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { ownedIn } from '../tensor/walk.ts'
@@ -34,7 +34,7 @@ export function keep<T>(value: T): T {
   if (arguments.length > 1) refuseSurplus('keep', 1, arguments)
   const found = ownedIn(value)
   if (found.length === 0 && !Array.isArray(value)) {
-    throw new TypeError(`keep: there is no tensor in it: ${kindOf(value)} came. Pass a tensor, or a list, an object or a model.`)
+    throw typeError('keep', 'there is no tensor in it', `${kindOf(value)} came`, 'Pass a tensor, or a list, an object or a model.')
   }
   for (const each of found) if (each instanceof Tensor) each.check('keep')
   for (const each of found) each.kept = 'user'

@@ -1,7 +1,7 @@
-import { checkBoolean, checkFunction, checkOptions, refuseSurplus, written } from '../errors.ts'
+import { checkBoolean, checkFunction, checkOptions, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
 import { countUp, keyed, permutation, type Randomness, takeStreams } from '../tensor/random.ts'
 import { madeSince, mark, scoped } from '../tensor/scope.ts'
-import { seal } from '../tensor/seal.ts'
+import { seal, unassignable } from '../tensor/seal.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
 import { type BatchOf, type DataInput, type ObservationOf, type Observations, observationsOf } from './observations.ts'
@@ -62,7 +62,7 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
   constructor(data: D, options: LoaderOptions<D, B> = {}) {
     if (!isClosed) {
       isClosed = true
-      seal(DataLoader.prototype, name => `DataLoader: '${name}' cannot be assigned. Make another loader with other options.`)
+      seal(DataLoader.prototype, name => unassignable('DataLoader', name, 'Make another loader with other options.'))
     }
     checkOptions('DataLoader', options, ['batchSize', 'shuffle', 'partial', 'seed', 'collate'])
     if (arguments.length > 2) refuseSurplus('DataLoader', 2, arguments)
@@ -71,7 +71,7 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
     checkBoolean('DataLoader', 'shuffle', shuffle)
     if (collate !== undefined) checkFunction('DataLoader', 'collate', collate)
     if (!Number.isInteger(batchSize) || batchSize < 1)
-      throw new RangeError(`DataLoader: a batch size is a whole number from 1: ${written(batchSize)}.`)
+      throw rangeError('DataLoader', 'a batch size is a whole number from 1', written(batchSize))
     this.data = observationsOf('DataLoader', data)
     this.options = options
     this.batchSize = batchSize
@@ -79,8 +79,11 @@ export class DataLoader<D extends DataInput, B = BatchOf<D>> implements Iterable
     this.length = partial ? Math.ceil(count / batchSize) : Math.floor(count / batchSize)
     this.randomness = seed === undefined ? undefined : keyed('DataLoader', seed)
     if (this.length > 0) return
-    throw new TypeError(
-      `DataLoader: there is no batch in it: ${count} observations, batches of ${batchSize}. ${count === 0 ? 'Pass data with at least one observation.' : 'Use a smaller batchSize, or partial: true.'}`,
+    throw typeError(
+      'DataLoader',
+      'there is no batch in it',
+      `${count} observations, batches of ${batchSize}`,
+      count === 0 ? 'Pass data with at least one observation.' : 'Use a smaller batchSize, or partial: true.',
     )
   }
 

@@ -1,5 +1,5 @@
 // What counts as data, for DataLoader and the splits: how many observations there are, and how some of them are taken out.
-import { kindOf, noTensor, ShapeError } from '../errors.ts'
+import { kindOf, noTensor, ShapeError, typeError } from '../errors.ts'
 import { gather } from '../ops/indexing.ts'
 import { type ArrayInput, type NestedInput, type RowsInput, tensor } from '../tensor/create.ts'
 import { isPlain, tagOf } from '../tensor/realm.ts'
@@ -65,8 +65,8 @@ const SAMPLES = 4
 /** Throws TypeError for what is no data, ShapeError for columns that are not of one length. */
 export function observationsOf<D extends DataInput>(operation: string, data: D): Observations<D> {
   if (typeof data !== 'object' || data === null) {
-    const wayOut = typeof data === 'function' ? ' Call it, and make a list of what it gives: [...f()].' : ''
-    throw new TypeError(`${operation}: ${FORMS}: ${kindOf(data)} came.${wayOut}`)
+    const wayOut = typeof data === 'function' ? 'Call it, and make a list of what it gives: [...f()].' : ''
+    throw typeError(operation, FORMS, `${kindOf(data)} came`, wayOut)
   }
   const parts: readonly unknown[] = Array.isArray(data) ? data : isPlain(data) ? Object.values(data) : [data]
   const foreign = parts.find(isForeign)
@@ -84,7 +84,7 @@ export function observationsOf<D extends DataInput>(operation: string, data: D):
     return { count, take: take as Observations<D>['take'], one: index => first(take(Int32Array.of(index))) }
   }
   if (!Array.isArray(data) && (Symbol.iterator in data || Symbol.asyncIterator in data)) {
-    throw new TypeError(`${operation}: ${FORMS}: something to iterate came. Write [...data] for a list of what it gives.`)
+    throw typeError(operation, FORMS, 'something to iterate came', 'Write [...data] for a list of what it gives.')
   }
   const keys = Object.keys(data)
   const columns = Object.values(data) as Column[]
@@ -105,7 +105,7 @@ function countOf(operation: string, columns: readonly Column[], hint: string): n
   const shapes = columns.map(column => {
     if (column instanceof Tensor) column.check(operation)
     else if (!Array.isArray(column) && (!ArrayBuffer.isView(column) || column instanceof DataView)) {
-      throw new TypeError(`${operation}: ${FORMS}: one with ${kindOf(column)} came.`)
+      throw typeError(operation, FORMS, `one with ${kindOf(column)} came`)
     }
     return column instanceof Tensor ? column.dims : [(column as ArrayInput).length]
   })
@@ -125,8 +125,11 @@ function refuseSamples(operation: string, columns: readonly Column[], count: num
   const [column] = columns
   const areAlike = columns.every(each => each instanceof Tensor && column instanceof Tensor && sameShape(each.dims, column.dims))
   if (!areAlike || columns.length < SAMPLES || columns.length <= count) return
-  throw new TypeError(
-    `${operation}: a list of tensors has their axis 0 for observations: ${columns.length} tensors ${show((column as Tensor).dims)} look like observations themselves. Pass stack(list); columns of that shape as a record.`,
+  throw typeError(
+    operation,
+    'a list of tensors has their axis 0 for observations',
+    `${columns.length} tensors ${show((column as Tensor).dims)} look like observations themselves`,
+    'Pass stack(list); columns of that shape as a record.',
   )
 }
 

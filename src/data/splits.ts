@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, refuseSurplus, written } from '../errors.ts'
+import { checkOptions, kindOf, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
 import type { ArrayInput } from '../tensor/create.ts'
 import { countUp, keyed, permutation } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -68,13 +68,16 @@ function sharesOf(at: SplitOptions['at']): readonly number[] {
   const shares: readonly unknown[] = Array.isArray(at) ? at : [at]
   const odd = shares.findIndex(share => typeof share !== 'number')
   if (odd >= 0) {
-    throw new TypeError(
-      `splitObs: a share is a number: ${kindOf(shares[odd])} came. Write splitObs(data, { at: 0.8 }) or { at: [0.6, 0.2] }.`,
+    throw typeError(
+      'splitObs',
+      'a share is a number',
+      `${kindOf(shares[odd])} came`,
+      'Write splitObs(data, { at: 0.8 }) or { at: [0.6, 0.2] }.',
     )
   }
   const numbers = shares as readonly number[]
   if (numbers.some(share => !(share >= 0 && share <= 1)) || numbers.reduce((sum, share) => sum + share, 0) > 1 + 1e-9) {
-    throw new RangeError(`splitObs: shares lie in [0, 1] and so does their sum: ${shares.join(', ')}.`)
+    throw rangeError('splitObs', 'shares lie in [0, 1] and so does their sum', shares.join(', '))
   }
   return numbers
 }
@@ -160,8 +163,8 @@ export function kFolds<D extends DataInput>(
   const { shuffle = false, seed } = options
   const { count: n, take } = observationsOf('kFolds', data)
   if (!Number.isInteger(k) || k < 2 || k > n)
-    throw new RangeError(`kFolds: k lies between 2 and the number of observations: ${written(k)} of ${n}.`)
-  if (n * k > MOST) throw new RangeError(`kFolds: ${k} folds of ${n} observations are too many to be made at once. Use a smaller k.`)
+    throw rangeError('kFolds', 'k lies between 2 and the number of observations', `${written(k)} of ${n}`)
+  if (n * k > MOST) throw rangeError('kFolds', `${k} folds of ${n} observations are too many to be made at once`, '', 'Use a smaller k.')
   const order = shuffle ? permutation(n, seed === undefined ? undefined : keyed('kFolds', seed)) : countUp(n)
   let start = 0
   return Array.from({ length: k }, (_, fold) => {
@@ -188,9 +191,9 @@ export function shuffleObs<D extends DataInput>(data: D, options: { readonly see
 function byClass(classes: NonNullable<SplitOptions['stratified']>, n: number): Int32Array[] {
   const values = (classes instanceof Tensor ? classes.data() : classes) as readonly (number | string)[]
   if (!Array.isArray(values) && (!ArrayBuffer.isView(values) || 'getInt8' in values)) {
-    throw new TypeError(`splitObs: the classes are a tensor or a list, one for each observation: ${written(classes)} came.`)
+    throw typeError('splitObs', 'the classes are a tensor or a list, one for each observation', `${written(classes)} came`)
   }
-  if (values.length !== n) throw new RangeError(`splitObs: one class for each observation: ${values.length} classes for ${n}.`)
+  if (values.length !== n) throw rangeError('splitObs', 'one class for each observation', `${values.length} classes for ${n}`)
   const groups = new Map<number | string, number[]>()
   values.forEach((value, i) => {
     const group = groups.get(value)

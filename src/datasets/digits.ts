@@ -1,5 +1,6 @@
 import { tensor } from '../tensor/create.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { typeError } from '../words.ts'
 import { packed } from './digits-packed.ts'
 
 /** Images and their classes, for training and for testing; either pair goes into a `DataLoader`. */
@@ -29,7 +30,7 @@ const PIXELS = 64
  * x.shape // [1437, 64]
  */
 export function digits(): Digits {
-  if (arguments.length > 0) throw new TypeError('digits: there is an argument too many: it takes none.')
+  if (arguments.length > 0) throw typeError('digits', 'there is an argument too many: it takes none')
   const rows = unpack(
     Uint8Array.from(atob(packed), character => character.charCodeAt(0)),
     TRAIN + TEST,

@@ -1,3 +1,5 @@
+import { typeError } from '../words.ts'
+
 /**
  * The bytes of a file, not copied: of a Uint8Array (a Node Buffer is one) or another view, or of a whole ArrayBuffer, shared or not. Throws
  * TypeError for anything else.
@@ -7,5 +9,5 @@ export function bytesOfFile(operation: string, file: unknown): Uint8Array {
   const kind = Object.prototype.toString.call(file) // instanceof fails for a buffer of another realm
   if (kind === '[object ArrayBuffer]' || kind === '[object SharedArrayBuffer]') return new Uint8Array(file as ArrayBufferLike)
   const came = file === null ? 'null' : typeof file === 'object' ? kind.slice(8, -1) : typeof file
-  throw new TypeError(`${operation}: the bytes of a file are a Uint8Array or an ArrayBuffer: ${came} came. Read or fetch the file first.`)
+  throw typeError(operation, 'the bytes of a file are a Uint8Array or an ArrayBuffer', `${came} came`, 'Read or fetch the file first.')
 }

@@ -1,4 +1,4 @@
-import { checkOptions, FormatError, kindOf, refuseSurplus, written } from '../errors.ts'
+import { checkOptions, FormatError, kindOf, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
 import { fromBytes } from '../tensor/create.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { isMap, isPlain } from '../tensor/realm.ts'
@@ -77,8 +77,11 @@ const order = /* @__PURE__ */ Object.keys(saved)
  */
 export function saveSafetensors(source: unknown, options: SafetensorsOptions = {}): Uint8Array<ArrayBuffer> {
   if (typeof options !== 'object' || options === null) {
-    throw new TypeError(
-      `saveSafetensors: the options are an object: ${kindOf(options)} came. The file comes as bytes: writeFileSync('model.safetensors', saveSafetensors(model)).`,
+    throw typeError(
+      'saveSafetensors',
+      'the options are an object',
+      `${kindOf(options)} came`,
+      "The file comes as bytes: writeFileSync('model.safetensors', saveSafetensors(model)).",
     )
   }
   checkOptions('saveSafetensors', options, ['metadata'])
@@ -114,16 +117,19 @@ interface Item {
 
 function itemsOf(source: unknown): Item[] {
   return named(source).map(([name, value]) => {
-    if (name === METADATA) throw new TypeError(`saveSafetensors: '${METADATA}' is no name for a tensor. Pass texts as { metadata }.`)
-    if (hasHalfPair(name)) throw new TypeError(`saveSafetensors: a name has half a surrogate pair: ${quote(name)}.`)
+    if (name === METADATA) throw typeError('saveSafetensors', `'${METADATA}' is no name for a tensor`, '', 'Pass texts as { metadata }.')
+    if (hasHalfPair(name)) throw typeError('saveSafetensors', 'a name has half a surrogate pair', quote(name))
     if (value instanceof Tensor) {
       value.check('saveSafetensors')
       const view = value.view()
       return { name, dtype: value.type, shape: value.dims, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) }
     }
     if (value !== (value | 0)) {
-      throw new RangeError(
-        `saveSafetensors: ${quote(name)} is no whole number of 32 bits: ${value}. Numbers are saved as int32; make it a tensor.`,
+      throw rangeError(
+        'saveSafetensors',
+        `${quote(name)} is no whole number of 32 bits`,
+        `${value}`,
+        'Numbers are saved as int32; make it a tensor.',
       )
     }
     return { name, dtype: 'int32', shape: [], bytes: new Uint8Array(Int32Array.of(value).buffer) }
@@ -136,21 +142,24 @@ function named(source: unknown): [string, Tensor | number][] {
   if (flat && (entries.length > 0 || isMap(source))) return entries as [string, Tensor | number][]
   const tensors = [...tensorsOf('saveSafetensors', source).found]
   if (tensors.length > 0) return tensors
-  throw new TypeError('saveSafetensors: there is no tensor in it. Pass a model, or what state(model) or optimizerState(opt, ps) gives.')
+  throw typeError('saveSafetensors', 'there is no tensor in it', '', 'Pass a model, or what state(model) or optimizerState(opt, ps) gives.')
 }
 
 function metadataFields(metadata: SafetensorsOptions['metadata']): string[] {
   if (metadata === undefined) return []
   if (!isMap(metadata) && !isPlain(metadata)) {
-    throw new TypeError(`saveSafetensors: metadata are texts by name, an object or a Map: ${written(metadata)} came.`)
+    throw typeError('saveSafetensors', 'metadata are texts by name, an object or a Map', `${written(metadata)} came`)
   }
   const texts = [...(isMap(metadata) ? metadata : new Map<unknown, unknown>(Object.entries(metadata)))].map(([key, value]) => {
     if (typeof key !== 'string' || typeof value !== 'string') {
-      throw new TypeError(
-        `saveSafetensors: metadata are texts by name: ${String(key)} is a ${typeof value}. Write it as text, or JSON.stringify it.`,
+      throw typeError(
+        'saveSafetensors',
+        'metadata are texts by name',
+        `${String(key)} is a ${typeof value}`,
+        'Write it as text, or JSON.stringify it.',
       )
     }
-    if (hasHalfPair(key + value)) throw new TypeError(`saveSafetensors: metadata have half a surrogate pair: ${quote(key)}.`)
+    if (hasHalfPair(key + value)) throw typeError('saveSafetensors', 'metadata have half a surrogate pair', quote(key))
     return `${JSON.stringify(key)}:${JSON.stringify(value)}`
   })
   return [`"${METADATA}":{${texts.join(',')}}`]

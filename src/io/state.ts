@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, noTensor, refuseSurplus, ShapeError, written } from '../errors.ts'
+import { checkOptions, kindOf, noTensor, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
 import { assign } from '../ops/assign.ts'
 import { add, cast } from '../ops/pointwise.ts'
 import { copyTensor } from '../params/clone.ts'
@@ -32,8 +32,11 @@ export function tensorsOf(operation: string, model: unknown): { found: State; fi
   const visit = (tensor: Tensor, path: string): void => {
     const other = found.get(path)
     if (other && other !== tensor) {
-      throw new TypeError(
-        `${operation}: two tensors have the path '${path}', so one would be lost. Rename a field that has a dot in its name.`,
+      throw typeError(
+        operation,
+        `two tensors have the path '${path}', so one would be lost`,
+        '',
+        'Rename a field that has a dot in its name.',
       )
     }
     found.set(path, tensor)
@@ -96,11 +99,11 @@ export function loadState(model: unknown, source: StateInput, options: LoadState
   if (arguments.length > 3) refuseSurplus('loadState', 3, arguments)
   checkOptions('loadState', options, ['strict', 'prefix', 'rename'])
   const { strict = true, prefix = '', rename = {} } = options
-  const wrong = (what: string, came: unknown) => new TypeError(`loadState: ${what}: ${written(came)} came.`)
+  const wrong = (what: string, came: unknown) => typeError('loadState', what, `${written(came)} came`)
   if (typeof strict !== 'boolean') throw wrong('strict is true or false', strict)
   if (typeof prefix !== 'string') throw wrong('prefix is the beginning of paths', prefix)
   if (typeof rename !== 'function' && !isPlain(rename)) throw wrong('rename is an object from names to paths, or a function', rename)
-  if (isRecording()) throw new TypeError('loadState: a gradient is being taken, and it could not see the change. Load before.')
+  if (isRecording()) throw typeError('loadState', 'a gradient is being taken, and it could not see the change', '', 'Load before.')
   return scoped(() => load(model, namedAnew(entriesOf(source), prefix, rename), strict))
 }
 
@@ -128,7 +131,7 @@ function load(model: unknown, values: ReadonlyMap<string, unknown>, strict: bool
     }
     const other = writes.get(target)
     if (other && other !== value && !sameValues(other, value)) {
-      throw new TypeError(`loadState: '${name}' is tied to another parameter of the model, and the state has different values for them.`)
+      throw typeError('loadState', `'${name}' is tied to another parameter of the model, and the state has different values for them`)
     }
     writes.set(target, value)
   }
@@ -152,11 +155,11 @@ function entriesOf(source: unknown): [string, unknown][] {
   const isFile = ArrayBuffer.isView(source) || tagOf(source).endsWith('ArrayBuffer')
   if (isFile || typeof source !== 'object' || source === null || Array.isArray(source) || source instanceof Tensor) {
     const [came, wayOut] = isFile ? ['bytes', 'loadSafetensors(bytes).tensors'] : [kindOf(source), 'state(other)']
-    throw new TypeError(`loadState: the second argument is a state: ${came} came. Write loadState(model, ${wayOut}).`)
+    throw typeError('loadState', 'the second argument is a state', `${came} came`, `Write loadState(model, ${wayOut}).`)
   }
   if (isMap(source)) return fromTable([...(source as ReadonlyMap<string, unknown>)])
   if ('tensors' in source && isMap(source.tensors)) {
-    throw new TypeError('loadState: the second argument is a state: a file came. Write loadState(model, file.tensors).')
+    throw typeError('loadState', 'the second argument is a state', 'a file came', 'Write loadState(model, file.tensors).')
   }
   return fromTable(Object.entries(source))
 }
@@ -184,13 +187,16 @@ function namedAnew(entries: readonly [string, unknown][], prefix: string, rename
   const under = prefix === '' || prefix.endsWith('.') ? prefix : `${prefix}.`
   const part = entries.flatMap(([name, value]): [string, unknown][] => (name.startsWith(under) ? [[name.slice(under.length), value]] : []))
   if (prefix !== '' && part.length === 0) {
-    throw new TypeError(
-      `loadState: nothing in the state lies under '${prefix}'. It has ${list(entries.map(([name]) => name)) || 'no paths'}.`,
+    throw typeError(
+      'loadState',
+      `nothing in the state lies under '${prefix}'`,
+      '',
+      `It has ${list(entries.map(([name]) => name)) || 'no paths'}.`,
     )
   }
   const odd = typeof rename === 'object' && Object.keys(rename).find(name => !part.some(([own]) => own === name))
   if (typeof odd === 'string')
-    throw new TypeError(`loadState: rename has '${odd}', and the state has not. It has ${list(part.map(([name]) => name))}.`)
+    throw typeError('loadState', `rename has '${odd}', and the state has not`, '', `It has ${list(part.map(([name]) => name))}.`)
   const values = new Map<string, unknown>()
   for (const [name, value] of part) {
     for (const [path, own] of renamed(rename, name, value)) values.set(path, values.has(path) ? sumOf(path, values.get(path), own) : own)
@@ -204,8 +210,11 @@ function renamed(rename: Rename, name: string, value: unknown): readonly (readon
   if (typeof result === 'string') return [[result, value]]
   const isList = Array.isArray(result) && result.every(each => Array.isArray(each) && each.length === 2 && typeof each[0] === 'string')
   if (isList) return result
-  throw new TypeError(
-    `loadState: rename gives a path, or a list of [path, tensor]: ${kindOf(result)} came for '${name}'. Return the name to keep it, [] to leave it out.`,
+  throw typeError(
+    'loadState',
+    'rename gives a path, or a list of [path, tensor]',
+    `${kindOf(result)} came for '${name}'`,
+    'Return the name to keep it, [] to leave it out.',
   )
 }
 
@@ -278,8 +287,11 @@ function misfit(missing: readonly string[], unexpected: readonly string[]): Type
     ...(missing.length ? [`not in the state: ${list(missing)}`] : []),
     ...(unexpected.length ? [`not in the model: ${list(unexpected)}`] : []),
   ]
-  return new TypeError(
-    `loadState: the paths do not fit: ${parts.join('; ')}. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.`,
+  return typeError(
+    'loadState',
+    'the paths do not fit',
+    parts.join('; '),
+    'Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
   )
 }
 

@@ -1,4 +1,4 @@
-import { checkOptions, FluxtapeError, kindOf, refuseSurplus, written } from '../errors.ts'
+import { checkOptions, FluxtapeError, kindOf, refuseSurplus, typeError, written } from '../errors.ts'
 import { CLONE } from '../params/clone.ts'
 import { called } from '../tape/mode.ts'
 import { inScope, scoped } from '../tensor/scope.ts'
@@ -92,19 +92,19 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
 ): Layer<Fields, Inputs, Output> {
   if (typeof name !== 'string' || typeof fields !== 'object' || fields === null || typeof forward !== 'function') {
     const came = [name, fields, forward].map(kindOf).join(', ')
-    throw new TypeError(`layer: takes a name, an object of fields and a function: ${came}. Write layer('Own', { w }, (self, x) => y).`)
+    throw typeError('layer', 'takes a name, an object of fields and a function', came, "Write layer('Own', { w }, (self, x) => y).")
   }
   const taken = Object.keys(fields).find(key => RESERVED.includes(key))
   if (taken !== undefined)
-    throw new TypeError(`layer: a field cannot be named '${taken}': every function has it. Choose another name in ${name}.`)
+    throw typeError('layer', `a field cannot be named '${taken}': every function has it`, '', `Choose another name in ${name}.`)
   checkOptions('layer', options, ['trainable', 'label'])
   if (arguments.length > 4) refuseSurplus('layer', 4, arguments)
   const { trainable, label = name } = options
   if (trainable !== undefined && !Array.isArray(trainable))
-    throw new TypeError(`layer: trainable is a list of names of fields: ${written(trainable)} came.`)
-  if (label !== null && typeof label !== 'string') throw new TypeError(`layer: the label is a text, or null: ${written(label)} came.`)
+    throw typeError('layer', 'trainable is a list of names of fields', `${written(trainable)} came`)
+  if (label !== null && typeof label !== 'string') throw typeError('layer', 'the label is a text, or null', `${written(label)} came`)
   const unknown = trainable?.find(key => !(key in fields))
-  if (unknown !== undefined) throw new TypeError(`layer: trainable names a field that ${name} does not have: '${String(unknown)}'.`)
+  if (unknown !== undefined) throw typeError('layer', `trainable names a field that ${name} does not have`, `'${String(unknown)}'`)
 
   const call = (...inputs: Inputs): Output => {
     const outer = called.layer

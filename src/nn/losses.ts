@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, kindOf, ShapeError } from '../errors.ts'
+import { checkNumber, checkOptions, kindOf, ShapeError, typeError } from '../errors.ts'
 import { softmaxCrossEntropy } from '../ops/cross-entropy.ts'
 import { fusion, isFused } from '../ops/fusion.ts'
 import { gather } from '../ops/indexing.ts'
@@ -43,7 +43,7 @@ export type Target = Tensor | number
 /** The `agg` of a loss, which a habit from elsewhere takes for a word. */
 function aggregation(name: string, { agg = mean }: LossOptions): (losses: Tensor) => Tensor {
   if (typeof agg === 'function') return agg
-  throw new TypeError(`${name}: agg is a function: ${kindOf(agg)} came. Write { agg: sum }, with the sum, mean or identity of fluxtape.`)
+  throw typeError(name, 'agg is a function', `${kindOf(agg)} came`, 'Write { agg: sum }, with the sum, mean or identity of fluxtape.')
 }
 
 function matched(name: string, prediction: Tensor, target: Target): void {
@@ -162,8 +162,11 @@ function ofClasses(name: string, logarithms: Tensor, target: Tensor, options: Cl
   }
   if (sameShape(logarithms.dims, target.dims)) {
     if (ignoreIndex === undefined) return ofDistributions(logarithms, checkedTarget(name, target), at, agg, weight)
-    throw new TypeError(
-      `${name}: ignoreIndex is an integer class, and the targets are one-hot or soft: ${show(target.dims)}. Pass integer classes (oneCold(targets, { axis: ${axis} })), or leave it out.`,
+    throw typeError(
+      name,
+      'ignoreIndex is an integer class, and the targets are one-hot or soft',
+      show(target.dims),
+      `Pass integer classes (oneCold(targets, { axis: ${axis} })), or leave it out.`,
     )
   }
   const samples = logarithms.dims.filter((_, i) => i !== at)

@@ -1,4 +1,4 @@
-import { kindOf, refuseSurplus } from '../errors.ts'
+import { kindOf, refuseSurplus, typeError } from '../errors.ts'
 import { setMode } from '../tape/mode.ts'
 import { containersIn } from '../tensor/walk.ts'
 import { isLayer } from './label.ts'
@@ -44,7 +44,7 @@ export function autoMode<M>(model: M): M {
 
 function told<M>(operation: string, model: M, isTraining: boolean | undefined): M {
   const layers = containersIn(model).filter(isLayer)
-  if (layers.length === 0) throw new TypeError(`${operation}: there is no layer in it: ${kindOf(model)} came. Pass a model or a layer.`)
+  if (layers.length === 0) throw typeError(operation, 'there is no layer in it', `${kindOf(model)} came`, 'Pass a model or a layer.')
   for (const each of layers) setMode(each, isTraining)
   return model
 }

@@ -1,4 +1,4 @@
-import { refuseSurplus, ShapeError } from '../errors.ts'
+import { refuseSurplus, ShapeError, typeError } from '../errors.ts'
 import { isRecording } from '../tape/level.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { convert, converted } from '../tensor/convert.ts'
@@ -15,7 +15,7 @@ export function assign(x: Tensor, y: Tensor): Tensor {
   checkTensor('assign', x)
   checkTensor('assign', y)
   if (isRecording())
-    throw new TypeError('assign: a gradient is being taken, and it could not see the change. Compute a new tensor instead.')
+    throw typeError('assign', 'a gradient is being taken, and it could not see the change', '', 'Compute a new tensor instead.')
   if (!sameShape(x.dims, y.dims)) {
     throw new ShapeError({ operation: 'assign', problem: 'shapes differ', came: `${show(y.dims)} into ${show(x.dims)}` }, [x.dims, y.dims])
   }

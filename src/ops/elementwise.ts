@@ -1,6 +1,6 @@
 // How pointwise operations are made: one line of a table each. Conversions, broadcasting and its undoing, numbers as operands and
 // recording are here, so that no entry has to think of them.
-import { DTypeError, kindOf, refuseSurplus } from '../errors.ts'
+import { DTypeError, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fitting } from '../tensor/convert.ts'
 import { zerosLike } from '../tensor/create.ts'
@@ -115,8 +115,8 @@ function runOf(name: string, kernel: UnaryKernel, rule: UnaryRule): Run<Numbers>
 }
 
 function checkedNumber(operation: string, name: string, value: unknown): number {
-  if (typeof value !== 'number') throw new TypeError(`${operation}: ${name} is a number: ${kindOf(value)} came.`)
-  if (!Number.isFinite(value)) throw new RangeError(`${operation}: ${name} must be finite: ${value}.`)
+  if (typeof value !== 'number') throw typeError(operation, `${name} is a number`, `${kindOf(value)} came`)
+  if (!Number.isFinite(value)) throw rangeError(operation, `${name} must be finite`, `${value}`)
   return value
 }
 

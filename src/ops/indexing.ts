@@ -1,4 +1,4 @@
-import { checkOptions, ShapeError, written } from '../errors.ts'
+import { checkOptions, rangeError, ShapeError, written } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fill } from '../tensor/create.ts'
@@ -154,7 +154,7 @@ export const takeAlong = /* @__PURE__ */ composed('takeAlong', 3, function takeA
 export const oneHot = /* @__PURE__ */ composed('oneHot', 2, function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
   const places = asIndices('oneHot', indices)
   if (classes !== undefined && (!Number.isInteger(classes) || classes < 0)) {
-    throw new RangeError(`oneHot: the number of classes is a whole number from 0: ${written(classes)}.`)
+    throw rangeError('oneHot', 'the number of classes is a whole number from 0', written(classes))
   }
   const count = classes ?? (places.count === 0 ? 0 : Math.max(0, places.max().item() + 1))
   const y = make([...places.dims, count], 'bool', 'oneHot')
@@ -170,7 +170,7 @@ export const oneCold = /* @__PURE__ */ composed(
   function oneCold(y: Tensor, options?: { readonly axis?: number | undefined }): Tensor {
     checkTensor('oneCold', y)
     if (options !== undefined) checkOptions('oneCold', options, ['axis'])
-    if (y.isNaN().any().item()) throw new RangeError('oneCold: NaN has no class. Look for where it comes from with isNaN(y).')
+    if (y.isNaN().any().item()) throw rangeError('oneCold', 'NaN has no class', '', 'Look for where it comes from with isNaN(y).')
     return y.argMax(options?.axis ?? -1)
   },
 )

@@ -1,5 +1,5 @@
 // Indices, as what reads and writes by them takes them; and the entries along an axis.
-import { DTypeError } from '../errors.ts'
+import { DTypeError, rangeError } from '../errors.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fill, tensor } from '../tensor/create.ts'
 import { overflow } from '../tensor/fits.ts'
@@ -27,8 +27,8 @@ export function checked(
 /** The error for an index that is not there. */
 function badIndex(operation: string, index: number, place: number, size: number, kind: 'index' | 'class'): RangeError {
   const range = `from 0 to ${size - 1}`
-  if (kind === 'class') return new RangeError(`${operation}: ${index} at place ${place} is no class: classes count ${range}.`)
-  return new RangeError(`${operation}: index ${index} at place ${place} is out of range: indices go ${range}.`)
+  if (kind === 'class') return rangeError(operation, `${index} at place ${place} is no class`, `classes count ${range}`)
+  return rangeError(operation, `index ${index} at place ${place} is out of range`, `indices go ${range}`)
 }
 
 /** Indices as int32: whole float32 numbers are taken, too. Throws DTypeError for others. */
@@ -45,7 +45,7 @@ export function asIndices(operation: string, indices: Tensor | number | readonly
   if (given.type !== 'float32') return cast(given, 'int32')
   const whole = make(given.dims, 'int32', operation)
   const odd = reported(status => kernels.toIndices(given.pointer, whole.pointer, status, given.count))
-  if (odd >= 0) throw new RangeError(`${operation}: index ${f32[(given.pointer >>> 2) + odd]} at place ${odd} is not a whole number.`)
+  if (odd >= 0) throw rangeError(operation, `index ${f32[(given.pointer >>> 2) + odd]} at place ${odd} is not a whole number`)
   return whole
 }
 
@@ -54,7 +54,7 @@ function ofNumbers(operation: string, indices: number | readonly number[]): Tens
   if (typeof indices !== 'number' && !Array.isArray(indices)) checkTensor(operation, indices)
   const exact = [indices].flat(Number.POSITIVE_INFINITY)
   const odd = exact.findIndex(value => (typeof value === 'number' ? value !== (value | 0) : typeof value === 'boolean'))
-  if (odd >= 0) throw new RangeError(`${operation}: index ${exact[odd]} at place ${odd} is not a whole number.`)
+  if (odd >= 0) throw rangeError(operation, `index ${exact[odd]} at place ${odd} is not a whole number`)
   return tensor(indices, undefined, { dtype: 'int32' })
 }
 

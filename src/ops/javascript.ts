@@ -1,3 +1,4 @@
+import { typeError } from '../errors.ts'
 // What JavaScript itself does with a tensor: converts it, iterates over it, writes it as JSON.
 import { isTracked } from '../tape/level.ts'
 import { show } from '../tensor/shape.ts'
@@ -11,13 +12,19 @@ import { slice } from './slicing.ts'
 function primitive(this: Tensor, hint: string): string | number {
   if (hint === 'string') return this.toString()
   if (this.count !== 1) {
-    throw new TypeError(
-      `Tensor: operators take a tensor of one element alone: ${show(this.dims)} came. Write x.add(y), x.mul(y) or x.less(y), and a template for a text.`,
+    throw typeError(
+      'Tensor',
+      'operators take a tensor of one element alone',
+      `${show(this.dims)} came`,
+      'Write x.add(y), x.mul(y) or x.less(y), and a template for a text.',
     )
   }
   if (isTracked(this)) {
-    throw new TypeError(
-      'Tensor: as a number it would leave the gradient that is being taken. Write x.add(y), x.mul(y) or x.less(y); item() is the number.',
+    throw typeError(
+      'Tensor',
+      'as a number it would leave the gradient that is being taken',
+      '',
+      'Write x.add(y), x.mul(y) or x.less(y); item() is the number.',
     )
   }
   return this.item()

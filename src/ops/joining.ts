@@ -1,4 +1,4 @@
-import { refuseSurplus, ShapeError } from '../errors.ts'
+import { kindOf, refuseSurplus, ShapeError, typeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
@@ -67,7 +67,7 @@ export const stack = /* @__PURE__ */ composed('stack', 2, function stack(tensors
 })
 
 function checkList(operation: string, tensors: readonly Tensor[]): void {
-  if (!Array.isArray(tensors)) throw new TypeError(`${operation}: takes a list of tensors: ${typeof tensors}. Write ${operation}([x, y]).`)
-  if (tensors.length === 0) throw new TypeError(`${operation}: the list of tensors is empty.`)
+  if (!Array.isArray(tensors)) throw typeError(operation, 'takes a list of tensors', kindOf(tensors), `Write ${operation}([x, y]).`)
+  if (tensors.length === 0) throw typeError(operation, 'the list of tensors is empty')
   for (const each of tensors) checkTensor(operation, each)
 }

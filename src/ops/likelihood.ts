@@ -1,3 +1,4 @@
+import { rangeError } from '../errors.ts'
 // What the losses of probabilities are made of.
 import { operation, type Run } from '../tape/operation.ts'
 import { share, type Tensor } from '../tensor/tensor.ts'
@@ -51,7 +52,7 @@ export function binaryCrossEntropy(x: Tensor, positive: Tensor, negative: Tensor
 const ROUNDING = 1e-5
 
 function improbable(loss: string, x: Tensor, place: number, what: string, wayOut: string): RangeError {
-  return new RangeError(`${loss}: ${f32[(x.pointer >>> 2) + place]} at place ${place} of the ${what} is no probability. ${wayOut}`)
+  return rangeError(loss, `${f32[(x.pointer >>> 2) + place]} at place ${place} of the ${what} is no probability`, '', wayOut)
 }
 
 const runTarget = /* @__PURE__ */ operation<{ loss: string }>({

@@ -1,4 +1,4 @@
-import { refuseSurplus, ShapeError, written } from '../errors.ts'
+import { refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
 import { trackedAlias } from '../tape/level.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { bytesOf, type DType } from '../tensor/dtype.ts'
@@ -164,7 +164,7 @@ const runPermute = operation<{ axes: readonly number[] }>({
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
   if (arguments.length > 2) refuseSurplus('permute', 2, arguments, 'The axes are a list: [1, 0].')
   checkTensor('permute', x)
-  if (!Array.isArray(axes)) throw new TypeError(`permute: takes the list of all axes in their new order: ${written(axes)}.`)
+  if (!Array.isArray(axes)) throw typeError('permute', 'takes the list of all axes in their new order', written(axes))
   const order = axes.map(axis => resolveAxis('permute', axis, x.dims))
   if (order.length !== x.rank || new Set(order).size !== x.rank) {
     throw new ShapeError({ operation: 'permute', problem: 'every axis must be named once', came: `${show(axes)} for ${show(x.dims)}` }, [

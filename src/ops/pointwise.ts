@@ -1,4 +1,4 @@
-import { kindOf, refuseSurplus } from '../errors.ts'
+import { kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { convert } from '../tensor/convert.ts'
@@ -288,8 +288,8 @@ export const clamp = /* @__PURE__ */ composed(
   function clamp(x: Tensor, low = Number.NEGATIVE_INFINITY, high = Number.POSITIVE_INFINITY): Tensor {
     checkTensor('clamp', x)
     if (typeof low !== 'number' || typeof high !== 'number')
-      throw new TypeError(`clamp: low and high are numbers: ${kindOf(low)}, ${kindOf(high)}.`)
-    if (!(low <= high)) throw new RangeError(`clamp: low must not be above high: ${low}, ${high}.`)
+      throw typeError('clamp', 'low and high are numbers', `${kindOf(low)}, ${kindOf(high)}`)
+    if (!(low <= high)) throw rangeError('clamp', 'low must not be above high', `${low}, ${high}`)
     if (x.type === 'float32') return runClamp([x], { low, high })
     const above = low <= -(2 ** 31) ? cast(x, 'int32') : maximum(x, low)
     return high >= 2 ** 31 - 1 ? above : minimum(above, high)

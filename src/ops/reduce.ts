@@ -1,4 +1,4 @@
-import { refuseSurplus, ShapeError } from '../errors.ts'
+import { rangeError, refuseSurplus, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { isTracked, unrecorded } from '../tape/level.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
@@ -226,7 +226,7 @@ export const norm = /* @__PURE__ */ composed(
     checkTensor('norm', x)
     const keepDims = keepsDims('norm', options, NORM)
     const { p = 2 } = options ?? {}
-    if (!(p > 0)) throw new RangeError(`norm: p must be above 0: ${p}.`)
+    if (!(p > 0)) throw rangeError('norm', 'p must be above 0', p)
     const floats = cast(x, 'float32')
     if (p === Number.POSITIVE_INFINITY) return max(abs(floats), axis, { keepDims })
     if (p === 1) return sum(abs(floats), axis, { keepDims })

@@ -1,4 +1,4 @@
-import { checkNumber, kindOf, refuseSurplus, ShapeError, written } from '../errors.ts'
+import { checkNumber, kindOf, rangeError, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { areSizes, resolveAxis, show } from '../tensor/shape.ts'
@@ -22,7 +22,7 @@ export type SliceEntry = number | null | readonly (number | null | undefined)[]
 export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
   checkTensor('slice', x)
   if (typeof where !== 'string' && !Array.isArray(where)) {
-    throw new TypeError(`slice: takes a text, or a list with one entry an axis: ${kindOf(where)}. Write slice('1') or slice([1]).`)
+    throw typeError('slice', 'takes a text, or a list with one entry an axis', kindOf(where), "Write slice('1') or slice([1]).")
   }
   const entries = typeof where === 'string' ? parse(where) : where
   if (entries.length > x.rank) {
@@ -37,7 +37,7 @@ export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tens
     if (typeof entry === 'number') {
       const index = entry < 0 ? entry + size : entry
       if (!Number.isInteger(entry) || index < 0 || index >= size) {
-        throw new RangeError(`slice: index ${entry} is out of range on axis ${axis} of ${show(x.dims)}.`)
+        throw rangeError('slice', `index ${entry} is out of range on axis ${axis} of ${show(x.dims)}`)
       }
       starts.push(index)
       counts.push(1)
@@ -45,7 +45,7 @@ export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tens
       return
     }
     if (entry !== null && !Array.isArray(entry))
-      throw new TypeError(`slice: an entry is a number, a list [start, stop, step] or null: ${written(entry)} came.`)
+      throw typeError('slice', 'an entry is a number, a list [start, stop, step] or null', `${written(entry)} came`)
     const { start, count, step } = range(entry ?? [], size)
     starts.push(start)
     counts.push(count)
@@ -59,10 +59,10 @@ export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tens
 /** Start, count and step by Python's rules. */
 function range([from, to, by]: readonly (number | null | undefined)[], size: number): { start: number; count: number; step: number } {
   const step = by ?? 1
-  if (!Number.isInteger(step) || step === 0) throw new RangeError(`slice: a step is a whole number other than 0: ${written(step)}.`)
+  if (!Number.isInteger(step) || step === 0) throw rangeError('slice', 'a step is a whole number other than 0', written(step))
   const bound = (value: number | null | undefined, otherwise: number) => {
     if (value === null || value === undefined) return otherwise
-    if (!Number.isInteger(value)) throw new RangeError(`slice: bounds are whole numbers: ${written(value)}.`)
+    if (!Number.isInteger(value)) throw rangeError('slice', 'bounds are whole numbers', written(value))
     const index = value < 0 ? value + size : value
     return step > 0 ? Math.min(Math.max(index, 0), size) : Math.min(Math.max(index, -1), size - 1)
   }
@@ -77,7 +77,7 @@ function parse(text: string): SliceEntry[] {
     const bounds = part.trim().split(':')
     const numbers = bounds.map(bound => (bound.trim() === '' ? null : Number(bound)))
     if (bounds.length > 3 || numbers.some(Number.isNaN) || (bounds.length === 1 && numbers[0] === null)) {
-      throw new TypeError(`slice: cannot read '${part.trim()}' in '${text}'. Write an index, or start:stop:step, for each axis.`)
+      throw typeError('slice', `cannot read '${part.trim()}' in '${text}'`, '', 'Write an index, or start:stop:step, for each axis.')
     }
     return bounds.length === 1 ? numbers[0] : numbers
   })
@@ -91,8 +91,8 @@ function sum(sizes: readonly number[]): number {
 const MOST_PARTS = 2 ** 20
 
 function checkParts(operation: string, n: number, made: number): void {
-  if (!Number.isInteger(n) || n < 1) throw new RangeError(`${operation}: the number of parts is a whole number from 1: ${written(n)}.`)
-  if (made > MOST_PARTS) throw new RangeError(`${operation}: so many tensors cannot be made: ${made}. There may be ${MOST_PARTS}.`)
+  if (!Number.isInteger(n) || n < 1) throw rangeError(operation, 'the number of parts is a whole number from 1', written(n))
+  if (made > MOST_PARTS) throw rangeError(operation, 'so many tensors cannot be made', made, `There may be ${MOST_PARTS}.`)
 }
 
 /**
@@ -106,7 +106,7 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
   const at = resolveAxis('split', axis, x.dims)
   if (typeof parts === 'number') checkParts('split', parts, parts)
   else if (!Array.isArray(parts)) {
-    throw new TypeError(`split: takes a number of parts, or a list of sizes: ${kindOf(parts)}. Write split(2) or split([1, 2]).`)
+    throw typeError('split', 'takes a number of parts, or a list of sizes', kindOf(parts), 'Write split(2) or split([1, 2]).')
   }
   const sizes = typeof parts === 'number' ? new Array<number>(parts).fill(x.dims[at] / parts) : parts
   if (!areSizes(sizes) || sum(sizes) !== x.dims[at]) {

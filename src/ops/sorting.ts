@@ -1,5 +1,5 @@
 // What orders elements.
-import { kindOf } from '../errors.ts'
+import { kindOf, rangeError, typeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, several } from '../tape/operation.ts'
 import { bytesOf } from '../tensor/dtype.ts'
@@ -42,9 +42,8 @@ export const topK = /* @__PURE__ */ composed('topK', 3, function topK(x: Tensor,
   checkTensor('topK', x)
   const at = resolveAxis('topK', axis, x.dims)
   const n = x.dims[at]
-  if (typeof k !== 'number') throw new TypeError(`topK: k is a number: ${kindOf(k)} came.`)
-  if (!Number.isInteger(k) || k < 0 || k > n)
-    throw new RangeError(`topK: k is a whole number from 0 to ${n}, the length of axis ${at}: ${k}.`)
+  if (typeof k !== 'number') throw typeError('topK', 'k is a number', `${kindOf(k)} came`)
+  if (!Number.isInteger(k) || k < 0 || k > n) throw rangeError('topK', `k is a whole number from 0 to ${n}, the length of axis ${at}`, k)
   const isByte = bytesOf(x.type) === 1
   const [values, indices] = runTopK([isByte ? cast(x, 'int32') : x], { k, axis: at })
   return { values: isByte ? cast(values, x.type) : values, indices }

@@ -1,4 +1,4 @@
-import { kindOf, refuseSurplus } from '../errors.ts'
+import { kindOf, refuseSurplus, typeError } from '../errors.ts'
 import { checkKind } from './define.ts'
 import type { Hyper, HyperInput, HyperValue, Schedule } from './definition.ts'
 import type { Optimizer } from './rule.ts'
@@ -23,14 +23,17 @@ export function adjust(
   const optimizer = optimizerIn('adjust', opt)
   const named = typeof changes === 'number' || typeof changes === 'function' ? { eta: changes } : changes
   if (kindOf(named) !== 'object') {
-    throw new TypeError(
-      `adjust: the second argument is a learning rate, or hyperparameters by name: ${kindOf(changes)} came. Write adjust(opt, 0.01), or adjust(opt, { eta: 0.01 }).`,
+    throw typeError(
+      'adjust',
+      'the second argument is a learning rate, or hyperparameters by name',
+      `${kindOf(changes)} came`,
+      'Write adjust(opt, 0.01), or adjust(opt, { eta: 0.01 }).',
     )
   }
   const rules = optimizer.links.map(([, rule]) => rule)
   for (const name in named) {
     const owners = rules.filter(rule => rule.has(name))
-    if (owners.length === 0) throw new TypeError(`adjust: no rule has a hyperparameter '${name}': ${String(optimizer)}.`)
+    if (owners.length === 0) throw typeError('adjust', `no rule has a hyperparameter '${name}'`, String(optimizer))
     for (const rule of owners) checkKind(rule.name, name, named[name], rule.hyper[name])
   }
   const before: (() => void)[] = []

@@ -1,4 +1,4 @@
-import { kindOf } from '../errors.ts'
+import { kindOf, typeError } from '../errors.ts'
 import { Optimizer } from './rule.ts'
 
 /** Several optimizers, each of which turns the step of the one before into its own; all see the old parameter. */
@@ -26,7 +26,6 @@ class Composition extends Optimizer {
  */
 export function OptimizerChain(...optimizers: Optimizer[]): Optimizer {
   const odd = optimizers.findIndex(each => !(each instanceof Optimizer))
-  if (odd >= 0)
-    throw new TypeError(`OptimizerChain: takes optimizers: ${kindOf(optimizers[odd])}. Write OptimizerChain(ClipNorm(1), Adam()).`)
+  if (odd >= 0) throw typeError('OptimizerChain', 'takes optimizers', kindOf(optimizers[odd]), 'Write OptimizerChain(ClipNorm(1), Adam()).')
   return new Composition(optimizers)
 }

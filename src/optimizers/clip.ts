@@ -1,3 +1,4 @@
+import { rangeError } from '../errors.ts'
 import { norm } from '../ops/reduce.ts'
 import { type RuleArguments, rule } from './define.ts'
 import { globalNorm } from './norm.ts'
@@ -24,7 +25,7 @@ export const ClipNorm = /* @__PURE__ */ rule('ClipNorm', {
     const shareLength = norm(shares, undefined, { p }).item()
     if (Number.isFinite(largest) && Number.isFinite(shareLength)) return shares.mul(Math.min(omega / shareLength, largest))
     if (!mayThrow) return g.mul(Number.NaN)
-    throw new RangeError(`ClipNorm: the gradient's norm is not finite: ${length}. Lower the learning rate, or pass { throw: false }.`)
+    throw rangeError('ClipNorm', "the gradient's norm is not finite", length, 'Lower the learning rate, or pass { throw: false }.')
   },
 })
 
@@ -53,7 +54,7 @@ export function ClipGlobalNorm(...args: RuleArguments<{ readonly omega: number }
     factor({ omega }, steps) {
       seen = globalNorm(steps)
       if (Number.isFinite(seen)) return seen <= omega ? 1 : omega / seen
-      throw new RangeError(`ClipGlobalNorm: the norm of all steps is not finite: ${seen}. Lower the learning rate of the rules before it.`)
+      throw rangeError('ClipGlobalNorm', 'the norm of all steps is not finite', seen, 'Lower the learning rate of the rules before it.')
     },
   })(...args)
   return Object.defineProperty(clip, 'norm', { get: () => seen, enumerable: true }) as GlobalNormClip

@@ -1,4 +1,4 @@
-import { kindOf, refuseSurplus, written } from '../errors.ts'
+import { kindOf, refuseSurplus, typeError, written } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { Hyper, HyperInput, LaneKernel, RuleDefinition, Schedule } from './definition.ts'
@@ -38,7 +38,7 @@ export function rule<H extends Hyper, const Kernel extends LaneKernel = LaneKern
     const byName = isRecord(last) ? last : undefined
     const positional = byName ? args.slice(0, -1) : args
     if (positional.length > names.length) {
-      throw new TypeError(`${name}: takes ${names.length} hyperparameters (${names.join(', ')}): ${positional.length} came.`)
+      throw typeError(name, `takes ${names.length} hyperparameters (${names.join(', ')})`, `${positional.length} came`)
     }
     const written: Record<string, unknown> = {}
     positional.forEach((value, i) => {
@@ -57,11 +57,11 @@ export function rule<H extends Hyper, const Kernel extends LaneKernel = LaneKern
 
 /** Throws TypeError for what is no definition. */
 function checkDefinition(name: unknown, definition: unknown): void {
-  if (typeof name !== 'string') throw new TypeError(`rule: the name is a string: ${kindOf(name)} came.`)
+  if (typeof name !== 'string') throw typeError('rule', 'the name is a string', `${kindOf(name)} came`)
   const fault = faultOf(definition)
   if (!fault) return
   const wayOut = 'Write { hyper: { eta: 0.1 }, step: ({ eta }, slots, x, g) => g.mul(eta) }.'
-  throw new TypeError(`rule: ${fault} in the definition of ${name}. ${wayOut}`)
+  throw typeError('rule', `${fault} in the definition of ${name}`, '', wayOut)
 }
 
 function faultOf(definition: unknown): string | undefined {
@@ -89,8 +89,11 @@ function holdsTensors(value: unknown): boolean {
 /** For the parameters, which other libraries want here. */
 function misplaced(name: string, came: unknown): TypeError {
   const what = came instanceof Params ? 'a Params' : kindOf(came)
-  return new TypeError(
-    `${name}: takes numbers, the parameters go to what uses it: ${what} came. Write train(loss, ps, data, ${name}(...)), or update(opt, ps, grads).`,
+  return typeError(
+    name,
+    'takes numbers, the parameters go to what uses it',
+    `${what} came`,
+    `Write train(loss, ps, data, ${name}(...)), or update(opt, ps, grads).`,
   )
 }
 
@@ -108,7 +111,7 @@ function unknown(rule: string, key: string, names: readonly string[]): TypeError
   const plain = key.toLowerCase().replace(/[^a-z]/g, '')
   const meant = names.find(name => ELSEWHERE[name]?.includes(plain) || name === plain)
   const wayOut = meant ? `Is ${meant} meant? ` : ''
-  return new TypeError(`${rule}: there is no hyperparameter '${key}'. ${wayOut}It has ${names.join(', ')}.`)
+  return typeError(rule, `there is no hyperparameter '${key}'`, '', `${wayOut}It has ${names.join(', ')}.`)
 }
 
 /** Throws TypeError unless the value is of the default's kind, or a schedule in the place of a number. */
@@ -127,5 +130,5 @@ export function checkKind(rule: string, name: string, value: unknown, sample: un
         ? `a list of ${sample.length} numbers`
         : `a ${typeof sample}`
   const came = Array.isArray(value) ? `[${value.map(written).join(', ')}]` : written(value)
-  throw new TypeError(`${rule}: ${name} must be ${kind}: ${came}.`)
+  throw typeError(rule, `${name} must be ${kind}`, came)
 }

@@ -1,3 +1,4 @@
+import { rangeError } from '../errors.ts'
 /** Throws RangeError unless each named value lies in its range. */
 export function ranges(name: string, hyper: Readonly<Record<string, unknown>>): void {
   for (const [key, value] of Object.entries(hyper)) {
@@ -7,7 +8,7 @@ export function ranges(name: string, hyper: Readonly<Record<string, unknown>>): 
     for (const each of values) {
       if (typeof each !== 'number') continue
       if (isOrder ? each > 0 : each >= 0 && (isRate ? each < 1 : each < Number.POSITIVE_INFINITY)) continue
-      throw new RangeError(`${name}: ${key} must lie ${isOrder ? 'above 0' : isRate ? 'in [0, 1)' : 'from 0 up'}: ${each}.`)
+      throw rangeError(name, `${key} must lie ${isOrder ? 'above 0' : isRate ? 'in [0, 1)' : 'from 0 up'}`, `${each}`)
     }
   }
 }

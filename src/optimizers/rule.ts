@@ -1,9 +1,9 @@
 import { keep } from '../autodiff/scope.ts'
-import { DTypeError, kindOf, ShapeError } from '../errors.ts'
+import { DTypeError, kindOf, rangeError, ShapeError, typeError } from '../errors.ts'
 import { CLONE, copyTensor } from '../params/clone.ts'
 import { full, zerosLike } from '../tensor/create.ts'
 import { madeSince, mark } from '../tensor/scope.ts'
-import { hint, seal } from '../tensor/seal.ts'
+import { hint, seal, unassignable } from '../tensor/seal.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { Hyper, HyperInput, HyperValue, RuleDefinition, Slot, SlotStart } from './definition.ts'
@@ -37,8 +37,11 @@ export abstract class Optimizer {
 }
 
 function refuseClone(this: void, { name }: { readonly name: string }): never {
-  throw new TypeError(
-    `clone: an optimizer is no model, its memory belongs to parameters: ${name}. Make another one, and hand the memory on with loadOptimizerState(other, params(copy), optimizerState(opt, params(model))).`,
+  throw typeError(
+    'clone',
+    'an optimizer is no model, its memory belongs to parameters',
+    name,
+    'Make another one, and hand the memory on with loadOptimizerState(other, params(copy), optimizerState(opt, params(model))).',
   )
 }
 
@@ -48,8 +51,8 @@ function asText(this: Optimizer): string {
 }
 
 /** What is to be written instead of an assignment. */
-function refusal(name: string, self: object): string {
-  return `${(self as Optimizer).name}: '${name}' cannot be assigned. Write adjust(opt, 0.01) for the learning rate, or adjust(opt, { name: value }).`
+function refusal(name: string, self: object): TypeError {
+  return unassignable((self as Optimizer).name, name, 'Write adjust(opt, 0.01) for the learning rate, or adjust(opt, { name: value }).')
 }
 
 /** An optimizer of a single formula. */
@@ -88,7 +91,7 @@ export class Rule<H extends Hyper> extends Optimizer {
       const isSchedule = typeof written === 'function'
       const value: unknown = isSchedule ? written(this.steps) : (written ?? hyper[name])
       if (isSchedule && typeof value !== 'number') {
-        throw new TypeError(`${this.name}: the schedule of ${name} must give a number: ${kindOf(value)} came at step ${this.steps}.`)
+        throw typeError(this.name, `the schedule of ${name} must give a number`, `${kindOf(value)} came at step ${this.steps}`)
       }
       if (isSchedule) isConstant = false
       now[name] = value as HyperValue
@@ -154,7 +157,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     const start = mark()
     const delta = this.definition.step?.(hyper, slot.tensors, x, g, slot.t, (name, value) => {
       if (!this.slotNames.includes(name)) {
-        throw new TypeError(`${this.name}: there is no slot '${name}'. Name it in the rule's slots: [${this.slotNames.join(', ')}].`)
+        throw typeError(this.name, `there is no slot '${name}'`, '', `Name it in the rule's slots: [${this.slotNames.join(', ')}].`)
       }
       this.check(`slot '${name}'`, value, x)
       overwrite(slot.tensors[name], value)
@@ -168,15 +171,15 @@ export class Rule<H extends Hyper> extends Optimizer {
   /** @internal What all steps are to be multiplied by. */
   factorOf(hyper: H, steps: readonly Tensor[]): number {
     const factor: unknown = this.definition.factor?.(hyper, steps)
-    if (typeof factor !== 'number') throw new TypeError(`${this.name}: the factor must be a number: ${kindOf(factor)} came.`)
+    if (typeof factor !== 'number') throw typeError(this.name, 'the factor must be a number', `${kindOf(factor)} came`)
     if (Number.isFinite(factor)) return factor
-    throw new RangeError(`${this.name}: the factor must be finite: ${factor} came.`)
+    throw rangeError(this.name, 'the factor must be finite', `${factor} came`)
   }
 
   /** Throws unless a rule in operations gave a tensor that is like the parameter. */
   private check(what: string, value: unknown, x: Tensor): void {
     const operation = this.name
-    if (!(value instanceof Tensor)) throw new TypeError(`${operation}: the ${what} must be a tensor: ${kindOf(value)} came.`)
+    if (!(value instanceof Tensor)) throw typeError(operation, `the ${what} must be a tensor`, `${kindOf(value)} came`)
     value.check(operation)
     if (value.type !== 'float32') {
       const wayOut = "Write cast('float32')."

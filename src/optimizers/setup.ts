@@ -1,4 +1,4 @@
-import { kindOf, refuseSurplus } from '../errors.ts'
+import { kindOf, refuseSurplus, typeError } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { Optimizer } from './rule.ts'
 import type { OptimizerState } from './update.ts'
@@ -14,10 +14,15 @@ import type { OptimizerState } from './update.ts'
 export function setup<Model>(optimizer: Optimizer, model: Model): OptimizerState<Model> {
   if (arguments.length > 2) refuseSurplus('setup', 2, arguments)
   if (!(optimizer instanceof Optimizer))
-    throw new TypeError(`setup: the first argument is an optimizer: ${kindOf(optimizer)} came. Write setup(Adam(), model).`)
+    throw typeError('setup', 'the first argument is an optimizer', `${kindOf(optimizer)} came`, 'Write setup(Adam(), model).')
   const ps = new Params().add(model)
   if (ps.size === 0)
-    throw new TypeError('setup: the model has no trainable tensor. A closure hides its own: make the model with layer(...) or Chain(...).')
+    throw typeError(
+      'setup',
+      'the model has no trainable tensor',
+      '',
+      'A closure hides its own: make the model with layer(...) or Chain(...).',
+    )
   return { optimizer, model }
 }
 
@@ -25,5 +30,5 @@ export function setup<Model>(optimizer: Optimizer, model: Model): OptimizerState
 export function optimizerIn(operation: string, opt: Optimizer | OptimizerState | undefined): Optimizer {
   if (opt instanceof Optimizer) return opt
   if (opt?.optimizer instanceof Optimizer) return opt.optimizer
-  throw new TypeError(`${operation}: the first argument is an optimizer or what setup gives: ${kindOf(opt)} came.`)
+  throw typeError(operation, 'the first argument is an optimizer or what setup gives', `${kindOf(opt)} came`)
 }

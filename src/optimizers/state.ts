@@ -1,4 +1,4 @@
-import { DTypeError, kindOf, refuseSurplus } from '../errors.ts'
+import { DTypeError, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
 import { copyTensor } from '../params/clone.ts'
 import { Params } from '../params/params.ts'
 import { scoped } from '../tensor/scope.ts'
@@ -52,7 +52,7 @@ export function loadOptimizerState(
   const operation = 'loadOptimizerState'
   const { optimizer, parameters } = stateTarget(operation, opt, ps)
   if (typeof state?.get !== 'function' || typeof state.keys !== 'function') {
-    throw new TypeError(`${operation}: the state is a Map, as optimizerState gives it: ${kindOf(state)} came.`)
+    throw typeError(operation, 'the state is a Map, as optimizerState gives it', `${kindOf(state)} came`)
   }
   const known = new Set(['steps'])
   const read: (readonly [Rule<Hyper>, Tensor, count: number | undefined, values: readonly Tensor[]])[] = []
@@ -66,7 +66,7 @@ export function loadOptimizerState(
     read.push([rule, parameter, t === undefined ? undefined : countOf(`${path}.t`, t), values.filter(each => each !== undefined)])
   })
   const unknown = [...state.keys()].find(key => !known.has(key))
-  if (unknown !== undefined) throw new TypeError(`${operation}: no parameter and rule belong to '${unknown}'.`)
+  if (unknown !== undefined) throw typeError(operation, `no parameter and rule belong to '${unknown}'`)
   const steps = countOf('steps', state.get('steps') ?? 0)
   scoped(() => writeAll(read))
   optimizer.steps = steps
@@ -102,7 +102,7 @@ function momentum(key: string, value: Tensor | number | undefined, { dims }: Ten
   const operation = 'loadOptimizerState'
   if (!(value instanceof Tensor) || !sameShape(value.dims, dims)) {
     const came = value === undefined ? 'nothing' : value instanceof Tensor ? show(value.dims) : kindOf(value)
-    throw new TypeError(`${operation}: '${key}' must be a tensor ${show(dims)}: ${came} came.`)
+    throw typeError(operation, `'${key}' must be a tensor ${show(dims)}`, `${came} came`)
   }
   value.check(operation)
   if (value.type === 'float32') return value
@@ -113,7 +113,7 @@ function momentum(key: string, value: Tensor | number | undefined, { dims }: Ten
 function countOf(key: string, value: Tensor | number): number {
   const count = value instanceof Tensor ? value.item() : value
   if (Number.isInteger(count) && count >= 0) return count
-  throw new RangeError(`loadOptimizerState: '${key}' must be a whole number from 0: ${String(count)}.`)
+  throw rangeError('loadOptimizerState', `'${key}' must be a whole number from 0`, String(count))
 }
 
 function stateTarget(
@@ -128,9 +128,12 @@ function stateTarget(
     return { optimizer, parameters }
   }
   if (ps instanceof Params) return { optimizer, parameters: ps.entries() }
-  const came = ps === undefined ? '' : `: ${kindOf(ps)} came`
-  throw new TypeError(
-    `${operation}: an optimizer's memory has its paths from a Params${came}. Write ${operation}(opt, ps${operation === 'optimizerState' ? '' : ', state'}).`,
+  const came = ps === undefined ? '' : `${kindOf(ps)} came`
+  throw typeError(
+    operation,
+    "an optimizer's memory has its paths from a Params",
+    came,
+    `Write ${operation}(opt, ps${operation === 'optimizerState' ? '' : ', state'}).`,
   )
 }
 

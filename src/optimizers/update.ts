@@ -1,6 +1,6 @@
 import { spend } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
-import { checkOptions, DivergedError, DTypeError, kindOf, refuseSurplus, ShapeError } from '../errors.ts'
+import { checkOptions, DivergedError, DTypeError, kindOf, refuseSurplus, ShapeError, typeError } from '../errors.ts'
 import { copyTensor } from '../params/clone.ts'
 import { Params } from '../params/params.ts'
 import { type Tree, zipTree } from '../params/tree.ts'
@@ -80,8 +80,11 @@ export function takeUpdate(
   diverged?: Diverged,
 ): readonly Pair[] {
   if (isRecording()) {
-    throw new TypeError(
-      'update: a gradient is being taken, and parameters must not change meanwhile. Call update after gradient has returned.',
+    throw typeError(
+      'update',
+      'a gradient is being taken, and parameters must not change meanwhile',
+      '',
+      'Call update after gradient has returned.',
     )
   }
   const pairs = pair(operation, target, gradients)
@@ -134,8 +137,11 @@ function optimizerOf(operation: string, opt: Optimizer | OptimizerState, target:
   const isModel = !(target instanceof Params || target instanceof Tensor)
   if (isModel) refuseForeign(operation, target)
   if (opt instanceof Optimizer && isModel && !(gradients instanceof Grads)) {
-    throw new TypeError(
-      `${operation}: a model is updated with a state: an optimizer came. Write const state = setup(opt, model) once, then ${operation}(state, model, gradient).`,
+    throw typeError(
+      operation,
+      'a model is updated with a state',
+      'an optimizer came',
+      `Write const state = setup(opt, model) once, then ${operation}(state, model, gradient).`,
     )
   }
   return optimizer
@@ -145,21 +151,27 @@ function optimizerOf(operation: string, opt: Optimizer | OptimizerState, target:
 function refuseForeign(operation: string, target: unknown): void {
   const came = kindOf(target)
   if (came !== 'function' && (came.includes('tensor') || Object(target) !== target)) {
-    throw new TypeError(`${operation}: the second argument is a tensor, a Params or a model: ${came} came.`)
+    throw typeError(operation, 'the second argument is a tensor, a Params or a model', `${came} came`)
   }
 }
 
 function pair(operation: string, target: unknown, gradients: unknown): [Tensor, Tensor][] {
   const pairs: [Tensor, Tensor][] = []
   if (Array.isArray(gradients) && !Array.isArray(target) && !isSet(target)) {
-    throw new TypeError(
-      `${operation}: the whole list of gradients came where one is wanted. gradient(f, model) gives one for each argument: take the first.`,
+    throw typeError(
+      operation,
+      'the whole list of gradients came where one is wanted',
+      '',
+      'gradient(f, model) gives one for each argument: take the first.',
     )
   }
   if (target instanceof Params) {
     if (!(gradients instanceof Grads)) {
-      throw new TypeError(
-        `${operation}: a Params goes with the Grads of gradient(() => loss, ps): ${kindOf(gradients)} came. A model's tree goes with setup(opt, model).`,
+      throw typeError(
+        operation,
+        'a Params goes with the Grads of gradient(() => loss, ps)',
+        `${kindOf(gradients)} came`,
+        "A model's tree goes with setup(opt, model).",
       )
     }
     for (const parameter of target) {
@@ -167,12 +179,11 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
       if (gradient) pairs.push([parameter, gradient])
     }
   } else if (target instanceof Tensor) {
-    if (!(gradients instanceof Tensor))
-      throw new TypeError(`${operation}: the gradient of a tensor is a tensor: ${kindOf(gradients)} came.`)
+    if (!(gradients instanceof Tensor)) throw typeError(operation, 'the gradient of a tensor is a tensor', `${kindOf(gradients)} came`)
     pairs.push([target, gradients])
   } else {
     if (gradients instanceof Grads) {
-      throw new TypeError(`${operation}: Grads go with the Params they were taken by: a model came. Write ${operation}(opt, ps, grads).`)
+      throw typeError(operation, 'Grads go with the Params they were taken by', 'a model came', `Write ${operation}(opt, ps, grads).`)
     }
     const seen = new Set<Tensor>()
     zipTree<Tensor>(operation, target, gradients as Tree<Tensor>, isTensor, (parameter, gradient) => {
@@ -184,7 +195,7 @@ function pair(operation: string, target: unknown, gradients: unknown): [Tensor, 
     const why = tensorsIn(target).every(each => each.frozen)
       ? 'All of them are frozen: thaw(model) takes them in again.'
       : 'None of them took part in the loss; are they those that the model uses?'
-    throw new TypeError(`${operation}: no parameter has a gradient. ${why}`)
+    throw typeError(operation, 'no parameter has a gradient', '', why)
   }
   for (const [x, g] of pairs) {
     x.check(operation)

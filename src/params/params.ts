@@ -1,5 +1,5 @@
-import { refuseSurplus } from '../errors.ts'
-import { seal } from '../tensor/seal.ts'
+import { kindOf, refuseSurplus, typeError } from '../errors.ts'
+import { seal, unassignable } from '../tensor/seal.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { PARTS, refusesForeign, table, walk } from '../tensor/walk.ts'
 
@@ -22,7 +22,7 @@ export class Params implements Iterable<Tensor> {
     if (isClosed) return
     isClosed = true
     Object.defineProperty(Params.prototype, PARTS, { value: Params.prototype.entries })
-    seal(Params.prototype, name => `Params: '${name}' cannot be assigned. add and delete change what is in it.`)
+    seal(Params.prototype, name => unassignable('Params', name, 'add and delete change what is in it.'))
   }
 
   /** How many parameters there are. */
@@ -122,19 +122,18 @@ export function params(...sources: unknown[]): Params {
   })
   if (found.size > 0) return found
   const closure = sources.some(source => typeof source === 'function')
-  throw new TypeError(
-    `params: no trainable tensor was found: ${sources.length === 0 ? 'nothing was passed' : sources.map(kind).join(', ')}. ${
-      closure
-        ? 'A function hides the tensors that it closes over: pass them, as in params(W, b), or make the model with layer(...).'
-        : 'Pass float32 tensors, or models that hold them.'
-    }`,
+  throw typeError(
+    'params',
+    'no trainable tensor was found',
+    sources.map(kind).join(', ') || 'nothing was passed',
+    closure
+      ? 'A function hides the tensors that it closes over: pass them, as in params(W, b), or make the model with layer(...).'
+      : 'Pass float32 tensors, or models that hold them.',
   )
 }
 
 function kind(source: unknown): string {
-  if (source === null) return 'null'
-  if (Array.isArray(source)) return 'an array'
-  return typeof source === 'function' ? 'a function' : source instanceof Tensor ? `a tensor of ${source.type}` : typeof source
+  return source instanceof Tensor ? `a tensor of ${source.type}` : kindOf(source)
 }
 
 /**
@@ -166,13 +165,16 @@ export function thaw(...sources: unknown[]): void {
 function setFrozen(operation: string, sources: readonly unknown[], frozen: boolean): void {
   const found: Tensor[] = []
   if (sources.length === 0)
-    throw new TypeError(`${operation}: nothing was passed. Write ${operation}(model), or ${operation}(model[0].weight).`)
+    throw typeError(operation, 'nothing was passed', '', `Write ${operation}(model), or ${operation}(model[0].weight).`)
   for (const source of sources) {
     const before = found.length
     walk(source, tensor => void found.push(tensor), { foreign: refusesForeign(operation) })
     if (found.length === before) {
-      throw new TypeError(
-        `${operation}: holds no tensor: ${kind(source)}. Pass the model, a layer such as model[0], or tensors such as model[0].weight.`,
+      throw typeError(
+        operation,
+        'holds no tensor',
+        kind(source),
+        'Pass the model, a layer such as model[0], or tensors such as model[0].weight.',
       )
     }
   }

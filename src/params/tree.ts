@@ -1,3 +1,4 @@
+import { typeError } from '../errors.ts'
 import { isMap, isSet } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { isContainer, partsOf } from '../tensor/walk.ts'
@@ -68,7 +69,7 @@ export function zipTree<T>(
       continue
     }
     if (isLeaf(part) || typeof part !== 'object' || !isContainer(value)) {
-      throw new TypeError(`${operation}: the gradients have another form than the model: at ${path || 'the top'}.`)
+      throw typeError(operation, 'the gradients have another form than the model', `at ${path || 'the top'}`)
     }
     const others = seen.get(value)
     if (others?.has(part)) continue

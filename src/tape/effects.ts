@@ -1,5 +1,5 @@
 // What layers write while they train: put off until the step has come to its end, so that one that fails leaves no trace.
-import { DTypeError, kindOf, ReleasedError, refuseSurplus, ShapeError } from '../errors.ts'
+import { DTypeError, kindOf, ReleasedError, refuseSurplus, ShapeError, typeError } from '../errors.ts'
 import { convert } from '../tensor/convert.ts'
 import { isThenable } from '../tensor/realm.ts'
 import { madeSince, mark, type Owned, scoped, takeSince } from '../tensor/scope.ts'
@@ -51,8 +51,11 @@ export function later(buffer: Tensor, next: (old: Tensor) => Tensor): void {
   if (arguments.length > 2) refuseSurplus('later', 2, arguments)
   checkTensor('later', buffer)
   if (typeof next !== 'function') {
-    throw new TypeError(
-      `later: takes a buffer and a function of its old value: ${kindOf(next)} came. Write later(mean, old => old.mul(0.9).add(x.mul(0.1))).`,
+    throw typeError(
+      'later',
+      'takes a buffer and a function of its old value',
+      `${kindOf(next)} came`,
+      'Write later(mean, old => old.mul(0.9).add(x.mul(0.1))).',
     )
   }
   if (current === 'none' || (called.layer && !isTraining())) return
@@ -240,7 +243,7 @@ function evaluated(buffer: Tensor, f: Next, old: Tensor): Tensor {
     const next: unknown = unrecorded(() => f(share(old, old.dims)))
     if (isThenable(next)) next.then(undefined, () => {})
     if (!(next instanceof Tensor)) {
-      throw new TypeError(`later: the function gives the next value, a tensor: ${kindOf(next)} came. Return old.mul(0.9).add(...).`)
+      throw typeError('later', 'the function gives the next value, a tensor', `${kindOf(next)} came`, 'Return old.mul(0.9).add(...).')
     }
     next.check('later')
     if (next.type !== buffer.type) {

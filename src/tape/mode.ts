@@ -1,4 +1,4 @@
-import { kindOf, refuseSurplus } from '../errors.ts'
+import { kindOf, refuseSurplus, typeError } from '../errors.ts'
 
 let depth = 0
 const modes = /* @__PURE__ */ new WeakMap<object, boolean>()
@@ -24,7 +24,7 @@ let notes: Modes | undefined
 export function isTraining(layer?: object): boolean {
   if (arguments.length > 1) refuseSurplus('isTraining', 1, arguments)
   if (layer !== undefined && (layer === null || (typeof layer !== 'object' && typeof layer !== 'function'))) {
-    throw new TypeError(`isTraining: takes a layer, or nothing: ${kindOf(layer)} came.`)
+    throw typeError('isTraining', 'takes a layer, or nothing', `${kindOf(layer)} came`)
   }
   const of = layer ?? called.layer
   return (of && modes.get(of)) ?? depth > 0

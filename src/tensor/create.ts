@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, kindOf, noTensor, refuseSurplus, ShapeError, written } from '../errors.ts'
+import { checkNumber, checkOptions, kindOf, noTensor, rangeError, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { bytesOf, checkDType, type DType, promote, type TypedArray } from './dtype.ts'
 import { checkAllFit, checkFit } from './fits.ts'
@@ -64,7 +64,8 @@ export function tensor(
   third?: CreateOptions,
 ): Tensor {
   if (arguments.length > 3) refuseSurplus('tensor', 3, arguments)
-  if (data instanceof Tensor) throw new TypeError('tensor: the data is a tensor already. Use x.cast(dtype), x.reshape(shape) or clone(x).')
+  if (data instanceof Tensor)
+    throw typeError('tensor', 'the data is a tensor already', '', 'Use x.cast(dtype), x.reshape(shape) or clone(x).')
   const isShape = typeof second !== 'object' || Array.isArray(second)
   const shape = isShape ? (second as Shape | undefined) : undefined
   const options = isShape ? third : (second as CreateOptions)
@@ -97,7 +98,7 @@ function fromNested(data: unknown, shape: Shape | undefined, dtype: DType | unde
 }
 
 function insideOfItself(): TypeError {
-  return new TypeError('tensor: an array lies inside of itself. Nest arrays of numbers.')
+  return typeError('tensor', 'an array lies inside of itself', '', 'Nest arrays of numbers.')
 }
 
 /** Is it what `JSON.stringify` writes of a tensor? */
@@ -192,7 +193,7 @@ export function arange(start: number, stop?: number, step = 1, options?: CreateO
   checkNumber('arange', 'the step', step)
   const [from, to] = stop === undefined ? [0, start] : [start, stop]
   if (step === 0 || ![from, to, step].every(Number.isFinite)) {
-    throw new RangeError(`arange: start, stop and step must be finite, the step not 0: ${from}, ${to}, ${step}.`)
+    throw rangeError('arange', 'start, stop and step must be finite, the step not 0', `${from}, ${to}, ${step}`)
   }
   return series('arange', Math.max(0, Math.ceil((to - from) / step)), i => from + i * step, dtype)
 }
@@ -201,7 +202,7 @@ export function arange(start: number, stop?: number, step = 1, options?: CreateO
  * @example linspace(0, 1, 3).toArray() // [0, 0.5, 1] */
 export function linspace(start: number, stop: number, n: number): Tensor {
   if (arguments.length > 3) refuseSurplus('linspace', 3, arguments)
-  if (!Number.isInteger(n) || n < 0) throw new RangeError(`linspace: n must be a whole number from 0: ${written(n)}.`)
+  if (!Number.isInteger(n) || n < 0) throw rangeError('linspace', 'n must be a whole number from 0', written(n))
   checkNumber('linspace', 'the start', start)
   checkNumber('linspace', 'the stop', stop)
   return series('linspace', n, i => (n === 1 ? start : start + ((stop - start) * i) / (n - 1)), 'float32')
@@ -293,8 +294,11 @@ function flattened(data: unknown, shape: Shape): { values: Float64Array; dtype: 
     } else if (value instanceof Tensor) {
       return undefined
     } else {
-      throw new TypeError(
-        `tensor: an element is no number: ${kindOf(value)}. Elements are numbers or booleans; convert the others first${kindOf(value) === 'a Date' ? ', a date to days or hours since another: float32 rounds its milliseconds' : ''}.`,
+      throw typeError(
+        'tensor',
+        'an element is no number',
+        kindOf(value),
+        `Elements are numbers or booleans; convert the others first${kindOf(value) === 'a Date' ? ', a date to days or hours since another: float32 rounds its milliseconds' : ''}.`,
       )
     }
   }
@@ -333,7 +337,7 @@ function settled(shape: Shape, size: number): Shape {
 }
 
 function fromArray(data: ArrayInput | ArrayBufferView, shape: Shape, dtype: DType | undefined): Tensor {
-  if (isDataView(data)) throw new TypeError('tensor: a DataView has no elements. Pass a typed array.')
+  if (isDataView(data)) throw typeError('tensor', 'a DataView has no elements', '', 'Pass a typed array.')
   const { type, numbers } = read(data as ArrayInput)
   return write(numbers, settled(shape, numbers.length), dtype ?? type)
 }

@@ -1,3 +1,4 @@
+import { rangeError } from '../errors.ts'
 // What does not fit into an integer type is refused, never wrapped. Fractions are cut.
 import type { DType } from './dtype.ts'
 
@@ -10,7 +11,7 @@ export function checkFit(operation: string, value: number, dtype: DType): void {
 
 /** The error for a number that does not fit into the type. */
 export function misfit(operation: string, value: number, dtype: DType, wayOut = 'Clamp it first, or use float32.'): RangeError {
-  return new RangeError(`${operation}: ${value} does not fit into ${dtype}. ${wayOut}`)
+  return rangeError(operation, `${value} does not fit into ${dtype}`, '', wayOut)
 }
 
 /** Throws RangeError for the first number that does not fit into the type. */
@@ -20,6 +21,6 @@ export function checkAllFit(operation: string, values: ArrayLike<number>, dtype:
 
 /** The error for an integer operation whose result would have to be wrapped; the result is as float32 has it. */
 export function overflow(operation: string, result?: number): RangeError {
-  const came = result === undefined ? '' : `: about ${result}`
-  return new RangeError(`${operation}: a result does not fit into int32${came}. Write x.cast('float32') first.`)
+  const came = result === undefined ? '' : `about ${result}`
+  return rangeError(operation, 'a result does not fit into int32', came, "Write x.cast('float32') first.")
 }

@@ -1,3 +1,4 @@
+import { rangeError } from '../errors.ts'
 import type { DType, TypedArray } from './dtype.ts'
 import { type Shape, show, sizeOf, stepsOf } from './shape.ts'
 import type { Tensor } from './tensor.ts'
@@ -20,7 +21,7 @@ const ARRAY = 8
 export function nested(data: TypedArray, shape: Shape, dtype: DType): Nested {
   let size = data.length
   for (let axis = 0, rows = 1; axis < shape.length; rows *= shape[axis++]) size += ARRAY * rows
-  if (size > MOST) throw new RangeError(`toArray: too many elements for nested arrays: ${show(shape)}. Use data().`)
+  if (size > MOST) throw rangeError('toArray', 'too many elements for nested arrays', show(shape), 'Use data().')
   let level = new Array<Nested>(data.length)
   for (let i = 0; i < level.length; i++) level[i] = dtype === 'bool' ? data[i] !== 0 : data[i]
   // From the innermost axis out: the lists of an axis are the elements of the one around.

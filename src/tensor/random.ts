@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, refuseSurplus, written } from '../errors.ts'
+import { checkNumber, checkOptions, rangeError, refuseSurplus, written } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { checkShape, type Shape } from './shape.ts'
 import { make, type Tensor } from './tensor.ts'
@@ -31,7 +31,7 @@ export function manualSeed(seed: number): void {
 
 /** A source of its own for a seed. Throws RangeError for what is no whole number from 0. */
 export function keyed(operation: string, seed: number): Randomness {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw new RangeError(`${operation}: a seed is a whole number from 0: ${written(seed)}.`)
+  if (!Number.isSafeInteger(seed) || seed < 0) throw rangeError(operation, 'a seed is a whole number from 0', written(seed))
   return { key: [seed >>> 0, Math.floor(seed / 2 ** 32)], stream: 0 }
 }
 
@@ -101,7 +101,7 @@ function draw(name: string, kernel: Kernel, shape: Shape, a: number, b: number, 
 function checkFinite(operation: string, numbers: Readonly<Record<string, number>>): void {
   for (const [name, value] of Object.entries(numbers)) {
     checkNumber(operation, name, value)
-    if (!Number.isFinite(Math.fround(value))) throw new RangeError(`${operation}: ${name} must be finite: ${value}.`)
+    if (!Number.isFinite(Math.fround(value))) throw rangeError(operation, `${name} must be finite`, `${value}`)
   }
 }
 
@@ -114,7 +114,7 @@ export function rand(shape: Shape, options: { readonly low?: number | undefined;
   const { low = 0, high = 1 } = options
   checkShape('rand', shape)
   checkFinite('rand', { low, high })
-  if (!(low <= high)) throw new RangeError(`rand: low must not be above high: ${low}, ${high}.`)
+  if (!(low <= high)) throw rangeError('rand', 'low must not be above high', `${low}, ${high}`)
   return draw('rand', kernels.randomUniform, shape, low, high)
 }
 
@@ -127,7 +127,7 @@ export function randn(shape: Shape, options: { readonly mean?: number | undefine
   const { mean = 0, std = 1 } = options
   checkShape('randn', shape)
   checkFinite('randn', { mean, std })
-  if (!(std >= 0)) throw new RangeError(`randn: the standard deviation must not be negative: ${std}.`)
+  if (!(std >= 0)) throw rangeError('randn', 'the standard deviation must not be negative', std)
   return draw('randn', kernels.randomNormal, shape, mean, std)
 }
 
@@ -137,7 +137,7 @@ export function randint(low: number, high: number, shape: Shape): Tensor {
   if (arguments.length > 3) refuseSurplus('randint', 3, arguments)
   checkShape('randint', shape)
   if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31) {
-    throw new RangeError(`randint: low and high must be int32 and low below high: ${written(low)}, ${written(high)}.`)
+    throw rangeError('randint', 'low and high must be int32 and low below high', `${written(low)}, ${written(high)}`)
   }
   return draw('randint', kernels.randomInteger, shape, low, high - low, 'int32')
 }
@@ -148,7 +148,7 @@ export function bernoulli(p: number, shape: Shape): Tensor {
   if (arguments.length > 2) refuseSurplus('bernoulli', 2, arguments)
   checkShape('bernoulli', shape)
   checkNumber('bernoulli', 'a probability', p)
-  if (!(p >= 0 && p <= 1)) throw new RangeError(`bernoulli: a probability lies in [0, 1]: ${p}.`)
+  if (!(p >= 0 && p <= 1)) throw rangeError('bernoulli', 'a probability lies in [0, 1]', p)
   const kernel: Kernel = (out, n, key0, key1, stream, a, _, blocks) => kernels.randomBernoulli(out, n, key0, key1, stream, a, blocks)
   return draw('bernoulli', kernel, shape, p, 0)
 }

@@ -1,5 +1,12 @@
+import { typeError } from '../errors.ts'
+
 const NODE: unique symbol = Symbol.for('nodejs.util.inspect.custom')
 const DENO: unique symbol = Symbol.for('Deno.customInspect')
+
+/** The error for an assignment that `wayOut` says what to write for. */
+export function unassignable(what: string, name: string, wayOut: string): TypeError {
+  return typeError(what, `'${name}' cannot be assigned`, '', wayOut)
+}
 
 /** Puts a trap behind a prototype, where only what is not found otherwise arrives, and what walks over properties finds nothing. */
 function trap(prototype: object, handler: ProxyHandler<object>): void {
@@ -22,12 +29,12 @@ export function hint(
       if (typeof name === 'string') {
         const isPlace = /^\d+$/.test(name)
         const key = isPlace ? '0' : name
-        if (Object.hasOwn(hints, key)) throw new TypeError(`${what}: there is no ${isPlace ? `[${name}]` : name} here. ${hints[key]}.`)
+        if (Object.hasOwn(hints, key)) throw typeError(what, `there is no ${isPlace ? `[${name}]` : name} here`, '', `${hints[key]}.`)
       }
       return Reflect.get(target, name, self)
     },
     set(target, name, value, self) {
-      if (Object.hasOwn(fixed, name)) throw new TypeError(`${what}: '${String(name)}' cannot be assigned. ${fixed[String(name)]}.`)
+      if (Object.hasOwn(fixed, name)) throw unassignable(what, String(name), `${fixed[String(name)]}.`)
       return Reflect.set(target, name, value, self)
     },
   })
@@ -46,10 +53,10 @@ export function printed<T extends object>(object: T, as?: (object: T) => unknown
  * for an `heir`. Also has instances printed as String does. A constructor calls it once, when it is first used: a program without the class need
  * not have it.
  */
-export function seal(prototype: object, refusal: (name: string, self: object) => string, heir?: object): void {
+export function seal(prototype: object, refusal: (name: string, self: object) => TypeError, heir?: object): void {
   printed(prototype)
   const refuse = (name: PropertyKey, self: object): never => {
-    throw new TypeError(refusal(String(name), self))
+    throw refusal(String(name), self)
   }
   for (const each of heir ? [prototype, heir] : [prototype]) {
     for (const [name, own] of Object.entries(Object.getOwnPropertyDescriptors(each))) {

@@ -1,6 +1,6 @@
 import { ShapeError } from '../errors.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
-import { written } from '../words.ts'
+import { typeError, written } from '../words.ts'
 
 /** The sizes of the axes, the outermost first; a scalar has none. */
 export type Shape = readonly number[]
@@ -42,7 +42,7 @@ export function areSizes(sizes: readonly number[]): boolean {
 /** Throws unless `shape` is a list of whole numbers >= 0. */
 export function checkSizes(operation: string, shape: unknown): asserts shape is Shape {
   if (!Array.isArray(shape)) {
-    throw new TypeError(`${operation}: a shape is a list of numbers: ${written(shape)}. Write [2, 3], or [] for a scalar.`)
+    throw typeError(operation, 'a shape is a list of numbers', written(shape), 'Write [2, 3], or [] for a scalar.')
   }
   if (!areSizes(shape)) throw new ShapeError({ operation, problem: 'sizes must be whole numbers from 0', came: show(shape) }, [shape])
 }
@@ -57,7 +57,7 @@ export function checkShape(operation: string, shape: unknown): asserts shape is 
 
 /** An axis from 0 to rank - 1. Throws ShapeError where it is not there. */
 export function resolveAxis(operation: string, axis: number, shape: Shape): number {
-  if (typeof axis !== 'number') throw new TypeError(`${operation}: an axis is a number: ${written(axis)}.`)
+  if (typeof axis !== 'number') throw typeError(operation, 'an axis is a number', written(axis))
   const resolved = axis < 0 ? axis + shape.length : axis
   if (Number.isInteger(axis) && resolved >= 0 && resolved < shape.length) return resolved
   throw new ShapeError(
@@ -75,7 +75,7 @@ export function resolveAxis(operation: string, axis: number, shape: Shape): numb
 export function resolveAxes(operation: string, axis: Axis, shape: Shape): readonly number[] {
   if (axis === undefined) return shape.map((_, i) => i)
   if (typeof axis === 'number') return [resolveAxis(operation, axis, shape)]
-  if (!Array.isArray(axis)) throw new TypeError(`${operation}: an axis is a number or a list of numbers: ${written(axis)}.`)
+  if (!Array.isArray(axis)) throw typeError(operation, 'an axis is a number or a list of numbers', written(axis))
   const axes = axis.map(each => resolveAxis(operation, each, shape)).sort((a, b) => a - b)
   const twice = axes.find((each, i) => each === axes[i + 1])
   if (twice !== undefined) throw new ShapeError({ operation, problem: `axis ${twice} comes twice`, came: show(axis) }, [shape])

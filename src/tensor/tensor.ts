@@ -1,13 +1,13 @@
 /// <reference lib="esnext.disposable" />
 import './copies.ts'
-import { askedBy, COPY, ReleasedError, refuseSurplus, ShapeError, TENSOR } from '../errors.ts'
+import { askedBy, COPY, ReleasedError, refuseSurplus, ShapeError, TENSOR, typeError } from '../errors.ts'
 import type { Methods } from '../ops/methods.ts'
 import { transposeMatrices } from '../wasm/kernels.generated.ts'
 import { f32, i32, u8 } from '../wasm/memory.ts'
 import { bytesOf, type DType, type TypedArray } from './dtype.ts'
 import { type Nested, nested, print, type ReadonlyNested } from './print.ts'
 import { type Cell, leaveToCollector, type Owned, own, register } from './scope.ts'
-import { hint, seal } from './seal.ts'
+import { hint, seal, unassignable } from './seal.ts'
 import { type Shape, show, sizeOf } from './shape.ts'
 import { observer, Storage } from './storage.ts'
 
@@ -48,7 +48,7 @@ export class Tensor implements Owned {
 
   /** @internal Use `tensor`, `zeros` and their like. */
   constructor(shape: Shape, dtype: DType, fromWithin: null) {
-    if (fromWithin !== null) throw new TypeError('Tensor: new is for the library alone. Write tensor(data, shape), or zeros(shape).')
+    if (fromWithin !== null) throw typeError('Tensor', 'new is for the library alone', '', 'Write tensor(data, shape), or zeros(shape).')
     this.dims = shape
     this.type = dtype
     this.count = sizeOf(shape)
@@ -255,7 +255,7 @@ function elementsOf({ type: dtype, storage, pointer }: Tensor): { memory: TypedA
 }
 
 /** What is to be written instead of an assignment. */
-function refusal(name: string): string {
+function refusal(name: string): TypeError {
   const wayOut = /^\d+$/.test(name)
     ? 'Elements do not change: compute a new tensor with where or scatterAdd, or write all with x.assign(y)'
     : name === 'requires_grad'
@@ -265,7 +265,7 @@ function refusal(name: string): string {
         : name === 'dtype'
           ? 'x.cast(dtype) gives another tensor'
           : 'What belongs to a tensor can stand in a WeakMap'
-  return `Tensor: '${name}' cannot be assigned. ${wayOut}.`
+  return unassignable('Tensor', name, `${wayOut}.`)
 }
 
 /** A new tensor with arbitrary elements, owned by the scope. Throws MemoryError in the operation's name. */

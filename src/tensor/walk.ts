@@ -1,4 +1,4 @@
-import { kindOf, ONE_COPY, TENSOR } from '../errors.ts'
+import { kindOf, ONE_COPY, TENSOR, typeError } from '../errors.ts'
 import { isMap, isSet } from './realm.ts'
 import type { Owned } from './scope.ts'
 import { Tensor } from './tensor.ts'
@@ -85,7 +85,7 @@ export function walk(root: unknown, visit: Visit, { owned: visitOwned, foreign, 
 /** What throws TypeError for a tensor of another copy of the library that a walk meets. */
 export function refusesForeign(operation: string): (tensor: object, path: string) => never {
   return (tensor, path) => {
-    throw new TypeError(`${operation}: ${path || 'the model'} is ${kindOf(tensor)}. ${ONE_COPY}`)
+    throw typeError(operation, `${path || 'the model'} is ${kindOf(tensor)}`, '', ONE_COPY)
   }
 }
 

@@ -1,6 +1,6 @@
 import { scope } from '../autodiff/scope.ts'
 import { DataLoader } from '../data/loader.ts'
-import { checkOptions, kindOf, refuseSurplus, ShapeError, written } from '../errors.ts'
+import { checkOptions, kindOf, rangeError, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
 import { asIndices, takeClasses } from '../ops/indices.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -32,12 +32,12 @@ export function accuracy(
   options: AccuracyOptions = {},
 ): number {
   if (arguments.length > 3) refuseSurplus('accuracy', 3, arguments)
-  if (options instanceof Tensor) throw new TypeError('accuracy: inputs and targets are one argument. Write accuracy(model, [x, y]).')
+  if (options instanceof Tensor) throw typeError('accuracy', 'inputs and targets are one argument', '', 'Write accuracy(model, [x, y]).')
   checkOptions('accuracy', options, ['threshold'])
   const { threshold } = options
-  if (typeof model !== 'function') throw new TypeError(`accuracy: the model comes first, and is a function: ${kindOf(model)} came.`)
+  if (typeof model !== 'function') throw typeError('accuracy', 'the model comes first, and is a function', `${kindOf(model)} came`)
   if (threshold !== undefined && (typeof threshold !== 'number' || Number.isNaN(threshold))) {
-    throw new TypeError(`accuracy: the threshold is a number: ${written(threshold)}. Write 0 for logits, 0.5 for probabilities.`)
+    throw typeError('accuracy', 'the threshold is a number', written(threshold), 'Write 0 for logits, 0.5 for probabilities.')
   }
   let right = 0
   let count = 0
@@ -58,13 +58,16 @@ function batchesOf(data: readonly unknown[] | Iterable<unknown>): Iterable<unkno
     return new DataLoader([...data], { batchSize: CHUNK })
   }
   if (typeof data === 'object' && data !== null && Symbol.iterator in data && !(data instanceof Tensor)) return data
-  throw new TypeError('accuracy: the data is [x, y], or an iterable of such batches, such as a DataLoader.')
+  throw typeError('accuracy', 'the data is [x, y], or an iterable of such batches, such as a DataLoader')
 }
 
 function pairOf(batch: unknown): [Tensor, Tensor] {
   if (Array.isArray(batch) && batch[0] instanceof Tensor && batch[1] instanceof Tensor) return [batch[0], batch[1]]
-  throw new TypeError(
-    `accuracy: a batch is [x, y], inputs and targets: ${batch instanceof Tensor ? 'a tensor' : kindOf(batch)} came. Write [[x, y]], or a DataLoader of [x, y].`,
+  throw typeError(
+    'accuracy',
+    'a batch is [x, y], inputs and targets',
+    `${kindOf(batch)} came`,
+    'Write [[x, y]], or a DataLoader of [x, y].',
   )
 }
 
@@ -96,7 +99,7 @@ function hitsOfLabels(outputs: Tensor, y: Tensor, threshold: number): Tensor {
   const labels = sameShape(outputs.dims, [...y.dims, 1]) ? y.expandDims(-1) : y
   if (!sameShape(labels.dims, outputs.dims)) throw unfit(outputs, y)
   const place = labels.view().findIndex((value: number) => value !== 0 && value !== 1)
-  if (place >= 0) throw new RangeError(`accuracy: with a threshold targets are 0 or 1: ${labels.view()[place]} at place ${place} came.`)
+  if (place >= 0) throw rangeError('accuracy', 'with a threshold targets are 0 or 1', `${labels.view()[place]} at place ${place} came`)
   return outputs.greater(threshold).equal(labels.greater(0.5)).logicalAnd(outputs.isNaN().logicalNot())
 }
 

@@ -1,7 +1,7 @@
 // What callbacks may answer, and what is said of answers that are none.
 import { refusePromise } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
-import { type DivergedError, kindOf } from '../errors.ts'
+import { type DivergedError, kindOf, typeError } from '../errors.ts'
 import type { Params } from '../params/params.ts'
 import { isMap } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -17,7 +17,7 @@ export function ends(callback: string, answer: unknown): boolean {
     answer === skip
       ? 'The update is made by then: onGradient and the loss may return skip.'
       : "Write loss < 0.1 && stop, with stop of 'fluxtape', or braces around what is to return nothing."
-  throw new TypeError(`train: ${callback} returns stop or nothing: ${written(answer)} came. ${wayOut}`)
+  throw typeError('train', `${callback} returns stop or nothing`, `${written(answer)} came`, wayOut)
 }
 
 /** The gradients that an `onGradient` callback answers with; undefined where it leaves them as they are. */
@@ -29,13 +29,13 @@ export function mended(params: Params, answer: unknown): Grads | undefined {
   if (!isTable && !isMeant(answer) && (typeof answer !== 'object' || answer === null)) return undefined
   if (!isTable) {
     const came = isMeant(answer) ? written(answer) : kindOf(answer)
-    throw new TypeError(`train: onGradient returns Grads, a Map from parameter to gradient, skip or nothing: ${came} came.`)
+    throw typeError('train', 'onGradient returns Grads, a Map from parameter to gradient, skip or nothing', `${came} came`)
   }
   for (const [parameter, gradient] of answer) {
     const isKnown = parameter instanceof Tensor && params.has(parameter)
     if (isKnown && gradient instanceof Tensor) continue
     const came = isKnown ? `${kindOf(gradient)} came for '${params.path(parameter)}'` : 'a key is none of the parameters'
-    throw new TypeError(`train: onGradient returns a Map from parameter to gradient: ${came}.`)
+    throw typeError('train', 'onGradient returns a Map from parameter to gradient', came)
   }
   return new Grads(params, answer as Map<Tensor, Tensor>)
 }
@@ -44,7 +44,7 @@ export function mended(params: Params, answer: unknown): Grads | undefined {
 export function remedy(answer: unknown, cause: DivergedError): typeof skip | typeof stop | undefined {
   if (answer === skip || answer === stop) return answer
   if (!isMeant(answer)) return undefined
-  throw new TypeError(`train: onDiverged returns skip, stop or nothing: ${written(answer)} came.`, { cause })
+  throw typeError('train', 'onDiverged returns skip, stop or nothing', `${written(answer)} came`, '', { cause })
 }
 
 /** Booleans are not: `loss < 0.1 && stop`, and what a stream's `write` returns, are as usual. */

@@ -1,5 +1,5 @@
 import { DataLoader, type Order, type Pass, passOf } from '../data/loader.ts'
-import { kindOf } from '../errors.ts'
+import { kindOf, typeError } from '../errors.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
 import { isThenable, tagOf } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -60,7 +60,7 @@ export class Batches {
   /** A batch that is itself a promise, as a list of promises gives it, is awaited. */
   private open(drawn: Drawn): Drawn | Promise<Drawn> {
     if (typeof drawn !== 'object' || drawn === null) {
-      throw new TypeError(`train: next() of the data gives { done, value }: ${kindOf(drawn)} came. Write it as a generator.`)
+      throw typeError('train', 'next() of the data gives { done, value }', `${kindOf(drawn)} came`, 'Write it as a generator.')
     }
     this.isOpen = !drawn.done
     const { value } = drawn
@@ -104,8 +104,11 @@ const SPREAD = 1000
 export function inputsOf(operation: string, batch: unknown, takes: number): readonly unknown[] {
   if (!Array.isArray(batch)) return [batch]
   if (batch.length <= SPREAD || batch.length <= takes) return batch
-  throw new TypeError(
-    `${operation}: a batch that is a list is spread into the loss, which takes ${takes}: ${batch.length} values came. Write [list] for a list that is one argument, or make a tensor of it.`,
+  throw typeError(
+    operation,
+    `a batch that is a list is spread into the loss, which takes ${takes}`,
+    `${batch.length} values came`,
+    'Write [list] for a list that is one argument, or make a tensor of it.',
   )
 }
 
@@ -127,16 +130,22 @@ export function checkBatches(what: 'data' | 'validation', data: unknown, inputs:
   if (!isIterable || data instanceof Tensor) {
     if (typeof data === 'function') throw uncalled(what, data as { readonly name: string })
     const more = what === 'data' ? '' : ', or a function that gives a number'
-    throw new TypeError(`train: the ${what} is an iterable of batches: a DataLoader, or a list such as [[x, y]]${more}.`)
+    throw typeError('train', `the ${what} is an iterable of batches: a DataLoader, or a list such as [[x, y]]${more}`)
   }
   if (inputs > 1 && Array.isArray(data) && data.length > 0 && data.every(each => each instanceof Tensor)) {
-    throw new TypeError(
-      `train: the ${what} is one batch where a list of them belongs: the loss would get the tensors one by one. Write [[x, y]], or new DataLoader([x, y], { batchSize: 32 }).`,
+    throw typeError(
+      'train',
+      `the ${what} is one batch where a list of them belongs: the loss would get the tensors one by one`,
+      '',
+      'Write [[x, y]], or new DataLoader([x, y], { batchSize: 32 }).',
     )
   }
   if (epochs > 1 && 'next' in data) {
-    throw new TypeError(
-      `train: the ${what} can be gone through once, and epochs is ${epochs}. Pass an iterable that starts anew, such as a DataLoader or a list, not an iterator.`,
+    throw typeError(
+      'train',
+      `the ${what} can be gone through once, and epochs is ${epochs}`,
+      '',
+      'Pass an iterable that starts anew, such as a DataLoader or a list, not an iterator.',
     )
   }
 }
@@ -145,8 +154,11 @@ export function checkBatches(what: 'data' | 'validation', data: unknown, inputs:
 function uncalled(what: string, f: { readonly name: string }): TypeError {
   const name = f.name || 'f'
   const key = tagOf(f) === 'AsyncGeneratorFunction' ? 'asyncIterator' : 'iterator'
-  return new TypeError(
-    `train: the ${what} is a function where what it gives belongs. Call it: ${name}(), or for each epoch anew write { [Symbol.${key}]: ${name} }.`,
+  return typeError(
+    'train',
+    `the ${what} is a function where what it gives belongs`,
+    '',
+    `Call it: ${name}(), or for each epoch anew write { [Symbol.${key}]: ${name} }.`,
   )
 }
 
@@ -157,9 +169,12 @@ export function isGenerating(value: unknown): boolean {
 
 /** The error for data that gave nothing. */
 export function noBatch(what: 'data' | 'validation', epoch: number): TypeError {
-  return new TypeError(
+  return typeError(
+    'train',
+    `the ${what} gave no batch${epoch === 0 ? '' : ' after the first epoch: it can be gone through once'}`,
+    '',
     epoch === 0
-      ? `train: the ${what} gave no batch. Pass a list of batches, or a DataLoader with observations.`
-      : `train: the ${what} gave no batch after the first epoch: it can be gone through once. Pass an iterable that starts anew, such as a DataLoader or a list.`,
+      ? 'Pass a list of batches, or a DataLoader with observations.'
+      : 'Pass an iterable that starts anew, such as a DataLoader or a list.',
   )
 }

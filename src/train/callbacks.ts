@@ -1,5 +1,5 @@
 import type { Grads } from '../autodiff/grads.ts'
-import { checkOptions, kindOf, refuseSurplus } from '../errors.ts'
+import { checkOptions, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { Params } from '../params/params.ts'
 
@@ -100,8 +100,8 @@ export function throttle<Args extends readonly unknown[], Result>(
 ): (...args: Args) => Result | undefined {
   checkOptions('throttle', options, ['leading', 'trailing'])
   if (arguments.length > 3) refuseSurplus('throttle', 3, arguments)
-  if (typeof f !== 'function') throw new TypeError(`throttle: the first argument is a function: ${kindOf(f)} came.`)
-  if (!(seconds >= 0)) throw new RangeError(`throttle: seconds is a number from 0: ${String(seconds)}. Write throttle(f, 1).`)
+  if (typeof f !== 'function') throw typeError('throttle', 'the first argument is a function', `${kindOf(f)} came`)
+  if (!(seconds >= 0)) throw rangeError('throttle', 'seconds is a number from 0', String(seconds), 'Write throttle(f, 1).')
   const { leading = true, trailing = false } = options
   let end = Number.NEGATIVE_INFINITY
   let result: Result | undefined

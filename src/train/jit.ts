@@ -1,6 +1,6 @@
 import { differentiate, freeSpent, type Loss } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
-import { kindOf, MemoryError, refuseSurplus } from '../errors.ts'
+import { kindOf, MemoryError, refuseSurplus, typeError } from '../errors.ts'
 import { copyTensor } from '../params/clone.ts'
 import type { Params } from '../params/params.ts'
 import { Capture } from '../tape/capture.ts'
@@ -55,7 +55,7 @@ export type Replayable = (...args: any[]) => Loss | symbol | (object & { readonl
  */
 export function jit<F extends Replayable>(loss: F): F {
   if (arguments.length > 1) refuseSurplus('jit', 1, arguments)
-  if (typeof loss !== 'function') throw new TypeError(`jit: takes a loss, which is a function: ${typeof loss} came.`)
+  if (typeof loss !== 'function') throw typeError('jit', 'takes a loss, which is a function', `${kindOf(loss)} came`)
   const marked = (...args: Parameters<F>): unknown => loss(...args)
   Object.defineProperties(marked, { name: { value: loss.name }, length: { value: loss.length } })
   replays.set(marked, new Replays())
@@ -168,11 +168,13 @@ export class Replays {
     const start = effects?.size ?? 0
     const { stream } = takeStreams(0)
     const copies = new Map<Tensor, Tensor>()
-    const capture = new Capture(
-      () =>
-        new TypeError(
-          `${operation}: the loss of a jit reads the numbers of a tensor, and could not when it is replayed. Leave out item, data, toArray and printing, or pass the loss without jit.`,
-        ),
+    const capture = new Capture(() =>
+      typeError(
+        operation,
+        'the loss of a jit reads the numbers of a tensor, and could not when it is replayed',
+        '',
+        'Leave out item, data, toArray and printing, or pass the loss without jit.',
+      ),
     )
     const captured = (): [Differentiated, Storage[]] => {
       if (isCopied) for (const tensor of given) copies.set(tensor, copyTensor(tensor))
@@ -218,8 +220,11 @@ export class Replays {
     kind.extras = list
     kind.buffers = buffers
     if (!kind.isSure && ++kind.tries >= TRIES) {
-      throw new TypeError(
-        `${operation}: the loss of a jit does not do the same at each step: ${difference} differs. Pass what changes as part of the batch, or pass the loss without jit.`,
+      throw typeError(
+        operation,
+        'the loss of a jit does not do the same at each step',
+        `${difference} differs`,
+        'Pass what changes as part of the batch, or pass the loss without jit.',
       )
     }
     return result
@@ -260,8 +265,11 @@ export class Replays {
 function refuseExtras(operation: string, value: unknown): void {
   const odd = Array.isArray(value) ? value.findIndex(each => !(each instanceof Tensor)) : -1
   if (odd < 0) return
-  throw new TypeError(
-    `${operation}: what the loss of a jit returns beside itself are tensors: ${kindOf((value as unknown[])[odd])} came, at place ${odd}. Leave it out, or pass the loss without jit.`,
+  throw typeError(
+    operation,
+    'what the loss of a jit returns beside itself are tensors',
+    `${kindOf((value as unknown[])[odd])} came, at place ${odd}`,
+    'Leave it out, or pass the loss without jit.',
   )
 }
 

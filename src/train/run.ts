@@ -1,3 +1,4 @@
+import { typeError } from '../errors.ts'
 import { turn } from './breathe.ts'
 import type { History, StepRecord } from './callbacks.ts'
 import { type RunRecord, stepAt } from './record.ts'
@@ -85,9 +86,9 @@ export function runOf(generator: AsyncGenerator<StepRecord, History, undefined>,
     if (state === 'new') void drive()
   })
   const iterator = (): AsyncIterator<StepRecord, History> => {
-    if (isTaken) throw new TypeError('train: a run can be iterated once. Await it for its history, or call train again.')
+    if (isTaken) throw typeError('train', 'a run can be iterated once', '', 'Await it for its history, or call train again.')
     if (state !== 'new') {
-      throw new TypeError('train: the run has started already. Iterate it where it is made: for await (const step of train(...)).')
+      throw typeError('train', 'the run has started already', '', 'Iterate it where it is made: for await (const step of train(...)).')
     }
     isTaken = true
     state = 'iterated'
@@ -97,7 +98,7 @@ export function runOf(generator: AsyncGenerator<StepRecord, History, undefined>,
   }
   const early = (name: string) => ({
     get() {
-      throw new TypeError(`train: a run has its ${name} when it has ended. Write const history = await train(...).`)
+      throw typeError('train', `a run has its ${name} when it has ended`, '', 'Write const history = await train(...).')
     },
   })
   return Object.defineProperties(promise, {

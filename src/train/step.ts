@@ -1,6 +1,6 @@
 import { differentiate } from '../autodiff/gradient.ts'
 import type { Grads } from '../autodiff/grads.ts'
-import { DivergedError, kindOf, refuseSurplus } from '../errors.ts'
+import { DivergedError, kindOf, refuseSurplus, typeError } from '../errors.ts'
 import { Optimizer } from '../optimizers/rule.ts'
 import { type OptimizerState, takeUpdate, UNTOUCHED } from '../optimizers/update.ts'
 import { Params } from '../params/params.ts'
@@ -39,29 +39,38 @@ export interface Subject {
 
 /** Throws TypeError for a loss that is no function. */
 export function checkLoss(operation: string, loss: unknown): void {
-  if (typeof loss !== 'function') throw new TypeError(`${operation}: the loss comes first, and is a function: ${typeof loss} came.`)
+  if (typeof loss !== 'function') throw typeError(operation, 'the loss comes first, and is a function', `${kindOf(loss)} came`)
 }
 
 /** Sorts out the two styles, and refuses their mixture. */
 export function trainingSubject(operation: string, target: unknown, opt: Optimizer | OptimizerState): Subject {
   if (target instanceof Params) {
     if (isState(opt))
-      throw new TypeError(
-        `${operation}: a Params goes with an optimizer: the result of setup came. Write ${operation}(loss, ps, data, Adam()).`,
+      throw typeError(
+        operation,
+        'a Params goes with an optimizer',
+        'the result of setup came',
+        `Write ${operation}(loss, ps, data, Adam()).`,
       )
     if (!(opt instanceof Optimizer))
-      throw new TypeError(
-        `${operation}: the fourth argument is an optimizer: ${kindOf(opt)} came. ${kindOf(opt) === 'a tensor' ? `A batch is one argument: ${operation}(loss, ps, [x, y], Adam())` : `Write ${operation}(loss, ps, data, Adam())`}.`,
+      throw typeError(
+        operation,
+        'the fourth argument is an optimizer',
+        `${kindOf(opt)} came`,
+        `${kindOf(opt) === 'a tensor' ? `A batch is one argument: ${operation}(loss, ps, [x, y], Adam())` : `Write ${operation}(loss, ps, data, Adam())`}.`,
       )
     return { params: target, optimizer: opt, model: undefined, isExplicit: false }
   }
   if (!isState(opt)) {
-    throw new TypeError(
-      `${operation}: a model goes with the state of an optimizer: ${opt instanceof Optimizer ? 'a rule' : typeof opt} came. Write ${operation}(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.`,
+    throw typeError(
+      operation,
+      'a model goes with the state of an optimizer',
+      `${opt instanceof Optimizer ? 'a rule' : kindOf(opt)} came`,
+      `Write ${operation}(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.`,
     )
   }
   if (opt.model !== target)
-    throw new TypeError(`${operation}: the state was set up for another model. Write setup(opt, model) with the model that is trained.`)
+    throw typeError(operation, 'the state was set up for another model', '', 'Write setup(opt, model) with the model that is trained.')
   return { params: new Params().add(target), optimizer: opt.optimizer, model: target, isExplicit: true }
 }
 
@@ -187,8 +196,11 @@ export function takeStep(
 function prepared(effects: Effects, params: Params): () => void {
   for (const { buffer } of effects.since(0)) {
     if (buffer.frozen || !params.has(buffer)) continue
-    throw new TypeError(
-      `later: '${params.path(buffer)}' is a parameter, which the optimizer writes. Name those that are: layer(name, fields, f, { trainable: ['weight'] }).`,
+    throw typeError(
+      'later',
+      `'${params.path(buffer)}' is a parameter, which the optimizer writes`,
+      '',
+      "Name those that are: layer(name, fields, f, { trainable: ['weight'] }).",
     )
   }
   return effects.prepare()
@@ -213,7 +225,7 @@ function call(operation: string, loss: LossFunction, args: readonly unknown[], i
       : names.length > 0
         ? `The batch is a record: write ({ ${names.join(', ')} }) => loss.`
         : `${args.length === 1 ? 'The batch is one thing: for two pass [x, y]. ' : ''}Let it close over the model, or pass the model and setup(opt, model).`
-    throw new TypeError(`${operation}: the loss takes ${loss.length} arguments, and failed with ${came}. ${wayOut}`, { cause: error })
+    throw typeError(operation, `the loss takes ${loss.length} arguments, and failed with ${came}`, '', wayOut, { cause: error })
   }
 }
 

@@ -1,4 +1,4 @@
-import { checkOptions, DivergedError, kindOf, refuseSurplus } from '../errors.ts'
+import { checkOptions, DivergedError, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { OptimizerState } from '../optimizers/update.ts'
 import { isPlain } from '../tensor/realm.ts'
@@ -118,10 +118,10 @@ function check(data: unknown, options: TrainOptions, inputs: number): void {
   checkOptions('train', options, OPTIONS)
   const { epochs = 1, signal, validation, breathe = 0 } = options
   for (const callback of ([] as readonly unknown[]).concat(options.callbacks ?? [])) checkCallback(callback)
-  if (!Number.isInteger(epochs) || epochs < 1) throw new RangeError(`train: epochs is a whole number from 1: ${epochs}.`)
-  if (!(breathe >= 0)) throw new RangeError(`train: breathe is a number of milliseconds from 0: ${breathe}.`)
+  if (!Number.isInteger(epochs) || epochs < 1) throw rangeError('train', 'epochs is a whole number from 1', epochs)
+  if (!(breathe >= 0)) throw rangeError('train', 'breathe is a number of milliseconds from 0', breathe)
   if (signal && typeof signal.throwIfAborted !== 'function') {
-    throw new TypeError(`train: signal is an AbortSignal: ${kindOf(signal)} came. Write { signal: controller.signal }.`)
+    throw typeError('train', 'signal is an AbortSignal', `${kindOf(signal)} came`, 'Write { signal: controller.signal }.')
   }
   checkBatches('data', data, inputs, epochs)
   if (validation !== undefined && (typeof validation !== 'function' || isGenerating(validation))) {
@@ -132,7 +132,7 @@ function check(data: unknown, options: TrainOptions, inputs: number): void {
 function checkCallback(callback: unknown): void {
   if (typeof callback === 'function') return
   if (typeof callback !== 'object' || callback === null) {
-    throw new TypeError(`train: a callback is a function, or an object with ${HOOKS.join(', ')}: ${kindOf(callback)} came.`)
+    throw typeError('train', `a callback is a function, or an object with ${HOOKS.join(', ')}`, `${kindOf(callback)} came`)
   }
   // It may have fields of its own, but none that looks like a moment of the run.
   const hooks = callback as Readonly<Record<string, unknown>>
@@ -143,6 +143,6 @@ function checkCallback(callback: unknown): void {
   for (const name of HOOKS) {
     const hook = hooks[name]
     if (hook !== undefined && typeof hook !== 'function')
-      throw new TypeError(`train: ${name} of a callback is a function: ${kindOf(hook)} came.`)
+      throw typeError('train', `${name} of a callback is a function`, `${kindOf(hook)} came`)
   }
 }

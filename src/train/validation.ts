@@ -1,5 +1,5 @@
 import { scope } from '../autodiff/scope.ts'
-import { kindOf } from '../errors.ts'
+import { kindOf, typeError } from '../errors.ts'
 import { withoutEffects } from '../tape/effects.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -41,7 +41,12 @@ async function valueOf(validation: () => unknown, { random, signal }: Means): Pr
   const value = await heard(signal, Promise.resolve(pending))
   const number = value instanceof Tensor ? value.item() : value
   if (typeof number === 'number') return number
-  throw new TypeError(`train: the function for validation gives a number: ${kindOf(number)} came. Return it: () => accuracy(model, data).`)
+  throw typeError(
+    'train',
+    'the function for validation gives a number',
+    `${kindOf(number)} came`,
+    'Return it: () => accuracy(model, data).',
+  )
 }
 
 async function meanLoss(data: TrainingData, loss: LossFunction, subject: Subject, { random, signal, rest }: Means, epoch: number) {

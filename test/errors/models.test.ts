@@ -118,7 +118,7 @@ describe('gradient and its kin refuse', () => {
     [
       'a closure',
       () => params((z: Tensor) => z.mul(w)),
-      'TypeError: params: no trainable tensor was found: a function. A function hides the tensors that it closes over: pass them, as in params(W, b), or make the model with layer(...).',
+      'TypeError: params: no trainable tensor was found: function. A function hides the tensors that it closes over: pass them, as in params(W, b), or make the model with layer(...).',
     ],
     [
       'a closure in a list',

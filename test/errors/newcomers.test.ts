@@ -32,7 +32,7 @@ describe('a beginner is told', () => {
     ['of a typo in freeze', () => any(freeze)(undefined), 'freeze: holds no tensor: undefined.'],
     ['of a path in freeze', () => any(freeze)(model, 'layers.0'), 'freeze: holds no tensor: string.'],
     ['of nothing in thaw', () => thaw(), 'thaw: nothing was passed.'],
-    ['of a function in thaw', () => any(thaw)(() => model), 'thaw: holds no tensor: a function.'],
+    ['of a function in thaw', () => any(thaw)(() => model), 'thaw: holds no tensor: function.'],
     [
       'that columns stand in a list',
       () => any((a: never, b: never) => new DataLoader(a, b))(x, y),

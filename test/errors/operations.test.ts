@@ -350,7 +350,7 @@ describe('indexing refuses', () => {
 describe('joining and cutting refuse', () => {
   refuses([
     ['nothing to join', () => concat([]), 'TypeError: concat: the list of tensors is empty.'],
-    ['no list to join', () => concat(x as never), 'TypeError: concat: takes a list of tensors: object. Write concat([x, y]).'],
+    ['no list to join', () => concat(x as never), 'TypeError: concat: takes a list of tensors: a tensor. Write concat([x, y]).'],
     ['a number to join', () => concat([x, 1 as never]), 'TypeError: concat: a tensor is needed: number. Make one with tensor(...).'],
     ['shapes that differ', () => concat([x, ones([2, 4])]), 'ShapeError: concat: shapes differ on another axis than 0: [2, 3] and [2, 4].'],
     ['ranks that differ', () => concat([x, y]), 'ShapeError: concat: shapes differ on another axis than 0: [2, 3] and [4].'],

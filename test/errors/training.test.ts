@@ -120,7 +120,7 @@ describe('a step of training refuses', () => {
     [
       'a loss that is no function',
       () => trainStep(w.sum() as never, ps, [x, y], Adam()),
-      'TypeError: trainStep: the loss comes first, and is a function: object came.',
+      'TypeError: trainStep: the loss comes first, and is a function: a tensor came.',
     ],
   ])
 })
@@ -130,7 +130,7 @@ describe('train refuses at the call', () => {
     [
       'a loss that is no function',
       () => train(w.sum() as never, ps, data, Adam()),
-      'TypeError: train: the loss comes first, and is a function: object came.',
+      'TypeError: train: the loss comes first, and is a function: a tensor came.',
     ],
     [
       'a loss and parameters in the wrong order',

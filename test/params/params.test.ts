@@ -181,7 +181,7 @@ describe('params of what holds no parameter', () => {
     [
       'a closure',
       [hidden],
-      'params: no trainable tensor was found: a function. A function hides the tensors that it closes over: pass them, as in params(W, b), or make the model with layer(...).',
+      'params: no trainable tensor was found: function. A function hides the tensors that it closes over: pass them, as in params(W, b), or make the model with layer(...).',
     ],
     [
       'integers',

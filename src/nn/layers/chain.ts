@@ -1,4 +1,4 @@
-import { FluxtapeError, kindOf, refuseSurplus } from '../../errors.ts'
+import { FluxtapeError, kindOf, refuseSurplus, typeError } from '../../errors.ts'
 import { CLONE } from '../../params/clone.ts'
 import { isPlain } from '../../tensor/realm.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -46,9 +46,12 @@ export function Chain(...args: [Readonly<Record<string, Link>>] | Link[]): Chain
   const odd = Object.entries(layers).find(([, link]) => typeof link !== 'function' || isClass(link))
   if (odd) {
     const isModule = 'forward' in Object(Object(odd[1]).prototype ?? odd[1])
-    const wayOut = isModule ? " Write a class with forward as layer('Own', { w }, (self, x) => y)." : ''
-    throw new TypeError(
-      `Chain: every link is a layer or a function: ${named ? `'${odd[0]}'` : `number ${odd[0]}`} is ${kind(odd[1])}.${Array.isArray(odd[1]) ? ' Write Chain(...layers) for a list.' : wayOut}`,
+    const wayOut = isModule ? "Write a class with forward as layer('Own', { w }, (self, x) => y)." : ''
+    throw typeError(
+      'Chain',
+      'every link is a layer or a function',
+      `${named ? `'${odd[0]}'` : `number ${odd[0]}`} is ${kind(odd[1])}`,
+      Array.isArray(odd[1]) ? 'Write Chain(...layers) for a list.' : wayOut,
     )
   }
   return chainOf(layers)
@@ -91,7 +94,7 @@ function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): Chai
     const get = () => (chain.layers as Record<string, Link>)[key]
     for (const name of new Set([String(i), key])) {
       if ((Object.hasOwn(chain, name) || name in Function.prototype) && name !== String(i))
-        throw new TypeError(`Chain: a layer cannot be named '${name}': every function has it.`)
+        throw typeError('Chain', `a layer cannot be named '${name}': every function has it`)
       Object.defineProperty(chain, name, { get, enumerable: false, configurable: true })
     }
   })

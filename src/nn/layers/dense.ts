@@ -1,4 +1,4 @@
-import { checkFunction, checkOptions, DTypeError, noTensor, refuseSurplus, ShapeError, written } from '../../errors.ts'
+import { checkFunction, checkOptions, DTypeError, noTensor, refuseSurplus, ShapeError, typeError, written } from '../../errors.ts'
 import { type Activation, traitsOf } from '../../ops/epilogue.ts'
 import { activated } from '../../ops/linear.ts'
 import { identity } from '../../ops/pointwise.ts'
@@ -43,10 +43,13 @@ export function Dense(
   options: DenseOptions = {},
 ): DenseLayer {
   if (typeof activation !== 'function')
-    throw new TypeError(`Dense: the activation must be a function: ${written(activation)}. Options come fourth.`)
+    throw typeError('Dense', 'the activation must be a function', written(activation), 'Options come fourth.')
   if (traitsOf(activation).isOfRows) {
-    throw new TypeError(
-      `Dense: ${activation.name} is no function of single elements. Put it behind the layer: Chain(Dense(...), ${activation.name}).`,
+    throw typeError(
+      'Dense',
+      `${activation.name} is no function of single elements`,
+      '',
+      `Put it behind the layer: Chain(Dense(...), ${activation.name}).`,
     )
   }
   if (arguments.length > 4) refuseSurplus('Dense', 4, arguments)
@@ -57,8 +60,11 @@ export function Dense(
   if (isForeign(first)) throw noTensor('Dense', first)
   const outputs = second
   if (!isCount(first) || !isCount(outputs)) {
-    throw new TypeError(
-      `Dense: the sizes must be whole numbers from 1: ${written(first)}, ${written(outputs)}. Write Dense(inputs, outputs).`,
+    throw typeError(
+      'Dense',
+      'the sizes must be whole numbers from 1',
+      `${written(first)}, ${written(outputs)}`,
+      'Write Dense(inputs, outputs).',
     )
   }
   checkOptions('Dense', options, ['bias', 'init'])
@@ -84,7 +90,7 @@ function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activat
   checkTensor('Dense', weight)
   if (isForeign(bias)) throw noTensor('Dense', bias)
   if (typeof bias !== 'boolean' && !(bias instanceof Tensor)) {
-    throw new TypeError(`Dense: the bias is true, false or a tensor: ${written(bias)} came.`)
+    throw typeError('Dense', 'the bias is true, false or a tensor', `${written(bias)} came`)
   }
   if (weight.rank !== 2) {
     throw new ShapeError({ operation: 'Dense', problem: 'the weight is [outputs, inputs]', came: show(weight.dims) }, [weight.dims])
