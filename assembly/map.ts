@@ -104,7 +104,8 @@ export function test1<F>(x: usize, out: usize, begin: i32, end: i32): void {
 
 /**
  * A broadcast, as JavaScript describes it in memory: `rank` (1 to 8), then `rank` sizes of the result, then the steps in elements of x,
- * then those of y; the innermost axis last, its steps 0 or 1. A null layout means that both have the result's shape.
+ * then those of y; the innermost axis last, its steps 0 or 1; then the number that an operand stands for whose address is null. A null layout means
+ * that both have the result's shape.
  */
 export class Layout {
   @inline static inner(layout: usize): i32 {
@@ -113,6 +114,10 @@ export class Layout {
   @inline static innerStep(layout: usize, operand: i32): i32 {
     const rank = load<i32>(layout)
     return load<i32>(layout + ((<usize>((operand + 2) * rank)) << 2))
+  }
+  /** Where an operand begins. */
+  @inline static begin(layout: usize, x: usize): usize {
+    return x ? x : layout + ((<usize>(1 + 3 * load<i32>(layout))) << 2)
   }
   /** Where row `row` of an operand begins, in elements. */
   static row(layout: usize, operand: i32, row: i32): i32 {
@@ -138,6 +143,8 @@ export function map2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i3
   const inner = Layout.inner(layout)
   const xStep = Layout.innerStep(layout, 0)
   const yStep = Layout.innerStep(layout, 1)
+  x = Layout.begin(layout, x)
+  y = Layout.begin(layout, y)
   for (let at = begin; at < end; ) {
     const row = at / inner
     const column = at - row * inner
@@ -196,6 +203,8 @@ export function test2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i
   const inner = Layout.inner(layout)
   const xStep = Layout.innerStep(layout, 0)
   const yStep = Layout.innerStep(layout, 1)
+  x = Layout.begin(layout, x)
+  y = Layout.begin(layout, y)
   for (let at = begin; at < end; ) {
     const row = at / inner
     const column = at - row * inner

@@ -2,6 +2,7 @@ import { bytesOf } from '../tensor/dtype.ts'
 import { type Shape, sizeOf, writeLayout } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import { behind } from '../wasm/kinds.ts'
 
 /** Copies elements between two layouts over `shape`; steps and offsets in elements. */
 export function copyElements(
@@ -19,5 +20,5 @@ export function copyElements(
   const { pointer: from } = x
   const { layout, rows } = writeLayout(name, shape, xSteps, ySteps)
   const copy = bytes === 4 ? kernels.copy : kernels.copyBytes
-  copy(from + xAt * bytes, y.pointer + yAt * bytes, layout, rows, sizeOf(shape) / rows)
+  copy(behind(from, xAt * bytes), behind(y.pointer, yAt * bytes), layout, rows, sizeOf(shape) / rows)
 }

@@ -4,6 +4,7 @@ import { ones } from '../tensor/create.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import type { Status } from '../wasm/kinds.ts'
 import { divideBy } from './elementwise.ts'
 import { checked } from './indices.ts'
 import { sum } from './movement.ts'
@@ -23,7 +24,7 @@ const runCrossEntropy = /* @__PURE__ */ operation<CrossEntropyOptions, { x: Tens
     const [n, count, work] = rowsOf(x.dims)
     if (mean) y.scratch = new Storage(4 * count)
     const out = y.scratch?.pointer ?? y.pointer
-    const run = (status: number) => kernels.crossEntropy(x.pointer, classes.pointer, out, n, status, count, work)
+    const run = (status: Status) => kernels.crossEntropy(x.pointer, classes.pointer, out, n, status, count, work)
     checked('logitCrossEntropy', classes, n, run, 'class')
     if (!mean) return
     kernels.sum(out, y.pointer, count, 1, 1, count)

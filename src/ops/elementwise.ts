@@ -9,20 +9,29 @@ import { misfit } from '../tensor/fits.ts'
 import { broadcastShapes, broadcastSteps, type Shape, sameShape, writeLayout } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import { type Address, type Layout, NONE, type Real, type Status } from '../wasm/kinds.ts'
 import { f32, i32, SCRATCH } from '../wasm/memory.ts'
 import { sumTo } from './broadcasting.ts'
 import { type Epilogue, withTraits } from './epilogue.ts'
 import { fusion } from './fusion.ts'
 
-type UnaryKernel = (x: number, out: number, ...numbersAndCount: number[]) => void
-type IntUnaryKernel = (x: number, out: number, status: number, count: number) => void
-type SlopeKernel = (x: number, out: number, slope: number, count: number) => void
-type GradientKernel = (g: number, x: number, out: number, ...numbersAndCount: number[]) => void
-type BinaryKernel = (x: number, y: number, out: number, layout: number, count: number) => void
-type IntBinaryKernel = (x: number, y: number, out: number, layout: number, status: number, count: number) => void
-
 /** The numbers of an operation, such as elu's alpha, in the order of its arguments. */
-type Numbers = readonly number[]
+type Numbers = readonly Real[]
+export type UnaryKernel = (x: Address, out: Address, count: number) => void
+type NumberedKernel =
+  | ((x: Address, out: Address, a: Real, count: number) => void)
+  | ((x: Address, out: Address, a: Real, b: Real, count: number) => void)
+type IntUnaryKernel = (x: Address, out: Address, status: Status, count: number) => void
+type SlopeKernel = (x: Address, out: Address, slope: Address, count: number) => void
+type GradientKernel =
+  | ((g: Address, x: Address, out: Address, count: number) => void)
+  | ((g: Address, x: Address, out: Address, a: Real, count: number) => void)
+  | ((g: Address, x: Address, out: Address, a: Real, b: Real, count: number) => void)
+/** Any of them: addresses, numbers, and a count. */
+type AnyKernel = (...words: number[]) => void
+type BinaryKernel = (x: Address, y: Address, out: Address, layout: Layout, count: number) => void
+type IntBinaryKernel = (x: Address, y: Address, out: Address, layout: Layout, status: Status, count: number) => void
+
 type UnaryPullback = (g: Tensor, x: Tensor, numbers: Numbers) => Tensor
 type SecondPullback = (h: Tensor, g: Tensor, x: Tensor, own: (g: Tensor, x: Tensor) => Tensor) => Tensor
 
@@ -59,7 +68,7 @@ export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: T
 /** An operation on each element that takes numbers, too. */
 export function numbered(
   name: string,
-  kernel: UnaryKernel,
+  kernel: NumberedKernel,
   rule: UnaryRule & { readonly numbers: Readonly<Record<string, number>> },
 ): (x: Tensor, ...numbers: (number | undefined)[]) => Tensor {
   const run = runOf(name, kernel, rule)
@@ -77,7 +86,8 @@ function finished<F extends object>(name: string, { epilogue }: UnaryRule, f: F)
   return named(name, epilogue ? withTraits(f, { epilogue }) : f)
 }
 
-function runOf(name: string, kernel: UnaryKernel, rule: UnaryRule): Run<Numbers> {
+function runOf(name: string, kernel: UnaryKernel | NumberedKernel, rule: UnaryRule): Run<Numbers> {
+  const call = kernel as AnyKernel
   const { fromOutput, constant, slope: slopeKernel, fromSlope, int } = rule
   const own = rule.gradient && gradientFrom(name, rule.gradient, rule.second)
   const fromInput = own ?? rule.fromInput
@@ -98,8 +108,8 @@ function runOf(name: string, kernel: UnaryKernel, rule: UnaryRule): Run<Numbers>
           [x],
           floats => run(floats, numbers),
         )
-      } else if (numbers.length === 0) kernel(x.pointer, y.pointer, y.count)
-      else kernel(x.pointer, y.pointer, ...numbers, y.count)
+      } else if (numbers.length === 0) call(x.pointer, y.pointer, y.count)
+      else call(x.pointer, y.pointer, ...numbers, y.count)
     },
     save: fromInput ? (_, [x], __, extras) => (extras ? {} : { x }) : fromOutput ? y => ({ y }) : undefined,
     pullback: [
@@ -114,18 +124,19 @@ function runOf(name: string, kernel: UnaryKernel, rule: UnaryRule): Run<Numbers>
   return run
 }
 
-function checkedNumber(operation: string, name: string, value: unknown): number {
+function checkedNumber(operation: string, name: string, value: unknown): Real {
   if (typeof value !== 'number') throw typeError(operation, `${name} is a number`, `${kindOf(value)} came`)
   if (!Number.isFinite(value)) throw rangeError(operation, `${name} must be finite`, `${value}`)
-  return value
+  return value as Real
 }
 
 /** g f'(x), of one shape, by a kernel; `second` is h g f″(x), and without it 0. */
 export function gradientFrom(name: string, kernel: GradientKernel, second: SecondPullback | undefined): UnaryPullback {
+  const call = kernel as AnyKernel
   const run: Run<Numbers> = operation<Numbers, { g: Tensor; x: Tensor }>({
     name: `${name}Gradient`,
     shape: ([shape]) => shape,
-    forward: (out, [g, x], numbers) => kernel(g.pointer, x.pointer, out.pointer, ...numbers, out.count),
+    forward: (out, [g, x], numbers) => call(g.pointer, x.pointer, out.pointer, ...numbers, out.count),
     save: (_, [g, x]) => ({ g, x }),
     pullback: [
       (h, { x }, numbers) => run([h, x], numbers),
@@ -234,32 +245,32 @@ export function comparison(name: string, kernel: BinaryKernel, int: BinaryKernel
   })
 }
 
-/** The addresses of two operands and the layout of their broadcast; a number is read from the scratch area with a step of 0. */
+/** The addresses of two operands and the layout of their broadcast; a number stands in the layout, with a step of 0. */
 function operands(
   name: string,
   shape: Shape,
   xs: readonly Tensor[],
   options: { x?: number; y?: number },
   type: DType,
-): [x: number, y: number, layout: number] {
+): [x: Address, y: Address, layout: Layout] {
   const [a, b] = xs
   if (b) {
     const left = a.pointer
     const right = b.pointer
-    if (sameShape(a.dims, b.dims)) return [left, right, 0]
+    if (sameShape(a.dims, b.dims)) return [left, right, NONE]
     const { layout, flat } = writeLayout(name, shape, broadcastSteps(a.dims, shape), broadcastSteps(b.dims, shape))
-    return [left, right, flat ? 0 : layout]
+    return [left, right, flat ? NONE : layout]
   }
   const number = options.x ?? options.y ?? 0
-  if (type === 'int32') i32[SCRATCH.number >>> 2] = number
-  else f32[SCRATCH.number >>> 2] = number
-  const pointer = a.pointer
+  const { pointer } = a
   const base = SCRATCH.layout >>> 2
   i32[base] = 1
   i32[base + 1] = a.count
   i32[base + 2] = options.x === undefined ? 1 : 0
   i32[base + 3] = options.x === undefined ? 0 : 1
-  return options.x === undefined ? [pointer, SCRATCH.number, SCRATCH.layout] : [SCRATCH.number, pointer, SCRATCH.layout]
+  if (type === 'int32') i32[base + 4] = number
+  else f32[base + 4] = number
+  return options.x === undefined ? [pointer, NONE, SCRATCH.layout] : [NONE, pointer, SCRATCH.layout]
 }
 
 /** Divides all elements of a new float32 tensor in place. */

@@ -6,6 +6,7 @@ import { overflow } from '../tensor/fits.ts'
 import { type Shape, show, sizeOf } from '../tensor/shape.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import type { Status } from '../wasm/kinds.ts'
 import { f32, i32 } from '../wasm/memory.ts'
 import { reported } from '../wasm/status.ts'
 import { cast } from './pointwise.ts'
@@ -16,7 +17,7 @@ export function checked(
   operation: string,
   indices: Tensor,
   size: number,
-  run: (status: number) => void,
+  run: (status: Status) => void,
   kind: 'index' | 'class' = 'index',
 ): void {
   const place = reported(run)
@@ -76,7 +77,7 @@ export const runTakeAlong: Run<Along> = operation<Along, { indices: Tensor; from
   forward(y, [x, indices], { axis, loss }) {
     const [, inner] = around(x.dims, axis)
     const size = x.dims[axis]
-    const run = (status: number) =>
+    const run = (status: Status) =>
       kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.dims[axis], inner, status, y.count)
     checked(loss ?? 'takeAlong', indices, size, run, loss ? 'class' : 'index')
   },

@@ -3,6 +3,7 @@ import { composed } from '../tape/composed.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { sameShape, show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { NONE } from '../wasm/kinds.ts'
 import { type Activation, type Epilogue, traitsOf } from './epilogue.ts'
 import { fusion, isFused } from './fusion.ts'
 import { reshape, sum } from './movement.ts'
@@ -16,7 +17,7 @@ const runLinear = operation<Epilogue, { x: Tensor; weight: Tensor; y?: Tensor }>
   shape: ([x, weight]) => [x[0], weight[0]],
   forward(y, [x, weight, bias], epilogue) {
     const [M, K] = x.dims
-    const finish = { bias: bias?.pointer ?? 0, epilogue: epilogue.number }
+    const finish = { bias: bias?.pointer ?? NONE, epilogue: epilogue.number }
     multiply(y, matrices(x, false), matrices(weight, true), 1, M, weight.dims[0], K, finish)
   },
   save: (y, [x, weight], { through }) => (through ? { x, weight, y } : { x, weight }),

@@ -7,7 +7,8 @@ import { checkDType, type DType } from '../tensor/dtype.ts'
 import { broadcastShapes } from '../tensor/shape.ts'
 import { share, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { binary, commonType, comparison, unary } from './elementwise.ts'
+import { real } from '../wasm/kinds.ts'
+import { binary, commonType, comparison, type UnaryKernel, unary } from './elementwise.ts'
 import { withTraits } from './epilogue.ts'
 import { broadcastTo } from './movement.ts'
 
@@ -246,7 +247,7 @@ function asInt(x: Tensor): Tensor {
   return cast(cast(x, 'bool'), 'int32')
 }
 
-const test = (name: string, kernel: (x: number, out: number, count: number) => void) => {
+const test = (name: string, kernel: UnaryKernel) => {
   const run = operation({
     name,
     types: () => ({ inputs: 'float32', output: 'bool' }),
@@ -268,14 +269,14 @@ export const isFinite = test('isFinite', kernels.isFinite)
 const runClamp = operation<{ low: number; high: number }, { x: Tensor }>({
   name: 'clamp',
   shape: ([shape]) => shape,
-  forward: (y, [x], { low, high }) => kernels.clamp(x.pointer, y.pointer, low, high, y.count),
+  forward: (y, [x], { low, high }) => kernels.clamp(x.pointer, y.pointer, real(low), real(high), y.count),
   save: (_, [x]) => ({ x }),
   pullback: [(g, { x }, bounds) => mul(g, runClampMask([x], bounds))],
 })
 const runClampMask = operation<{ low: number; high: number }>({
   name: 'clampMask',
   shape: ([shape]) => shape,
-  forward: (y, [x], { low, high }) => kernels.clampMask(x.pointer, y.pointer, low, high, y.count),
+  forward: (y, [x], { low, high }) => kernels.clampMask(x.pointer, y.pointer, real(low), real(high), y.count),
 })
 
 /**

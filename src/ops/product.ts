@@ -6,6 +6,7 @@ import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type MatrixStrides, planGemm } from '../wasm/gemm-plan.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import { type Address, behind, NONE } from '../wasm/kinds.ts'
 import { sumTo } from './broadcasting.ts'
 import { broadcastTo, reshape } from './movement.ts'
 
@@ -16,16 +17,16 @@ interface Flags {
 
 /** A matrix, or a batch of them, where it lies. */
 interface Operand extends MatrixStrides {
-  readonly pointer: number
+  readonly pointer: Address
 }
 
 /** What is done to a product while it is in the cache: the bias (an address, or 0) is added, then comes the epilogue of an activation. */
 export interface Finish {
-  readonly bias: number
+  readonly bias: Address
   readonly epilogue: number
 }
 
-const plain: Finish = { bias: 0, epilogue: 0 }
+const plain: Finish = { bias: NONE, epilogue: 0 }
 
 /** y[batch, M, N] = a b: every product of the library. */
 export function multiply(
@@ -42,7 +43,7 @@ export function multiply(
   const plan = planGemm(M, N, K, batch, a, b)
   const floats = plan.scratchA + plan.scratchB
   if (floats > 0) y.scratch = new Storage(floats * 4)
-  const scratch = y.scratch?.pointer ?? 0
+  const scratch = y.scratch?.pointer ?? NONE
   let { pointer: pointerA, row: rowA, column: columnA, batch: batchA } = a
   let { pointer: pointerB, row: rowB, batch: batchB } = b
   if (plan.packUnitsA > 0) {
@@ -53,7 +54,7 @@ export function multiply(
     batchA = batchA === 0 ? 0 : M * rowA
   }
   if (plan.packUnitsB > 0) {
-    const packed = scratch + 4 * plan.scratchA
+    const packed = behind(scratch, 4 * plan.scratchA)
     kernels.gemmPackB(pointerB, rowB, b.column, batchB, N, K, packed, plan.packUnitsB, 8 * K)
     pointerB = packed
     rowB = 0

@@ -5,6 +5,7 @@ import type { DType } from '../tensor/dtype.ts'
 import { type Shape, stepsOf, writeLayout } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import { behind } from '../wasm/kinds.ts'
 import { copyElements } from './copying.ts'
 
 /** For each axis where reading begins, how far it goes, and in which steps. */
@@ -42,7 +43,7 @@ export const runSlice: Run<Range> = operation<Range, { from: Shape }>({
     const { at, steps } = place(sum.dims, range)
     const { pointer } = g
     const { layout, rows } = writeLayout('slice', g.dims, stepsOf(g.dims), steps)
-    kernels.addTo(pointer, sum.pointer + 4 * at, layout, rows)
+    kernels.addTo(pointer, behind(sum.pointer, 4 * at), layout, rows)
   },
 })
 

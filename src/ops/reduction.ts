@@ -4,6 +4,7 @@ import { type Shape, sizeOf, stepsOf, writeLayout } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import type { Address, Status } from '../wasm/kinds.ts'
 
 /** Which axes go, and whether they stay with size 1. */
 export interface Reduced {
@@ -12,10 +13,10 @@ export interface Reduced {
 }
 
 /** A kernel over x of [outer, n, inner]. */
-export type ReduceKernel = (x: number, out: number, n: number, inner: number, units: number, work: number) => void
+export type ReduceKernel = (x: Address, out: Address, n: number, inner: number, units: number, work: number) => void
 
 /** One of integers, which reports a result that does not fit. */
-type IntReduceKernel = (x: number, out: number, n: number, inner: number, status: number, units: number, work: number) => void
+type IntReduceKernel = (x: Address, out: Address, n: number, inner: number, status: Status, units: number, work: number) => void
 /** What `mean`, `max` and their like can be told. */
 export interface ReduceOptions {
   /** Keep the reduced axes, with size 1. */
@@ -92,7 +93,7 @@ export function reduceInts(
 }
 
 /** Where x lies with all reduced axes beside each other, in the scratch of y if it must be moved; the sizes of the reduced ones and of those behind them. */
-function together(name: string, x: Tensor, y: Tensor, axes: readonly number[]): [from: number, n: number, inner: number] {
+function together(name: string, x: Tensor, y: Tensor, axes: readonly number[]): [from: Address, n: number, inner: number] {
   const groups = neighbours(axes)
   // Sizes of the axes that stay and of those that go, in turn.
   const runs = groups.flatMap(([first, last], i) => [

@@ -1,4 +1,5 @@
 import type { Tensor } from '../tensor/tensor.ts'
+import type { Address } from '../wasm/kinds.ts'
 
 /** A hyperparameter's value: a number, a pair such as Adam's betas, or whether something is done. */
 export type HyperValue = number | readonly number[] | boolean
@@ -26,7 +27,7 @@ export type SlotStart<H> = number | ((hyper: H) => number)
 
 /** The kernel of a rule, of those that the library has: one call for all parameters. Rules of your own are written in operations. */
 export interface LaneKernel {
-  readonly run: (segments: number, segmentCount: number, count: number) => void
+  readonly run: (segments: Address, segmentCount: number, count: number) => void
   /** The names of the slots that it moves on. */
   readonly slots: readonly string[]
   /** How many numbers it reads. */

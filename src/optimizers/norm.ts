@@ -1,6 +1,7 @@
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { sumsOfSquares } from '../wasm/kernels.generated.ts'
+import { behind } from '../wasm/kinds.ts'
 import { memory } from '../wasm/memory.ts'
 import { RECORD, writeRecords } from './records.ts'
 
@@ -15,7 +16,7 @@ export function globalNorm(tensors: readonly Tensor[]): number {
   const most = tensors.reduce((blocks, { count }) => blocks + Math.ceil(count / BLOCK), 0)
   const sums = new Storage(8 * most + tensors.length * RECORD)
   try {
-    const records = sums.pointer + 8 * most
+    const records = behind(sums.pointer, 8 * most)
     const blocks = writeRecords(records, tensors, BLOCK)
     sumsOfSquares(records, tensors.length, sums.pointer, blocks, BLOCK)
     let sum = 0

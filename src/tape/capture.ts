@@ -3,7 +3,7 @@
 import { type Randomness, takeStreams } from '../tensor/random.ts'
 import { type Observer, observed, type Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { i32, SCRATCH } from '../wasm/memory.ts'
+import { i32 } from '../wasm/memory.ts'
 import { heard } from '../wasm/pool.ts'
 import { parametersOf } from '../wasm/traits.generated.ts'
 import { watched } from './operation.ts'
@@ -62,7 +62,7 @@ export class Capture implements Observer {
   /** Listens while `f` runs. */
   during<T>(f: () => T): T {
     const run = () => watched(name => this.operations.push(name), f)
-    const result = observed(this, () => heard((kernel, units, cost) => this.called(kernel, units, cost), run))
+    const result = observed(this, () => heard((...call) => this.called(...call), run))
     this.after = takeStreams(0)
     return result
   }
@@ -106,22 +106,23 @@ export class Capture implements Observer {
     block.isWritten = true
   }
 
-  private called(kernel: number, units: number, cost: number): void {
+  private called(kernel: number, units: number, cost: number, descriptor: number): void {
     if (units === 0) return
     const types = parametersOf[kernel]
-    const start = SCRATCH.descriptor >>> 2
-    const words = i32.slice(start, start + types.length)
-    const targets = Array.from(types, (type, i) => (type === 'p' && words[i] !== 0 ? this.targetOf(words[i] >>> 0) : undefined))
+    const words = wordsAt(descriptor, types.length)
+    const targets = Array.from(types, (type, i) => this.targetOf(type, words[i] >>> 0))
     this.calls.push({ kernel, units, cost, words, targets, operation: this.operations.length })
   }
 
-  private targetOf(pointer: number): Target {
-    if (pointer === SCRATCH.status) return { kind: 'status' }
-    if (pointer === SCRATCH.number) return { kind: 'words', words: i32.slice(pointer >>> 2, (pointer >>> 2) + 1) }
-    if (pointer === SCRATCH.layout) {
-      const start = pointer >>> 2
-      return { kind: 'words', words: i32.slice(start, start + 1 + 3 * i32[start]) }
-    }
+  /** Where a word points, by what its kernel says that it is. */
+  private targetOf(type: string, pointer: number): Target | undefined {
+    if (pointer === 0) return undefined
+    if (type === 's') return { kind: 'status' }
+    if (type === 'l') return { kind: 'words', words: wordsAt(pointer, 2 + 3 * i32[pointer >>> 2]) }
+    return type === 'p' ? this.elementsAt(pointer) : undefined
+  }
+
+  private elementsAt(pointer: number): Target {
     const block = this.byAddress.get(pointer) ?? (this.outsideAt.has(pointer) ? undefined : this.blockAround(pointer))
     if (!block) return { kind: 'outside', pointer }
     read(block)
@@ -132,6 +133,11 @@ export class Capture implements Observer {
     for (const block of this.live.values()) if (address > block.pointer && address < block.pointer + block.bytes) return block
     return undefined
   }
+}
+
+function wordsAt(pointer: number, count: number): Int32Array {
+  const start = pointer >>> 2
+  return i32.slice(start, start + count)
 }
 
 /** Notes that a block is used, and what JavaScript has written there by then. */

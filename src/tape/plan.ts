@@ -82,7 +82,7 @@ export class Plan {
     for (const { kernel, units, cost, words: args, targets, operation } of capture.calls) {
       const at = append(args)
       let status = -1
-      const key = parametersOf[kernel].indexOf('r')
+      const key = parametersOf[kernel].indexOf('k')
       if (key >= 0) {
         const offset = (args[key + 2] - before.stream) | 0
         this.draws.push({ word: at / 4 + key, offset })

@@ -1,13 +1,14 @@
 import * as kernels from '../wasm/kernels.generated.ts'
+import type { Address, Status } from '../wasm/kinds.ts'
 import { f32, i32 } from '../wasm/memory.ts'
 import { reported } from '../wasm/status.ts'
 import { bytesOf, type DType } from './dtype.ts'
 import { checkAllFit, overflow } from './fits.ts'
 import { make, type Tensor } from './tensor.ts'
 
-type Convert = (x: number, out: number, count: number) => void
+type Convert = (x: Address, out: Address, count: number) => void
 /** One that reports what does not fit. */
-type Narrow = (x: number, out: number, status: number, count: number) => void
+type Narrow = (x: Address, out: Address, status: Status, count: number) => void
 
 /** How elements of one type become those of another; a byte stands for uint8 and bool. */
 const conversions: Record<'float32' | 'int32' | 'byte', { readonly [To in DType]?: Convert }> = {
@@ -52,7 +53,7 @@ export function converted(x: Tensor, dtype: DType, operation: string): Tensor {
 /** Runs a kernel of integers. Where it reports that a result does not fit, throws RangeError with the one that float32 gives. */
 export function fitting(
   operation: string,
-  kernel: (status: number) => void,
+  kernel: (status: Status) => void,
   xs: readonly Tensor[],
   inFloats: (xs: readonly Tensor[]) => Tensor,
 ): void {

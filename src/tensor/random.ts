@@ -1,5 +1,6 @@
 import { checkNumber, checkOptions, rangeError, refuseSurplus, written } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import { type Address, type Key, type Real, real } from '../wasm/kinds.ts'
 import { checkShape, type Shape } from './shape.ts'
 import { make, type Tensor } from './tensor.ts'
 
@@ -55,7 +56,8 @@ export function withRandomness<T>(source: Randomness, f: () => T): T {
 /** Random uint32 numbers for JavaScript, such as for shuffling. */
 export function drawIntegers(n: number, source: Randomness = current): Uint32Array {
   const y = make([n], 'int32', 'randint')
-  kernels.randomInteger(y.pointer, n, source.key[0], source.key[1], source.stream++, 0, 0, Math.ceil(n / 4))
+  const key = source.key as KeyWords
+  kernels.randomInteger(y.pointer, n, key[0], key[1], source.stream++, 0, 0, Math.ceil(n / 4))
   const numbers = new Uint32Array(y.data())
   y.dispose()
   return numbers
@@ -88,11 +90,13 @@ export function takeStreams(count: number): Randomness {
   return { key, stream }
 }
 
-type Kernel = (out: number, n: number, key0: number, key1: number, stream: number, a: number, b: number, blocks: number) => void
+type KeyWords = readonly [Key, Key]
 
-function draw(name: string, kernel: Kernel, shape: Shape, a: number, b: number, dtype: 'float32' | 'int32' = 'float32'): Tensor {
+type Kernel<T extends number> = (out: Address, n: number, key0: Key, key1: Key, stream: number, a: T, b: T, blocks: number) => void
+
+function draw<T extends number>(name: string, kernel: Kernel<T>, shape: Shape, a: T, b: T, dtype: 'float32' | 'int32' = 'float32'): Tensor {
   const y = make([...shape], dtype, name)
-  const { key } = current
+  const key = current.key as KeyWords
   kernel(y.pointer, y.count, key[0], key[1], current.stream++, a, b, Math.ceil(y.count / 4))
   return y
 }
@@ -115,7 +119,7 @@ export function rand(shape: Shape, options: { readonly low?: number | undefined;
   checkShape('rand', shape)
   checkFinite('rand', { low, high })
   if (!(low <= high)) throw rangeError('rand', 'low must not be above high', `${low}, ${high}`)
-  return draw('rand', kernels.randomUniform, shape, low, high)
+  return draw('rand', kernels.randomUniform, shape, real(low), real(high))
 }
 
 /** Normal float32 numbers of the given mean (0) and standard deviation (1). Throws RangeError for a negative deviation,
@@ -128,7 +132,7 @@ export function randn(shape: Shape, options: { readonly mean?: number | undefine
   checkShape('randn', shape)
   checkFinite('randn', { mean, std })
   if (!(std >= 0)) throw rangeError('randn', 'the standard deviation must not be negative', std)
-  return draw('randn', kernels.randomNormal, shape, mean, std)
+  return draw('randn', kernels.randomNormal, shape, real(mean), real(std))
 }
 
 /** Uniform int32 numbers from `low` (included) to `high` (excluded). Throws RangeError for an empty range.
@@ -149,6 +153,6 @@ export function bernoulli(p: number, shape: Shape): Tensor {
   checkShape('bernoulli', shape)
   checkNumber('bernoulli', 'a probability', p)
   if (!(p >= 0 && p <= 1)) throw rangeError('bernoulli', 'a probability lies in [0, 1]', p)
-  const kernel: Kernel = (out, n, key0, key1, stream, a, _, blocks) => kernels.randomBernoulli(out, n, key0, key1, stream, a, blocks)
-  return draw('bernoulli', kernel, shape, p, 0)
+  const kernel: Kernel<Real> = (out, n, key0, key1, stream, a, _, blocks) => kernels.randomBernoulli(out, n, key0, key1, stream, a, blocks)
+  return draw('bernoulli', kernel, shape, real(p), real(0))
 }

@@ -1,4 +1,5 @@
 import { ShapeError } from '../errors.ts'
+import type { Layout } from '../wasm/kinds.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
 import { typeError, written } from '../words.ts'
 
@@ -126,7 +127,7 @@ export function writeLayout(
   shape: Shape,
   xSteps: Shape,
   ySteps: Shape,
-): { layout: number; rows: number; flat: boolean } {
+): { layout: Layout; rows: number; flat: boolean } {
   let rank = 0
   for (let i = 0; i < shape.length; i++) {
     if (shape[i] === 1) continue
@@ -153,6 +154,8 @@ export function writeLayout(
     i32[base + 1 + 2 * rank + i] = y[i]
     if (i < rank - 1) rows *= sizes[i]
   }
+  // No operand is a number.
+  i32[base + 1 + 3 * rank] = 0
   return { layout: SCRATCH.layout, rows, flat: rank === 1 && x[0] === 1 && y[0] === 1 }
 }
 

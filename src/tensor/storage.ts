@@ -1,5 +1,6 @@
 import { refuseSurplus } from '../errors.ts'
 import { allocate, release, usage } from '../wasm/allocator.ts'
+import { type Address, behind } from '../wasm/kinds.ts'
 import type { Tensor } from './tensor.ts'
 
 let alive = 0
@@ -32,7 +33,7 @@ export function observed<T>(by: Observer, f: () => T): T {
 export class Storage {
   /** No symbol can be cloned: what `structuredClone` and `postMessage` throw is its text, not half a tensor; so it comes first. */
   readonly place: symbol = PLACE
-  readonly pointer: number
+  readonly pointer: Address
   readonly bytes: number
   references = 1
   /** Counts the writes in place, so that a tape can tell whether what it saved is still there. */
@@ -46,7 +47,7 @@ export class Storage {
 
   /** A block of its own, or a part of `whole`, which lives as long as its parts do. */
   constructor(bytes: number, whole?: Storage, offset = 0) {
-    this.pointer = whole ? whole.retain().pointer + offset : allocate(bytes)
+    this.pointer = whole ? behind(whole.retain().pointer, offset) : allocate(bytes)
     this.bytes = bytes
     this.whole = whole
     alive++

@@ -3,6 +3,7 @@ import './copies.ts'
 import { askedBy, COPY, ReleasedError, refuseSurplus, ShapeError, TENSOR, typeError } from '../errors.ts'
 import type { Methods } from '../ops/methods.ts'
 import { transposeMatrices } from '../wasm/kernels.generated.ts'
+import type { Address } from '../wasm/kinds.ts'
 import { f32, i32, u8 } from '../wasm/memory.ts'
 import { bytesOf, type DType, type TypedArray } from './dtype.ts'
 import { type Nested, nested, print, type ReadonlyNested } from './print.ts'
@@ -81,7 +82,7 @@ export class Tensor implements Owned {
   }
 
   /** @internal The address of the first element. */
-  get pointer(): number {
+  get pointer(): Address {
     return (this.block ?? this.settle()).pointer
   }
 

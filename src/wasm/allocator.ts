@@ -2,6 +2,7 @@
 // waits in the list of its size, so a loop in its steady state takes what its last round gave back. Before the memory would grow, free
 // neighbours are merged and cut anew. docs/memory.md has the design.
 import { guardFreed, guardTaken, mustFail, ZONE } from './guard.ts'
+import type { Address } from './kinds.ts'
 import { BLOCKS, cannotGrow, capacity, growTo } from './memory.ts'
 
 interface Span {
@@ -39,7 +40,7 @@ export function roomFor(bytes: number): number {
 }
 
 /** A block of at least `bytes`, aligned to 64 bytes, its contents arbitrary. Throws MemoryError. */
-export function allocate(bytes: number): number {
+export function allocate(bytes: number): Address {
   const room = roomFor(bytes)
   if (!(room <= MOST) || (__GUARD__ && mustFail())) throw cannotGrow(top + room + zones)
   let pointer = free[sizeClass(room)]?.pop()
@@ -51,7 +52,7 @@ export function allocate(bytes: number): number {
   }
   usedBytes += room
   if (usedBytes > peakBytes) peakBytes = usedBytes
-  return pointer
+  return pointer as Address
 }
 
 /** Gives a block back; `bytes` as it was asked for. All calls come before the first change, as the stack may overflow at each. */

@@ -1,4 +1,5 @@
 import { MemoryError } from '../errors.ts'
+import type { Address, Layout, Status } from './kinds.ts'
 
 const PAGE = 65536
 
@@ -7,21 +8,20 @@ export const HEAP_BASE = 128 * 1024
 
 /** Small areas that JavaScript fills for one kernel call, and the control block of the threads. */
 export interface Scratch {
-  /** The layout of a broadcast or copy. */
-  readonly layout: number
-  /** A number that stands for an operand. */
-  readonly number: number
+  /** The layout of a broadcast or copy, and a number that stands for an operand. */
+  readonly layout: Layout
   /** The status word of a kernel that reports a bad index or what does not fit. */
-  readonly status: number
+  readonly status: Status
   /** The arguments of a forked kernel. */
-  readonly descriptor: number
+  readonly descriptor: Address
   readonly control: number
 }
 
 /** Several sets of them, because one that a lost worker may still read or write is left to it. */
 export const scratches: readonly Scratch[] = Array.from({ length: 8 }, (_, i) => {
   const base = HEAP_BASE + 2048 * i
-  return { layout: base, number: base + 256, status: base + 320, descriptor: base + 384, control: base + 1024 }
+  const [layout, status, descriptor] = [base as Layout, (base + 320) as Status, (base + 384) as Address]
+  return { layout, status, descriptor, control: base + 1024 }
 })
 
 /** The set in use. */

@@ -89,8 +89,8 @@ let threshold = HOT_GRAIN
 /** Work below it does not come here at all. */
 export let grain = HOT_GRAIN
 
-/** Hears of a call: which kernel, how many units of work, and what one costs. The arguments lie in the descriptor. */
-export type Listener = (kernel: number, units: number, cost: number) => void
+/** Hears of a call: which kernel, how many units of work, what one costs, and where its arguments lie. */
+export type Listener = (kernel: number, units: number, cost: number, descriptor: number) => void
 let listener: Listener | undefined
 
 /** Runs `f` and tells `to` of every kernel call meanwhile. */
@@ -119,9 +119,9 @@ const count = (offset: number): number => Atomics.load(i32, word(offset))
  * Runs a kernel whose arguments are the words at `descriptor`, on all threads that are up if that is worth it. `cost` is that of a unit, in
  * nanoseconds.
  */
-export function fork(kernel: number, units: number, cost: number, descriptor = SCRATCH.descriptor): void {
+export function fork(kernel: number, units: number, cost: number, descriptor: number = SCRATCH.descriptor): void {
   const total = units * cost
-  listener?.(kernel, units, cost)
+  listener?.(kernel, units, cost, descriptor)
   if (total < threshold || units < 2 || !isWorthIt(total)) return wasm.run(kernel, descriptor, 0, units)
   const { control } = SCRATCH
   const shares = SHARES * (Math.min(workers.length, count(READY)) + 1)

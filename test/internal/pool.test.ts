@@ -4,6 +4,7 @@ import { randn, scope, type Tensor, threads } from 'fluxtape'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { allocate, beginQuarantine, endQuarantine, release } from '../../src/wasm/allocator.ts'
 import * as kernels from '../../src/wasm/kernels.generated.ts'
+import { type Address, NONE } from '../../src/wasm/kinds.ts'
 import { i32, memory, SCRATCH, scratches } from '../../src/wasm/memory.ts'
 import type { WorkerStart } from '../../src/wasm/worker.ts'
 import { bytesOf, cases, wake } from '../threads/cases.ts'
@@ -63,7 +64,7 @@ describe('the protocol', () => {
     for (const units of [1, 2, 3, 63, 64, 65, 255, 256, 257, 1023, 100_003]) {
       const out = allocate(4 * units)
       i32.fill(-1, out >>> 2, (out >>> 2) + units)
-      kernels.toIntFromByte(0, out, units, 1e6)
+      kernels.toIntFromByte(NONE, out, units, 1e6)
       const written = i32.subarray(out >>> 2, (out >>> 2) + units)
       expect(written.every(value => value >= 0 && value < 256)).toBe(true)
       release(out, 4 * units)
@@ -74,7 +75,8 @@ describe('the protocol', () => {
     const expected = product()
     await threads(3)
     const control = SCRATCH.control
-    expect(() => kernels.exp(0xf0000000, 0xf0000000, 1_000_000)).toThrow(WebAssembly.RuntimeError)
+    const nowhere = 0xf0000000 as Address
+    expect(() => kernels.exp(nowhere, nowhere, 1_000_000)).toThrow(WebAssembly.RuntimeError)
     expect(SCRATCH.control).not.toBe(control)
     expect(threads()).toEqual({ count: 1, reason: 'a job failed on the calling thread' })
     for (const end = Date.now() + 20_000; threads().count < 3 && Date.now() < end; ) {
