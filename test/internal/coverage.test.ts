@@ -45,7 +45,7 @@ async function exportedFrom(path: string): Promise<string[]> {
   return found.sort()
 }
 
-const exportedOperations = [...(await exportedFrom('ops')), ...(await exportedFrom('nn/losses.ts'))]
+const exportedOperations = [...(await exportedFrom('ops')), ...(await exportedFrom('nn/losses'))]
 const layersAndRules = [
   ...(await exportedFrom('nn/layers')),
   ...(await exportedFrom('optimizers/rules.ts')),

@@ -1,0 +1,96 @@
+// What all losses have in common: their options, and a prediction and a target of one shape.
+import { checkNumber, checkOptions, kindOf, ShapeError, typeError } from '../../errors.ts'
+import { cast } from '../../ops/pointwise.ts'
+import { mean } from '../../ops/reduce.ts'
+import { composed } from '../../tape/composed.ts'
+import { checkTensor } from '../../tape/operation.ts'
+import { type Shape, sameShape, show } from '../../tensor/shape.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+
+/** float32's machine epsilon: what Flux adds before a logarithm. */
+export const EPSILON = 2 ** -23
+
+/** What every loss can be told. */
+export interface LossOptions {
+  /** From the loss of each element or sample to the result: `mean` (default), `sum`, `identity`, or a function of your own. */
+  readonly agg?: ((losses: Tensor) => Tensor) | undefined
+}
+
+/** A target: of the prediction's shape, or one number for all. */
+export type Target = Tensor | number
+
+/** The numbers of a loss by name, with what they are where nobody says otherwise. */
+export type Numbers = Readonly<Record<string, number>>
+
+/** Those of them that are given in the options. */
+export type Given<N extends Numbers> = { readonly [Name in keyof N]?: number | undefined }
+
+/**
+ * Makes a loss of (prediction, target, options), which knows `agg`, its numbers and the options `others`; `formula` is given the numbers whole,
+ * and the loss's name for what it throws.
+ */
+export function loss<N extends Numbers, T, Others extends LossOptions>(
+  name: string,
+  numbers: N,
+  others: readonly string[],
+  formula: (prediction: Tensor, target: T, options: Others, numbers: N, name: string) => Tensor,
+): (prediction: Tensor, target: T, options?: Others & Given<N>) => Tensor {
+  const names = Object.keys(numbers)
+  const known = ['agg', ...others, ...names]
+  return composed(name, 3, (prediction: Tensor, target: T, options: Others & Given<N> = {} as Others & Given<N>): Tensor => {
+    checkOptions(name, options, known)
+    return formula(prediction, target, options, names.length === 0 ? numbers : whole(name, numbers, options), name)
+  })
+}
+
+/** The numbers, but for those that the options give. */
+function whole<N extends Numbers>(name: string, numbers: N, options: Given<N>): N {
+  const all: Record<string, number> = { ...numbers }
+  for (const each in numbers) {
+    const value: unknown = options[each] === undefined ? numbers[each] : options[each]
+    checkNumber(name, each, value)
+    all[each] = value
+  }
+  return all as N
+}
+
+/** A loss of each element: of a prediction, as float32, and a target of its shape. */
+export function elementwise<N extends Numbers>(
+  name: string,
+  numbers: N,
+  formula: (prediction: Tensor, target: Target, numbers: N) => Tensor,
+): (prediction: Tensor, target: Target, options?: LossOptions & Given<N>) => Tensor {
+  return loss(name, numbers, [], (prediction, target: Target, options: LossOptions, all) => {
+    matched(name, prediction, target)
+    return aggregation(name, options)(formula(cast(prediction, 'float32'), target, all))
+  })
+}
+
+/** The `agg` of a loss, which a habit from elsewhere takes for a word. */
+export function aggregation(name: string, { agg = mean }: LossOptions): (losses: Tensor) => Tensor {
+  if (typeof agg === 'function') return agg
+  throw typeError(name, 'agg is a function', `${kindOf(agg)} came`, 'Write { agg: sum }, with the sum, mean or identity of fluxtape.')
+}
+
+/** Throws ShapeError unless the target has the prediction's shape, or is one number. */
+export function matched(name: string, prediction: Tensor, target: Target): void {
+  checkTensor(name, prediction)
+  if (typeof target === 'number') return
+  checkTensor(name, target)
+  if (sameShape(prediction.dims, target.dims) || target.rank === 0) return
+  throw new ShapeError(
+    {
+      operation: name,
+      problem: 'prediction and target differ in shape',
+      came: `${show(prediction.dims)} and ${show(target.dims)}`,
+      wayOut: `Losses do not broadcast: ${trimmed(prediction.dims, target.dims) ?? 'reshape one of them'}. The prediction comes first.`,
+    },
+    [prediction.dims, target.dims],
+  )
+}
+
+/** How one of two shapes becomes the other, where a last axis of 1 is all that they differ by. */
+function trimmed(prediction: Shape, target: Shape): string | undefined {
+  if (sameShape(prediction, [...target, 1])) return 'write prediction.squeeze(-1)'
+  return sameShape([...prediction, 1], target) ? 'write target.squeeze(-1)' : undefined
+}
