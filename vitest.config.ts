@@ -4,25 +4,52 @@ import { source } from './tools/source-plugin.mjs'
 
 /** The same tests run on the sources and, with FLUXTAPE_DIST set, on the built bundle. */
 const onDist = process.env.FLUXTAPE_DIST !== undefined
+/** `npm run nightly` tries everything with both variants. */
+const nightly = process.env.FLUXTAPE_NIGHTLY !== undefined
 const entry = (name: string) => new URL(onDist ? `./dist/${name}.js` : `./src/${name}.ts`, import.meta.url).pathname
 /** Node 20 has the relaxed instructions behind a flag that newer ones refuse. */
 const relaxedFlag = process.versions.node.startsWith('20.') ? ['--experimental-wasm-relaxed-simd'] : []
 
-/** What does not depend on how the kernels round is tried with one variant alone. */
-const variantless = [
-  ...['docs', 'io', 'data', 'datasets', 'errors', 'memory', 'params'].map(folder => `test/${folder}/**`),
-  ...['allocator', 'collector', 'gemm-plan', 'guard', 'pool-faults', 'sizes'].map(name => `test/internal/${name}.test.ts`),
+/** The tests of some folders, or of some files of a folder. */
+const folders = (...names: string[]) => names.map(name => `test/${name}/**`)
+const files = (folder: string, ...names: string[]) => names.map(name => `test/${folder}/${name}.test.ts`)
+
+/** What does not depend on how the kernels round is tried with one variant, and with both at night. */
+const variantless = nightly
+  ? []
+  : [
+      ...folders('docs', 'io', 'data', 'datasets', 'errors', 'memory', 'params', 'tape'),
+      ...files('internal', 'allocator', 'collector', 'coverage', 'failure', 'gemm-plan', 'guard', 'large', 'methods', 'mutation'),
+      ...files('internal', 'pool-faults', 'run', 'sizes', 'state'),
+      ...files('nn', 'chain', 'layer', 'print'),
+      ...files('optimizers', 'hyper', 'own-rule', 'state'),
+      ...files('tensor', 'javascript', 'print', 'realms', 'rows'),
+      ...files('train', 'batches', 'breathe', 'callbacks', 'effects-jit', 'errors', 'extras', 'interleaving', 'iteration', 'jit'),
+      ...files('train', 'jit-inputs', 'progress', 'throttle', 'untrained', 'validation'),
+    ]
+
+/** What counts threads, tensors, bytes or what was never done before gets a process of its own; the others have one after another in one. */
+const alone = [
+  'test/edge.test.ts',
+  ...files('tensor', 'variants'),
+  ...files('docs', 'snippets'),
+  ...folders('memory', 'threads'),
+  ...files('internal', 'allocator', 'collector', 'guard', 'large', 'pool', 'pool-faults'),
 ]
 
-const project = (variant: 'relaxed' | 'baseline') => ({
+/** On the bundle: bundling cannot change numerics, and what looks inside has no inside to look at. */
+const onSources = onDist ? folders('internal', 'oracle', 'gradients', 'properties') : []
+
+const project = (variant: 'relaxed' | 'baseline', isolate: boolean) => ({
   extends: true as const,
   test: {
-    name: variant,
-    include: ['test/**/*.test.ts'],
-    exclude: ['**/node_modules/**', ...(onDist ? ['test/internal/**'] : []), ...(variant === 'baseline' ? variantless : [])],
+    name: isolate ? `${variant}-alone` : variant,
+    include: isolate ? alone : ['test/**/*.test.ts'],
+    exclude: ['**/node_modules/**', ...onSources, ...(variant === 'baseline' ? variantless : []), ...(isolate ? [] : alone)],
     setupFiles: ['test/setup.ts'],
     env: { FLUXTAPE_VARIANT: variant },
     execArgv: ['--expose-gc', ...(variant === 'relaxed' ? relaxedFlag : [])],
+    isolate,
   },
 })
 
@@ -41,6 +68,9 @@ export default defineConfig({
     maxWorkers: '100%',
     testTimeout: 60_000,
     hookTimeout: 60_000,
-    projects: [project('relaxed'), project('baseline')],
+    projects: (onDist ? (['relaxed'] as const) : (['relaxed', 'baseline'] as const)).flatMap(variant => [
+      project(variant, false),
+      project(variant, true),
+    ]),
   },
 })

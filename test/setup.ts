@@ -1,11 +1,26 @@
 import { configure, manualSeed, Tensor, variant } from 'fluxtape'
-import { beforeEach, expect } from 'vitest'
+import { afterAll, beforeEach, expect } from 'vitest'
 
 const wanted = process.env.FLUXTAPE_VARIANT
 if (wanted === 'baseline') await configure({ deterministic: true })
+// The next file may run in this process: what earlier ones dropped goes now, not in the middle of its tests.
+globalThis.gc?.()
+await new Promise(resolve => setImmediate(resolve))
 if (variant() !== wanted) throw new Error(`these tests are to run on the ${wanted} kernels, but this runtime took the ${variant()} ones`)
 
 // Vitest would compare two tensors by their rows, which are new ones each time.
 expect.addEqualityTesters([(a, b) => (a instanceof Tensor && b instanceof Tensor ? a === b : undefined)])
 
+/** Same bits are equal; element by element that takes seconds for large arrays. */
+expect.addEqualityTesters([
+  (a, b) => {
+    if (!ArrayBuffer.isView(a) || !ArrayBuffer.isView(b) || a.constructor !== b.constructor || a.byteLength !== b.byteLength)
+      return undefined
+    const bytesOf = (x: ArrayBufferView) => new Uint8Array(x.buffer, x.byteOffset, x.byteLength)
+    return Buffer.compare(bytesOf(a), bytesOf(b)) === 0 ? true : undefined
+  },
+])
+
 beforeEach(() => manualSeed(1))
+
+afterAll(() => expect(variant(), 'the kernels that a file leaves to the next').toBe(wanted))

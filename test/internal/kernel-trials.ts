@@ -91,9 +91,11 @@ function restore(blocks: readonly Block[], saved: readonly Uint8Array[]): void {
 
 /** The places where two contents of a block differ: bytes, or floats. */
 function differences({ kind }: Block, a: Uint8Array, b: Uint8Array): number[] {
-  if (kind === 'bytes') return Array.from(a.keys()).filter(i => a[i] !== b[i])
-  const [x, y] = [new Float32Array(a.buffer), new Float32Array(b.buffer)]
-  return Array.from(x.keys()).filter(i => !Object.is(x[i], y[i]))
+  const places: number[] = []
+  if (Buffer.compare(a, b) === 0) return places
+  const [x, y] = kind === 'bytes' ? [a, b] : [new Float32Array(a.buffer), new Float32Array(b.buffer)]
+  for (let i = 0; i < x.length; i++) if (!Object.is(x[i], y[i])) places.push(i)
+  return places
 }
 
 function shuffled<T>(list: readonly T[], random: () => number): T[] {

@@ -4,6 +4,7 @@
 //     --only chromium,bun                           only these
 //     --place worker,process                        only these places in them
 //     --require all                                 fail if one of them is missing; or a list of names
+//     --long                                        everything everywhere and often, as at night
 //     --dist <folder>                               another build than dist/
 //     --write                                       publish the hashes in docs/bits.md, if all runs agree
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -28,6 +29,7 @@ const { values: options } = parseArgs({
     place: { type: 'string' },
     require: { type: 'string' },
     dist: { type: 'string', default: path('../../dist') },
+    long: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
   },
 })
@@ -73,7 +75,7 @@ const chosen = places => places.filter(({ name }) => options.place === undefined
 async function runPlace(runtime, version, place, execute) {
   const begin = performance.now()
   const at = `${runtime.name}, ${place.name}`
-  const suite = { expect: place.expect, only: place.only }
+  const suite = { expect: { ...place.expect, long: options.long, brief: !options.long && place.only !== undefined }, only: place.only }
   let result
   try {
     result = await execute(place, suite)
@@ -110,7 +112,7 @@ async function again(runtime, place, suite) {
 async function runRuntime(runtime) {
   const runner = runners[runtime.kind]
   if (runner) {
-    for (const place of chosen(processPlaces(runtime))) {
+    for (const place of chosen(processPlaces(runtime, options.long))) {
       await runPlace(runtime, runtime.version, place, (...args) => runner(runtime, root, ...args))
     }
     return

@@ -22,6 +22,8 @@ const groups = { settings, numerics, gradients, errors, files, memory, training,
  * @property {boolean} threads may it have more than one?
  * @property {string} [reason] a regular expression for what `threads()` says where it may not
  * @property {boolean} [large] has it room for 3 GiB?
+ * @property {boolean} [long] is there time for what takes minutes?
+ * @property {boolean} [brief] was all of this run elsewhere in this runtime, so that it is tried once here, not often?
  * @property {boolean} [faults] are its workers made to fail? That takes seconds, and needs the library by its address.
  *
  * @typedef {object} Result
@@ -92,7 +94,8 @@ function bits() {
       entry.name,
       async (lib, { digits, expect, result }) => {
         const found = (result.hashes[entry.name] = {})
-        for (const n of expect.threads ? [1, 2, 4] : [1]) found[n] = await trainForBits(lib, digits().train, entry, n)
+        for (const n of expect.threads ? (expect.brief ? [4] : [1, 2, 4]) : [1])
+          found[n] = await trainForBits(lib, digits().train, entry, n)
         const [first, ...others] = Object.entries(found)
         await lib.threads(1)
         await lib.configure({ deterministic: false })

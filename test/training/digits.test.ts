@@ -3,9 +3,11 @@ import { digits } from 'fluxtape/datasets'
 import { expect, it } from 'vitest'
 
 /** As examples/digits.mjs trains; seeds and epochs were fixed before the first run. */
-it('reads held-out digits: of five seeds the median reaches 96 %, none is below 95 %', async () => {
+const seeds = process.env.FLUXTAPE_NIGHTLY ? [1, 2, 3, 4, 5] : [1]
+
+it(`reads held-out digits: of ${seeds.length} seeds the median reaches 96 %, none is below 95 %`, async () => {
   const results: number[] = []
-  for (const seed of [1, 2, 3, 4, 5]) {
+  for (const seed of seeds) {
     manualSeed(seed)
     const { train: trainSet, test: testSet } = digits()
     const model = Chain(Dense(64, 64, relu), Dense(64, 64, relu), Dense(64, 10))
@@ -14,6 +16,6 @@ it('reads held-out digits: of five seeds the median reaches 96 %, none is below 
     results.push(accuracy(model, testSet))
   }
   results.sort((a, b) => a - b)
-  expect(results[2]).toBeGreaterThanOrEqual(0.96)
+  expect(results[results.length >> 1]).toBeGreaterThanOrEqual(0.96)
   expect(results[0]).toBeGreaterThanOrEqual(0.95)
 })

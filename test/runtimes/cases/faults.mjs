@@ -228,11 +228,12 @@ const cases = {
   'a worker that stalls while it updates in place': (site, workers) =>
     updateInPlace(site, workers, 'stalls', /^a worker did not finish its work in time$/),
 
-  async '10,000 steps under random delays'(site, workers) {
+  async 'thousands of steps under random delays'(site, workers, isLong) {
     const { lib } = site
+    const steps = isLong ? 10_000 : 2_000
     const train = async () => {
       const { step, bits } = task(lib, { input: 64, hidden: 160, batch: 96, rate: 1e-3 })
-      for (let i = 0; i < 10_000; i++) {
+      for (let i = 0; i < steps; i++) {
         step()
         if (i % 100 === 99) await sleep(0)
       }
@@ -243,20 +244,23 @@ const cases = {
     same((await lib.threads(2)).count, 2, 'threads')
     same(await train(), alone, 'the parameters')
     const [forks, claims] = [workers.forks(), workers.claims()]
-    // Some 10,000 and 50,000. On a machine whose cores are busy, workers sleep more and get to fewer: 350 and 70 were seen.
-    ok(forks >= 50 && claims >= 10, `${forks} jobs were shared, of which workers did ${claims} parts: ${lib.threads().reason}`)
+    // Of 10,000 steps some 10,000 and 50,000. On a machine whose cores are busy, workers sleep more and get to fewer: 350 and 70 were seen.
+    ok(
+      forks >= steps / 200 && claims >= steps / 1000,
+      `${forks} jobs were shared, of which workers did ${claims} parts: ${lib.threads().reason}`,
+    )
     await expectHealthy(site, workers)
   },
 }
 
 export const faults = Object.entries(cases).map(([name, test]) => [
   name,
-  async (_, { library }) => {
+  async (_, { library, expect }) => {
     shared ??= await prepare(library)
     const { workers } = shared
     workers.install()
     try {
-      await test(shared, workers)
+      await test(shared, workers, expect.long)
     } finally {
       workers.fail('none')
       await shared.lib.threads(1)
