@@ -97,6 +97,7 @@ export { ClipGlobalNorm, ClipNorm, type GlobalNormClip } from './optimizers/clip
 export type { RuleArguments } from './optimizers/define.ts'
 export { rule } from './optimizers/define.ts'
 export type {
+  Choice,
   Hyper,
   HyperInput,
   HyperValue,
@@ -107,7 +108,45 @@ export type {
   SlotStart,
 } from './optimizers/definition.ts'
 export type { Optimizer, Rule } from './optimizers/rule.ts'
-export { Adam, AdamW, Descent, Momentum, WeightDecay } from './optimizers/rules.ts'
+export {
+  AccumGrad,
+  AdaBelief,
+  AdaDelta,
+  AdaGrad,
+  AdaMax,
+  Adam,
+  AdamW,
+  AMSGrad,
+  ClipGrad,
+  Descent,
+  Lion,
+  Momentum,
+  NAdam,
+  Nesterov,
+  OAdam,
+  RAdam,
+  RMSProp,
+  type RMSPropHyper,
+  Rprop,
+  SignDecay,
+  WeightDecay,
+} from './optimizers/rules.ts'
+export type { ScheduleInput, StepFunction } from './optimizers/schedules.ts'
+export {
+  CosAnneal,
+  Exp,
+  Interpolator,
+  Inv,
+  Loop,
+  OneCycle,
+  Poly,
+  Sequence,
+  Shifted,
+  Sin,
+  Step,
+  Triangle,
+  Warmup,
+} from './optimizers/schedules.ts'
 export { setup } from './optimizers/setup.ts'
 export { loadOptimizerState, optimizerState } from './optimizers/state.ts'
 export type { GradientsFor, OptimizerState, Updated, UpdateOptions } from './optimizers/update.ts'

@@ -1,6 +1,6 @@
 import { kindOf, refuseSurplus, typeError } from '../errors.ts'
 import { checkKind } from './define.ts'
-import type { Hyper, HyperInput, HyperValue, Schedule } from './definition.ts'
+import type { Choice, Hyper, HyperInput, HyperValue, Schedule } from './definition.ts'
 import type { Optimizer } from './rule.ts'
 import { optimizerIn } from './setup.ts'
 import type { OptimizerState } from './update.ts'
@@ -17,7 +17,7 @@ import type { OptimizerState } from './update.ts'
  */
 export function adjust(
   opt: Optimizer | OptimizerState,
-  changes: number | Schedule | Readonly<Record<string, HyperValue | Schedule>>,
+  changes: number | Schedule | Readonly<Record<string, HyperValue | Schedule | Choice>>,
 ): void {
   if (arguments.length > 2) refuseSurplus('adjust', 2, arguments)
   const optimizer = optimizerIn('adjust', opt)
@@ -34,7 +34,7 @@ export function adjust(
   for (const name in named) {
     const owners = rules.filter(rule => rule.has(name))
     if (owners.length === 0) throw typeError('adjust', `no rule has a hyperparameter '${name}'`, String(optimizer))
-    for (const rule of owners) checkKind(rule.name, name, named[name], rule.hyper[name])
+    for (const rule of owners) checkKind(rule.name, name, named[name], rule.definition.hyper[name])
   }
   const before: (() => void)[] = []
   try {

@@ -9,7 +9,7 @@ export type RuleArguments<H extends Hyper> = readonly (H[keyof H] | Schedule | H
 
 /**
  * Makes a rule: its constructor takes the hyperparameters in the order of the definition, or by name in a last object; each number may be a
- * schedule. The formula is a function of tensors: `step` gives what is subtracted from a parameter, of its shape; `factor` a number from the
+ * schedule, each boolean a choice among the parameters. The formula is a function of tensors: `step` gives what is subtracted from a parameter, of its shape; `factor` a number from the
  * steps of all parameters, by which all are multiplied. A slot is a tensor of the parameter's shape that the rule remembers, from zeros or the
  * start that is named for it. Throws TypeError for a definition that is none, and for an unknown name.
  *
@@ -121,7 +121,7 @@ export function checkKind(rule: string, name: string, value: unknown, sample: un
       ? typeof value === 'number' || typeof value === 'function'
       : Array.isArray(sample)
         ? Array.isArray(value) && value.length === sample.length && value.every(each => typeof each === 'number')
-        : typeof value === typeof sample
+        : typeof value === typeof sample || typeof value === 'function'
   if (fits) return
   const kind =
     typeof sample === 'number'

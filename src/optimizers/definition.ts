@@ -7,11 +7,19 @@ export type HyperValue = number | readonly number[] | boolean
 /** The hyperparameters of a rule, by name. */
 export type Hyper = Readonly<Record<string, HyperValue>>
 
-/** A function of the count of steps from 0, such as a learning rate that falls. */
-export type Schedule = (step: number) => number
+/**
+ * A function of the count of steps from 0, such as a learning rate that falls. One that has a second parameter is asked for each parameter of the
+ * model, by its path: `(step, path) => (path.startsWith('head') ? 1e-3 : 1e-4)`. The path is '' where there is none.
+ */
+export type Schedule = (step: number, path: string) => number
 
-/** Hyperparameters as they are written: any number may be a schedule. */
-export type HyperInput<H> = { readonly [Name in keyof H]?: H[Name] | (H[Name] extends number ? Schedule : never) | undefined }
+/** Which parameters something is done with: `decay: p => p.rank > 1`, or by path: `(p, path) => !path.endsWith('bias')`. */
+export type Choice = (parameter: Tensor, path: string) => boolean
+
+/** Hyperparameters as they are written: any number may be a schedule, and whether something is done a choice among the parameters. */
+export type HyperInput<H> = {
+  readonly [Name in keyof H]?: H[Name] | (H[Name] extends number ? Schedule : H[Name] extends boolean ? Choice : never) | undefined
+}
 
 /** A rule's state for one parameter: named tensors (momenta), and how many steps it has taken. */
 export interface Slot {
@@ -22,8 +30,8 @@ export interface Slot {
   t: number
 }
 
-/** What a slot is filled with at the start: a number, or one that follows from the hyperparameters. */
-export type SlotStart<H> = number | ((hyper: H) => number)
+/** What a slot is filled with at the start: a number, or one that follows from the hyperparameters; undefined: this parameter has no such slot. */
+export type SlotStart<H> = number | ((hyper: H, x: Tensor) => number | undefined)
 
 /** The kernel of a rule, of those that the library has: one call for all parameters. Rules of your own are written in operations. */
 export interface LaneKernel {
@@ -47,9 +55,11 @@ export interface RuleDefinition<H extends Hyper, Kernel extends LaneKernel = Lan
   check?(hyper: H): void
   /** The slots, of the parameter's shape: a list of names, which start at zeros, or a record from name to start. */
   readonly slots?: readonly Kernel['slots'][number][] | { readonly [Name in Kernel['slots'][number]]: SlotStart<NoInfer<H>> } | undefined
-  /** The formula as a kernel. */
+  /** The formula as a kernel; the hyperparameters have their usual ranges then. */
   readonly kernel?: Kernel | undefined
-  /** The numbers that the kernel reads, by name; `t` counts from 1. */
+  /** Is the step of a kernel held back, the t-th since one was not? */
+  holds?(hyper: H, t: number): boolean
+  /** The numbers that the kernel reads, by name, if the hyperparameters are others; `t` counts from 1. */
   numbers?(hyper: H, t: number): Parameters<Kernel['write']>[1]
   /**
    * The formula in operations: the step, which will be subtracted from x, float32 of its shape; undefined for none. `g` is the gradient, or in a

@@ -6,7 +6,8 @@ import { madeSince, mark } from '../tensor/scope.ts'
 import { hint, seal, unassignable } from '../tensor/seal.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import type { Hyper, HyperInput, HyperValue, RuleDefinition, Slot, SlotStart } from './definition.ts'
+import type { Choice, Hyper, HyperInput, HyperValue, RuleDefinition, Schedule, Slot, SlotStart } from './definition.ts'
+import { ranges } from './ranges.ts'
 
 let isClosed = false
 
@@ -67,6 +68,10 @@ export class Rule<H extends Hyper> extends Optimizer {
   private written: HyperInput<H>
   /** The hyperparameters, if none has a schedule. */
   private constant: H | undefined
+  /** @internal Do hyperparameters depend on the parameter? */
+  isByParameter = false
+  /** @internal Updates whose steps were held back before they reached this rule: its schedules do not count them. */
+  missed = 0
   private slotOf = new WeakMap<Tensor, Slot>()
 
   constructor(name: string, definition: RuleDefinition<H>, written: HyperInput<H>) {
@@ -82,20 +87,29 @@ export class Rule<H extends Hyper> extends Optimizer {
 
   /** The hyperparameters as they are now; a schedule stands for its value at this step. Throws TypeError or RangeError for a value that is none. */
   get hyper(): H {
-    if (this.constant) return this.constant
-    const { hyper, check } = this.definition
+    return this.constant ?? this.hyperOf('')
+  }
+
+  /** @internal The hyperparameters as they are now for a parameter; a choice without one is the default. */
+  hyperOf(path: string, x?: Tensor): H {
+    const { hyper, check, kernel } = this.definition
     const now: Record<string, HyperValue> = {}
     let isConstant = true
     for (const name in hyper) {
       const written: unknown = this.written[name]
-      const isSchedule = typeof written === 'function'
-      const value: unknown = isSchedule ? written(this.steps) : (written ?? hyper[name])
-      if (isSchedule && typeof value !== 'number') {
-        throw typeError(this.name, `the schedule of ${name} must give a number`, `${kindOf(value)} came at step ${this.steps}`)
+      let value: unknown = written ?? hyper[name]
+      if (typeof written === 'function') {
+        isConstant = false
+        const isChoice = typeof hyper[name] === 'boolean'
+        value = !isChoice ? (written as Schedule)(this.steps, path) : x ? (written as Choice)(x, path) : hyper[name]
+        if (typeof value !== typeof hyper[name]) {
+          const [what, at] = isChoice ? ['choice', `for '${path}'`] : ['schedule', `at step ${this.steps}`]
+          throw typeError(this.name, `the ${what} of ${name} must give a ${typeof hyper[name]}`, `${kindOf(value)} came ${at}`)
+        }
       }
-      if (isSchedule) isConstant = false
       now[name] = value as HyperValue
     }
+    if (kernel) ranges(this.name, now)
     check?.(now as H)
     if (isConstant) this.constant = Object.freeze(now) as H
     return now as H
@@ -108,14 +122,18 @@ export class Rule<H extends Hyper> extends Optimizer {
 
   /** @internal Changes hyperparameters, whose names are known; the state stays. The result takes the change back. */
   adjust(changes: HyperInput<H>): () => void {
-    const before = this.written
+    const { written: before, isByParameter } = this
     const undo = () => {
       this.written = before
       this.constant = undefined
+      this.isByParameter = isByParameter
     }
     this.written = { ...before, ...changes }
     this.constant = undefined
     try {
+      this.isByParameter = Object.entries<unknown>(this.written).some(
+        ([name, each]) => typeof each === 'function' && (each.length > 1 || typeof this.definition.hyper[name] === 'boolean'),
+      )
       void this.hyper
     } catch (error) {
       undo()
@@ -125,20 +143,26 @@ export class Rule<H extends Hyper> extends Optimizer {
   }
 
   /** The state of a parameter, made when it is first asked for. */
-  slot(x: Tensor): Slot {
+  slot(x: Tensor, path = ''): Slot {
     let slot = this.slotOf.get(x)
     if (!slot) {
-      const starts = (this.definition.slots ?? []) as Readonly<Record<string, SlotStart<H>>>
-      const list = this.slotNames.map(name => {
-        const written = Array.isArray(starts) ? 0 : starts[name]
-        const start = typeof written === 'function' ? written(this.hyper) : written
-        return start === 0 ? zerosLike(x) : full(x.dims, start)
-      })
+      const starts = this.starts(x, path)
+      const list = starts.map(([, start]) => (start === 0 ? zerosLike(x) : full(x.dims, start)))
       list.forEach(keep)
-      slot = { tensors: Object.fromEntries(this.slotNames.map((name, i) => [name, list[i]])), list, t: 0 }
+      slot = { tensors: Object.fromEntries(starts.map(([name], i) => [name, list[i]])), list, t: 0 }
       this.slotOf.set(x, slot)
     }
     return slot
+  }
+
+  /** @internal The names of the slots that a parameter has, and their starts. */
+  starts(x: Tensor, path: string): (readonly [name: string, start: number])[] {
+    const written = (this.definition.slots ?? []) as Readonly<Record<string, SlotStart<H>>>
+    return this.slotNames.flatMap(name => {
+      const each = written[name] ?? 0
+      const start = typeof each === 'function' ? each(this.hyperOf(path, x), x) : each
+      return start === undefined ? [] : [[name, start] as const]
+    })
   }
 
   /** The state of a parameter, if there is one. */
@@ -191,7 +215,10 @@ export class Rule<H extends Hyper> extends Optimizer {
   }
 
   toString(): string {
-    const parts = Object.entries(this.hyper).map(([name, value]) => `${name}: ${Array.isArray(value) ? `[${value.join(', ')}]` : value}`)
+    const parts = Object.entries(this.hyper).map(([name, value]) => {
+      const isChosen = typeof value === 'boolean' && typeof this.written[name] === 'function'
+      return `${name}: ${isChosen ? 'by parameter' : Array.isArray(value) ? `[${value.join(', ')}]` : value}`
+    })
     return `${this.name}(${parts.join(', ')})`
   }
 }

@@ -12,7 +12,8 @@ import type { OptimizerState } from './update.ts'
 
 /**
  * What an optimizer remembers of the parameters, by path: momenta as the tensors themselves (`layers.0.weight.m`, in a chain of rules
- * `layers.0.weight.1.Adam.m`), counts of steps as numbers (`layers.0.weight.t`), and `steps`, all updates. Pass it to
+ * `layers.0.weight.1.Adam.m`), counts of steps as numbers (`layers.0.weight.t`), and `steps`, all updates (`steps.1.Adam`: those whose step
+ * reached this rule, if there are others). Pass it to
  * `saveSafetensors`, or to `loadOptimizerState` for another optimizer of the same rules. Throws TypeError for what is no optimizer.
  *
  * @example
@@ -25,6 +26,7 @@ export function optimizerState(opt: Optimizer | OptimizerState, ps?: Params): Ma
   if (arguments.length > 2) refuseSurplus('optimizerState', 2, arguments)
   const { optimizer, parameters } = stateTarget('optimizerState', opt, ps)
   const found = new Map<string, Tensor | number>([['steps', optimizer.steps]])
+  for (const [name, { missed }] of optimizer.links) if (missed > 0) found.set(`steps.${name}`, optimizer.steps - missed)
   eachSlot(optimizer, parameters, (path, rule, parameter) => {
     const slot = rule.existingSlot(parameter)
     if (!slot) return
@@ -55,32 +57,45 @@ export function loadOptimizerState(
     throw typeError(operation, 'the state is a Map, as optimizerState gives it', `${kindOf(state)} came`)
   }
   const known = new Set(['steps'])
-  const read: (readonly [Rule<Hyper>, Tensor, count: number | undefined, values: readonly Tensor[]])[] = []
-  eachSlot(optimizer, parameters, (path, rule, parameter) => {
+  const read: SlotRead[] = []
+  eachSlot(optimizer, parameters, (path, rule, parameter, own) => {
     const t = state.get(`${path}.t`)
     known.add(`${path}.t`)
-    const values = rule.slotNames.map(name => {
+    const slot = rule.existingSlot(parameter)
+    const names = slot ? Object.keys(slot.tensors) : rule.starts(parameter, own).map(([name]) => name)
+    const values = names.map(name => {
       known.add(`${path}.${name}`)
       return t === undefined ? undefined : momentum(`${path}.${name}`, state.get(`${path}.${name}`), parameter)
     })
-    read.push([rule, parameter, t === undefined ? undefined : countOf(`${path}.t`, t), values.filter(each => each !== undefined)])
+    read.push([rule, parameter, own, t === undefined ? undefined : countOf(`${path}.t`, t), values.filter(each => each !== undefined)])
+  })
+  const steps = countOf('steps', state.get('steps') ?? 0)
+  const missed = optimizer.links.map(([name]) => {
+    const key = `steps.${name}`
+    known.add(key)
+    return steps - countOf(key, state.get(key) ?? steps, steps)
   })
   const unknown = [...state.keys()].find(key => !known.has(key))
   if (unknown !== undefined) throw typeError(operation, `no parameter and rule belong to '${unknown}'`)
-  const steps = countOf('steps', state.get('steps') ?? 0)
   scoped(() => writeAll(read))
   optimizer.steps = steps
+  optimizer.links.forEach(([, rule], i) => {
+    rule.missed = missed[i]
+  })
 }
 
+/** A rule, a parameter and its path, and what the state has of them: no count, no slots. */
+type SlotRead = readonly [rule: Rule<Hyper>, parameter: Tensor, path: string, count: number | undefined, values: readonly Tensor[]]
+
 /** Writes slots and counts, and forgets those that have none; changes nothing if there is no memory. */
-function writeAll(read: readonly (readonly [Rule<Hyper>, Tensor, count: number | undefined, values: readonly Tensor[]])[]): void {
+function writeAll(read: readonly SlotRead[]): void {
   const made: (() => void)[] = []
   const writes: (() => void)[] = []
   try {
-    for (const [rule, parameter, count, values] of read) {
+    for (const [rule, parameter, path, count, values] of read) {
       if (count === undefined) continue
       if (!rule.existingSlot(parameter)) made.push(() => rule.forget(parameter))
-      const slot = rule.slot(parameter)
+      const slot = rule.slot(parameter, path)
       // Copies, as what is read may be what is written.
       const copies = values.map(copyTensor)
       for (const each of slot.list) each.settleWaiting()
@@ -94,7 +109,7 @@ function writeAll(read: readonly (readonly [Rule<Hyper>, Tensor, count: number |
     throw error
   }
   for (const write of writes) write()
-  for (const [rule, parameter, count] of read) if (count === undefined) rule.forget(parameter)
+  for (const [rule, parameter, , count] of read) if (count === undefined) rule.forget(parameter)
 }
 
 /** A slot's value, of the parameter's shape. */
@@ -110,10 +125,11 @@ function momentum(key: string, value: Tensor | number | undefined, { dims }: Ten
 }
 
 /** A count of steps, which files hold as a tensor. */
-function countOf(key: string, value: Tensor | number): number {
+function countOf(key: string, value: Tensor | number, most = Number.POSITIVE_INFINITY): number {
   const count = value instanceof Tensor ? value.item() : value
-  if (Number.isInteger(count) && count >= 0) return count
-  throw rangeError('loadOptimizerState', `'${key}' must be a whole number from 0`, String(count))
+  if (Number.isInteger(count) && count >= 0 && count <= most) return count
+  const range = most < Number.POSITIVE_INFINITY ? `from 0 to ${most}` : 'from 0'
+  throw rangeError('loadOptimizerState', `'${key}' must be a whole number ${range}`, String(count))
 }
 
 function stateTarget(
@@ -140,9 +156,9 @@ function stateTarget(
 function eachSlot(
   { links }: Optimizer,
   parameters: readonly [string, Tensor][],
-  visit: (path: string, rule: Rule<Hyper>, parameter: Tensor) => void,
+  visit: (path: string, rule: Rule<Hyper>, parameter: Tensor, own: string) => void,
 ): void {
   for (const [path, parameter] of parameters) {
-    for (const [name, rule] of links) visit(links.length === 1 ? path : `${path}.${name}`, rule, parameter)
+    for (const [name, rule] of links) visit(links.length === 1 ? path : `${path}.${name}`, rule, parameter, path)
   }
 }

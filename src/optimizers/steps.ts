@@ -19,15 +19,18 @@ interface Steps {
   readonly areOwn: boolean
 }
 
+/** The path of a parameter, for rules that ask for it. */
+export type PathOf = (x: Tensor) => string | undefined
+
 /** Takes a step with all parameters. If something fails, nothing has changed. */
-export function takeSteps(optimizer: Optimizer, pairs: readonly Pair[]): void {
-  scoped(() => void pass(optimizer, pairs, true))
+export function takeSteps(optimizer: Optimizer, pairs: readonly Pair[], pathOf: PathOf): void {
+  scoped(() => void pass(optimizer, pairs, true, pathOf))
 }
 
 /** The step for one parameter, not taken: a new tensor; undefined to leave the parameter as it is. */
 export function stepOf(optimizer: Optimizer, pair: Pair): Tensor | undefined {
   return scoped(
-    () => pass(optimizer, [pair], false).pairs[0]?.[1],
+    () => pass(optimizer, [pair], false, () => '').pairs[0]?.[1],
     step => (step ? [step] : []),
   )
 }
@@ -36,18 +39,19 @@ export function stepOf(optimizer: Optimizer, pair: Pair): Tensor | undefined {
  * Sends the steps through all rules. With `takes` the last kernel subtracts them. Up to the last rule that may fail for what it is given, the
  * slots are remembered; behind it are kernels alone, and all that these need is made before the first one writes.
  */
-function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes: boolean): Steps {
-  const moves = new Moves(links.length * pairs.length)
+function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes: boolean, pathOf: PathOf): Steps {
+  const moves = new Moves(links.length * pairs.length, pathOf)
   let firm = links.length
   while (firm > 0 && links[firm - 1][1].definition.kernel) firm--
   try {
-    for (let i = 0; i < links.length; i++) links[i][1].steps = count
+    for (let i = 0; i < links.length; i++) links[i][1].steps = count - links[i][1].missed
     for (let i = 0; i < firm; i++) moves.remember(links[i][1], pairs)
     let steps: Steps = { pairs, factor: 1, areOwn: false }
-    for (let i = 0; i < firm; i++) steps = throughRule(links[i][1], steps, moves)
+    let at = 0
+    for (; at < firm && steps.pairs.length > 0; at++) steps = throughRule(links[at][1], steps, moves)
     let last: KernelCall | undefined
-    for (let i = firm; i < links.length; i++) {
-      last = lanes(links[i][1], steps, moves, takes && fusion.optimizer && i === links.length - 1, last)
+    for (; at < links.length && steps.pairs.length > 0; at++) {
+      last = lanes(links[at][1], steps, moves, takes && fusion.optimizer && at === links.length - 1, last)
       steps = last.steps
     }
     if (!last?.takes && (takes || !steps.areOwn || steps.factor !== 1)) {
@@ -56,6 +60,8 @@ function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes:
     }
     if (takes) for (let i = 0; i < steps.pairs.length; i++) steps.pairs[i][0].settleWaiting()
     run(last)
+    for (; at < links.length; at++) links[at][1].missed++
+    for (const slot of moves.given) slot.t = 0
     return steps
   } catch (error) {
     // Without a call first: the stack may be full.
@@ -70,11 +76,20 @@ class Moves {
   /** Slots whose count has moved on, and how many they are. */
   readonly slots: Slot[]
   count = 0
+  /** Slots of rules that hold steps back, which gave one. */
+  readonly given: Slot[] = []
+  readonly pathOf: PathOf
   private undos: (() => void)[] | undefined
 
   /** `most`: how many slots may move. */
-  constructor(most: number) {
+  constructor(most: number, pathOf: PathOf) {
     this.slots = new Array<Slot>(most)
+    this.pathOf = pathOf
+  }
+
+  /** The hyperparameters for a parameter; `all` are those of a rule for which they are the same. */
+  hyper(rule: Rule<Hyper>, x: Tensor, all: Hyper): Hyper {
+    return rule.isByParameter ? rule.hyperOf(this.pathOf(x) ?? '', x) : all
   }
 
   /** The slot of a parameter, which takes a step. */
@@ -87,7 +102,7 @@ class Moves {
 
   private made(rule: Rule<Hyper>, x: Tensor): Slot {
     this.atFailure(() => rule.forget(x))
-    return rule.slot(x)
+    return rule.slot(x, this.pathOf(x))
   }
 
   /** Copies what the rule will write over. */
@@ -131,7 +146,7 @@ function throughRule(rule: Rule<Hyper>, steps: Steps, moves: Moves): Steps {
   for (const [x, g] of pairs) {
     const slot = moves.slot(rule, x)
     const step = scoped(
-      () => rule.inOperations(x, g, slot, hyper),
+      () => rule.inOperations(x, g, slot, moves.hyper(rule, x, hyper)),
       step => (step ? [step] : []),
     )
     if (areOwn) g.dispose()
@@ -159,6 +174,7 @@ interface KernelCall {
   readonly before: KernelCall | undefined
   readonly kernel: LaneKernel
   readonly records: Tensor
+  readonly segments: number
   readonly units: number
   readonly steps: Steps
   /** The steps are subtracted. */
@@ -167,7 +183,8 @@ interface KernelCall {
 
 /** A rule's kernel. */
 function lanes(rule: Rule<Hyper>, steps: Steps, moves: Moves, takes: boolean, before?: KernelCall): KernelCall {
-  return kernelCall(rule.definition.kernel ?? descent, steps, takes, rule.hyper, before, rule, moves)
+  const { kernel = descent, holds } = rule.definition
+  return kernelCall(kernel, steps, takes && !holds, rule.hyper, before, rule, moves)
 }
 
 /** The steps times their factor, nothing else. */
@@ -192,6 +209,8 @@ function kernelCall(
   const { words } = RECORD
   const { size } = kernel
   const next = takes || areOwn ? pairs : pairs.map(([x]) => [x, make(x.dims, 'float32')] as const)
+  const holds = rule?.definition.holds
+  const given: Pair[] = []
   const records = make([pairs.length * (words + 1 + size)], 'int32')
   let units = 0
   // Mostly all parameters have taken as many steps, and the numbers are the same.
@@ -199,6 +218,7 @@ function kernelCall(
   let free = at + pairs.length * words
   let numbers = free
   let t = -1
+  let own = hyper
   for (let i = 0; i < pairs.length; i++, at += words) {
     const [x, g] = pairs[i]
     const slot = rule ? moves?.slot(rule, x) : undefined
@@ -207,11 +227,13 @@ function kernelCall(
     x.check(name)
     g.check(name)
     if (slot) for (let k = 0; k < slot.list.length; k++) slot.list[k].check(name)
-    if (t !== (slot?.t ?? 0)) {
+    const previous = own
+    if (rule && moves) own = moves.hyper(rule, x, hyper)
+    if (t !== (slot?.t ?? 0) || own !== previous) {
       t = slot?.t ?? 0
       numbers = free
       f32[numbers] = factor
-      kernel.write(numbers + 1, rule?.definition.numbers?.(hyper, t) ?? (hyper as Readonly<Record<string, number>>))
+      kernel.write(numbers + 1, rule?.definition.numbers?.(own, t) ?? (own as Readonly<Record<string, number>>))
       free += 1 + size
     }
     i32[at] = x.pointer
@@ -222,17 +244,21 @@ function kernelCall(
     i32[at + words - 2] = units
     i32[at + words - 1] = numbers << 2
     units += x.count
+    if (!holds || !slot || holds(own, slot.t)) continue
+    moves?.given.push(slot)
+    given.push(next[i])
   }
-  return { before, kernel, records, units, steps: { pairs: next, factor: 1, areOwn: true }, takes }
+  const steps = { pairs: holds ? given : next, factor: 1, areOwn: true }
+  return { before, kernel, records, segments: pairs.length, units, steps, takes }
 }
 
 /** Makes the call, and those before it first. */
 function run(call: KernelCall | undefined): void {
   if (!call) return
-  const { before, kernel, records, units, takes } = call
+  const { before, kernel, records, segments, units, takes } = call
   const { pairs } = call.steps
   if (before) run(before)
-  kernel.run(records.pointer, pairs.length, units)
+  kernel.run(records.pointer, segments, units)
   // Without a call: the stack may be full, and what was written counts.
   for (let i = 0; takes && i < pairs.length; i++) {
     const { block } = pairs[i][0]

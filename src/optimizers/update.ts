@@ -13,7 +13,7 @@ import { tensorsIn } from '../tensor/walk.ts'
 import { firstNotFinite } from './finite.ts'
 import { Optimizer } from './rule.ts'
 import { optimizerIn } from './setup.ts'
-import { type Pair, stepOf, takeSteps } from './steps.ts'
+import { type Pair, type PathOf, stepOf, takeSteps } from './steps.ts'
 
 /** An optimizer set up for a model, as the explicit form of training takes it. */
 export interface OptimizerState<Model = unknown> {
@@ -90,21 +90,31 @@ export function takeUpdate(
   const pairs = pair(operation, target, gradients)
   const wanted = pairs.some(([x]) => x.frozen) ? pairs.filter(([x]) => !x.frozen) : pairs
   if (wanted.length > 0) {
-    checkFinite(operation, optimizer, target, wanted, diverged)
-    if (areOwn || wanted.length === 1) takeSteps(optimizer, wanted)
-    else scoped(() => takeSteps(optimizer, unshared(wanted)))
+    const pathOf = pathsIn(target)
+    checkFinite(operation, optimizer, pathOf, wanted, diverged)
+    if (areOwn || wanted.length === 1) takeSteps(optimizer, wanted, pathOf)
+    else scoped(() => takeSteps(optimizer, unshared(wanted), pathOf))
   }
   optimizer.steps++
   return pairs
 }
 
+/** Where parameters lie in what is updated; a tensor alone has no path. */
+function pathsIn(target: unknown): PathOf {
+  let all = target instanceof Params ? target : undefined
+  return x => {
+    if (target instanceof Tensor) return undefined
+    all ??= new Params().add(target)
+    return all.path(x)
+  }
+}
+
 /** Throws DivergedError for the first gradient that is not finite. */
-function checkFinite(operation: string, optimizer: Optimizer, target: unknown, pairs: readonly Pair[], diverged?: Diverged): void {
+function checkFinite(operation: string, optimizer: Optimizer, pathOf: PathOf, pairs: readonly Pair[], diverged?: Diverged): void {
   const odd = firstNotFinite(pairs)
   if (!odd) return
   const [x, g] = odd
-  const all = target instanceof Params ? target : new Params().add(target)
-  const parameter = target instanceof Tensor ? undefined : all.path(x)
+  const parameter = pathOf(x)
   const value = g.view().find(each => !Number.isFinite(each)) as number
   if (diverged) throw diverged(parameter, value)
   const problem = `the gradient${parameter === undefined ? '' : ` of '${parameter}'`} is not finite`
@@ -126,7 +136,7 @@ export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
   if (arguments.length > 3) refuseSurplus('apply', 3, arguments)
   const optimizer = optimizerOf('apply', opt, x, gradient)
   const [[parameter, g]] = pair('apply', x, gradient)
-  checkFinite('apply', optimizer, x, [[parameter, g]])
+  checkFinite('apply', optimizer, pathsIn(x), [[parameter, g]])
   const step = stepOf(optimizer, [parameter, g])
   optimizer.steps++
   return step ?? x.mul(0)

@@ -40,7 +40,7 @@ describe('rules refuse', () => {
     [
       'a name from PyTorch',
       () => AdamW({ weight_decay: 0.1 } as never),
-      `TypeError: AdamW: there is no hyperparameter 'weight_decay'. Is lambda meant? It has eta, beta, lambda, epsilon, couple.`,
+      `TypeError: AdamW: there is no hyperparameter 'weight_decay'. Is lambda meant? It has eta, beta, lambda, epsilon, couple, decay.`,
     ],
     [
       'a number that is an object',

@@ -143,7 +143,24 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
 /** Any number of arguments is right, or the library itself makes it. */
 const variadic = ['Chain', 'OptimizerChain', 'freeze', 'gradient', 'params', 'pullback', 'thaw', 'withGradient']
 const internal = library.filter(([, value]) => value.prototype instanceof Error).map(([name]) => name)
-const rules = ['Adam', 'AdamW', 'ClipGlobalNorm', 'ClipNorm', 'Descent', 'Momentum', 'WeightDecay']
+const rules = [
+  ...[
+    'Adam',
+    'AdamW',
+    'AccumGrad',
+    'AdaBelief',
+    'AdaDelta',
+    'AdaGrad',
+    'AdaMax',
+    'AMSGrad',
+    'ClipGlobalNorm',
+    'ClipGrad',
+    'ClipNorm',
+    'Descent',
+    'Lion',
+  ],
+  ...['Momentum', 'NAdam', 'Nesterov', 'OAdam', 'RAdam', 'RMSProp', 'Rprop', 'SignDecay', 'WeightDecay'],
+]
 
 /** Of each method the arguments behind the tensor, the Params, the Grads. */
 const methods: Readonly<Record<string, readonly [object: () => object, rows: Readonly<Record<string, readonly unknown[]>>]>> = {
@@ -245,7 +262,7 @@ it.each(initializers)('%s knows its options', name => {
 
 it.each(rules)('%s knows its hyperparameters', async name => {
   const make = (f as unknown as Record<string, Call>)[name]
-  const { hyper } = make() as { hyper: object }
+  const { hyper } = (name === 'AccumGrad' ? make(2) : make()) as { hyper: object }
   expect(await message(() => make(...Object.values(hyper), 7))).toContain(
     `TypeError: ${name}: takes ${Object.keys(hyper).length} hyperparameters`,
   )

@@ -36,7 +36,7 @@ describe('hyperparameters', () => {
       'Descent(eta: 0.1)',
       'Momentum(eta: 0.01, rho: 0.9)',
       'Adam(eta: 0.001, beta: [0.9, 0.999], epsilon: 1e-8)',
-      'AdamW(eta: 0.001, beta: [0.9, 0.999], lambda: 0, epsilon: 1e-8, couple: true)',
+      'AdamW(eta: 0.001, beta: [0.9, 0.999], lambda: 0, epsilon: 1e-8, couple: true, decay: true)',
       'ClipNorm(omega: 10, p: 2, throw: true)',
     ])
     expect(Momentum(0.5, 0.25).hyper).toEqual({ eta: 0.5, rho: 0.25 })
