@@ -107,6 +107,7 @@ export type {
   Slot,
   SlotStart,
 } from './optimizers/definition.ts'
+export { Muon } from './optimizers/muon.ts'
 export type { Optimizer, Rule } from './optimizers/rule.ts'
 export {
   AccumGrad,

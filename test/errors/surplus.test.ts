@@ -74,6 +74,18 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   chunk: () => [x, 2, 0],
   clamp: () => [x, 0, 1],
   clone: () => [model],
+  CosAnneal: () => [1, 0, 5, { restart: true }],
+  Exp: () => [1, 0.5],
+  Interpolator: () => [f.identity, 2],
+  Inv: () => [1, 1, 1],
+  Loop: () => [1, 2],
+  OneCycle: () => [5, 1, { startval: 0.1 }],
+  Poly: () => [1, 1, 5],
+  Shifted: () => [1, 2],
+  Sin: () => [0, 1, 5],
+  Step: () => [1, 0.5, 5],
+  Triangle: () => [0, 1, 5],
+  Warmup: () => [1, 5],
   concat: () => [[x, x], 0],
   configure: () => [{ deterministic: f.variant() === 'baseline' }],
   customGradient: () => [f.identity, f.identity],
@@ -141,7 +153,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
 }
 
 /** Any number of arguments is right, or the library itself makes it. */
-const variadic = ['Chain', 'OptimizerChain', 'freeze', 'gradient', 'params', 'pullback', 'thaw', 'withGradient']
+const variadic = ['Chain', 'OptimizerChain', 'Sequence', 'freeze', 'gradient', 'params', 'pullback', 'thaw', 'withGradient']
 const internal = library.filter(([, value]) => value.prototype instanceof Error).map(([name]) => name)
 const rules = [
   ...[
@@ -159,7 +171,7 @@ const rules = [
     'Descent',
     'Lion',
   ],
-  ...['Momentum', 'NAdam', 'Nesterov', 'OAdam', 'RAdam', 'RMSProp', 'Rprop', 'SignDecay', 'WeightDecay'],
+  ...['Momentum', 'Muon', 'NAdam', 'Nesterov', 'OAdam', 'RAdam', 'RMSProp', 'Rprop', 'SignDecay', 'WeightDecay'],
 ]
 
 /** Of each method the arguments behind the tensor, the Params, the Grads. */
@@ -214,12 +226,15 @@ it.each(inRows)('%s takes what its row has, and nothing more', async (name, valu
   )
 })
 
-it.each(inRows.filter(([name]) => rows[name]().length > 0 && name !== 'DataLoader'))('%s in map', async (name, value) => {
-  const [list, count] = [[rows[name]()[0]], rows[name]().length]
-  // The index would be taken for an argument.
-  if (count > 1 || name === 'init') expect(await message(() => list.map(value)[0])).toMatch(/^(Type|Range)Error: /)
-  else list.map(value)
-})
+it.each(inRows.filter(([name]) => rows[name]().length > 0 && name !== 'DataLoader' && name !== 'Step'))(
+  '%s in map',
+  async (name, value) => {
+    const [list, count] = [[rows[name]()[0]], rows[name]().length]
+    // The index would be taken for an argument.
+    if (count > 1 || name === 'init') expect(await message(() => list.map(value)[0])).toMatch(/^(Type|Range)Error: /)
+    else list.map(value)
+  },
+)
 
 it.each(ownOptions)('%s knows its options', async (name, value) => {
   const before = rows[name]().slice(0, -1)

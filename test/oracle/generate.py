@@ -22,11 +22,13 @@ import pointwise
 import products
 import reductions
 import rules
+import schedules
 from records import lines
 
 FILES = {
     'pointwise': pointwise.rows, 'activations': activations.rows, 'reductions': reductions.rows, 'movement': movement.rows, 'products': products.rows,
     'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows,
+    'schedules': schedules.rows,
 }
 HERE = pathlib.Path(__file__).parent
 

@@ -11,6 +11,8 @@ from records import EPSILON, Call, as_json, encoded, filled, rounded_up
 
 STEPS = 10
 SHAPES = [[3, 5], []]
+# Factors of the gradients: none, hardly any, much, all of a sudden.
+AWKWARD = [1, 0, 1e-12, 1e4, 1, 1e-6, -1, 0, 1e-30, 100]
 
 
 class Rule:
@@ -19,9 +21,10 @@ class Rule:
     whole(gradients) changes those of all parameters before; max_norm has PyTorch clip them, which adds 1e-6 to the norm: then ours are kept.
     """
 
-    def __init__(self, op, hyper, step, torch_rule=None, later=False, note=None, whole=None, max_norm=None):
+    def __init__(self, op, hyper, step, torch_rule=None, later=False, note=None, whole=None, max_norm=None, scales=None, slack=1, shapes=None):
         self.op, self.hyper, self.step, self.torch_rule, self.later, self.note = op, hyper, step, torch_rule, later, note
         self.whole, self.max_norm = whole, max_norm
+        self.scales, self.slack, self.shapes = scales or [1] * STEPS, slack, shapes or SHAPES
 
 
 def moments(s, x, g, b1, b2):
@@ -129,6 +132,25 @@ def lion(s, t, x, g, eta, beta, decay=0):
     return eta * (np.sign(beta[0] * m + (1 - beta[0]) * g) + decay * x)
 
 
+def newton_schulz(g):
+    x = g.T if g.shape[0] > g.shape[1] else g
+    x = x / (np.linalg.norm(x) + 1e-7)
+    for _ in range(5):
+        a = x @ x.T
+        x = 3.4445 * x + (-4.775 * a + 2.0315 * a @ a) @ x
+    return x.T if g.shape[0] > g.shape[1] else x
+
+
+def muon(s, t, x, g, eta, rho, decay=0, rest=3e-4, beta=(0.9, 0.95), eps=1e-10):
+    if x.ndim < 2:
+        return adamw(s, t, x, g, rest, beta, decay, eps)
+    s['m'] = rho * s.get('m', 0 * x) + (1 - rho) * g
+    u = rho * s['m'] + (1 - rho) * g
+    matrix = u.reshape(len(u), -1)
+    rows, columns = matrix.shape
+    return eta * ((newton_schulz(matrix) * max(1, rows / columns) ** 0.5).reshape(x.shape) + decay * x)
+
+
 def clip_norm(g, omega, p=2):
     norm = np.linalg.norm(np.ravel(g), p)
     return g * min(omega / norm, 1) if norm else g
@@ -147,7 +169,7 @@ def accumulated(n, then):
         if t % n:
             return 0 * x
         g, s['sum'] = s['sum'] / n, 0
-        return then(g)
+        return then(s, t // n, x, g)
     return step
 
 
@@ -200,7 +222,11 @@ def composed():
     yield Rule('OptimizerChain', [Call('ClipGrad', 0.3), Call('Momentum', 0.05, 0.9)], lambda s, t, x, g: momentum(s, t, x, np.clip(g, -0.3, 0.3), 0.05, 0.9), **later)
     yield Rule('OptimizerChain', [adam_, Call('WeightDecay', 0.02)], lambda s, t, x, g: adam(s, t, x, g, *tuned) + 0.02 * x)
     yield Rule('OptimizerChain', [Call('SignDecay', 0.02), sgd], lambda s, t, x, g: 0.1 * (g + 0.02 * np.sign(x)), **later)
-    yield Rule('OptimizerChain', [Call('AccumGrad', 3), sgd], accumulated(3, lambda g: 0.1 * g), note='the mean of three gradients at every third step', **later)
+    yield Rule('OptimizerChain', [Call('AccumGrad', 3), sgd], accumulated(3, lambda s, t, x, g: 0.1 * g), note='the mean of three gradients at every third step', **later)
+    yield Rule('AccumGrad', [2], accumulated(2, lambda s, t, x, g: g))
+    yield Rule('OptimizerChain', [Call('AccumGrad', 3), adam_], accumulated(3, wired(adam, *tuned)), note='Adam counts the steps that reach it')
+    yield Rule('SignDecay', [], lambda s, t, x, g: g + 1e-3 * np.sign(x))
+    yield Rule('ClipGrad', [], lambda s, t, x, g: np.clip(g, -10, 10), scales=AWKWARD)
 
 
 def others():
@@ -230,6 +256,21 @@ def others():
     note = 'ours: the paper; Flux swaps the weights of the momentum and has beta 0.999'
     yield Rule('Lion', [], wired(lion, 0.001, [0.9, 0.99]), note=note)
     yield Rule('Lion', [0.05, [0.8, 0.9], {'lambda': 0.1}], wired(lion, 0.05, [0.8, 0.9], 0.1), note=note)
+    note = 'its authors\' code in float64; five rounds enlarge a rounding error at most 3.4445 ** 5 times'
+    for shape in [[3, 5], [5, 3], [4, 2, 3], [1, 4]]:
+        yield Rule('Muon', [0.05, 0.8, {'lambda': 0.1}], wired(muon, 0.05, 0.8, 0.1), note=note, slack=100, shapes=[shape, [3], []])
+    yield Rule('Muon', [], wired(muon, 0.02, 0.95), note=note, slack=100)
+
+
+def awkward():
+    """Gradients that are nothing, tiny and large."""
+    both, usual = (0.05, [0.8, 0.9]), (0.05, [0.8, 0.9], 1e-6)
+    for op, function, hyper in [
+            ('Momentum', momentum, (0.05, 0.8)), ('Nesterov', nesterov, (0.05, 0.8)), ('RMSProp', rmsprop, (0.05, 0.8, 1e-6)), ('Adam', adam, usual),
+            ('RAdam', radam, usual), ('AdaMax', adamax, usual), ('OAdam', oadam, usual), ('AMSGrad', amsgrad, usual), ('NAdam', nadam, usual),
+            ('AdaBelief', adabelief, (*both, 1e-12)), ('AdaGrad', adagrad, (0.5, 1e-8)), ('AdaDelta', adadelta, (0.9, 1e-6)), ('Rprop', rprop, (0.05,)),
+            ('Lion', lion, both)]:
+        yield Rule(op, list(hyper), wired(function, *hyper), scales=AWKWARD, note='awkward gradients')
 
 
 def by_hand(rule, starts, gradients):
@@ -265,9 +306,10 @@ class RuleRow:
 
     def records(self):
         rule = self.rule
-        name = named(rule.hyper)
-        starts = [self.seeded(f'{rule.op}/{i}', shape, -1, 1) for i, shape in enumerate(SHAPES)]
-        gradients = [[self.seeded(f'{rule.op}/{t}/{i}', shape, -2, 2) for i, shape in enumerate(SHAPES)] for t in range(STEPS)]
+        name = named(rule.hyper) + (', awkward gradients' if rule.scales == AWKWARD else '') + (f', {rule.shapes[0]}' if rule.shapes != SHAPES else '')
+        starts = [self.seeded(f'{rule.op}/{i}', shape, -1, 1) for i, shape in enumerate(rule.shapes)]
+        gradients = [[self.seeded(f'{rule.op}/{t}/{i}', shape, -2 * scale, 2 * scale) for i, shape in enumerate(rule.shapes)]
+                     for t, scale in enumerate(rule.scales)]
         arrays = [x.array().astype(np.float64) for x in starts], [[g.array().astype(np.float64) for g in gs] for gs in gradients]
         history = by_hand(rule, *arrays)
         if rule.torch_rule:
@@ -281,7 +323,7 @@ class RuleRow:
         for t, xs in enumerate(history, 1):
             moved += max(np.abs(x - y).max(initial=0) for x, y in zip(xs, before))
             biggest = max(np.abs(x).max(initial=0) for x in xs)
-            after.append([{**encoded(x, 'float64'), 'floor': rounded_up(EPSILON * (t * max(biggest, 1) + 16 * moved))} for x in xs])
+            after.append([{**encoded(x, 'float64'), 'floor': rounded_up(EPSILON * rule.slack * (t * max(biggest, 1) + 16 * moved))} for x in xs])
             before = xs
         record = {'op': rule.op, 'name': name, 'kind': 'rule', 'args': as_json(rule.hyper), 'parameters': [x.json() for x in starts],
                   'steps': [[g.json() for g in gs] for gs in gradients], 'after': after, 'tolerance': {'ulp': 2, 'gradientUlp': 2},
@@ -302,6 +344,6 @@ def named(hyper):
 def rows():
     for rule in [*first(), *composed()]:
         yield RuleRow(rule)
-    for rule in others():
+    for rule in [*others(), *awkward()]:
         rule.later = True
         yield RuleRow(rule)

@@ -1,0 +1,80 @@
+// Schedules against test/oracle/schedules.json, which generate.py makes: PyTorch's values, or those of ParameterSchedulers.jl.
+import { readFileSync } from 'node:fs'
+import * as fluxtape from 'fluxtape'
+import { describe, expect, it } from 'vitest'
+import * as schedules from '../../src/optimizers/schedules.ts'
+import { refuses } from '../errors/table.ts'
+
+interface Written {
+  readonly op: string
+  readonly args: readonly unknown[]
+}
+interface Row extends Written {
+  readonly at: readonly number[]
+  readonly values: readonly number[]
+}
+
+const rows = JSON.parse(readFileSync('test/oracle/schedules.json', 'utf8')) as Row[]
+const library = fluxtape as unknown as Record<string, (...args: unknown[]) => (step: number) => number>
+
+function made(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(made)
+  return typeof value === 'object' && value !== null && 'op' in value
+    ? library[(value as Written).op](...(value as Written).args.map(made))
+    : value
+}
+
+it('every schedule has rows', () => {
+  expect([...new Set(rows.map(({ op }) => op))].sort()).toEqual(Object.keys(schedules).sort())
+})
+
+it.each(rows.map(row => [`${row.op}(${row.args.map(each => JSON.stringify(each)).join(', ')})`, row] as const))('%s', (_, row) => {
+  const schedule = made(row) as (step: number) => number
+  row.at.forEach((step, i) => {
+    const scale = Math.max(Math.abs(row.values[i]), 1e-3)
+    expect(Math.abs(schedule(step) - row.values[i]) / scale, `at step ${step}`).toBeLessThan(1e-11)
+  })
+})
+
+const { CosAnneal, Descent, Exp, Loop, OneCycle, ones, Poly, Sequence, Shifted, Step, tensor, update, Warmup } = fluxtape
+
+describe('a schedule', () => {
+  it('of schedules is a learning rate', () => {
+    const [x, opt] = [tensor([0]), Descent(Warmup(Sequence([1, 1], [Exp(0.5, 0.5)]), 2))]
+    const at = Array.from({ length: 5 }, () => {
+      update(opt, x, ones([1]))
+      return x.item()
+    })
+    expect(at).toEqual([-0.5, -1.5, -2.5, -3, -3.25])
+  })
+
+  it('may be a function of the user inside of others', () => {
+    expect([0, 1, 2, 3].map(Loop(step => 10 + step, 2))).toEqual([10, 11, 10, 11])
+  })
+
+  refuses([
+    ['text', () => Exp('1' as never, 0.5), 'TypeError: Exp: start must be a number: string came.'],
+    [
+      'a number that is left out',
+      () => (Poly as (...args: number[]) => unknown)(1, 2),
+      'TypeError: Poly: maxIter must be a number: undefined came.',
+    ],
+    ['NaN', () => Exp(Number.NaN, 0.5), 'RangeError: Exp: start must be finite: NaN.'],
+    ['a stage without length', () => Step(1, 0.5, [3, 0]), 'RangeError: Step: stepSizes must lie above 0: 0.'],
+    ['a period of 0', () => CosAnneal(1, 0, 0), 'RangeError: CosAnneal: period must lie above 0: 0.'],
+    [
+      'an option that is unknown',
+      () => CosAnneal(1, 0, 5, { cycle: 2 } as never),
+      "TypeError: CosAnneal: there is no option 'cycle'. There is restart.",
+    ],
+    ['a share above 1', () => OneCycle(5, 1, { percentStart: 2 }), 'RangeError: OneCycle: percentStart must lie in [0, 1]: 2.'],
+    [
+      'what is no schedule',
+      () => Shifted('up' as never, 2),
+      'TypeError: Shifted: takes a schedule, or a number that stays: string came. Write step => 0.1.',
+    ],
+    ['a schedule without its steps', () => Sequence([1], [2]), 'TypeError: Sequence: steps must be a number: undefined came.'],
+    ['schedules that are no pairs', () => Sequence(1 as never), 'TypeError: Sequence: takes pairs [schedule, steps]: number came.'],
+    ['no schedules', () => Sequence(), 'TypeError: Sequence: there is no schedule. Write Sequence([Warmup(0.1, 10), 100], [0.01]).'],
+  ])
+})
