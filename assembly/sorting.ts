@@ -1,22 +1,6 @@
 // The largest along the middle axis of [outer, n, inner]: a unit of work is one row, of n elements that lie `inner` apart.
 // @cost 1.5: nanoseconds an element of x.
-
-/** Keys order as the elements do: NaN above Infinity, both zeros alike. */
-@unmanaged
-class FloatKey {
-  @inline f(p: usize): i32 {
-    const x = load<f32>(p)
-    if (x !== x) return i32.MAX_VALUE
-    const bits = reinterpret<i32>(x)
-    return x === 0 ? 0 : bits ^ ((bits >> 31) & i32.MAX_VALUE)
-  }
-}
-@unmanaged
-class IntKey {
-  @inline f(p: usize): i32 {
-    return load<i32>(p)
-  }
-}
+import { FloatKey, IntKey } from './keys'
 
 /**
  * A heap of the places of a row's elements, the last of them on top: the one that is smaller than all, or stands behind all that equal it. Keys

@@ -4,6 +4,7 @@ import type { WrittenTensor } from '../tensor/create.ts'
 import { STACK, Tensor } from '../tensor/tensor.ts'
 import * as activations from './activations.ts'
 import * as assign from './assign.ts'
+import * as cumulative from './cumulative.ts'
 import * as indexing from './indexing.ts'
 import { stack } from './joining.ts'
 import * as matmul from './matmul.ts'
@@ -29,6 +30,7 @@ export interface Methods
     AsMethods<typeof matmul>,
     AsMethods<typeof softmax>,
     AsMethods<typeof sorting>,
+    AsMethods<typeof cumulative>,
     AsMethods<typeof assign>,
     Iterable<Tensor> {
   /** A tensor of one element as a number, any as a text: what `Number(x)`, `x < 1` and templates see. */
@@ -40,7 +42,7 @@ export interface Methods
 }
 
 Object.defineProperty(Tensor.prototype, STACK, { value: (rows: readonly Tensor[]) => stack(rows) })
-for (const module of [assign, pointwise, activations, movement, slicing, reduce, indexing, matmul, softmax, sorting]) {
+for (const module of [assign, pointwise, activations, movement, slicing, reduce, indexing, matmul, softmax, sorting, cumulative]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
     if (typeof run !== 'function') continue
     Object.defineProperty(Tensor.prototype, name, {

@@ -1,9 +1,10 @@
 // What orders elements.
-import { kindOf, rangeError, typeError } from '../errors.ts'
+import { checkOptions, kindOf, rangeError, typeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
-import { checkTensor, several } from '../tape/operation.ts'
+import { checkTensor, operation, several } from '../tape/operation.ts'
 import { bytesOf } from '../tensor/dtype.ts'
 import { resolveAxis, type Shape, sizeOf } from '../tensor/shape.ts'
+import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { putAlong } from './indices.ts'
@@ -47,4 +48,71 @@ export const topK = /* @__PURE__ */ composed('topK', 3, function topK(x: Tensor,
   const isByte = bytesOf(x.type) === 1
   const [values, indices] = runTopK([isByte ? cast(x, 'int32') : x], { k, axis: at })
   return { values: isByte ? cast(values, x.type) : values, indices }
+})
+
+/** What `sort` and `argSort` can be told. */
+export interface SortOptions {
+  /** The largest first. */
+  readonly descending?: boolean | undefined
+}
+
+interface Order {
+  readonly axis: number
+  readonly descending: boolean
+}
+
+/** Writes the places, and the values if they are wanted. */
+function writeOrder(values: Tensor | undefined, places: Tensor, x: Tensor, { axis, descending }: Order): void {
+  if (x.count === 0) return
+  const [n, inner] = [x.dims[axis], sizeOf(x.dims, axis + 1)]
+  const rows = x.count / n
+  places.scratch = new Storage(rows * (n > 32 ? 16 * n + 1024 : 8 * n))
+  const run = x.type === 'float32' ? kernels.sort : kernels.sortI
+  run(x.pointer, values?.pointer ?? 0, places.pointer, places.scratch.pointer, n, inner, Number(descending), rows, n)
+  places.endScratch()
+}
+
+const runSort = several<Order, { indices: Tensor; from: Shape }>({
+  name: 'sort',
+  results: ([x], [dtype]) => [
+    [x, dtype],
+    [x, 'int32'],
+  ],
+  forward: ([values, indices], [x], options) => writeOrder(values, indices, x, options),
+  save: ([, indices], [x]) => ({ indices, from: x.dims }),
+  joint: ([g], { indices, from }, { axis }) => [g && putAlong(indices, g, from, axis)],
+})
+
+const runArgSort = operation<Order>({
+  name: 'argSort',
+  types: () => ({ output: 'int32' }),
+  shape: ([x]) => x,
+  forward: (y, [x], options) => writeOrder(undefined, y, x, options),
+})
+
+/** What the kernels take: bytes as int32. */
+function sortable(name: string, x: Tensor, axis: number, options: SortOptions | undefined): [Tensor, Order] {
+  checkTensor(name, x)
+  if (options !== undefined) checkOptions(name, options, ['descending'])
+  const order = { axis: resolveAxis(name, axis, x.dims), descending: options?.descending ?? false }
+  return [bytesOf(x.type) === 1 ? cast(x, 'int32') : x, order]
+}
+
+/**
+ * The elements in ascending order along an axis (-1), or in descending order. NaN is the largest; both zeros are equal, and equals keep their order. The
+ * gradient goes to where each came from. Throws ShapeError for an axis that is not there.
+ * @example tensor([3, 1, 2]).sort(-1, { descending: true }).toArray() // [3, 2, 1]
+ */
+export const sort = /* @__PURE__ */ composed('sort', 3, function sort(x: Tensor, axis = -1, options?: SortOptions): Tensor {
+  const [values, order] = sortable('sort', x, axis, options)
+  return cast(runSort([values], order)[0], x.type)
+})
+
+/**
+ * The indices that put x in order along an axis (-1), as int32: what `sort` gives is `takeAlong(x, argSort(x), axis)`. Order and errors as `sort`.
+ * @example tensor([3, 1, 2]).argSort().toArray() // [1, 2, 0]
+ */
+export const argSort = /* @__PURE__ */ composed('argSort', 3, function argSort(x: Tensor, axis = -1, options?: SortOptions): Tensor {
+  const [values, order] = sortable('argSort', x, axis, options)
+  return runArgSort([values], order)
 })

@@ -147,6 +147,18 @@ describe('reductions refuse', () => {
       'TypeError: topK: a tensor is needed: an array. Make one with tensor(...).',
     ],
     ['the largest of a scalar', () => topK(ones([]), 1), 'ShapeError: topK: there is no axis -1: []. A scalar has no axes.'],
+    ['a scalar in order', () => tensor(1).sort(), 'ShapeError: sort: there is no axis -1: []. A scalar has no axes.'],
+    [
+      'an order that sort does not know',
+      () => x.argSort(-1, { reverse: true } as never),
+      "TypeError: argSort: there is no option 'reverse'. There is descending.",
+    ],
+    ['running sums along no axis', () => x.cumsum(2), 'ShapeError: cumsum: there is no axis 2: [2, 3]. Axes go from -2 to 1.'],
+    [
+      'running sums that do not fit',
+      () => tensor([2 ** 31 - 1, 1, -1], { dtype: 'int32' }).cumsum(),
+      "RangeError: cumsum: a result does not fit into int32: about 2147483648. Write x.cast('float32') first.",
+    ],
     ['a norm of order 0', () => norm(x, 0, { p: 0 }), 'RangeError: norm: p must be above 0: 0.'],
     [
       'softmax along an axis that is not there',

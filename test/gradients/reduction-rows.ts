@@ -3,7 +3,7 @@
 import type { Axis, Tensor } from 'fluxtape'
 import * as flux from 'fluxtape'
 import type { Interval, Row } from './check.ts'
-import { along, average, build, logSoftmax, logTotal, product, read, reduce, softmax, spread, total } from './float64.ts'
+import { along, average, build, logSoftmax, logTotal, product, read, reduce, reshape, softmax, spread, total } from './float64.ts'
 
 /** The library by name. */
 const library = { ...flux }
@@ -109,4 +109,48 @@ const chosen: readonly Row[] = choices.map(([shape, k, axis]) => ({
   ulp: 0,
 }))
 
-export const normalizedRows: readonly Row[] = [...normalized('softmax', softmax), ...normalized('logSoftmax', logSoftmax), ...chosen]
+const ordered: readonly Row[] = (
+  [
+    [[7], 0, false],
+    [[3, 4], -1, true],
+    [[2, 5, 2], 1, false],
+  ] as const
+).map(([shape, axis, descending]) => ({
+  op: 'sort',
+  name: `[${shape}] along ${axis}${descending ? ', descending' : ''}`,
+  shapes: [shape],
+  domain: [-2, 2],
+  run: x => x.sort(axis, { descending }),
+  reference: ([x]) => along(x, (axis + shape.length) % shape.length, values => [...values].sort((a, b) => (descending ? b - a : a - b))),
+  ulp: 0,
+}))
+
+const summed: readonly Row[] = (
+  [
+    [[6], 0],
+    [[3, 5], 0],
+    [[2, 3, 2], -2],
+    [[2, 3], undefined],
+  ] as const
+).map(([shape, axis]) => ({
+  op: 'cumsum',
+  name: `[${shape}] along ${axis}`,
+  shapes: [shape],
+  domain: [-2, 2],
+  run: x => x.cumsum(axis),
+  reference: ([x]) => {
+    const flat = axis === undefined ? reshape(x, [x.data.length]) : x
+    const upTo = (values: readonly number[], i: number) => values.slice(0, i + 1).reduce((sum, value) => sum + value, 0)
+    return along(flat, axis === undefined ? 0 : (axis + shape.length) % shape.length, values => values.map((_, i) => upTo(values, i)))
+  },
+  ulp: 1,
+  cancels: true,
+}))
+
+export const normalizedRows: readonly Row[] = [
+  ...normalized('softmax', softmax),
+  ...normalized('logSoftmax', logSoftmax),
+  ...chosen,
+  ...ordered,
+  ...summed,
+]

@@ -26,7 +26,7 @@ const ownTruth: Readonly<Record<string, string>> = {
 
 /** What has no gradient: its result is bool or int32, or it is written in place. */
 const withoutGradient = new Set([
-  ...['all', 'any', 'argMax', 'argMin', 'assign', 'equal', 'greater', 'greaterEqual', 'isFinite', 'isNaN', 'less', 'lessEqual'],
+  ...['all', 'any', 'argMax', 'argMin', 'argSort', 'assign', 'equal', 'greater', 'greaterEqual', 'isFinite', 'isNaN', 'less', 'lessEqual'],
   ...['logicalAnd', 'logicalNot', 'logicalOr', 'notEqual', 'oneCold', 'oneHot'],
 ])
 

@@ -400,6 +400,41 @@ const largest = (name: KernelName, kind: Kind): KernelRow => [
   },
 ]
 
+/** (x, values, places, scratch, n, inner, isDescending): units are rows, of which each has a part of the scratch. */
+const ordering = (name: KernelName, kind: Kind): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of [1, 2, 7, 31, 32, 33, 67, 300]) {
+      for (const [inner, isDescending] of [
+        [1, 0],
+        [3, 1],
+      ]) {
+        const rows = 4 * inner
+        const [x, values, places] = [make(arena, kind, rows * n), make(arena, kind, rows * n), arena.ints(rows * n)]
+        const scratch = arena.ints((rows * (n > 32 ? 16 * n + 1024 : 8 * n)) / 4)
+        const run = (begin: number, end: number) =>
+          kernel(name)(x.pointer, values.pointer, places.pointer, scratch.pointer, n, inner, isDescending, begin, end)
+        yield { name: `[4, ${n}, ${inner}]`, units: rows, writes: [values, places, scratch], run }
+      }
+    }
+  },
+]
+
+/** (x, out, n, inner, ...more): units are rows. */
+const runningSums = (name: KernelName, kind: Kind, more: (arena: Arena) => readonly number[]): KernelRow => [
+  name,
+  function* (arena) {
+    for (const n of sizes) {
+      for (const inner of [1, 3, 4, 9]) {
+        const [x, out] = [make(arena, kind, 3 * n * inner), make(arena, kind, 3 * n * inner)]
+        const rest = more(arena)
+        const run = (begin: number, end: number) => kernel(name)(x.pointer, out.pointer, n, inner, ...rest, begin, end)
+        yield { name: `[3, ${n}, ${inner}]`, units: n === 0 ? 0 : 3 * inner, writes: [out], run }
+      }
+    }
+  },
+]
+
 const slopes = (name: KernelName): KernelRow => [
   name,
   function* (arena) {
@@ -501,6 +536,10 @@ export const kernelRows: readonly KernelRow[] = [
   ...(['argMaxI', 'argMinI'] as const).map(name => reduction(name, 'ints', sizes.slice(1))),
   largest('topK', 'floats'),
   largest('topKI', 'ints'),
+  ordering('sort', 'floats'),
+  ordering('sortI', 'ints'),
+  runningSums('cumsum', 'floats', () => [0]),
+  runningSums('cumsumI', 'ints', arena => [arena.words([0])]),
   rowwise('softmax'),
   rowwise('logSoftmax'),
   rowGradients('softmaxGradient'),

@@ -195,13 +195,16 @@ def literal_of(shape, value):
 
 
 def cumulative():
-    def cumsum(x, axis):
-        return torch.cumsum(x, axis, dtype=x.dtype if x.is_floating_point() else torch.int32)
+    def cumsum(x, axis=None):
+        x = x.reshape(-1) if axis is None else x
+        return torch.cumsum(x, axis or 0, dtype=x.dtype if x.is_floating_point() else torch.int32)
 
     cases = [Case(f'{label(s)} axis {a}', filled(s), a) for s, axes in (([1], [0]), ([7], [0, -1]), ([67], [0]), ([3, 5], [0, 1]), ([2, 3, 5], [0, 1, 2]),
-                                                                      ([0], [0]), ([3, 0], [0, 1])) for a in axes]
-    yield Row('cumsum', cumsum, [*cases, Case('int32 [7]', integers([7]), 0), Case('bool [7]', flags([7]), 0),
-                                 Case('with NaN', literal([1, NAN, 2]), 0, gradient=False)], ulp=1, magnitude='linear', later=True)
+                                                                      ([4, 17], [0, -2]), ([0], [0]), ([3, 0], [0, 1])) for a in axes]
+    yield Row('cumsum', cumsum, [*cases, Case('all of []', filled([])), Case('all of [3,5]', filled([3, 5])), Case('all of [3,0]', filled([3, 0])),
+                                 Case('int32 [7]', integers([7]), 0), Case('int32 [3,5] axis 0', integers([3, 5]), 0), Case('bool [7]', flags([7]), 0),
+                                 Case('uint8 [5]', literal([255, 255, 0, 1, 255], 'uint8'), 0),
+                                 Case('with NaN', literal([1, NAN, 2]), 0, gradient=False)], ulp=1, magnitude='linear')
 
 
 def chosen():
@@ -225,8 +228,37 @@ def chosen():
         Case('bool [5]', literal([0, 1, 0, 1, 1], 'bool'), 4)], ulp=0, magnitude=lambda *_: 0.0, note='of equals the first first; NaN is the largest')
 
 
+def ordered():
+    def values(x, axis=-1, options=None):
+        return order(x, axis, options)[0].to(x.dtype)
+
+    def indices(x, axis=-1, options=None):
+        return order(x, axis, options)[1].int()
+
+    def order(x, axis, options):
+        return torch.sort(x.int() if x.dtype == torch.bool else x, dim=axis, descending=bool(options), stable=True)
+
+    down = {'descending': True}
+    inputs = [
+        *[Case(f'{label(s)} axis {a}', filled(s), a) for s, a in [
+            ([1], 0), ([2], 0), ([32], 0), ([33], -1), ([257], 0), ([3, 5], 0), ([3, 5], -1), ([2, 3, 5], 1), ([2, 40, 3], -2), ([3, 0], 0), ([3, 0], 1), ([0], 0)]],
+        *[Case(f'{label(s)} axis {a}, descending', filled(s), a, down) for s, a in [([7], 0), ([67], 0), ([3, 5], 0), ([2, 40, 3], 1)]],
+        Case('the last axis if left out', filled([3, 9]))]
+    for way, options in (('ascending', UNDEFINED), ('descending', down)):
+        inputs += [
+            Case(f'equals {way}', literal([1, 3, 3, 2, 3, 1, 2]), 0, options), Case(f'both zeros {way}', literal([-0.0, 0.0, -1, 0.0, -0.0, 1]), 0, options),
+            Case(f'NaN and infinities {way}', literal([1, NAN, INF, NAN, -INF, 7, -1e-30]), 0, options, gradient=False),
+            Case(f'many equals {way}', literal([float(i * 7 % 5) for i in range(70)]), 0, options),
+            Case(f'int32 extremes {way}', literal([16777216, -16777216, 0, -1, 16777215, 1], 'int32'), 0, options),
+            Case(f'int32 [67] {way}', integers([67], -50, 50), 0, options), Case(f'uint8 [7] {way}', literal([0, 255, 3, 200, 255, 1, 0], 'uint8'), 0, options),
+            Case(f'bool [5] {way}', literal([0, 1, 0, 1, 1], 'bool'), 0, options)]
+    yield Row('sort', values, inputs, ulp=0, magnitude=lambda *_: 0.0)
+    yield Row('argSort', indices, inputs, ulp=0, gradient=False)
+
+
 def rows():
     yield from sums()
+    yield from ordered()
     yield from chosen()
     yield from extremes()
     yield from booleans()

@@ -5,8 +5,8 @@ import { buildSync } from 'esbuild'
 import { rollup } from 'rollup'
 
 const KB = 1000
-const ALL = 110 * KB
-const HELLO = 66 * KB
+const ALL = 135 * KB
+const HELLO = 75 * KB
 const EDGE = 76 * KB
 const library = resolve('dist/fluxtape.js')
 const hello = `import { Dense, tensor } from ${JSON.stringify(library)}
