@@ -3,12 +3,16 @@ import './javascript.ts'
 import type { WrittenTensor } from '../tensor/create.ts'
 import { STACK, Tensor } from '../tensor/tensor.ts'
 import * as activations from './activations.ts'
+import * as arranging from './arranging.ts'
 import * as assign from './assign.ts'
+import * as contraction from './contraction.ts'
 import * as cumulative from './cumulative.ts'
+import * as diagonals from './diagonals.ts'
 import * as indexing from './indexing.ts'
 import { stack } from './joining.ts'
 import * as matmul from './matmul.ts'
 import * as movement from './movement.ts'
+import * as padding from './padding.ts'
 import * as pointwise from './pointwise.ts'
 import * as reduce from './reduce.ts'
 import * as slicing from './slicing.ts'
@@ -31,6 +35,10 @@ export interface Methods
     AsMethods<typeof softmax>,
     AsMethods<typeof sorting>,
     AsMethods<typeof cumulative>,
+    AsMethods<typeof arranging>,
+    AsMethods<typeof padding>,
+    AsMethods<typeof diagonals>,
+    AsMethods<typeof contraction>,
     AsMethods<typeof assign>,
     Iterable<Tensor> {
   /** A tensor of one element as a number, any as a text: what `Number(x)`, `x < 1` and templates see. */
@@ -42,7 +50,23 @@ export interface Methods
 }
 
 Object.defineProperty(Tensor.prototype, STACK, { value: (rows: readonly Tensor[]) => stack(rows) })
-for (const module of [assign, pointwise, activations, movement, slicing, reduce, indexing, matmul, softmax, sorting, cumulative]) {
+for (const module of [
+  assign,
+  pointwise,
+  activations,
+  movement,
+  slicing,
+  reduce,
+  indexing,
+  matmul,
+  softmax,
+  sorting,
+  cumulative,
+  arranging,
+  padding,
+  diagonals,
+  contraction,
+]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
     if (typeof run !== 'function') continue
     Object.defineProperty(Tensor.prototype, name, {

@@ -6,25 +6,33 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { reshape } from './movement.ts'
 import { along, runSlice } from './ranges.ts'
 
-/** One entry of a slice: an index, a range `[start, stop, step]` (each may be left out or null), or null for the whole axis. */
-export type SliceEntry = number | null | readonly (number | null | undefined)[]
+/**
+ * One entry of a slice: an index, a range `[start, stop, step]` (each may be left out or null), null for the whole axis, or '...' for all axes that
+ * have no entry.
+ */
+export type SliceEntry = number | null | '...' | readonly (number | null | undefined)[]
 
 /**
  * A part of x, copied, as NumPy slices: `slice(x, '1:, ::-1')`, or one entry an axis: a number (its axis goes), `[start, stop, step]`, or
- * null; axes left out are whole. Throws RangeError for an index that is not there, ShapeError for more entries than axes, TypeError for
- * what is no slice.
+ * null; axes left out are whole, at the end or where '...' stands. Throws RangeError for an index that is not there, ShapeError for more
+ * entries than axes, TypeError for what is no slice.
  *
  * @example
  * const x = tensor([[1, 2, 3], [4, 5, 6]])
  * x.slice('1:, ::-1').toArray() // [[6, 5, 4]]
  * x.slice([[0, 2], -1]).toArray() // [3, 6]
+ * x.slice('..., 0').toArray() // [1, 4]
  */
 export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
   checkTensor('slice', x)
   if (typeof where !== 'string' && !Array.isArray(where)) {
     throw typeError('slice', 'takes a text, or a list with one entry an axis', kindOf(where), "Write slice('1') or slice([1]).")
   }
-  const entries = typeof where === 'string' ? parse(where) : where
+  const given = typeof where === 'string' ? parse(where) : where
+  const gap = given.indexOf('...')
+  if (gap !== given.lastIndexOf('...')) throw new TypeError("slice: '...' may stand once.")
+  const rest = x.rank - given.length + 1
+  const entries = gap < 0 || rest < 0 ? given : [...given.slice(0, gap), ...new Array<null>(rest).fill(null), ...given.slice(gap + 1)]
   if (entries.length > x.rank) {
     throw new ShapeError({ operation: 'slice', problem: `${entries.length} entries for ${x.rank} axes`, came: show(x.dims) }, [x.dims])
   }
@@ -74,6 +82,7 @@ function range([from, to, by]: readonly (number | null | undefined)[], size: num
 
 function parse(text: string): SliceEntry[] {
   return text.split(',').map(part => {
+    if (part.trim() === '...') return '...'
     const bounds = part.trim().split(':')
     const numbers = bounds.map(bound => (bound.trim() === '' ? null : Number(bound)))
     if (bounds.length > 3 || numbers.some(Number.isNaN) || (bounds.length === 1 && numbers[0] === null)) {

@@ -97,10 +97,13 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   elu: () => [x, 1],
   leakyrelu: () => [x, 0.01],
   Dense: () => [2, 2, f.relu, { bias: false }],
+  diag: () => [x, 0],
   digits: () => [],
+  dot: () => [x, x],
   expandDims: () => [x, 0],
   eye: () => [2, 2],
   flatten: () => [x, 0],
+  flip: () => [x, 0],
   full: () => [[2], 1, { dtype: 'int32' }],
   gather: () => [x, [0], 0],
   isTraining: () => [model],
@@ -122,11 +125,15 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   oneHot: () => [classes, 2],
   ones: () => [[2], { dtype: 'int32' }],
   optimizerState: () => [opt, ps],
+  outer: () => [x, x],
+  pad: () => [x, [[1, 1], [0, 0]], { value: 1 }], // biome-ignore format: one line
   permute: () => [x, [1, 0]],
   rand: () => [[2], { low: 0 }],
   randint: () => [0, 2, [2]],
   randn: () => [[2], { mean: 0 }],
+  repeat: () => [x, 2, 0],
   reshape: () => [x, [4]],
+  roll: () => [x, 1, 0],
   rule: () => ['Own', { hyper: { eta: 1 }, factor: () => 1 }],
   saveSafetensors: () => [model, { metadata: {} }],
   scatterAdd: () => [x, [0, 1], x, 0],
@@ -144,10 +151,13 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   testMode: () => [model],
   tensor: () => [[1], [1], { dtype: 'int32' }],
   threads: () => [1],
+  tile: () => [x, 2],
   throttle: () => [() => 1, 1, { leading: true }],
   train: () => [loss, ps, [x], opt, { epochs: 1 }],
   trainMode: () => [model],
   trainStep: () => [loss, ps, x, opt],
+  tril: () => [x, 0],
+  triu: () => [x, 0],
   update: () => [opt, ps, gradients(), { keep: true }],
   init: () => [{ module: 1 }],
   variant: () => [],
@@ -156,7 +166,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
 }
 
 /** Any number of arguments is right, or the library itself makes it. */
-const variadic = ['Chain', 'OptimizerChain', 'Sequence', 'freeze', 'gradient', 'params', 'pullback', 'thaw', 'withGradient']
+const variadic = ['Chain', 'OptimizerChain', 'Sequence', 'einsum', 'freeze', 'gradient', 'params', 'pullback', 'thaw', 'withGradient']
 const internal = library.filter(([, value]) => value.prototype instanceof Error).map(([name]) => name)
 const rules = [
   ...[

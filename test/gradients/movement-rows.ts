@@ -117,7 +117,7 @@ const sliceRows: readonly Row[] = [
     'the last of three axes',
     [2, 3, 2],
     [2, 3],
-    x => x.slice([null, null, -1]),
+    x => x.slice('..., -1'),
     ([i, j]) => [i, j, 1],
   ),
 ]
@@ -271,4 +271,38 @@ const indexRows: readonly Row[] = [
   },
 ]
 
-export const movementRows: readonly Row[] = [...shapeRows, ...sliceRows, ...joinRows, ...indexRows]
+/** A row whose result has at each index the element of x at `from(index)`, or 0 where that is null. */
+const spreadRow = (
+  op: string,
+  name: string,
+  shape: Shape,
+  result: Shape,
+  run: (x: Tensor) => Tensor,
+  from: (index: Index) => Index | null,
+): Row => ({
+  ...picked(op, name, shape, result, run, index => from(index) ?? []),
+  reference: ([x]) =>
+    build(result, index => {
+      const place = from(index)
+      return place ? read(x, place) : 0
+    }),
+})
+const within = (index: Index, shape: Shape) => index.every((i, axis) => i >= 0 && i < shape[axis])
+
+const arrangedRows: readonly Row[] = [
+  spreadRow('flip', 'all', [2, 3], [2, 3], x => x.flip(), ([i, j]) => [1 - i, 2 - j]), // biome-ignore format: one line
+  spreadRow('flip', 'along -2', [2, 3], [2, 3], x => x.flip(-2), ([i, j]) => [1 - i, j]), // biome-ignore format: one line
+  spreadRow('roll', 'along 1', [2, 4], [2, 4], x => x.roll(-1, 1), ([i, j]) => [i, (j + 1) % 4]), // biome-ignore format: one line
+  spreadRow('roll', 'flattened', [2, 2], [2, 2], x => x.roll(1), ([i, j]) => [[[1, 1], [0, 0]], [[0, 1], [1, 0]]][i][j]), // biome-ignore format: one line
+  spreadRow('tile', 'twice', [2, 3], [2, 2, 6], x => x.tile([2, 1, 2]), ([, j, k]) => [j, k % 3]), // biome-ignore format: one line
+  spreadRow('repeat', 'along 0', [2, 2], [6, 2], x => x.repeat(3, 0), ([i, j]) => [Math.floor(i / 3), j]), // biome-ignore format: one line
+  spreadRow('pad', 'by 0', [2, 2], [3, 5], x => x.pad([[1, 0], [1, 2]]), ([i, j]) => (within([i - 1, j - 1], [2, 2]) ? [i - 1, j - 1] : null)), // biome-ignore format: one line
+  spreadRow('pad', 'by the edge', [3], [6], x => x.pad([[1, 2]], { mode: 'edge' }), ([i]) => [Math.min(Math.max(i - 1, 0), 2)]), // biome-ignore format: one line
+  spreadRow('pad', 'mirrored', [3], [6], x => x.pad([[1, 2]], { mode: 'reflect' }), ([i]) => [[1, 0, 1, 2, 1, 0][i]]), // biome-ignore format: one line
+  spreadRow('triu', 'above the diagonal', [2, 3, 3], [2, 3, 3], x => x.triu(1), ([b, i, j]) => (j - i >= 1 ? [b, i, j] : null)), // biome-ignore format: one line
+  spreadRow('tril', 'with the diagonal', [3, 4], [3, 4], x => x.tril(), ([i, j]) => (j <= i ? [i, j] : null)), // biome-ignore format: one line
+  spreadRow('diag', 'of a matrix', [3, 4], [3], x => x.diag(1), ([i]) => [i, i + 1]), // biome-ignore format: one line
+  spreadRow('diag', 'of a vector', [2], [3, 3], x => x.diag(-1), ([i, j]) => (i === j + 1 ? [j] : null)), // biome-ignore format: one line
+]
+
+export const movementRows: readonly Row[] = [...shapeRows, ...sliceRows, ...joinRows, ...indexRows, ...arrangedRows]

@@ -1,7 +1,7 @@
 /** Gradient rows of matrix products: every transposition, batches, vectors, and the layer's x Wᵀ + b. */
 import * as flux from 'fluxtape'
 import type { Row } from './check.ts'
-import { type Float64, map, matmul, reshape, transpose, zip } from './float64.ts'
+import { build, type Float64, map, matmul, read, reshape, sizeOf, transpose, zip } from './float64.ts'
 
 type Shape = readonly number[]
 
@@ -64,6 +64,42 @@ const linear = (x: Shape, weight: Shape, bias: boolean): Row => {
   }
 }
 
+/** Einstein's sum as one loop over all letters. */
+function einstein(equation: string, xs: readonly Float64[]): Float64 {
+  const [inputs, output] = equation.split('->')
+  const terms = inputs.split(',')
+  const sizes = new Map<string, number>()
+  for (const [i, term] of terms.entries()) for (const [axis, letter] of [...term].entries()) sizes.set(letter, xs[i].shape[axis])
+  const shape = (letters: Iterable<string>) => [...letters].map(letter => sizes.get(letter) ?? 1)
+  const inner = [...sizes.keys()].filter(letter => !output.includes(letter))
+  return build(shape(output), index => {
+    const at = new Map([...output].map((letter, i) => [letter, index[i]]))
+    let total = 0
+    for (let place = 0; place < sizeOf(shape(inner)); place++) {
+      let rest = place
+      for (const letter of inner) {
+        const size = sizes.get(letter) ?? 1
+        at.set(letter, rest % size)
+        rest = Math.floor(rest / size)
+      }
+      total += terms.reduce((product, term, i) => product * read(xs[i], [...term].map(letter => at.get(letter) ?? 0)), 1) // biome-ignore format: one line
+    }
+    return total
+  })
+}
+
+const sums = (op: string, equation: string, shapes: readonly Shape[], run: (...xs: flux.Tensor[]) => flux.Tensor): Row => ({
+  op,
+  name: `${equation} [${shapes.join('], [')}]`,
+  shapes,
+  domain: [-1.5, 1.7],
+  run,
+  reference: xs => einstein(equation, xs),
+  ulp: 4,
+  cancels: true,
+})
+const einsums = (equation: string, ...shapes: readonly Shape[]) => sums('einsum', equation, shapes, (...xs) => flux.einsum(equation, ...xs))
+
 export const productRows: readonly Row[] = [
   ...products([3, 2], [2, 4]),
   ...products([2, 3, 2], [2, 2, 2]),
@@ -99,4 +135,15 @@ export const productRows: readonly Row[] = [
       },
     }),
   ),
+  einsums('ii->i', [3, 3]),
+  einsums('iji->j', [2, 3, 2]),
+  einsums('ij->j', [2, 3]),
+  einsums('ji,kj->ki', [3, 2], [2, 3]),
+  einsums('bij,bkj->bik', [2, 2, 3], [2, 2, 3]),
+  einsums('ij,ij->i', [2, 3], [2, 3]),
+  einsums('i,ij,j->', [2], [2, 3], [3]),
+  einsums('bi,ij,bj->b', [2, 2], [2, 3], [2, 3]),
+  sums('dot', 'ij,kjl->ikl', [[2, 3], [2, 3, 2]], (x, y) => flux.dot(x, y)), // biome-ignore format: one line
+  sums('dot', 'i,i->', [[4], [4]], (x, y) => flux.dot(x, y)), // biome-ignore format: one line
+  sums('outer', 'i,j->ij', [[2], [3]], (x, y) => flux.outer(x, y)), // biome-ignore format: one line
 ]

@@ -54,7 +54,11 @@ def parsed(entry):
 def sliced(x, entries):
     """PyTorch has no negative steps, so every axis is picked by index."""
     axis = 0
-    for entry in entries.split(',') if isinstance(entries, str) else entries:
+    entries = [each.strip() if isinstance(each, str) else each for each in (entries.split(',') if isinstance(entries, str) else entries)]
+    if '...' in entries:
+        at = entries.index('...')
+        entries[at:at + 1] = [None] * (x.dim() - len(entries) + 1)
+    for entry in entries:
         entry = parsed(entry)
         if isinstance(entry, slice):
             x = x.index_select(axis, torch.tensor(range(*entry.indices(x.shape[axis])), dtype=torch.int64))
@@ -69,9 +73,10 @@ def slices():
         ([7], ['0:2', '1:', ':-1', '::2', '::-1', '5:1:-2', '-3:', '3', '-1', '2:100', '5:2', '::3', '6::-3', ':']),
         ([3, 5], ['1:, ::-1', '::-1, 1:4', '0', '-1, 2', ':, 0', ':, -1', '1, ::-2', ':, 1:4:2', '::2, ::2', '2:2']),
         ([2, 3, 5], ['1, 0:2, ::-1', ':, 1', '::-1, ::-1, ::-1', ':, :, 3', '0, 0, 0']), ([67], ['3:64:7', '::-5']), ([3, 0], ['1:', ':, 0:0']),
-        ([2, 1, 3, 2], [':, 0, ::2, 1'])) for text in texts]
+        ([2, 1, 3, 2], [':, 0, ::2, 1', '..., 1', '0, ..., ::-1', '..., 0, :, 1', '1, ...']), ([3, 5], ['..., 0', '...', '..., 1:, 2', '0, 1, ...']),
+        ([], ['...'])) for text in texts]
     lists = [([7], [[1, 4]]), ([7], [[0, 7, 3]]), ([7], [[5, 0, -2]]), ([7], [3]), ([7], [-1]), ([7], [None]), ([7], [[-3, -1]]), ([3, 5], [1, [0, 2]]),
-             ([3, 5], [None, 2]), ([3, 5], [[2, 0, -1], [4, 1, -1]]), ([3, 5], [[0, 2]]), ([2, 3, 5], [None, 1, [1, 4, 2]]), ([2, 3, 5], [1, [0, 2], None])]
+             ([3, 5], [None, 2]), ([3, 5], [[2, 0, -1], [4, 1, -1]]), ([3, 5], [[0, 2]]), ([2, 3, 5], [None, 1, [1, 4, 2]]), ([2, 3, 5], [1, [0, 2], None]), ([2, 3, 5], ['...', 0])]
     yield Row('slice', sliced, [
         *[Case(f"{label(s)} '{text}'", filled(s), text) for s, text in cases], *[Case(f'{label(s)} {entries}', filled(s), entries) for s, entries in lists],
         Case('int32', integers([3, 5]), '1:, ::-1'), Case('bool', flags([3, 5]), '1:, ::-1'), Case('special values', literal([NAN, INF, -0.0, 1]), '::-1')])
@@ -163,6 +168,8 @@ def casting():
 
 def padded(x, widths, options=None):
     """numpy.pad of the indices says where every value comes from, so that PyTorch can differentiate it."""
+    if not widths:
+        return x * 1
     options = options or {}
     mode, value = options.get('mode', 'constant'), options.get('value', 0)
     places = np.arange(x.numel()).reshape(x.shape)
@@ -172,24 +179,47 @@ def padded(x, widths, options=None):
     return torch.where(places < 0, torch.tensor(value, dtype=x.dtype), taken)
 
 
+def rolled(x, shift, axis=None):
+    if axis is not None and isinstance(axis, list) != isinstance(shift, list):
+        shift = [shift] * len(axis)
+    return x.roll(shift, axis)
+
+
 def copies():
-    later = dict(gradient_ulp=1, magnitude='linear', later=True)
+    exact = dict(gradient_ulp=1, magnitude='linear')
     yield Row('pad', padded, [
         *[Case(f'{label(s)} {widths}', filled(s), widths) for s, widths in [
             ([5], [[1, 2]]), ([5], [[0, 0]]), ([3, 5], [[1, 0], [0, 2]]), ([2, 3, 5], [[0, 1], [2, 0], [1, 1]]), ([1, 2, 3, 2], [[0, 0], [0, 0], [1, 1], [2, 2]])]],
         Case('value', filled([3, 5]), [[1, 1], [1, 1]], {'value': 2.5}), Case('value -Infinity', filled([3]), [[1, 1]], {'value': Named('number', '-Infinity')}),
         *[Case(f'{mode} {label(s)} {widths}', filled(s), widths, {'mode': mode}) for mode in ('reflect', 'edge') for s, widths in [
             ([5], [[2, 3]]), ([3, 5], [[1, 2], [0, 4]]), ([2, 3, 5], [[1, 0], [2, 2], [0, 1]])]],
-        Case('int32', integers([5]), [[1, 2]])], **later)
-    yield Row('tile', lambda x, times: x.tile(times), [
-        Case(f'{label(s)} {times}', filled(s), times) for s, times in [([5], [3]), ([3, 5], [2, 1]), ([3, 5], [1, 3]), ([3, 5], [2, 2]), ([2, 3, 5], [2, 1, 2]), ([1], [7])]],
-              **later)
-    yield Row('repeat', lambda x, n, axis: x.repeat_interleave(n, axis), [
-        Case(f'{label(s)} {n} axis {a}', filled(s), n, a) for s, n, a in [([5], 3, 0), ([5], 1, 0), ([3, 5], 2, 0), ([3, 5], 2, 1), ([2, 3, 5], 3, 1), ([2, 3, 5], 2, -1)]],
-              note='repeats each entry, as torch.repeat_interleave', **later)
-    yield Row('flip', lambda x, axis: x.flip(axis), [
+        Case('[]', filled([]), []), Case('[0]', filled([0]), [[1, 2]]), Case('reflect twice', filled([3]), [[7, 5]], {'mode': 'reflect'}),
+        Case('reflect one', filled([1]), [[2, 1]], {'mode': 'reflect'}), Case('int32', integers([5]), [[1, 2]]), Case('int32 value', integers([5]), [[1, 2]], {'value': -7}),
+        Case('uint8', integers([5], 0, 256, 'uint8'), [[3, 2]], {'value': 255}), Case('bool edge', flags([5]), [[1, 2]], {'mode': 'edge'})], **exact)
+    yield Row('tile', lambda x, times: x.tile(times if isinstance(times, list) else [times]), [
+        Case(f'{label(s)} {times}', filled(s), times) for s, times in [([5], [3]), ([3, 5], [2, 1]), ([3, 5], [1, 3]), ([3, 5], [2, 2]), ([2, 3, 5], [2, 1, 2]), ([1], [7]), ([3, 5], [0, 2]), ([5], [2, 3]), ([5], [2, 1, 1]), ([2, 3, 5], [2]), ([0], [3]),
+            ([], [4]), ([], [])]] + [Case('a number', filled([3, 5]), 2), Case('int32', integers([3]), [2, 2]), Case('bool', flags([3]), [2])], **exact)
+    yield Row('repeat', lambda x, n, axis=None: x.repeat_interleave(n, axis), [
+        Case(f'{label(s)} {n} axis {a}', filled(s), n, a) for s, n, a in [([5], 3, 0), ([5], 1, 0), ([3, 5], 2, 0), ([3, 5], 2, 1), ([2, 3, 5], 3, 1), ([2, 3, 5], 2, -1), ([3, 5], 0, 1), ([3, 0], 2, 0)]] + [
+                  *[Case(f'{label(s)} flattened', filled(s), 2) for s in ([], [3, 5])], Case('int32', integers([3]), 2, 0), Case('bool', flags([3]), 3, 0)],
+              note='repeats each entry, as torch.repeat_interleave', **exact)
+    yield Row('flip', lambda x, axis=None: x.flip(list(range(x.dim())) if axis is None else axis), [
         *[Case(f'{label(s)} axis {a}', filled(s), a) for s, a in [([5], 0), ([67], 0), ([3, 5], 0), ([3, 5], 1), ([3, 5], -1), ([3, 5], [0, 1]), ([2, 3, 5], [0, 2]), ([3, 0], 0)]],
-        Case('int32', integers([3, 5]), 1)], later=True)
+        Case('all axes', filled([3, 5])), Case('[]', filled([])), Case('int32', integers([3, 5]), 1), Case('bool', flags([5]))])
+    yield Row('roll', rolled, [
+        *[Case(f'{label(s)} by {n} axis {a}', filled(s), n, a) for s, n, a in [
+            ([5], 2, 0), ([5], -1, 0), ([5], 12, -1), ([5], 0, 0), ([5], 5, 0), ([3, 5], 1, 0), ([3, 5], 2, 1), ([2, 3, 5], -1, 1), ([3, 5], [1, 2], [0, 1]),
+            ([3, 5], 1, [0, 1]), ([3, 5], [1, 1], [1, 1]), ([3, 0], 2, 1), ([3, 0], 2, 0)]],
+        *[Case(f'{label(s)} flattened', filled(s), 4) for s in ([], [3, 5], [0])], Case('int32', integers([3, 5]), 1, 1), Case('bool', flags([7]), 3, 0)])
+    for name, function in (('triu', torch.triu), ('tril', torch.tril)):
+        yield Row(name, function, [
+            *[Case(f'{label(s)} {k}', filled(s), k) for s in ([3, 3], [3, 5], [5, 3], [2, 3, 4]) for k in (-4, -1, 0, 2, 6)], Case('left out', filled([3, 3])),
+            Case('[3,0]', filled([3, 0])), Case('[0,3]', filled([0, 3]), 1), Case('int32', integers([3, 5]), 1), Case('uint8', integers([3, 3], 0, 256, 'uint8'), 0),
+            Case('bool', flags([3, 5]), -1), Case('special values', literal([[NAN, INF], [-INF, NAN]]), 0, gradient=False)])
+    yield Row('diag', torch.diag, [
+        *[Case(f'{label(s)} {k}', filled(s), k) for s in ([4], [1], [3, 3], [3, 5], [5, 3]) for k in (-2, 0, 1)], Case('left out', filled([3, 3])),
+        Case('beyond', filled([3, 3]), 0), Case('[3,3] 3', filled([3, 3]), 3), Case('[3,5] -3', filled([3, 5]), -3), Case('[0] 1', filled([0]), 1), Case('[0,3]', filled([0, 3])),
+        Case('int32', integers([3, 5]), 1), Case('bool', flags([3]), -1)])
 
 
 def rows():

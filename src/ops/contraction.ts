@@ -1,0 +1,38 @@
+import { ShapeError } from '../errors.ts'
+import { composed } from '../tape/composed.ts'
+import { checkTensor } from '../tape/operation.ts'
+import { show } from '../tensor/shape.ts'
+import type { Tensor } from '../tensor/tensor.ts'
+import { einsum } from './einsum.ts'
+import { reshape } from './movement.ts'
+import { mul } from './pointwise.ts'
+
+/**
+ * The dot product, as `numpy.dot`: of two vectors a number; else the last axis of x is contracted with the last but one of y, or y's only
+ * one, and the other axes of both stay, x's first. A scalar multiplies. float32, or int32 of integers. Throws ShapeError where the sizes
+ * differ, RangeError for integers that do not fit.
+ * @example tensor([1, 2]).dot(tensor([3, 4])).item() // 11
+ */
+export const dot = /* @__PURE__ */ composed('dot', 2, function dot(x: Tensor, y: Tensor): Tensor {
+  checkTensor('dot', x)
+  checkTensor('dot', y)
+  if (x.rank === 0 || y.rank === 0) return mul(x, y)
+  const at = Math.max(0, y.rank - 2)
+  if (x.dims[x.rank - 1] !== y.dims[at]) {
+    const came = `${show(x.dims)} and ${show(y.dims)}`
+    throw new ShapeError({ operation: 'dot', problem: `the last axis of x and axis ${at} of y differ`, came }, [x.dims, y.dims])
+  }
+  const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
+  const left = letters.slice(0, x.rank - 1)
+  const rest = letters.slice(x.rank, x.rank + y.rank - 1)
+  const inner = letters[x.rank - 1]
+  return einsum(`${left}${inner},${rest.slice(0, at)}${inner}${rest.slice(at)}->${left}${rest}`, x, y)
+})
+
+/** The products of each element of x with each of y, both flattened: `[x.size, y.size]`, as `numpy.outer`. Integers as `mul`.
+ * @example tensor([1, 2]).outer(tensor([3, 4])).toArray() // [[3, 4], [6, 8]] */
+export const outer = /* @__PURE__ */ composed('outer', 2, function outer(x: Tensor, y: Tensor): Tensor {
+  checkTensor('outer', x)
+  checkTensor('outer', y)
+  return mul(reshape(x, [x.count, 1]), reshape(y, [y.count]))
+})
