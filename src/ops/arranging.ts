@@ -1,12 +1,13 @@
 // What puts the elements in other places, or repeats them.
-import { refuseSurplus, ShapeError, written } from '../errors.ts'
+import { refuseSurplus, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
-import { type Axis, areSizes, resolveAxes, resolveAxis, show, stepsOf } from '../tensor/shape.ts'
+import { type Axis, resolveAxes, resolveAxis, show, stepsOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { copyElements } from './copying.ts'
 import { broadcastTo, reshape } from './movement.ts'
 import { runSlice } from './ranges.ts'
+import { checkWhole } from './whole.ts'
 
 /** The elements in reverse along an axis, several, or all. Throws ShapeError for an axis that is not there.
  * @example tensor([[1, 2], [3, 4]]).flip(1).toArray() // [[2, 1], [4, 3]] */
@@ -45,8 +46,7 @@ export const roll = /* @__PURE__ */ composed(
   function roll(x: Tensor, shift: number | readonly number[], axis?: number | readonly number[]): Tensor {
     checkTensor('roll', x)
     const shifts = [shift].flat()
-    const odd = shifts.find(each => !Number.isInteger(each))
-    if (shifts.length === 0 || odd !== undefined) throw new RangeError(`roll: a shift is a whole number: ${written(odd)}.`)
+    checkWhole('roll', 'a shift', shifts)
     let y = axis === undefined ? reshape(x, [x.count]) : x
     const axes = [axis ?? 0].flat().map(each => resolveAxis('roll', each, y.dims))
     if (shifts.length !== 1 && shifts.length !== axes.length) {
@@ -62,11 +62,6 @@ export const roll = /* @__PURE__ */ composed(
   },
 )
 
-function checkTimes(operation: string, times: readonly number[]): void {
-  if (!areSizes(times))
-    throw new RangeError(`${operation}: times are whole numbers from 0: ${written(times.find(each => !areSizes([each])))}.`)
-}
-
 /**
  * The whole of x again and again, so often along each axis; a number is for the last one. If x has fewer axes, new ones come first, as in NumPy.
  * Throws RangeError for times that are no whole numbers from 0.
@@ -75,7 +70,7 @@ function checkTimes(operation: string, times: readonly number[]): void {
 export const tile = /* @__PURE__ */ composed('tile', 2, function tile(x: Tensor, times: number | readonly number[]): Tensor {
   checkTensor('tile', x)
   const list = [times].flat()
-  checkTimes('tile', list)
+  checkWhole('tile', 'how often', list, 0)
   const rank = Math.max(x.rank, list.length)
   const [from, to, result]: number[][] = [[], [], []]
   for (let i = 0; i < rank; i++) {
@@ -98,7 +93,7 @@ export const tile = /* @__PURE__ */ composed('tile', 2, function tile(x: Tensor,
  */
 export const repeat = /* @__PURE__ */ composed('repeat', 3, function repeat(x: Tensor, n: number, axis?: number): Tensor {
   checkTensor('repeat', x)
-  checkTimes('repeat', [n])
+  checkWhole('repeat', 'how often', [n], 0)
   const dims = axis === undefined ? [x.count] : x.dims
   const behind = resolveAxis('repeat', axis ?? 0, dims) + 1
   const apart = (times: number) => [...dims.slice(0, behind), times, ...dims.slice(behind)]

@@ -1,4 +1,4 @@
-import { ShapeError, written } from '../errors.ts'
+import { ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { arange } from '../tensor/create.ts'
@@ -7,14 +7,11 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { expandDims } from './movement.ts'
 import { cast, greaterEqual, lessEqual, where } from './pointwise.ts'
 import { laid, taken } from './strided.ts'
-
-function checkDiagonal(operation: string, k: number): void {
-  if (!Number.isInteger(k)) throw new RangeError(`${operation}: a diagonal is a whole number: ${written(k)}.`)
-}
+import { checkWhole } from './whole.ts'
 
 function triangle(operation: string, x: Tensor, k: number, keeps: (row: Tensor, column: Tensor) => Tensor): Tensor {
   checkTensor(operation, x)
-  checkDiagonal(operation, k)
+  checkWhole(operation, 'a diagonal', [k])
   if (x.rank < 2) throw new ShapeError({ operation, problem: 'needs two axes', came: show(x.dims) }, [x.dims])
   const [rows, columns] = x.dims.slice(-2)
   const from = Math.min(Math.max(k, -rows), columns)
@@ -45,7 +42,7 @@ export const tril = /* @__PURE__ */ composed('tril', 2, function tril(x: Tensor,
  */
 export const diag = /* @__PURE__ */ composed('diag', 2, function diag(x: Tensor, k = 0): Tensor {
   checkTensor('diag', x)
-  checkDiagonal('diag', k)
+  checkWhole('diag', 'a diagonal', [k])
   const [down, right] = [Math.max(-k, 0), Math.max(k, 0)]
   if (x.rank === 1) {
     const n = x.count + down + right
