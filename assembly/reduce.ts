@@ -189,6 +189,55 @@ export function minI(x: usize, out: usize, n: i32, inner: i32, begin: i32, end: 
   reduce<MinI>(x, out, n, inner, begin, end)
 }
 
+/** Part `unit` of 64 of `partials`: the node of its tree six levels down, where n is 2^17 at least. */
+function part<F>(p: usize, n: i32, unit: i32): v128 {
+  for (let bit = 5; bit >= 0; bit--) {
+    const half = (((n >> 1) + BLOCK - 1) / BLOCK) * BLOCK
+    if ((unit >> bit) & 1) {
+      p += (<usize>half) << 2
+      n -= half
+    } else n = half
+  }
+  return partials<F>(p, n)
+}
+
+/** `partials` of so many neighbouring parts. */
+function joined<F>(p: usize, count: i32): v128 {
+  if (count === 1) return v128.load(p)
+  const half = count >> 1
+  return changetype<F>(0).f(joined<F>(p, half), joined<F>(p + ((<usize>half) << 4), half))
+}
+
+/**
+ * A reduction of n (2^17 at least) elements to one, in the order of `sum` and its like, whose `kind` counts in the order in which they stand above:
+ * units are 64 parts, of 16 bytes each.
+ */
+export function reduceParts(x: usize, parts: usize, n: i32, kind: i32, begin: i32, end: i32): void {
+  for (let unit = begin; unit < end; unit++) {
+    let four: v128
+    if (kind === 0) four = part<Sum>(x, n, unit)
+    else if (kind === 1) four = part<Prod>(x, n, unit)
+    else if (kind === 2) four = part<Max>(x, n, unit)
+    else if (kind === 3) four = part<Min>(x, n, unit)
+    else if (kind === 4) four = part<MaxI>(x, n, unit)
+    else four = part<MinI>(x, n, unit)
+    v128.store(parts + ((<usize>unit) << 4), four)
+  }
+}
+
+/** The result of the 64 parts: one unit. */
+export function reduceJoin(parts: usize, out: usize, kind: i32, begin: i32, end: i32): void {
+  if (begin === end) return
+  let one: v128
+  if (kind === 0) one = across<Sum>(joined<Sum>(parts, 64))
+  else if (kind === 1) one = across<Prod>(joined<Prod>(parts, 64))
+  else if (kind === 2) one = across<Max>(joined<Max>(parts, 64))
+  else if (kind === 3) one = across<Min>(joined<Min>(parts, 64))
+  else if (kind === 4) one = across<MaxI>(joined<MaxI>(parts, 64))
+  else one = across<MinI>(joined<MinI>(parts, 64))
+  v128.store32_lane(out, one, 0)
+}
+
 /** The first index of the largest or smallest element; the first NaN wins. */
 function arg<T>(x: usize, out: usize, n: i32, inner: i32, smallest: bool, begin: i32, end: i32): void {
   for (let at = begin; at < end; at++) {

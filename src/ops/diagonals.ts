@@ -29,7 +29,7 @@ export const triu = /* @__PURE__ */ composed('triu', 2, function triu(x: Tensor,
   return triangle('triu', x, k, lessEqual)
 })
 
-/** The lower triangles: what lies on the diagonal `k` (0) and below; otherwise as `triu`.
+/** The lower triangles: what lies on the diagonal `k` (0) and below. Errors as `triu`.
  * @example tensor([[1, 2], [3, 4]]).tril().toArray() // [[1, 0], [3, 4]] */
 export const tril = /* @__PURE__ */ composed('tril', 2, function tril(x: Tensor, k = 0): Tensor {
   return triangle('tril', x, k, greaterEqual)

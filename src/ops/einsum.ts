@@ -97,7 +97,8 @@ function contract(first: Term, second: Term, output: Labels, isNeeded: (label: s
   const rows = own(a)
   const columns = own(b)
   const isInteger = a.x.type !== 'float32' && b.x.type !== 'float32'
-  if (isInteger || inner.length === 0 || rows.length + columns.length === 0) {
+  const areRows = batch.length > 0 && rows.length + columns.length === 0
+  if (isInteger || inner.length === 0 || areRows) {
     // Broadcast against each other. The larger one is not put in order but by need.
     const union = [...big, ...[...a.labels, ...b.labels].filter((label, i, all) => !big.includes(label) && all.indexOf(label) === i)]
     const wanted = [...union].sort((left, right) => rank(left) - rank(right))

@@ -7,6 +7,7 @@ import { areSizes, type Shape, show, stepsOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { copyElements } from './copying.ts'
 import { gather } from './indexing.ts'
+import { concat } from './joining.ts'
 import { runSlice } from './ranges.ts'
 
 /** What `pad` can be told. */
@@ -77,8 +78,8 @@ export const pad = /* @__PURE__ */ composed(
       const n = x.dims[axis]
       if (before + after === 0) return
       if (n === 0) throw new ShapeError({ operation: 'pad', problem: 'there is nothing to continue', came: show(x.dims) }, [x.dims])
-      const places = Array.from({ length: before + n + after }, (_, i) => inside(i - before, n, mode === 'reflect'))
-      y = gather(y, places, axis)
+      const places = (from: number, count: number) => Array.from({ length: count }, (_, i) => inside(from + i, n, mode === 'reflect'))
+      y = concat([gather(y, places(-before, before), axis), y, gather(y, places(n, after), axis)], axis)
     })
     return y
   },

@@ -47,6 +47,11 @@ export function areFirst(axes: readonly number[]): boolean {
   return axes.length === 0 || axes[axes.length - 1] === axes.length - 1
 }
 
+/** From so many elements on a reduction to one is cut into parts for all threads, with the same bits. */
+const PARTED = 2 ** 17
+/** In the order of their numbers in `reduceParts`. */
+const kinds: readonly ReduceKernel[] = [kernels.sum, kernels.prod, kernels.max, kernels.min, kernels.maxI, kernels.minI]
+
 /** Reduces neighbouring axes in one kernel call each, the last ones first. Both tensors have elements of 4 bytes. */
 export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel: ReduceKernel): void {
   const groups = neighbours(axes)
@@ -61,8 +66,12 @@ export function reduceAxes(x: Tensor, y: Tensor, axes: readonly number[], kernel
       const outer = sizeOf(shape, 0, first)
       const n = sizeOf(shape, first, last + 1)
       const inner = sizeOf(shape, last + 1)
-      target = i === 0 ? undefined : make([outer * inner], x.type)
-      kernel(from, target?.pointer ?? y.pointer, n, inner, outer * inner, n)
+      const kind = outer * inner === 1 && n >= PARTED ? kinds.indexOf(kernel) : -1
+      target = kind >= 0 ? make([256], x.type) : i === 0 ? undefined : make([outer * inner], x.type)
+      if (kind >= 0 && target) {
+        kernels.reduceParts(from, target.pointer, n, kind, 64, n / 64)
+        kernels.reduceJoin(target.pointer, y.pointer, kind, 1)
+      } else kernel(from, target?.pointer ?? y.pointer, n, inner, outer * inner, n)
       scratch?.dispose()
       scratch = target
       if (scratch) from = scratch.pointer

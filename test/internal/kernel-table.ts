@@ -115,6 +115,24 @@ const reduction = (name: KernelName, kind: Kind, lengths: readonly number[], res
 ]
 const lengths = [...sizes, 64, 65, 130, 511, 513, 1100]
 
+/** (x, parts, n, kind): 64 parts of the tree of a reduction. */
+function* partsOf(arena: Arena): Iterable<Trial> {
+  for (const kind of [0, 1, 2, 3, 4, 5]) {
+    const n = 2 ** 17 + 513 * kind
+    const [x, parts] = [arena.floats(n, { low: -1, high: 1 }), arena.floats(256)]
+    const run = (begin: number, end: number) => wasm.reduceParts(x.pointer, parts.pointer, n, kind, begin, end)
+    yield { name: `kind ${kind}`, units: 64, writes: [parts], run }
+  }
+}
+
+function* joinedParts(arena: Arena): Iterable<Trial> {
+  for (const kind of [0, 1, 2, 3, 4, 5]) {
+    const [parts, out] = [arena.floats(256, { odd: true }), arena.floats(1)]
+    const run = (begin: number, end: number) => wasm.reduceJoin(parts.pointer, out.pointer, kind, begin, end)
+    yield { name: `kind ${kind}`, units: 1, writes: [out], run }
+  }
+}
+
 /** (x, g, out, n, inner): units are elements of g. */
 function* normGradients(arena: Arena): Iterable<Trial> {
   for (const [n, inner] of [
@@ -531,6 +549,8 @@ export const kernelRows: readonly KernelRow[] = [
   ...(['sumI', 'prodI'] as const).map(name => reduction(name, 'ints', lengths, 'ints', true)),
   ...(['maxI', 'minI'] as const).map(name => reduction(name, 'ints', lengths)),
   reduction('norm', 'floats', lengths),
+  ['reduceParts', partsOf],
+  ['reduceJoin', joinedParts],
   ['normGradient', normGradients],
   ...(['argMax', 'argMin'] as const).map(name => reduction(name, 'floats', sizes.slice(1), 'ints')),
   ...(['argMaxI', 'argMinI'] as const).map(name => reduction(name, 'ints', sizes.slice(1))),
