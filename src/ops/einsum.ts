@@ -1,5 +1,5 @@
 // Einstein's sums, as products and permutations.
-import { kindOf, ShapeError, written } from '../errors.ts'
+import { kindOf, ShapeError, typeError, written } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { type Shape, show, sizeOf, stepsOf } from '../tensor/shape.ts'
@@ -28,8 +28,8 @@ function named(text: string, rank: number): string[] {
 
 /** The axes of each tensor and of the result. Throws TypeError for what is no equation of so many tensors, ShapeError for other ranks. */
 function parse(equation: string, shapes: readonly Shape[]): { inputs: readonly Labels[]; output: Labels } {
-  const wrong = (problem: string) => new TypeError(`einsum: ${problem}: ${written(equation)}. Write 'ij,jk->ik'.`)
-  if (typeof equation !== 'string') throw new TypeError(`einsum: the equation is a text: ${kindOf(equation)} came. Write 'ij,jk->ik'.`)
+  const wrong = (problem: string) => typeError('einsum', problem, written(equation), `Write 'ij,jk->ik'.`)
+  if (typeof equation !== 'string') throw typeError('einsum', 'the equation is a text', `${kindOf(equation)} came`, `Write 'ij,jk->ik'.`)
   const text = equation.replace(/\s/g, '')
   if (!LEGAL.test(text)) throw wrong('cannot read the equation')
   const [left, right] = text.split('->')

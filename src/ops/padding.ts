@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, ShapeError, written } from '../errors.ts'
+import { checkNumber, checkOptions, rangeError, ShapeError, typeError, written } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { fill } from '../tensor/create.ts'
@@ -57,12 +57,11 @@ export const pad = /* @__PURE__ */ composed(
     checkOptions('pad', options, ['mode', 'value'])
     const { mode = 'constant', value = 0 } = options
     checkNumber('pad', 'the value', value)
-    if (!['constant', 'reflect', 'edge'].includes(mode))
-      throw new TypeError(`pad: a mode is 'constant', 'reflect' or 'edge': ${written(mode)}.`)
+    if (!['constant', 'reflect', 'edge'].includes(mode)) throw typeError('pad', `a mode is 'constant', 'reflect' or 'edge'`, written(mode))
     if (!Array.isArray(widths) || !widths.every(each => Array.isArray(each) && each.length === 2)) {
-      throw new TypeError(`pad: widths are one pair [before, after] an axis: ${written(widths)}. Write [[1, 1], [0, 0]].`)
+      throw typeError('pad', 'widths are one pair [before, after] an axis', written(widths), 'Write [[1, 1], [0, 0]].')
     }
-    if (!areSizes(widths.flat())) throw new RangeError(`pad: widths are whole numbers from 0: [${widths.map(show).join(', ')}].`)
+    if (!areSizes(widths.flat())) throw rangeError('pad', 'widths are whole numbers from 0', `[${widths.map(show).join(', ')}]`)
     if (widths.length !== x.rank) {
       throw new ShapeError({ operation: 'pad', problem: 'there is one pair an axis', came: `${widths.length} pairs for ${show(x.dims)}` }, [
         x.dims,

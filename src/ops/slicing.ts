@@ -30,7 +30,7 @@ export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tens
   }
   const given = typeof where === 'string' ? parse(where) : where
   const gap = given.indexOf('...')
-  if (gap !== given.lastIndexOf('...')) throw new TypeError("slice: '...' may stand once.")
+  if (gap !== given.lastIndexOf('...')) throw typeError('slice', `'...' may stand once`)
   const rest = x.rank - given.length + 1
   const entries = gap < 0 || rest < 0 ? given : [...given.slice(0, gap), ...new Array<null>(rest).fill(null), ...given.slice(gap + 1)]
   if (entries.length > x.rank) {

@@ -7,6 +7,7 @@ import { resolveAxis, type Shape, sizeOf } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
+import { NONE } from '../wasm/kinds.ts'
 import { putAlong } from './indices.ts'
 import { cast } from './pointwise.ts'
 
@@ -68,7 +69,7 @@ function writeOrder(values: Tensor | undefined, places: Tensor, x: Tensor, { axi
   const rows = x.count / n
   places.scratch = new Storage(rows * (n > 32 ? 16 * n + 1024 : 8 * n))
   const run = x.type === 'float32' ? kernels.sort : kernels.sortI
-  run(x.pointer, values?.pointer ?? 0, places.pointer, places.scratch.pointer, n, inner, Number(descending), rows, n)
+  run(x.pointer, values?.pointer ?? NONE, places.pointer, places.scratch.pointer, n, inner, Number(descending), rows, n)
   places.endScratch()
 }
 

@@ -1,3 +1,4 @@
+import { typeError } from '../errors.ts'
 import * as lanes from '../wasm/rules.generated.ts'
 import { type RuleArguments, rule } from './define.ts'
 import { power } from './power.ts'
@@ -45,7 +46,7 @@ export function RMSProp(...args: RuleArguments<RMSPropHyper>): Rule<RMSPropHyper
   return rule('RMSProp', {
     hyper: { eta: 1e-3, rho: 0.9, epsilon: 1e-8, centred: false as boolean },
     check({ centred }) {
-      if (centred !== isCentred) throw new TypeError('RMSProp: centred cannot be changed on the way. Make another RMSProp(...).')
+      if (centred !== isCentred) throw typeError('RMSProp', 'centred cannot be changed on the way', '', 'Make another RMSProp(...).')
     },
     kernel: isCentred ? lanes.centredRMSProp : lanes.rmsProp,
     numbers: ({ eta, rho, epsilon }) => ({ eta, rho, epsilon, rest: 1 - rho }),

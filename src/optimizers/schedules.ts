@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, refuseSurplus } from '../errors.ts'
+import { checkOptions, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
 import { power } from './power.ts'
 
 /** A function of the count of steps from 0, as the functions here give it. */
@@ -10,11 +10,11 @@ export type ScheduleInput = StepFunction | number
 /** Throws TypeError for what is no number, RangeError for one that is not finite, or not above 0 for a period or a count of steps. */
 function check(name: string, numbers: Readonly<Record<string, unknown>>): void {
   for (const [key, value] of Object.entries(numbers)) {
-    if (typeof value !== 'number') throw new TypeError(`${name}: ${key} must be a number: ${kindOf(value)} came.`)
+    if (typeof value !== 'number') throw typeError(name, `${key} must be a number`, `${kindOf(value)} came`)
     const isLength = key === 'period' || key === 'steps' || key === 'rate' || key === 'stepSizes' || key === 'maxIter'
     // The last of a sequence may go on for ever.
     if (isLength ? value > 0 : Number.isFinite(value)) continue
-    throw new RangeError(`${name}: ${key} must ${isLength ? 'lie above 0' : 'be finite'}: ${value}.`)
+    throw rangeError(name, `${key} must ${isLength ? 'lie above 0' : 'be finite'}`, value)
   }
 }
 
@@ -22,7 +22,7 @@ function check(name: string, numbers: Readonly<Record<string, unknown>>): void {
 function scheduleOf(name: string, input: unknown): StepFunction {
   if (typeof input === 'function') return input as StepFunction
   if (typeof input === 'number') return () => input
-  throw new TypeError(`${name}: takes a schedule, or a number that stays: ${kindOf(input)} came. Write step => 0.1.`)
+  throw typeError(name, 'takes a schedule, or a number that stays', `${kindOf(input)} came`, 'Write step => 0.1.')
 }
 
 /** Cosine from 1 at 0 to 0 at 1. */
@@ -128,7 +128,7 @@ export function OneCycle(
   if (arguments.length > 3) refuseSurplus('OneCycle', 3, arguments)
   const { startval = max / 25, endval = max / 1e5, percentStart = 0.25 } = options
   check('OneCycle', { steps, max, startval, endval, percentStart })
-  if (!(percentStart >= 0 && percentStart <= 1)) throw new RangeError(`OneCycle: percentStart must lie in [0, 1]: ${percentStart}.`)
+  if (!(percentStart >= 0 && percentStart <= 1)) throw rangeError('OneCycle', 'percentStart must lie in [0, 1]', percentStart)
   const top = Math.ceil(steps * percentStart)
   return step => {
     if (step < top) return max + (startval - max) * fall(step / top)
@@ -153,12 +153,12 @@ export function Warmup(schedule: ScheduleInput, steps: number): StepFunction {
  */
 export function Sequence(...parts: readonly (readonly [schedule: ScheduleInput, steps?: number])[]): StepFunction {
   const list = parts.map((part, i) => {
-    if (!Array.isArray(part)) throw new TypeError(`Sequence: takes pairs [schedule, steps]: ${kindOf(part)} came.`)
+    if (!Array.isArray(part)) throw typeError('Sequence', 'takes pairs [schedule, steps]', `${kindOf(part)} came`)
     const steps: unknown = part[1] ?? (i === parts.length - 1 ? Number.POSITIVE_INFINITY : undefined)
     check('Sequence', { steps })
     return [scheduleOf('Sequence', part[0]), steps as number] as const
   })
-  if (list.length === 0) throw new TypeError('Sequence: there is no schedule. Write Sequence([Warmup(0.1, 10), 100], [0.01]).')
+  if (list.length === 0) throw typeError('Sequence', 'there is no schedule', '', 'Write Sequence([Warmup(0.1, 10), 100], [0.01]).')
   return step => {
     let left = step
     let at = 0
