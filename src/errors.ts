@@ -12,6 +12,11 @@ export function noTensor(operation: string, value: unknown, place = ''): TypeErr
   return typeError(operation, `a tensor is needed${place && ` ${place}`}`, came, wayOut)
 }
 
+/** The error for what a function gave, of which `who` says whose it is, where a tensor is needed. */
+export function gaveNone(operation: string, who: string, value: unknown): TypeError {
+  return typeError(operation, `${who} gave no tensor`, kindOf(value), 'Return one from a function that is not async.')
+}
+
 /** Throws TypeError for what is no number; `what` is what it stands for. */
 export function checkNumber(operation: string, what: string, value: unknown): asserts value is number {
   if (typeof value !== 'number') throw typeError(operation, `${what} is a number`, `${written(value)} came`)
@@ -103,6 +108,17 @@ export function retell<E extends Error>(error: E, message: string): E {
 
 function isOurs(error: unknown): error is Error & Carried {
   return error instanceof Error && 'operation' in error && Array.isArray((error as Partial<Carried>).path)
+}
+
+/** What was thrown for a value: if that is because it is no tensor, it says who gave it. */
+export function givenBy(giver: string, value: unknown, error: unknown): unknown {
+  const text = `: a tensor is needed: ${kindOf(value)}`
+  return isOurs(error)
+    ? retell(
+        error,
+        error.message.replace(`${text}.`, () => `${text} from ${giver}.`),
+      )
+    : error
 }
 
 /** What was thrown within a layer: an error of the library has the place in its path and in its last line, any other stays as it is. */

@@ -155,7 +155,7 @@ function metadataFields(metadata: SafetensorsOptions['metadata']): string[] {
       throw typeError(
         'saveSafetensors',
         'metadata are texts by name',
-        `${String(key)} is a ${typeof value}`,
+        `${kindOf(value)} came for ${written(key)}`,
         'Write it as text, or JSON.stringify it.',
       )
     }

@@ -1,4 +1,4 @@
-import { checkOptions, FluxtapeError, kindOf, refuseSurplus, typeError, written } from '../errors.ts'
+import { checkOptions, kindOf, placed, refuseSurplus, typeError, written } from '../errors.ts'
 import { CLONE } from '../params/clone.ts'
 import { called } from '../tape/mode.ts'
 import { inScope, scoped } from '../tensor/scope.ts'
@@ -112,8 +112,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
     try {
       return forward(self, ...inputs)
     } catch (error) {
-      if (error instanceof FluxtapeError && label !== null) error.within(label)
-      throw error
+      throw label === null ? error : placed(error, label)
     } finally {
       called.layer = outer
     }

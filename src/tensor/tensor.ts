@@ -179,7 +179,7 @@ export class Tensor implements Owned {
       came: `${this.type} ${show(this.dims)}`,
       wayOut: isBatch
         ? 'A batch is freed when the next one is asked for, and at the end: use it in the loop, or keep(x) or clone(x) what is to live on.'
-        : 'What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor).',
+        : 'What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor). A running value of a layer is written with later.',
     })
   }
 

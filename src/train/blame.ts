@@ -1,4 +1,4 @@
-import type { DivergedError } from '../errors.ts'
+import { type DivergedError, retell } from '../errors.ts'
 import { show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
@@ -9,12 +9,9 @@ const UNTOUCHED = 'Nothing was updated.'
 export function blameBatch(error: DivergedError, batch: unknown): DivergedError {
   const fault = faultOf(batch)
   if (fault === undefined) return error
-  const { message, stack } = error
+  const { message } = error
   const end = message.indexOf(UNTOUCHED)
-  error.message = `${end < 0 ? message : message.slice(0, end + UNTOUCHED.length)} ${fault}`
-  // Its first lines are the message as it was.
-  if (stack) error.stack = stack.replace(message, () => error.message)
-  return error
+  return retell(error, `${end < 0 ? message : message.slice(0, end + UNTOUCHED.length)} ${fault}`)
 }
 
 /** Undefined for a batch of numbers. */

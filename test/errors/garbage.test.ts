@@ -86,14 +86,17 @@ afterAll(() => void (Error.stackTraceLimit = 10))
 /** An error of ours begins with the function's name, or with what it is about. */
 function check(name: string, call: () => unknown): void {
   let message = 'ours: '
+  let isData = true
   try {
     const result: unknown = call()
     if (result instanceof Promise) result.catch(() => {})
   } catch (error) {
     message = String((error as Error).message)
+    isData = message.startsWith(`${(error as { operation?: unknown }).operation}: `)
   }
   // Without expect, which takes longer than the calls.
   if (!/^[\w. ]+: /.test(message)) expect.fail(`${name} threw an error that is not the library's: ${message}`)
+  if (!isData) expect.fail(`${name} threw an error whose operation is not that of its text: ${message}`)
 }
 
 describe('every public function, given whatever', () => {

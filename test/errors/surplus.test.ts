@@ -167,6 +167,8 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
 
 /** Any number of arguments is right, or the library itself makes it. */
 const variadic = ['Chain', 'OptimizerChain', 'Sequence', 'einsum', 'freeze', 'gradient', 'params', 'pullback', 'thaw', 'withGradient']
+/** They throw later, as promises do. */
+const later = ['configure', 'init', 'threads']
 const internal = library.filter(([, value]) => value.prototype instanceof Error).map(([name]) => name)
 const rules = [
   ...[
@@ -215,6 +217,8 @@ const hidden = [
 
 /** What a call throws, or rejects with. */
 const message = (call: () => unknown) => rejected(async () => call())
+/** Called by a model. */
+const inChain = (call: () => unknown) => () => f.Chain(call)(x)
 const calledWith = (value: Call, args: readonly unknown[]) =>
   value === (f.DataLoader as unknown) ? Reflect.construct(value, args) : value(...args)
 const isOptions = (value: unknown) => value !== undefined && Object.getPrototypeOf(Object(value)) === Object.prototype
@@ -234,9 +238,15 @@ const ownOptions = inRows.filter(([name]) => name !== 'rule' && isOptions(rows[n
 
 it.each(inRows)('%s takes what its row has, and nothing more', async (name, value) => {
   await (name === 'init' ? undefined : calledWith(value, rows[name]()))
-  expect(await message(() => calledWith(value, [...rows[name](), 7]))).toContain(
-    `TypeError: ${name}: there is an argument too many: ${name === 'digits' ? 'it takes none' : '7 came'}.`,
-  )
+  const refused = () => calledWith(value, [...rows[name](), 7])
+  const text = await message(later.includes(name) ? refused : inChain(refused))
+  expect(text).toContain(`TypeError: ${name}: there is an argument too many: ${name === 'digits' ? 'it takes none' : '7 came'}.`)
+  if (!later.includes(name)) expect(text).toMatch(/\.\nin Chain\[0\]$/)
+})
+
+it.each([...variadic, ...rules])('%s says where in a model it failed', async name => {
+  const call = () => (f as unknown as Record<string, Call>)[name](rules.includes(name) ? { nonsense: 1 } : 1)
+  expect(await message(() => f.Chain({ odd: call })(x))).toMatch(new RegExp(`^TypeError: ${name}: .*\\.\\nin Chain\\.odd$`))
 })
 
 it.each(inRows.filter(([name]) => rows[name]().length > 0 && name !== 'DataLoader' && name !== 'Step'))(
@@ -261,9 +271,9 @@ it.each(ownOptions)('%s knows its options', async (name, value) => {
 
 it.each(inRows.filter(([name]) => name in f.Tensor.prototype))('%s passes all on as a method', async name => {
   const [first, ...rest] = rows[name]() as [never, ...unknown[]]
-  expect(await message(() => (first[name] as Call).call(first, ...rest, 7))).toContain(
-    `TypeError: ${name}: there is an argument too many: 7 came.`,
-  )
+  const text = await message(inChain(() => (first[name] as Call).call(first, ...rest, 7)))
+  expect(text).toContain(`TypeError: ${name}: there is an argument too many: 7 came.`)
+  expect(text).toMatch(/\nin Chain\[0\]$/)
 })
 
 describe.each(Object.entries(methods))('a method of %s', (owner, [object, rows]) => {
@@ -278,7 +288,8 @@ describe.each(Object.entries(methods))('a method of %s', (owner, [object, rows])
 
   it.each(Object.entries(rows))('%s takes nothing more', async (name, args) => {
     const target = object() as Record<string, Call>
-    expect(await message(() => target[name](...args, 7))).toContain('there is an argument too many: 7 came.')
+    const text = await message(inChain(() => target[name](...args, 7)))
+    expect(text).toMatch(/^TypeError: [\w.]+: there is an argument too many: 7 came\..*\nin Chain\[0\]$/s)
   })
 })
 

@@ -172,7 +172,7 @@ describe('saved files', () => {
     [
       'a number as metadata',
       () => saveSafetensors({ a: tensor(1) }, { metadata: { epochs: 20 as unknown as string } }),
-      'TypeError: saveSafetensors: metadata are texts by name: epochs is a number. Write it as text, or JSON.stringify it.',
+      "TypeError: saveSafetensors: metadata are texts by name: number came for 'epochs'. Write it as text, or JSON.stringify it.",
     ],
     [
       'an unknown option',
@@ -186,7 +186,7 @@ describe('saved files', () => {
         a.dispose()
         saveSafetensors({ a })
       },
-      'ReleasedError: saveSafetensors: the tensor has been released: float32 [1]. What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor).',
+      'ReleasedError: saveSafetensors: the tensor has been released: float32 [1]. What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor). A running value of a layer is written with later.',
     ],
   ]
   it.each(bad)('are not made of %s', (_, call, message) => {

@@ -35,7 +35,7 @@ const dead = Dense(3, 2)
 dead.weight.dispose()
 
 const text = (operation: string, shape = '[2, 3]') =>
-  `ReleasedError: ${operation}: the tensor has been released: float32 ${shape}. What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor).`
+  `ReleasedError: ${operation}: the tensor has been released: float32 ${shape}. What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor). A running value of a layer is written with later.`
 
 /** How each method is called on a released tensor. */
 const methods: Record<string, readonly unknown[]> = {

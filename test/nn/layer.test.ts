@@ -150,8 +150,8 @@ describe('a call with surplus arguments', () => {
   const z = ones([2, 2])
   const any = (f: unknown) => f as (...args: unknown[]) => unknown
   it.each<[string, () => unknown, string]>([
-    ['of Dense', () => any(Dense(2, 1))(z, z), 'Dense: there is an argument too many: a tensor came.'],
-    ['of a Chain', () => any(Chain(Dense(2, 1)))(z, 3), 'Dense: there is an argument too many: 3 came.'],
+    ['of Dense', () => any(Dense(2, 1))(z, z), 'Dense: there is an argument too many: a tensor came.\nin Dense(2, 1)'],
+    ['of a Chain', () => any(Chain(Dense(2, 1)))(z, 3), 'Dense: there is an argument too many: 3 came.\nin Chain[0]: Dense(2, 1)'],
     ['of an empty Chain', () => any(Chain())(z, z), 'Chain: there is an argument too many: a tensor came.'],
   ])('%s is refused', (_, call, text) => expect(call).toThrow(new TypeError(text)))
 

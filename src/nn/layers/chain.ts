@@ -1,7 +1,7 @@
-import { FluxtapeError, kindOf, refuseSurplus, typeError } from '../../errors.ts'
+import { gaveNone, givenBy, kindOf, placed, refuseSurplus, typeError } from '../../errors.ts'
 import { CLONE } from '../../params/clone.ts'
 import { isPlain } from '../../tensor/realm.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { Tensor } from '../../tensor/tensor.ts'
 import { isLayer } from '../label.ts'
 import { type Layer, layer } from '../layer.ts'
 import { heard, isHeard } from '../reads.ts'
@@ -32,7 +32,7 @@ export type NamedChain<Links> = ChainLayer<Links> & Readonly<Links>
  * `Chain({ hidden: Dense(784, 64, relu), out: Dense(64, 10) })`.
  *
  * The layers are `model[0]` or `model.hidden`, and `model.layers` holds them all; a chain can be iterated and nested. `Chain()` is the
- * identity.
+ * identity. Throws TypeError for what is no link, and for a link that gives nothing or a promise.
  *
  * @example Chain(Dense(4, 3, relu), Dense(3, 2))(zeros([5, 4])).shape // [5, 2]
  */
@@ -62,6 +62,11 @@ function isClass(link: unknown): boolean {
   return typeof link === 'function' && /^class\b/.test(Function.prototype.toString.call(link))
 }
 
+/** Lists, records and numbers may flow, too; throws TypeError for what was forgotten to be returned or awaited. */
+function checkFlow(flow: unknown): void {
+  if (flow === undefined || flow === null || kindOf(flow) === 'a promise') throw gaveNone('Chain', 'a link', flow)
+}
+
 function placeOf(links: object, key: string): string {
   return Array.isArray(links) ? `Chain[${key}]` : `Chain.${key}`
 }
@@ -80,10 +85,11 @@ function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): Chai
         const link = links[keys[i]]
         try {
           const called = isHeard() && !isLayer(link) ? heard(link, placeOf(links, keys[i])) : link
-          flow = i === 0 ? called(...inputs) : called(flow)
+          const next: unknown = i === 0 ? called(...inputs) : called(flow)
+          if (!(next instanceof Tensor)) checkFlow(next)
+          flow = next
         } catch (error) {
-          if (error instanceof FluxtapeError) error.within(placeOf(links, keys[i]))
-          throw error
+          throw placed(i === 0 ? error : givenBy(placeOf(links, keys[i - 1]), flow, error), placeOf(links, keys[i]))
         }
       }
       return flow as Tensor

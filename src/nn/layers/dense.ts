@@ -1,4 +1,4 @@
-import { checkFunction, checkOptions, DTypeError, noTensor, refuseSurplus, ShapeError, typeError, written } from '../../errors.ts'
+import { checkFunction, checkOptions, DTypeError, gaveNone, noTensor, refuseSurplus, ShapeError, typeError, written } from '../../errors.ts'
 import { type Activation, traitsOf } from '../../ops/epilogue.ts'
 import { activated } from '../../ops/linear.ts'
 import { identity } from '../../ops/pointwise.ts'
@@ -31,7 +31,7 @@ export type DenseArguments<First> = First extends number
  *
  * `Dense(inputs, outputs, activation = identity, { bias = true, init = glorotUniform })`, or with ready tensors
  * `Dense(weight, bias, activation)`, weight [outputs, inputs], as PyTorch's `nn.Linear` has it. Throws ShapeError for an input of another
- * size.
+ * size, TypeError for an activation that gives no tensor.
  *
  * @example Dense(tensor([[1, 2]]), tensor([3]))(tensor([[1, 1]])).toArray() // [[6]]
  */
@@ -103,12 +103,14 @@ function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activat
   const parts = [
     inputs,
     outputs,
-    ...(traitsOf(activation).epilogue?.number === 0 ? [] : [activation.name]),
+    ...(traitsOf(activation).epilogue?.number === 0 ? [] : [written(activation)]),
     ...(bias === false ? ['{ bias: false }'] : []),
   ]
   const forward = (self: typeof fields, x: Tensor, ...surplus: never[]) => {
     if (surplus.length > 0) refuseSurplus('Dense', 1, [x, ...surplus])
-    return activated(x, self.weight, self.bias, self.activation)
+    const y: unknown = activated(x, self.weight, self.bias, self.activation)
+    if (y instanceof Tensor) return y
+    throw gaveNone('Dense', 'the activation', y)
   }
   return layer('Dense', fields, forward, { label: `Dense(${parts.join(', ')})` }) as DenseLayer
 }
