@@ -1,4 +1,5 @@
-// The kernels: plain functions over a range of their units of work, the last two parameters. Any range can run on any thread.
+// The kernels: plain functions over a range of their units of work, the last two parameters; before them stand addresses, counts and numbers, or
+// a record of these, which src/ writes by name. Any range can run on any thread.
 
 export * from './activations'
 export * from './compare'

@@ -18,6 +18,9 @@ const KINDS = {
   count: { letter: 'i', type: 'number' },
 }
 
+/** Words of the descriptor, where arguments lie (`SCRATCH` in src/wasm/memory.ts). */
+const WORDS = 160
+
 function kindOf({ name, type }) {
   if (type === 'usize') return name === 'layout' || name === 'status' ? KINDS[name] : KINDS.address
   if (type === 'f32') return KINDS.real
@@ -110,6 +113,8 @@ export function traitsSource(kernels) {
   const ranged = kernels.filter(kernel => kernel.isRanged)
   const ids = ranged.flatMap((kernel, id) => (kernel.isInPlace ? [id] : []))
   const letters = ranged.map(({ parameters }) => parameters.map(parameter => kindOf(parameter).letter).join(''))
+  const long = ranged.find(({ parameters }) => parameters.length > WORDS)
+  if (long) throw new Error(`assembly: ${long.name} has more than ${WORDS} words`)
   const odd = letters.findIndex(each => /[kn]/.test(each.replace('kkn', '')) || /l.*l|s.*s/.test(each))
   if (odd >= 0) throw new Error(`assembly: ${ranged[odd].name}: key0, key1 and stream stand in this order; of layouts and status words there is one`)
   return [

@@ -103,8 +103,27 @@ class Rows {
 const deepest: i32 = 512
 const deepestContiguous: i32 = 1024
 
+@unmanaged
+export class Gemm {
+  a: usize
+  rowA: i32
+  columnA: i32
+  batchA: i32
+  b: usize
+  rowB: i32
+  columnB: i32
+  batchB: i32
+  c: usize
+  bias: usize
+  epilogue: i32
+  M: i32
+  N: i32
+  K: i32
+  rows: i32
+}
+
 /**
- * C[batch, M, N] = A[batch, M, K] B[batch, K, N] (+ bias[N]), or relu of that; C is contiguous, every stride is in elements, and a
+ * C[batch, M, N] = A[batch, M, K] B[batch, K, N] (+ bias[N]), or with `epilogue` 1 relu of that; C is contiguous, every stride is in elements, and a
  * batch stride of 0 repeats a matrix.
  *
  * B is read in one of three ways:
@@ -119,26 +138,22 @@ const deepestContiguous: i32 = 1024
  *
  * @cost 0.035 a multiplication
  */
-export function gemm(
-  a: usize,
-  rowA: i32,
-  columnA: i32,
-  batchA: i32,
-  b: usize,
-  rowB: i32,
-  columnB: i32,
-  batchB: i32,
-  c: usize,
-  bias: usize,
-  relu: bool,
-  M: i32,
-  N: i32,
-  K: i32,
-  rows: i32,
-  begin: i32,
-  end: i32,
-): void {
+export function gemm(product: Gemm, begin: i32, end: i32): void {
   if (begin >= end) return
+  const a = product.a
+  const rowA = product.rowA
+  const columnA = product.columnA
+  const batchA = product.batchA
+  const b = product.b
+  const rowB = product.rowB
+  const columnB = product.columnB
+  const batchB = product.batchB
+  const bias = product.bias
+  const relu = product.epilogue !== 0
+  const M = product.M
+  const N = product.N
+  const K = product.K
+  const rows = product.rows
   const panels = Panel.count(N)
   const blocks = (M + rows - 1) / rows
   const bytesA = (<usize>rowA) << 2
@@ -158,7 +173,7 @@ export function gemm(
     const height = min(rows, M - i)
     const ai = a + ((<usize>index * <usize>batchA) << 2) + <usize>i * bytesA
     const bi = b + ((<usize>index * <usize>batchB) << 2)
-    const ci = c + (<usize>index * <usize>M + <usize>i) * rowC
+    const ci = product.c + (<usize>index * <usize>M + <usize>i) * rowC
     const first = panel << 3
     const columns = min(N, last << 3) - first
     const cj = ci + ((<usize>first) << 2)

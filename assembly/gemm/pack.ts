@@ -97,23 +97,31 @@ class Pack {
   }
 }
 
+@unmanaged
+export class PackB {
+  b: usize
+  rowB: i32
+  columnB: i32
+  batchB: i32
+  N: i32
+  K: i32
+  out: usize
+}
+
 /**
  * Packs B[batch, K, N] into panels. A unit is one panel of one matrix: units are batch * ceil(N / 8).
  * Strides are in elements; writes K * (N rounded up to 4) floats a matrix at `out`.
  *
  * @cost 0.25 a float
  */
-export function gemmPackB(
-  b: usize,
-  rowStride: i32,
-  columnStride: i32,
-  batchStride: i32,
-  N: i32,
-  K: i32,
-  out: usize,
-  begin: i32,
-  end: i32,
-): void {
+export function gemmPackB(pack: PackB, begin: i32, end: i32): void {
+  const b = pack.b
+  const rowStride = pack.rowB
+  const columnStride = pack.columnB
+  const batchStride = pack.batchB
+  const N = pack.N
+  const K = pack.K
+  const out = pack.out
   const panels = Panel.count(N)
   const row = (<usize>rowStride) << 2
   const column = (<usize>columnStride) << 2
@@ -164,23 +172,31 @@ export function gemmPackB(
   }
 }
 
+@unmanaged
+export class PackA {
+  a: usize
+  columnA: i32
+  batchA: i32
+  M: i32
+  K: i32
+  out: usize
+  rowOut: i32
+}
+
 /**
- * Copies a transposed A[batch, M, K] (rows lie 1 apart, columns `columnStride`) to rows of `outStride` floats at `out`, a
- * matrix M * outStride. A unit is 16 rows of one matrix: units are batch * ceil(M / 16).
+ * Copies a transposed A[batch, M, K] (rows lie 1 apart, columns `columnA`) to rows of `rowOut` floats at `out`, a
+ * matrix M * rowOut. A unit is 16 rows of one matrix: units are batch * ceil(M / 16).
  *
  * @cost 0.5 a float
  */
-export function gemmPackA(
-  a: usize,
-  columnStride: i32,
-  batchStride: i32,
-  M: i32,
-  K: i32,
-  out: usize,
-  outStride: i32,
-  begin: i32,
-  end: i32,
-): void {
+export function gemmPackA(pack: PackA, begin: i32, end: i32): void {
+  const a = pack.a
+  const columnStride = pack.columnA
+  const batchStride = pack.batchA
+  const M = pack.M
+  const K = pack.K
+  const out = pack.out
+  const outStride = pack.rowOut
   const blocks = (M + 15) >> 4
   const column = (<usize>columnStride) << 2
   const step = (<usize>outStride) << 2

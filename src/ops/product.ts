@@ -46,23 +46,28 @@ export function multiply(
   const scratch = y.scratch?.pointer ?? NONE
   let { pointer: pointerA, row: rowA, column: columnA, batch: batchA } = a
   let { pointer: pointerB, row: rowB, batch: batchB } = b
+  const columnB = b.column
   if (plan.packUnitsA > 0) {
-    kernels.gemmPackA(pointerA, columnA, batchA, M, K, scratch, plan.packRowA, plan.packUnitsA, 16 * K)
+    const rowOut = plan.packRowA
+    kernels.gemmPackA({ a: pointerA, columnA, batchA, M, K, out: scratch, rowOut }, plan.packUnitsA, 16 * K)
     pointerA = scratch
-    rowA = plan.packRowA
+    rowA = rowOut
     columnA = 1
     batchA = batchA === 0 ? 0 : M * rowA
   }
   if (plan.packUnitsB > 0) {
-    const packed = behind(scratch, 4 * plan.scratchA)
-    kernels.gemmPackB(pointerB, rowB, b.column, batchB, N, K, packed, plan.packUnitsB, 8 * K)
-    pointerB = packed
+    const out = behind(scratch, 4 * plan.scratchA)
+    kernels.gemmPackB({ b: pointerB, rowB, columnB, batchB, N, K, out }, plan.packUnitsB, 8 * K)
+    pointerB = out
     rowB = 0
     batchB = batchB === 0 ? 0 : plan.packBatchB
   }
   const { rows, units } = plan
-  const [columnB, work] = [b.column, 8 * rows * K]
-  kernels.gemm(pointerA, rowA, columnA, batchA, pointerB, rowB, columnB, batchB, y.pointer, bias, epilogue, M, N, K, rows, units, work)
+  kernels.gemm(
+    { a: pointerA, rowA, columnA, batchA, b: pointerB, rowB, columnB, batchB, c: y.pointer, bias, epilogue, M, N, K, rows },
+    units,
+    8 * rows * K,
+  )
   y.endScratch()
 }
 

@@ -1,6 +1,7 @@
 /** Products of matrices as the kernels of assembly/gemm take them, and the same in three plain loops. */
-import type { Kernels } from '../../src/wasm/kernels.generated.ts'
-import { f32 } from '../../src/wasm/memory.ts'
+import { type Gemm, type Kernels, writeGemm, writePackA, writePackB } from '../../src/wasm/kernels.generated.ts'
+import { NONE } from '../../src/wasm/kinds.ts'
+import { f32, SCRATCH } from '../../src/wasm/memory.ts'
 import { variant, wasm } from '../../src/wasm/module.ts'
 import { type Arena, type Block, randomness, type Trial } from './kernel-trials.ts'
 
@@ -106,15 +107,26 @@ const place = (arena: Arena, values: Float32Array): Block => {
   return block
 }
 
+const WORDS = SCRATCH.descriptor
+
+/** Writes the record of a product, and runs a part of it. */
+export function multiply(record: Gemm, begin: number, end: number): void {
+  writeGemm(WORDS >>> 2, record)
+  wasm.gemm(WORDS, begin, end)
+}
+
 const packedLength = ({ N, K, batch }: Product) => batch * K * Math.ceil(N / 4) * 4
 
 function packB(product: Product, b: Block, out: Block, begin: number, end: number): void {
   const { N, K, right } = product
-  wasm.gemmPackB(b.pointer, right ? 1 : N, right ? K : 1, K * N, N, K, out.pointer, begin, end)
+  const [rowB, columnB] = right ? [1, K] : [N, 1]
+  writePackB(WORDS >>> 2, { b: b.pointer, rowB, columnB, batchB: K * N, N, K, out: out.pointer })
+  wasm.gemmPackB(WORDS, begin, end)
 }
 
 function packA({ M, K }: Product, a: Block, out: Block, stride: number, begin: number, end: number): void {
-  wasm.gemmPackA(a.pointer, M, M * K, M, K, out.pointer, stride, begin, end)
+  writePackA(WORDS >>> 2, { a: a.pointer, columnA: M, batchA: M * K, M, K, out: out.pointer, rowOut: stride })
+  wasm.gemmPackA(WORDS, begin, end)
 }
 
 /** How B may be read: packed, in place row by row, and column by column, as inner products. */
@@ -132,16 +144,19 @@ export function* ways(arena: Arena, product: Product): Iterable<Trial & { readon
       for (const packsA of left ? [true, false] : [false]) {
         const packsB = reading === 'packed'
         const [a, b, c] = [place(arena, product.a), place(arena, product.b), arena.floats(batch * M * N)]
-        const bias = product.bias ? place(arena, product.bias).pointer : 0
+        const bias = product.bias ? place(arena, product.bias).pointer : NONE
         const panels = arena.floats(packsB ? packedLength(product) : 0)
         const copy = arena.floats(packsA ? batch * M * stride : 0)
         if (packsB) packB(product, b, panels, 0, batch * Math.ceil(N / 8))
         if (packsA) packA(product, a, copy, stride, 0, batch * Math.ceil(M / 16))
-        const ofA = packsA ? ([copy.pointer, stride, 1, M * stride] as const) : ([a.pointer, left ? 1 : K, left ? M : 1, M * K] as const)
-        const inPlace = [b.pointer, right ? 1 : N, right ? K : 1, K * N] as const
-        const ofB = packsB ? ([panels.pointer, 0, 0, packedLength(product) / batch] as const) : inPlace
-        const run = (begin: number, end: number) =>
-          wasm.gemm(...ofA, ...ofB, c.pointer, bias, Number(product.relu), M, N, K, rows, begin, end)
+        const ofA = packsA
+          ? { a: copy.pointer, rowA: stride, columnA: 1, batchA: M * stride }
+          : { a: a.pointer, rowA: left ? 1 : K, columnA: left ? M : 1, batchA: M * K }
+        const ofB = packsB
+          ? { b: panels.pointer, rowB: 0, columnB: 0, batchB: packedLength(product) / batch }
+          : { b: b.pointer, rowB: right ? 1 : N, columnB: right ? K : 1, batchB: K * N }
+        const record = { ...ofA, ...ofB, c: c.pointer, bias, epilogue: Number(product.relu), M, N, K, rows }
+        const run = (begin: number, end: number) => multiply(record, begin, end)
         const how = `${packsA ? ', A packed' : ''}, B ${packsB ? 'packed' : `by ${reading}`}, ${rows} rows a unit`
         const units = batch * Math.ceil(M / rows) * Math.ceil(N / 8)
         yield { name: `${name}${how}`, units, writes: [c], run, c, isInner: reading === 'columns' }

@@ -1,11 +1,12 @@
 /** How a kernel is tried: on memory of its own, over its whole range and over pieces of it. */
 import { allocate, release } from '../../src/wasm/allocator.ts'
 import { checkZones } from '../../src/wasm/guard.ts'
+import type { Address } from '../../src/wasm/kinds.ts'
 import { f32, i32, u8 } from '../../src/wasm/memory.ts'
 
 /** A stretch of linear memory and how its bits are compared: NaN equals NaN in floats. */
 export interface Block {
-  readonly pointer: number
+  readonly pointer: Address
   readonly bytes: number
   readonly kind: 'floats' | 'bytes'
 }

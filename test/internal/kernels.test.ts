@@ -1,9 +1,9 @@
 // Every kernel, called raw: a range may be cut anywhere and its pieces run in any order, by any thread, with the same bits.
 import { variant } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
+import { NONE } from '../../src/wasm/kinds.ts'
 import { f32 } from '../../src/wasm/memory.ts'
-import { wasm } from '../../src/wasm/module.ts'
-import { products, reference, ways } from './kernel-gemm.ts'
+import { multiply, products, reference, ways } from './kernel-gemm.ts'
 import { kernelRows } from './kernel-table.ts'
 import { Arena, checkTrial } from './kernel-trials.ts'
 
@@ -99,7 +99,9 @@ describe('gemm', () => {
     const arena = new Arena(6)
     const [M, N, K, batch] = [3, 4, 2, 5]
     const [a, b, c] = [arena.floats(M * K), arena.floats(batch * K * N), arena.floats(batch * M * N)]
-    wasm.gemm(a.pointer, K, 1, 0, b.pointer, N, 1, K * N, c.pointer, 0, 0, M, N, K, M, 0, batch)
+    const ofA = { a: a.pointer, rowA: K, columnA: 1, batchA: 0 }
+    const ofB = { b: b.pointer, rowB: N, columnB: 1, batchB: K * N }
+    multiply({ ...ofA, ...ofB, c: c.pointer, bias: NONE, epilogue: 0, M, N, K, rows: M }, 0, batch)
     const [x, y, z] = [a, b, c].map(({ pointer, bytes }) => f32.slice(pointer >>> 2, (pointer + bytes) >>> 2))
     for (let at = 0; at < z.length; at++) {
       const [n, i, j] = [Math.floor(at / (M * N)), Math.floor(at / N) % M, at % N]
