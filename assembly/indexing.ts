@@ -2,23 +2,44 @@
 // @cost 0.5: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { report } from './status'
 
+/** `whole` is [outer, size, inner] elements, `parts` what its entries at the indices are read into, or added from; `count` as the kernels have it. */
+@unmanaged
+export class ByIndex {
+  whole: usize
+  indices: usize
+  parts: usize
+  size: i32
+  count: i32
+  inner: i32
+  status: usize
+}
+
+@unmanaged
+export class SumsByIndex {
+  x: usize
+  indices: usize
+  updates: usize
+  wide: usize
+  out: usize
+  size: i32
+  count: i32
+  inner: i32
+  status: usize
+}
+
 /**
- * out[o, j, :] = x[o, indices[j], :] for x of [outer, size, inner] in elements whose `inner` is given in bytes; `begin` and `end` count
- * rows (o, j), of innerBytes each.
+ * parts[o, j, :] = whole[o, indices[j], :] of `count` indices, elements of any type, whose `inner` is given in bytes; `begin` and `end` count
+ * rows (o, j), of so many each.
  * @cost 0.05
  */
-export function gather(
-  x: usize,
-  indices: usize,
-  out: usize,
-  size: i32,
-  count: i32,
-  innerBytes: i32,
-  status: usize,
-  begin: i32,
-  end: i32,
-): void {
-  const bytes = <usize>innerBytes
+export function gather(by: ByIndex, begin: i32, end: i32): void {
+  const x = by.whole
+  const indices = by.indices
+  const out = by.parts
+  const size = by.size
+  const count = by.count
+  const status = by.status
+  const bytes = <usize>by.inner
   for (let row = begin; row < end; row++) {
     const outer = row / count
     const place = row - outer * count
@@ -28,18 +49,15 @@ export function gather(
   }
 }
 
-/** out[o, indices[j], :] += updates[o, j, :], float32, in the order of j; `begin` and `end` count the slices o. @inplace */
-export function scatterAdd(
-  out: usize,
-  indices: usize,
-  updates: usize,
-  size: i32,
-  count: i32,
-  inner: i32,
-  status: usize,
-  begin: i32,
-  end: i32,
-): void {
+/** whole[o, indices[j], :] += parts[o, j, :], float32, in the order of j; `begin` and `end` count the slices o. @inplace */
+export function scatterAdd(by: ByIndex, begin: i32, end: i32): void {
+  const out = by.whole
+  const indices = by.indices
+  const updates = by.parts
+  const size = by.size
+  const count = by.count
+  const inner = by.inner
+  const status = by.status
   for (let outer = begin; outer < end; outer++) {
     for (let place = 0; place < count; place++) {
       const index = load<i32>(indices + ((<usize>place) << 2))
@@ -57,19 +75,16 @@ export function scatterAdd(
  * out = x, and out[o, indices[j], :] += updates[o, j, :], int32, in sums of 64 bits, for which `wide` has room. A result that does not fit is
  * reported behind the last index. `begin` and `end` count the slices o.
  */
-export function scatterAddI(
-  x: usize,
-  indices: usize,
-  updates: usize,
-  wide: usize,
-  out: usize,
-  size: i32,
-  count: i32,
-  inner: i32,
-  status: usize,
-  begin: i32,
-  end: i32,
-): void {
+export function scatterAddI(by: SumsByIndex, begin: i32, end: i32): void {
+  const x = by.x
+  const indices = by.indices
+  const updates = by.updates
+  const wide = by.wide
+  const out = by.out
+  const size = by.size
+  const count = by.count
+  const inner = by.inner
+  const status = by.status
   const slice = <usize>size * <usize>inner
   for (let outer = begin; outer < end; outer++) {
     const from = <usize>outer * slice
@@ -90,18 +105,15 @@ export function scatterAddI(
   }
 }
 
-/** out[o, j, i] = x[o, indices[o, j, i], i], 4-byte elements; `begin` and `end` count elements of the result. */
-export function takeAlong(
-  x: usize,
-  indices: usize,
-  out: usize,
-  size: i32,
-  count: i32,
-  inner: i32,
-  status: usize,
-  begin: i32,
-  end: i32,
-): void {
+/** parts[o, j, i] = whole[o, indices[o, j, i], i], `count` of them along the axis, 4-byte elements; `begin` and `end` count elements of the result. */
+export function takeAlong(by: ByIndex, begin: i32, end: i32): void {
+  const x = by.whole
+  const indices = by.indices
+  const out = by.parts
+  const size = by.size
+  const count = by.count
+  const inner = by.inner
+  const status = by.status
   for (let at = begin; at < end; at++) {
     const index = load<i32>(indices + ((<usize>at) << 2))
     if (<u32>index >= <u32>size) return report(status, at)
@@ -111,18 +123,15 @@ export function takeAlong(
   }
 }
 
-/** out[o, indices[o, j, i], i] += updates[o, j, i], float32; `begin` and `end` count the slices o. @inplace */
-export function putAlong(
-  out: usize,
-  indices: usize,
-  updates: usize,
-  size: i32,
-  count: i32,
-  inner: i32,
-  status: usize,
-  begin: i32,
-  end: i32,
-): void {
+/** whole[o, indices[o, j, i], i] += parts[o, j, i], float32; `begin` and `end` count the slices o. @inplace */
+export function putAlong(by: ByIndex, begin: i32, end: i32): void {
+  const out = by.whole
+  const indices = by.indices
+  const updates = by.parts
+  const size = by.size
+  const count = by.count
+  const inner = by.inner
+  const status = by.status
   for (let at = begin * count * inner; at < end * count * inner; at++) {
     const index = load<i32>(indices + ((<usize>at) << 2))
     if (<u32>index >= <u32>size) return report(status, at)

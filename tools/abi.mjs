@@ -76,13 +76,18 @@ function fieldsOf(source, name) {
   })
 }
 
+/** Has a kernel a record, and none before it the same one? Several may share it. */
+function isFirstOfRecord({ record }, i, ranged) {
+  return record !== undefined && ranged.findIndex(other => other.record === record) === i
+}
+
 /** The dispatcher: calls kernel `id` with the arguments that lie as words in a descriptor. */
 export function runSource(kernels) {
   const ranged = kernels.filter(kernel => kernel.isRanged)
   const argument = ({ type }, i) => (type === 'f32' ? `load<f32>(d, ${4 * i})` : `<${type}>load<i32>(d, ${4 * i})`)
   return [
     '// Made by tools/abi.mjs: one case a kernel, in the order of their names.',
-    ...ranged.filter(({ record }) => record).map(({ record, file }) => `import { ${record} } from './${file}'`),
+    ...ranged.filter(isFirstOfRecord).map(({ record, file }) => `import { ${record} } from './${file}'`),
     "import * as kernels from './kernels'",
     '',
     '/** Kernels and callers that were built together have the same number. */',
@@ -116,7 +121,8 @@ export function traitsSource(kernels) {
   const long = ranged.find(({ parameters }) => parameters.length > WORDS)
   if (long) throw new Error(`assembly: ${long.name} has more than ${WORDS} words`)
   const odd = letters.findIndex(each => /[kn]/.test(each.replace('kkn', '')) || /l.*l|s.*s/.test(each))
-  if (odd >= 0) throw new Error(`assembly: ${ranged[odd].name}: key0, key1 and stream stand in this order; of layouts and status words there is one`)
+  if (odd >= 0)
+    throw new Error(`assembly: ${ranged[odd].name}: key0, key1 and stream stand in this order; of layouts and status words there is one`)
   return [
     '// Made by tools/abi.mjs.',
     '/** The kernels marked @inplace, which cannot be done over. */',
@@ -170,9 +176,9 @@ export function wrapperSource(kernels, exported) {
       const call = args => `  if (units * cost < grain) return void wasm.${name}(${[...args, '0', 'units'].join(', ')})`
       const given = record ? [`record: ${record}`] : typed(parameters)
       return [
-        ...(record
+        ...(isFirstOfRecord(kernel, id, ranged)
           ? [
-              `/** The arguments of ${name}. */`,
+              `/** The arguments of ${ranged.flatMap(other => (other.record === record ? [other.name] : [])).join(', ')}. */`,
               `export interface ${record} {`,
               ...typed(parameters).map(field => `  readonly ${field}`),
               '}',

@@ -148,6 +148,7 @@ export function gemm(product: Gemm, begin: i32, end: i32): void {
   const rowB = product.rowB
   const columnB = product.columnB
   const batchB = product.batchB
+  const c = product.c
   const bias = product.bias
   const relu = product.epilogue !== 0
   const M = product.M
@@ -173,7 +174,7 @@ export function gemm(product: Gemm, begin: i32, end: i32): void {
     const height = min(rows, M - i)
     const ai = a + ((<usize>index * <usize>batchA) << 2) + <usize>i * bytesA
     const bi = b + ((<usize>index * <usize>batchB) << 2)
-    const ci = product.c + (<usize>index * <usize>M + <usize>i) * rowC
+    const ci = c + (<usize>index * <usize>M + <usize>i) * rowC
     const first = panel << 3
     const columns = min(N, last << 3) - first
     const cj = ci + ((<usize>first) << 2)

@@ -17,17 +17,13 @@ const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: 
   forward(y, [x, indices], { axis }) {
     const [outer, inner] = around(x.dims, axis)
     const size = x.dims[axis]
+    const bytes = inner * bytesOf(x.type)
+    const { count } = indices
     checked('gather', indices, size, status =>
       kernels.gather(
-        x.pointer,
-        indices.pointer,
-        y.pointer,
-        size,
-        indices.count,
-        inner * bytesOf(x.type),
-        status,
-        outer * indices.count,
-        inner * bytesOf(x.type),
+        { whole: x.pointer, indices: indices.pointer, parts: y.pointer, size, count, inner: bytes, status },
+        outer * count,
+        bytes,
       ),
     )
   },
@@ -58,8 +54,13 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
     fill(y, 0)
     const [outer, inner] = around(y.dims, axis)
     const size = y.dims[axis]
+    const { count } = indices
     checked('scatterAdd', indices, size, status =>
-      kernels.scatterAdd(y.pointer, indices.pointer, updates.pointer, size, indices.count, inner, status, outer, indices.count * inner),
+      kernels.scatterAdd(
+        { whole: y.pointer, indices: indices.pointer, parts: updates.pointer, size, count, inner, status },
+        outer,
+        count * inner,
+      ),
     )
   },
   save: (_, [indices]) => ({ indices }),
@@ -79,15 +80,17 @@ const runScatterInts: Run<{ axis: number }> = operation<{ axis: number }>({
     y.scratch = wide
     checked('scatterAdd', indices, size, status =>
       kernels.scatterAddI(
-        x.pointer,
-        indices.pointer,
-        updates.pointer,
-        wide.pointer,
-        y.pointer,
-        size,
-        count,
-        inner,
-        status,
+        {
+          x: x.pointer,
+          indices: indices.pointer,
+          updates: updates.pointer,
+          wide: wide.pointer,
+          out: y.pointer,
+          size,
+          count,
+          inner,
+          status,
+        },
         outer,
         (size + count) * inner,
       ),

@@ -77,8 +77,9 @@ export const runTakeAlong: Run<Along> = operation<Along, { indices: Tensor; from
   forward(y, [x, indices], { axis, loss }) {
     const [, inner] = around(x.dims, axis)
     const size = x.dims[axis]
+    const count = indices.dims[axis]
     const run = (status: Status) =>
-      kernels.takeAlong(x.pointer, indices.pointer, y.pointer, size, indices.dims[axis], inner, status, y.count)
+      kernels.takeAlong({ whole: x.pointer, indices: indices.pointer, parts: y.pointer, size, count, inner, status }, y.count)
     checked(loss ?? 'takeAlong', indices, size, run, loss ? 'class' : 'index')
   },
   save: (_, [x, indices]) => ({ indices, from: x.dims }),
@@ -94,15 +95,10 @@ const runPutAlong: Run<{ axis: number; shape: Shape }> = operation<{ axis: numbe
     fill(y, 0)
     const [outer, inner] = around(y.dims, axis)
     const size = y.dims[axis]
+    const count = indices.dims[axis]
     checked('putAlong', indices, size, status =>
       kernels.putAlong(
-        y.pointer,
-        indices.pointer,
-        updates.pointer,
-        size,
-        indices.dims[axis],
-        inner,
-        status,
+        { whole: y.pointer, indices: indices.pointer, parts: updates.pointer, size, count, inner, status },
         outer,
         indices.count / Math.max(1, outer),
       ),

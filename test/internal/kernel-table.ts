@@ -1,8 +1,8 @@
 /** One row a kernel: the arguments with which it is tried, over sizes around the four lanes of a vector and the blocks of a sum. */
 
 import type { LaneKernel } from '../../src/optimizers/definition.ts'
-import type { Kernels } from '../../src/wasm/kernels.generated.ts'
-import { f32, i32 } from '../../src/wasm/memory.ts'
+import { type Kernels, writeByIndex, writeSumsByIndex } from '../../src/wasm/kernels.generated.ts'
+import { f32, i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import * as lanes from '../../src/wasm/rules.generated.ts'
 import { gemmRows } from './kernel-gemm.ts'
@@ -12,6 +12,8 @@ export type KernelName = keyof Kernels
 export type KernelRow = readonly [kernel: KernelName, trials: (arena: Arena) => Iterable<Trial>]
 
 const { RECORD } = lanes
+/** Where the record of a kernel that takes one lies. */
+const WORDS = SCRATCH.descriptor
 const sizes = [0, 1, 3, 4, 5, 7, 8, 16, 17, 33, 67]
 /** The kernel of a name, whose parameters the row knows. */
 const kernel = (name: KernelName) => wasm[name] as (...args: readonly number[]) => void
@@ -230,14 +232,18 @@ function* transpositions(arena: Arena): Iterable<Trial> {
   }
 }
 
-/** (x, indices, updates, wide, out, ...): sums of int32 by index. */
+/** Sums of int32 by index. */
 function* intSums(arena: Arena): Iterable<Trial> {
   for (const inner of sizes.slice(1)) {
     const [outer, size, count] = [4, 3, 5]
     const [x, updates, out] = [outer * size * inner, outer * count * inner, outer * size * inner].map(n => arena.ints(n))
     const [indices, wide, status] = [arena.ints(count, 0, size), arena.ints(2 * outer * size * inner), arena.words([0])]
-    const run = (begin: number, end: number) =>
-      wasm.scatterAddI(x.pointer, indices.pointer, updates.pointer, wide.pointer, out.pointer, size, count, inner, status, begin, end)
+    const [at, from, to] = [indices.pointer, x.pointer, out.pointer]
+    const record = { x: from, indices: at, updates: updates.pointer, wide: wide.pointer, out: to, size, count, inner, status }
+    const run = (begin: number, end: number) => {
+      writeSumsByIndex(WORDS >>> 2, record)
+      wasm.scatterAddI(WORDS, begin, end)
+    }
     yield { name: `inner ${inner}`, units: outer, writes: [out, wide], run }
   }
 }
@@ -253,8 +259,11 @@ const indexed = (name: KernelName, kind: Kind, how: 'gather' | 'scatter' | 'take
       const indices = arena.ints(each ? outer * count * inner : count, 0, size)
       const [many, few] = [make(arena, kind, outer * count * inner), make(arena, kind, outer * size * inner)]
       const reads = how === 'gather' || how === 'take'
-      const run = (begin: number, end: number) =>
-        kernel(name)(few.pointer, indices.pointer, many.pointer, size, count, how === 'gather' ? 4 * inner : inner, status, begin, end)
+      const record = { whole: few.pointer, indices: indices.pointer, parts: many.pointer, size, count, status }
+      const run = (begin: number, end: number) => {
+        writeByIndex(WORDS >>> 2, { ...record, inner: how === 'gather' ? 4 * inner : inner })
+        kernel(name)(WORDS, begin, end)
+      }
       const units = how === 'gather' ? outer * count : how === 'take' ? outer * count * inner : outer
       yield { name: `inner ${inner}`, units, writes: [reads ? many : few], run }
     }

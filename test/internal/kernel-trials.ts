@@ -1,7 +1,7 @@
 /** How a kernel is tried: on memory of its own, over its whole range and over pieces of it. */
 import { allocate, release } from '../../src/wasm/allocator.ts'
 import { checkZones } from '../../src/wasm/guard.ts'
-import type { Address } from '../../src/wasm/kinds.ts'
+import type { Address, Layout, Status } from '../../src/wasm/kinds.ts'
 import { f32, i32, u8 } from '../../src/wasm/memory.ts'
 
 /** A stretch of linear memory and how its bits are compared: NaN equals NaN in floats. */
@@ -72,10 +72,10 @@ export class Arena {
   }
 
   /** These whole numbers, such as a layout. */
-  words(values: readonly number[]): number {
+  words(values: readonly number[]): Address & Layout & Status {
     const { pointer } = this.take(4 * values.length, 'bytes')
     i32.set(values, pointer >>> 2)
-    return pointer
+    return pointer as Address & Layout & Status
   }
 
   free(): void {
