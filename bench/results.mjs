@@ -16,7 +16,7 @@ const unique = list => [...new Set(list)]
 
 const ours = records.filter(record => record.contender === 'fluxtape')
 const runtimes = unique(ours.map(record => record.runtime))
-const newest = runtimes.filter(runtime => header.variants[runtime] === 'fused').at(-1) ?? runtimes.at(-1)
+const newest = runtimes.filter(runtime => header.variants[runtime] === 'relaxed').at(-1) ?? runtimes.at(-1)
 const workloads = unique(records.map(record => record.workload))
 const threadCounts = unique(ours.map(record => record.threads)).sort()
 const find = (workload, contender, threads = 1, runtime = newest) =>
@@ -161,7 +161,7 @@ ${header.command}
 npm run bench:profile -- --json bench/profile.json
 \`\`\`
 
-Runtimes: ${runtimes.map(runtime => `${runtime} ${header.versions[runtime]} (${header.variants[runtime] === 'fused' ? 'fused' : 'mul + add'})`).join(', ')}.
+Runtimes: ${runtimes.map(runtime => `${runtime} ${header.versions[runtime]} (${header.variants[runtime]})`).join(', ')}.
 PyTorch ${header.versions.pytorch}; its own gemm-1024: ${gemmFigure.join(', ')}${header.pytorchEnvironment?.OPENBLAS_CORETYPE ? ` (with OPENBLAS_CORETYPE=${header.pytorchEnvironment.OPENBLAS_CORETYPE})` : ''}.
 Everything is measured interleaved, round by round. Ratios are our time over theirs, the median over rounds with its quartiles: below 1 we are faster. "Of the limit" is the
 step's arithmetic at the peak of a register-only kernel, measured in the same rounds, over our time. Our steps are those of \`jit(loss)\`, which are replayed; "without-jit" is

@@ -3,11 +3,11 @@ import { Worker } from 'node:worker_threads'
 
 /** Milliseconds of one measurement of the peak. */
 const burst = 2
-const variants = { fused: ['simd', 'relaxed-simd'], mulAdd: ['simd'] }
+const variants = { relaxed: ['simd', 'relaxed-simd'], baseline: ['simd'] }
 
 /**
  * Compiles the peak kernel in both variants with the project's AssemblyScript.
- * @returns {Promise<{ fused: string, mulAdd: string }>} modules in base64, as a request carries them
+ * @returns {Promise<{ relaxed: string, baseline: string }>} modules in base64, as a request carries them
  */
 export async function compilePeak() {
   const { main } = await import('assemblyscript/asc')
@@ -39,15 +39,15 @@ function instantiate(bytes) {
 }
 
 /**
- * The peak in this process and runtime: the fused variant where the runtime has it, as the library chooses.
+ * The peak in this process and runtime: the relaxed variant where the runtime has it, as the library chooses.
  * With several threads, workers run the kernel at the same time as this one does, and the sum counts.
- * @param {{ fused: string, mulAdd: string }} compiled
+ * @param {{ relaxed: string, baseline: string }} compiled
  * @param {number} threads
  */
 export async function openPeak(compiled, threads) {
-  const fused = Buffer.from(compiled.fused, 'base64')
-  const variant = WebAssembly.validate(fused) ? 'fused' : 'mulAdd'
-  const bytes = variant === 'fused' ? fused : Buffer.from(compiled.mulAdd, 'base64')
+  const relaxed = Buffer.from(compiled.relaxed, 'base64')
+  const variant = WebAssembly.validate(relaxed) ? 'relaxed' : 'baseline'
+  const bytes = variant === 'relaxed' ? relaxed : Buffer.from(compiled.baseline, 'base64')
   const run = instantiate(bytes)
   const workers = await Promise.all(Array.from({ length: threads - 1 }, () => startWorker(bytes)))
   warmUp(run)
