@@ -11,7 +11,7 @@ const entry = (name: string) => new URL(onDist ? `./dist/${name}.js` : `./src/${
 const relaxedFlag = process.versions.node.startsWith('20.') ? ['--experimental-wasm-relaxed-simd'] : []
 
 /** The tests of some folders, or of some files of a folder. */
-const folders = (...names: string[]) => names.map(name => `test/${name}/**`)
+const folders = (...names: string[]) => names.map(name => `test/${name}/**/*.test.ts`)
 const files = (folder: string, ...names: string[]) => names.map(name => `test/${folder}/${name}.test.ts`)
 
 /** What does not depend on how the kernels round is tried with one variant, and with both at night. */
@@ -47,7 +47,7 @@ const project = (variant: 'relaxed' | 'baseline', isolate: boolean) => ({
     include: isolate ? alone : ['test/**/*.test.ts'],
     exclude: ['**/node_modules/**', ...onSources, ...(variant === 'baseline' ? variantless : []), ...(isolate ? [] : alone)],
     setupFiles: ['test/setup.ts'],
-    env: { FLUXTAPE_VARIANT: variant },
+    env: { FLUXTAPE_VARIANT: variant, ...(isolate && { FLUXTAPE_ALONE: '1' }) },
     execArgv: ['--expose-gc', ...(variant === 'relaxed' ? relaxedFlag : [])],
     isolate,
   },

@@ -1,8 +1,10 @@
-import { configure, manualSeed, Tensor, variant } from 'fluxtape'
+import { configure, isTraining, manualSeed, Tensor, threads, variant } from 'fluxtape'
 import { afterAll, beforeEach, expect } from 'vitest'
 
 const wanted = process.env.FLUXTAPE_VARIANT
 if (wanted === 'baseline') await configure({ deterministic: true })
+// Threads that came by themselves would be those of all files from then on.
+if (!process.env.FLUXTAPE_ALONE) await threads(1)
 // The next file may run in this process: what earlier ones dropped goes now, not in the middle of its tests.
 globalThis.gc?.()
 await new Promise(resolve => setImmediate(resolve))
@@ -23,4 +25,7 @@ expect.addEqualityTesters([
 
 beforeEach(() => manualSeed(1))
 
-afterAll(() => expect(variant(), 'the kernels that a file leaves to the next').toBe(wanted))
+afterAll(() => {
+  if (process.env.FLUXTAPE_ALONE) return
+  expect([variant(), threads().count, isTraining()], 'kernels, threads and mode that a file leaves to the next').toEqual([wanted, 1, false])
+})

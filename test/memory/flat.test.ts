@@ -19,7 +19,7 @@ import { expect, test } from 'vitest'
 import { collected } from './collected.ts'
 
 const FEW = 200
-const MANY = process.env.FLUXTAPE_NIGHTLY ? 20_000 : 4_000
+const MANY = process.env.FLUXTAPE_NIGHTLY ? 20_000 : 1_500
 
 const x = tensor([[0.5, -1]])
 const y = tensor([[0.25]])

@@ -1,4 +1,5 @@
-// One computation or more of every kernel family, big enough to be shared among threads that sleep.
+// One computation or more of every kernel (test/internal/pool.test.ts holds that), big enough to be shared.
+import * as flux from 'fluxtape'
 import {
   AccumGrad,
   AdaBelief,
@@ -53,6 +54,7 @@ import {
   permute,
   pow,
   prod,
+  pullback,
   RAdam,
   RMSProp,
   Rprop,
@@ -93,6 +95,7 @@ const right = randn([301, 405])
 const leftTransposed = transpose(left).add(0)
 const rightTransposed = transpose(right).add(0)
 const many = randn([6, 130, 130])
+const wide = randn([64, 1024])
 const deep = randn([24, 4_000])
 const rowIndices = randint(0, rows, [1101])
 const columnIndices = randint(0, columns, [rows, 1001])
@@ -118,7 +121,56 @@ function gradientOf(f: (tensor: Tensor) => Tensor, at: Tensor): Tensor {
   return g
 }
 
+const library = { ...flux }
+
+/** The cases of functions that differ in their kernel alone. */
+const each = <Name extends string>(what: string, names: readonly Name[], compute: (name: Name) => Tensor): Record<string, () => Tensor> =>
+  Object.fromEntries(names.map(name => [`${what}: ${name}`, () => compute(name)]))
+
+/** The gradient where the forward pass is run for it alone, and where it is not, so that nothing is computed ahead. */
+function byPullback(f: (tensor: Tensor) => Tensor, at: Tensor): Tensor {
+  const [, back] = pullback(f, at)
+  const [g] = back(y)
+  back.dispose()
+  if (!g) throw new Error('no gradient')
+  return g
+}
+
+const activations = ['exp', 'expm1', 'sigmoid', 'tanh', 'erf', 'gelu', 'softplus', 'leakyrelu', 'softmax', 'logSoftmax'] as const
+
 export const cases: Readonly<Record<string, () => Tensor>> = {
+  ...each(
+    'of an element',
+    ['neg', 'abs', 'square', 'floor', 'ceil', 'round', 'sign', 'relu', 'expm1', 'sin', 'cos', 'tan', 'tanh', 'erf'],
+    name => library[name](x),
+  ),
+  ...each('of an element', ['sigmoid', 'softplus', 'isFinite'], name => library[name](x)),
+  ...each('of a positive element', ['reciprocal', 'sqrt', 'rsqrt', 'log1p'], name => library[name](y)),
+  ...each('of a whole number', ['abs', 'square', 'sign'], name => library[name](whole)),
+  ...each('of two', ['div', 'maximum', 'minimum', 'equal', 'notEqual', 'lessEqual'], name => library[name](x, y)),
+  ...each('of two whole numbers', ['add', 'notEqual', 'less', 'lessEqual'], name => library[name](whole, other)),
+  ...each('along an axis', ['min', 'argMin', 'norm'], name => library[name](x, 1)),
+  ...each('along an axis of whole numbers', ['max', 'argMin'], name => library[name](whole, 1)),
+  ...each('the gradient', activations, name => gradientOf(z => mul(library[name](z), y).sum(), x)),
+  ...each('the gradient of the gradient', ['exp', 'sigmoid', 'tanh', 'gelu'], name =>
+    gradientOf(
+      z =>
+        gradientOf(u => library[name](u).mul(y).sum(), z)
+          .mul(x)
+          .sum(),
+      x,
+    ),
+  ),
+  'the cross-entropy of targets that are probabilities': () => crossEntropy(softmax(x), softmax(y)),
+  ...each('the pullback', activations, name => byPullback(z => library[name](z), x)),
+  'the gradient: clamp': () => gradientOf(z => clamp(z, -0.5, 0.7).mul(y).sum(), x),
+  'the gradient: relu': () => gradientOf(z => flux.relu(z).mul(y).sum(), x),
+  'the gradient: pow': () => gradientOf(z => pow(z, x).sum(), y),
+  'the gradient: norm': () => gradientOf(z => flux.norm(z, 1).sum(), x),
+  'the gradient of two slices, added in place': () =>
+    gradientOf(z => add(slice(z, '1:600'), slice(z, '2:601')).mul(y.slice(':599')).sum(), x),
+  'bytes to bool': () => cast(cast(y.mul(100), 'uint8'), 'bool'),
+  'the same in other words': () => sum(x, []),
   'a function of one element': () => exp(x),
   'a costly function': () => gelu(x),
   'a function of whole numbers': () => neg(whole),
@@ -177,6 +229,7 @@ export const cases: Readonly<Record<string, () => Tensor>> = {
   'the cross-entropy of probabilities': () => crossEntropy(softmax(x), classes, { agg: identity }),
   'gather of rows': () => gather(x, rowIndices),
   'gather along the last axis': () => gather(x, classes, 1),
+  'gather at places in float32': () => gather(flux.tensor([3, 5]), few.abs().sign().cast('float32').broadcastTo([rows, columns])),
   'gather of bytes': () => gather(bools, rowIndices),
   'scatterAdd to rows': () => scatterAdd(x, rowIndices, broadcastTo(row, [1101, columns]), 0),
   'scatterAdd along the last axis': () => scatterAdd(x, classes, broadcastTo(column, [rows, rows]), 1),
@@ -196,7 +249,7 @@ export const cases: Readonly<Record<string, () => Tensor>> = {
   'matmul in batches': () => matmul(many, many),
   'matmul in batches with one matrix on the left': () => matmul(many.slice(':1'), many, { transposeRight: true }),
   'matmul of long rows': () => matmul(deep, deep, { transposeRight: true }),
-  'matmul with strides of a power of two': () => matmul(x.slice(':200, :512'), x.slice(':200, :512'), { transposeLeft: true }),
+  'matmul with strides of a power of two': () => matmul(wide, wide.slice(':, :130'), { transposeLeft: true }),
   'linear with a bias': () => linear(x, y.slice(':101'), row.slice(':101')),
   rand: () => drawn(() => rand([300_001])),
   randn: () => drawn(() => randn([300_001])),
