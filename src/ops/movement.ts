@@ -64,11 +64,15 @@ export function reshape(x: Tensor, shape: Shape): Tensor {
   return runReshape([x], { shape: settled })
 }
 
-/** Joins the axes from `from` (0) on into one. Throws ShapeError for an axis that is not there.
- * @example zeros([2, 3, 4]).flatten(1).shape // [2, 12] */
-export function flatten(x: Tensor, from = 0): Tensor {
+/**
+ * Joins the axes from `from` (1) on into one: samples stay apart, and `flatten(x, 0)` joins all. What has no axis 1 is as it was, if `from` is left
+ * out. Throws ShapeError for an axis that is not there.
+ * @example zeros([2, 3, 4]).flatten().shape // [2, 12]
+ */
+export function flatten(x: Tensor, from = 1): Tensor {
   if (arguments.length > 2) refuseSurplus('flatten', 2, arguments)
   checkTensor('flatten', x)
+  if (from === 1 && x.rank < 2) return reshape(x, x.dims)
   const axis = x.rank === 0 ? 0 : resolveAxis('flatten', from, x.dims)
   return reshape(x, [...x.dims.slice(0, axis), sizeOf(x.dims.slice(axis))])
 }

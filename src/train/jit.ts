@@ -50,7 +50,7 @@ export type Replayable = (...args: any[]) => Loss | symbol | (object & { readonl
  *
  * @example
  * const model = Dense(2, 1)
- * const loss = jit((x, y) => mse(model(x).flatten(), y))
+ * const loss = jit((x, y) => mse(model(x).squeeze(-1), y))
  * for (let i = 0; i < 3; i++) trainStep(loss, params(model), [zeros([4, 2]), ones([4])], Descent(0.1))
  */
 export function jit<F extends Replayable>(loss: F): F {

@@ -120,7 +120,7 @@ export const NONE: readonly never[] = []
  *
  * @example
  * const model = Dense(2, 1)
- * const loss = (x, y) => mse(model(x).flatten(), y)
+ * const loss = (x, y) => mse(model(x).squeeze(-1), y)
  * trainStep(loss, params(model), [zeros([4, 2]), ones([4])], Descent(0.1)) // 1
  */
 export function trainStep<Opt extends Optimizer | OptimizerState, B extends Batch>(

@@ -51,7 +51,7 @@ export interface TrainOptions {
  *
  * @example
  * const model = Dense(2, 1)
- * const loss = (x, y) => mse(model(x).flatten(), y)
+ * const loss = (x, y) => mse(model(x).squeeze(-1), y)
  * const { epochs } = await train(loss, params(model), [[zeros([4, 2]), ones([4])]], Adam(1e-3), { epochs: 10 })
  * epochs.length // 10
  */

@@ -33,8 +33,9 @@ const shaped = (op: string, shape: Shape, result: Shape, run: (x: Tensor) => Ten
 const shapeRows: readonly Row[] = [
   shaped('reshape', [2, 3], [3, 2], x => x.reshape([3, 2])),
   shaped('reshape', [4], [2, 1, 2], x => x.reshape([2, -1, 2])),
-  shaped('flatten', [2, 2, 2], [8], x => x.flatten()),
-  shaped('flatten', [2, 2, 2], [2, 4], x => x.flatten(1)),
+  shaped('flatten', [2, 2, 2], [8], x => x.flatten(0)),
+  shaped('flatten', [2, 2, 2], [2, 4], x => x.flatten()),
+  shaped('flatten', [3], [3], x => x.flatten()),
   shaped('squeeze', [1, 3, 1], [3], x => x.squeeze()),
   shaped('squeeze', [1, 3, 1], [1, 3], x => x.squeeze(-1)),
   shaped('expandDims', [3], [1, 3], x => x.expandDims()),

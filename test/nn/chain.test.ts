@@ -1,4 +1,4 @@
-import { Chain, Dense, layer, ones, params, relu, ShapeError, softmax, type Tensor, tensor, zeros } from 'fluxtape'
+import { Chain, Dense, flatten, layer, ones, params, relu, ShapeError, softmax, type Tensor, tensor, zeros } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 
 const twice = (x: Tensor) => x.mul(2)
@@ -8,6 +8,10 @@ describe('Chain', () => {
   it('applies its links from the first to the last', () => {
     expect(Chain(twice, plusOne)(tensor([3])).toArray()).toEqual([7])
     expect(Chain(plusOne, twice)(tensor([3])).toArray()).toEqual([8])
+  })
+
+  it('takes flatten as it is: samples stay apart', () => {
+    expect(Chain(flatten, Dense(6, 2))(zeros([4, 2, 3])).shape).toEqual([4, 2])
   })
 
   it('of nothing is the identity', () => {

@@ -13,9 +13,9 @@ def shapes():
             ([], [1]), ([1], []), ([6], [2, 3]), ([2, 3, 5], [5, 6]), ([3, 5], [15]), ([2, 1, 3, 2], [4, 3]), ([0], [3, 0]), ([3, 0], [0, 7]),
             ([2, 3], [3, -1]), ([2, 3, 5], [-1])]],
         Case('special values', odd, [2, 3]), Case('int32', integers([6]), [3, 2]), Case('bool', flags([6]), [3, 2])], signed_zero=True)
-    yield Row('flatten', lambda x, start=0: torch.flatten(x, start), [
+    yield Row('flatten', lambda x, start=None: x * 1 if start is None and x.dim() < 2 else torch.flatten(x, 1 if start is None else start), [
         *[Case(label(s), filled(s)) for s in ([], [5], [3, 5], [2, 3, 5], [2, 1, 3, 2], [3, 0])],
-        *[Case(f'{label(s)} from {a}', filled(s), a) for s, a in [([2, 3, 5], 1), ([2, 1, 3, 2], 1), ([2, 1, 3, 2], 2), ([3, 5], 1)]]])
+        *[Case(f'{label(s)} from {a}', filled(s), a) for s, a in [([2, 3, 5], 1), ([2, 1, 3, 2], 1), ([2, 1, 3, 2], 2), ([3, 5], 1), ([2, 3, 5], 0), ([3, 5], -1), ([5], 0), ([], 0)]]])
     yield Row('squeeze', squeezed, [
         *[Case(label(s), filled(s)) for s in ([], [1], [5], [1, 5, 1], [2, 1, 3, 1], [1, 0])],
         *[Case(f'{label(s)} axis {a}', filled(s), a) for s, a in [([1], 0), ([1, 5], 0), ([5, 1], -1), ([2, 1, 3, 1], 1), ([2, 1, 3, 1], [1, 3])]]])

@@ -38,7 +38,7 @@ describe('moving values about', () => {
       const y = flux.reshape(toTensor(x), split)
       same(y, reshape(x, split))
       same(flux.reshape(y, shape), x)
-      same(y.flatten(), reshape(x, [sizeOf(shape)]))
+      same(y.flatten(0), reshape(x, [sizeOf(shape)]))
       same(y.expandDims(-1).squeeze(-1), reshape(x, split))
     })
   })

@@ -132,7 +132,7 @@ const tasks: Record<string, Task> = {
     make: () => {
       const model = Dense(4, 1)
       const loss = ({ x, y, weight }: { x: Tensor; y: Tensor; weight: number }) => {
-        const h = model(x).flatten()
+        const h = model(x).squeeze(-1)
         return [mse(h, y).mul(weight), h]
       }
       return { model, loss }

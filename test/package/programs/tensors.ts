@@ -14,7 +14,7 @@ export const inferred = x.toArray().valueOf()
 function total(values: readonly number[]): number {
   return values.reduce((sum, value) => sum + value, 0)
 }
-export const sum = total(x.flatten().toArray())
+export const sum = total(x.flatten(0).toArray())
 export const explicit = x.toArray<number[][]>()[0]?.[1]
 export const text: string[] = x.toArray() // error 2322 at text
 

@@ -7,7 +7,7 @@ const {
   train: [x, y],
 }: Digits = digits()
 const model = Dense(64, 1)
-const loss = (a: Tensor, b: Tensor): Tensor => mse(model(a).flatten(), b)
+const loss = (a: Tensor, b: Tensor): Tensor => mse(model(a).squeeze(-1), b)
 const shape: readonly number[] = x.shape
 const [slope] = gradient((a: Tensor) => a.mul(a).sum(), tensor(shape))
 await train(loss, params(model), [[x, y.cast('float32')]], Adam(1e-3), { epochs: 1 })
