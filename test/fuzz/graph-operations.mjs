@@ -225,6 +225,53 @@ export const operations = {
       g.push('slice', [i], { where })
     },
   },
+  arrange: {
+    weight: 3,
+    run: ([x], { name, args }) => F[name](x, ...args.map(each => each ?? undefined)),
+    draw(g, i) {
+      const name = g.source.pick(['flip', 'roll', 'tile', 'repeat', 'pad', 'triu', 'tril', 'cumsum'])
+      const shape = g.shape(i)
+      if (shape.length < 2 && name.startsWith('tri')) return
+      if (shape.length === 0 || shape.length > 3) return
+      const axis = g.source.chance(0.2) ? null : g.axis(i)
+      const k = g.source.int(-3, 3)
+      const edges = shape.map(() => [g.source.int(0, 2), g.source.int(0, 2)])
+      const mode = g.source.pick(g.count(i) === 0 ? ['constant'] : ['constant', 'reflect', 'edge'])
+      const args = {
+        roll: [k, axis],
+        tile: [shape.map(() => g.source.int(1, 2))],
+        repeat: [g.source.int(1, 3), axis],
+        pad: [edges, { mode }],
+        triu: [k],
+        tril: [k],
+      }
+      g.push('arrange', [i], { name, args: args[name] ?? [axis] })
+    },
+  },
+  diag: {
+    run: ([x], { k }) => F.diag(x, k),
+    draw(g, i) {
+      const shape = g.shape(i)
+      if (shape.length === 2 || (shape.length === 1 && shape[0] < 20)) g.push('diag', [i], { k: g.source.int(-2, 2) })
+    },
+  },
+  einsum: {
+    weight: 2,
+    run: (inputs, { equation }) => F.einsum(equation, ...inputs),
+    draw(g, i) {
+      const shape = g.shape(i)
+      if (shape.length > 3) return
+      const letters = [...'abc'].slice(0, shape.length)
+      const other = g.source.shuffled([...letters.filter(() => g.source.chance(0.6)), ...(g.source.chance(0.6) ? ['d'] : [])])
+      const size = g.source.pick([1, 2, 3])
+      const j = g.leaf(other.map(letter => (letter === 'd' ? size : shape[letters.indexOf(letter)])))
+      const all = [...new Set([...letters, ...(j === undefined ? [] : other)])]
+      const output = g.source.shuffled(all.filter(() => g.source.chance(0.5)))
+      const inputs = j === undefined ? [letters] : [letters, other]
+      const equation = `${inputs.map(each => each.join('')).join(',')}->${output.join('')}`
+      g.push('einsum', j === undefined ? [i] : [i, j], { equation })
+    },
+  },
   concat: {
     run: (inputs, { axis }) => F.concat(inputs, axis),
     draw(g, i) {

@@ -178,7 +178,41 @@ def class_loss(a, name, axis, shape, indices, weight=None):
     return (losses * of_each).sum() / of_each.sum()
 
 
+def pad(x, widths, options):
+    mode = options["mode"]
+    places = np.arange(x.numel()).reshape(x.shape)
+    places = np.pad(places, widths, constant_values=-1) if mode == "constant" else np.pad(places, widths, mode)
+    places = torch.tensor(places)
+    if x.numel() == 0:
+        return torch.zeros(places.shape, dtype=x.dtype) + x.sum()
+    return torch.where(places < 0, constant(0, x), x.reshape(-1)[places.clamp(min=0).reshape(-1)].reshape(places.shape))
+
+
+def arrange(a, name, args):
+    (x,) = a
+    return dict(
+        flip=lambda axis: x.flip(list(range(x.dim())) if axis is None else axis),
+        roll=lambda k, axis: x.roll(k, axis),
+        tile=lambda times: x.tile(times),
+        repeat=lambda n, axis: x.repeat_interleave(n, axis),
+        pad=lambda widths, options: pad(x, widths, options),
+        triu=lambda k: torch.triu(x, k),
+        tril=lambda k: torch.tril(x, k),
+        cumsum=lambda axis: torch.cumsum(x.reshape(-1) if axis is None else x, axis or 0),
+    )[name](*args)
+
+
+def diag(a, k):
+    (x,) = a
+    if x.dim() == 2 and not -x.shape[0] <= k <= x.shape[1]:
+        return x.reshape(-1)[:0]
+    return torch.diag(x, k)
+
+
 OPERATIONS = {
+    "arrange": arrange,
+    "diag": diag,
+    "einsum": lambda a, equation: torch.einsum(equation, *a),
     "unary": lambda a, name: UNARY[name](a[0]),
     "binary": binary,
     "compare": lambda a, name, y: COMPARE[name](a[0], y).to(a[0].dtype) * a[0],
