@@ -133,7 +133,8 @@ export function placed(error: unknown, place: string): unknown {
 /**
  * What all typed errors of the library share: the operation that failed, and the path of layers in which it did.
  *
- * The message reads `operation: what is wrong: what came. The way out.`; inside a model a last line says where.
+ * The message reads `operation: what is wrong: what came. The way out.`; inside a model a last line says where. The TypeErrors and RangeErrors of
+ * the library are JavaScript's own; they read the same, and have `operation` and `path`, too.
  */
 export class FluxtapeError extends Error {
   /** The function or layer that was called. */

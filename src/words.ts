@@ -47,14 +47,14 @@ export interface Carried {
 }
 
 /** Makes an error of the parts of a complaint; '' leaves one out. */
-type Maker<E> = (operation: string, problem: string, came?: string | number, wayOut?: string, options?: ErrorOptions) => E & Carried
+type Maker<E> = (operation: string, problem: string, came?: string | number, wayOut?: string, options?: ErrorOptions) => E
 
 /** A native error carries its data unseen: it prints, and is compared, as one that has none. */
 function makerOf<E extends Error>(Kind: new (message: string, options?: ErrorOptions) => E): Maker<E> {
   return (operation, problem, came, wayOut, options) => {
     const unseen = (value: unknown) => ({ value, writable: true, configurable: true })
     const error = new Kind(complain({ operation, problem, came, wayOut }), options)
-    return Object.defineProperties(error, { operation: unseen(operation), path: unseen([]) }) as E & Carried
+    return Object.defineProperties(error, { operation: unseen(operation), path: unseen([]) })
   }
 }
 export const typeError: Maker<TypeError> = /* @__PURE__ */ makerOf(TypeError)

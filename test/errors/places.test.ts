@@ -12,6 +12,7 @@ import {
   ones,
   params,
   relu,
+  saveSafetensors,
   type Tensor,
   train,
   trainStep,
@@ -93,6 +94,18 @@ describe('a link that gives no tensor is named', () => {
       )(x),
     ).toBe(25)
   })
+})
+
+test('a field that the function of a layer assigned says what writes it', () => {
+  const Centered = layer('Centered', { mean: zeros([4]) }, (self, a: Tensor) => {
+    ;(self as { mean: Tensor }).mean = a.mean(0)
+    return a
+  })
+  Centered(x)
+  const text =
+    'the tensor has been released: float32 [4]. What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor). A running value of a layer is written with later.'
+  expect(() => saveSafetensors(Centered)).toThrow(`saveSafetensors: ${text}`)
+  expect(() => Chain(() => relu(Centered.mean))(x)).toThrow(`relu: ${text}\nin Chain[0]`)
 })
 
 describe('what is no tensor at the first link', () => {

@@ -31,4 +31,12 @@ export const errors = [
       same([error instanceof lib.ShapeError, error instanceof lib.FluxtapeError, error instanceof Error], [true, true, true], 'its classes')
     },
   ],
+  [
+    'a RangeError inside a model says where, too',
+    async lib => {
+      const model = lib.Chain({ cut: x => x.slice([9]) })
+      const error = await throws(() => model(lib.ones([2])), 'RangeError', /^slice: .*\nin Chain\.cut$/, 'an index out of range')
+      same([error.operation, error.path.join(), error instanceof RangeError], ['slice', 'Chain.cut', true], 'its data')
+    },
+  ],
 ]
