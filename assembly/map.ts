@@ -115,13 +115,10 @@ export class Layout {
     const rank = load<i32>(layout)
     return load<i32>(layout + ((<usize>((operand + 2) * rank)) << 2))
   }
-  /** Where an operand begins. */
-  @inline static begin(layout: usize, x: usize): usize {
-    return x ? x : layout + ((<usize>(1 + 3 * load<i32>(layout))) << 2)
-  }
-  /** Where row `row` of an operand begins, in elements. */
-  static row(layout: usize, operand: i32, row: i32): i32 {
+  /** Where row `row` of an operand begins. */
+  static row(layout: usize, operand: i32, x: usize, row: i32): usize {
     const rank = load<i32>(layout)
+    if (!x) return layout + ((<usize>(1 + 3 * rank)) << 2)
     let offset = 0
     for (let axis = rank - 2; axis >= 0; axis--) {
       const size = load<i32>(layout + ((<usize>(1 + axis)) << 2))
@@ -129,7 +126,7 @@ export class Layout {
       offset += (row - quotient * size) * load<i32>(layout + ((<usize>(1 + (operand + 1) * rank + axis)) << 2))
       row = quotient
     }
-    return offset
+    return x + ((<usize>offset) << 2)
   }
 }
 
@@ -143,15 +140,13 @@ export function map2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i3
   const inner = Layout.inner(layout)
   const xStep = Layout.innerStep(layout, 0)
   const yStep = Layout.innerStep(layout, 1)
-  x = Layout.begin(layout, x)
-  y = Layout.begin(layout, y)
   for (let at = begin; at < end; ) {
     const row = at / inner
     const column = at - row * inner
     const count = min(inner - column, end - at)
-    const xAt = Layout.row(layout, 0, row) + column * xStep
-    const yAt = Layout.row(layout, 1, row) + column * yStep
-    row2<F>(x + ((<usize>xAt) << 2), xStep, y + ((<usize>yAt) << 2), yStep, out + ((<usize>at) << 2), count)
+    const p = Layout.row(layout, 0, x, row) + ((<usize>(column * xStep)) << 2)
+    const r = Layout.row(layout, 1, y, row) + ((<usize>(column * yStep)) << 2)
+    row2<F>(p, xStep, r, yStep, out + ((<usize>at) << 2), count)
     at += count
   }
 }
@@ -203,15 +198,13 @@ export function test2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i
   const inner = Layout.inner(layout)
   const xStep = Layout.innerStep(layout, 0)
   const yStep = Layout.innerStep(layout, 1)
-  x = Layout.begin(layout, x)
-  y = Layout.begin(layout, y)
   for (let at = begin; at < end; ) {
     const row = at / inner
     const column = at - row * inner
     const count = min(inner - column, end - at)
-    const xAt = Layout.row(layout, 0, row) + column * xStep
-    const yAt = Layout.row(layout, 1, row) + column * yStep
-    testRow2<F>(x + ((<usize>xAt) << 2), xStep, y + ((<usize>yAt) << 2), yStep, out + <usize>at, count)
+    const p = Layout.row(layout, 0, x, row) + ((<usize>(column * xStep)) << 2)
+    const r = Layout.row(layout, 1, y, row) + ((<usize>(column * yStep)) << 2)
+    testRow2<F>(p, xStep, r, yStep, out + <usize>at, count)
     at += count
   }
 }
