@@ -36,7 +36,15 @@ const plugins = minify => [
 ]
 
 /** What the file of the datasets has of its own, all of it without state; the rest it takes from the library's public API. */
-const OWN = ['src/datasets', 'src/io/idx.ts', 'src/io/bytes.ts', 'src/tensor/shape.ts', 'src/words.ts'].map(path => resolve(path))
+const OWN = [
+  'src/datasets',
+  'src/io/idx.ts',
+  'src/io/bytes.ts',
+  'src/io/inflate.ts',
+  'src/io/stored.ts',
+  'src/tensor/shape.ts',
+  'src/words.ts',
+].map(path => resolve(path))
 const fromLibrary = library => ({
   name: 'from-library',
   resolveId(id, importer) {

@@ -1,12 +1,13 @@
 import { checkOptions, FormatError, kindOf, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
-import { fromBytes } from '../tensor/create.ts'
 import type { DType } from '../tensor/dtype.ts'
 import { isMap, isPlain } from '../tensor/realm.ts'
 import { MOST_ELEMENTS, type Shape, show, TOO_MANY_ELEMENTS } from '../tensor/shape.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import { bytesOfFile } from './bytes.ts'
+import { CUT } from './inflate.ts'
 import { hasHalfPair, JsonReader, quote } from './json.ts'
 import { tensorsOf } from './state.ts'
+import { readElements, type StoredType, storedTypes } from './stored.ts'
 
 /** What a safetensors file holds. */
 export interface SafetensorsFile {
@@ -22,14 +23,6 @@ export interface SafetensorsOptions {
   readonly metadata?: ReadonlyMap<string, string> | Readonly<Record<string, string>> | undefined
 }
 
-/** A type of elements in a file: its size, what it becomes, and how one is read where that is not a copy: as a number, or as a float32's bits. */
-interface StoredType {
-  readonly bytes: number
-  readonly dtype: DType
-  readonly read?: (source: DataView, at: number) => number
-  readonly bits?: true
-}
-
 interface Entry {
   readonly name: string
   readonly type: string
@@ -42,26 +35,16 @@ const METADATA = '__metadata__'
 /** The reference implementation refuses longer headers. */
 const LONGEST_HEADER = 100_000_000
 const DAMAGED = 'The file is damaged, or its writer made a mistake.'
-const CUT = 'The file is damaged or was cut off: read or fetch it again.'
 
-const types: ReadonlyMap<string, StoredType> = new Map<string, StoredType>([
-  ['F32', { bytes: 4, dtype: 'float32' }],
-  ['I32', { bytes: 4, dtype: 'int32' }],
-  ['U8', { bytes: 1, dtype: 'uint8' }],
-  ['BOOL', { bytes: 1, dtype: 'bool' }],
-  ['F64', { bytes: 8, dtype: 'float32', read: (source, at) => source.getFloat64(at, true) }],
-  ['F16', { bytes: 2, dtype: 'float32', bits: true, read: (source, at) => fromHalf(source.getUint16(at, true)) }],
-  ['BF16', { bytes: 2, dtype: 'float32', bits: true, read: (source, at) => source.getUint16(at, true) << 16 }],
-  ['I64', { bytes: 8, dtype: 'int32', read: (source, at) => Number(source.getBigInt64(at, true)) }],
-  ['U32', { bytes: 4, dtype: 'int32', read: (source, at) => source.getUint32(at, true) }],
-  ['I16', { bytes: 2, dtype: 'int32', read: (source, at) => source.getInt16(at, true) }],
-  ['U16', { bytes: 2, dtype: 'int32', read: (source, at) => source.getUint16(at, true) }],
-  ['I8', { bytes: 1, dtype: 'int32', read: (source, at) => source.getInt8(at) }],
-])
+const types: ReadonlyMap<string, StoredType> = /* @__PURE__ */ new Map(
+  /* @__PURE__ */ storedTypes.map(type => [type.safetensors ?? '', type]),
+)
 
-/** In the order in which a file has them, as the reference implementation aligns it. */
-const saved: Readonly<Record<DType, string>> = { float32: 'F32', int32: 'I32', uint8: 'U8', bool: 'BOOL' }
-const order = /* @__PURE__ */ Object.keys(saved)
+/** What the dtypes are saved as, in the order in which a file has them, as the reference implementation aligns it. */
+const saved: ReadonlyMap<DType, string> = /* @__PURE__ */ new Map(
+  /* @__PURE__ */ storedTypes.flatMap(({ isSame, dtype, safetensors }) => (isSame && safetensors ? [[dtype, safetensors]] : [])),
+)
+const order = /* @__PURE__ */ Array.from(/* @__PURE__ */ saved.keys())
 
 /**
  * The bytes of a safetensors file of a model (its `state`, parameters and buffers by path), of a Params, or of a Map or plain object of tensors by
@@ -91,7 +74,7 @@ export function saveSafetensors(source: unknown, options: SafetensorsOptions = {
   let length = 0
   for (const { name, dtype, shape, bytes } of items) {
     const end = length + bytes.length
-    fields.push(`${JSON.stringify(name)}:{"dtype":"${saved[dtype]}","shape":[${shape.join(',')}],"data_offsets":[${length},${end}]}`)
+    fields.push(`${JSON.stringify(name)}:{"dtype":"${saved.get(dtype)}","shape":[${shape.join(',')}],"data_offsets":[${length},${end}]}`)
     length = end
   }
   const text = new TextEncoder().encode(`{${fields.join(',')}}`)
@@ -305,36 +288,13 @@ function read({ name, type, shape }: Entry, bytes: Uint8Array): Tensor {
   if (!stored) throw new Error(`loadSafetensors: ${type} was not checked`)
   const misfit = (problem: string, value: number, i: number, wayOut: string) =>
     wrong(`${problem} in ${quote(name)}`, `${value}, element ${i}`, wayOut)
-  if (!stored.read) {
-    const odd = type === 'BOOL' ? bytes.findIndex(each => each > 1) : -1
-    if (odd >= 0) throw misfit('a bool is neither 0 nor 1', bytes[odd], odd, DAMAGED)
-    return fromBytes('loadSafetensors', bytes, shape, stored.dtype)
-  }
-  const source = new DataView(bytes.buffer, bytes.byteOffset, bytes.length)
+  const odd = stored.dtype === 'bool' ? bytes.findIndex(each => each > 1) : -1
+  if (odd >= 0) throw misfit('a bool is neither 0 nor 1', bytes[odd], odd, DAMAGED)
   const tensor = make(shape, stored.dtype, 'loadSafetensors')
-  const view = tensor.view()
-  const target = stored.bits ? new Int32Array(view.buffer, view.byteOffset, view.length) : view
-  for (let i = 0; i < target.length; i++) {
-    const value = stored.read(source, i * stored.bytes)
-    if (stored.dtype === 'int32' && value !== (value | 0)) {
-      tensor.dispose()
-      throw misfit('a whole number does not fit into int32', value, i, 'Write the file with smaller numbers, or with F64.')
-    }
-    target[i] = value
-  }
-  return tensor
-}
-
-/** The bits of the float32 for those of an IEEE 754 binary16: sign, 5 bits of exponent, 10 of fraction. */
-function fromHalf(bits: number): number {
-  const sign = (bits & 0x8000) << 16
-  const exponent = (bits >> 10) & 31
-  const fraction = bits & 1023
-  if (exponent === 31) return sign | 0x7f800000 | (fraction << 13)
-  if (exponent > 0) return sign | ((exponent + 112) << 23) | (fraction << 13)
-  if (fraction === 0) return sign
-  const shift = Math.clz32(fraction) - 21
-  return sign | ((113 - shift) << 23) | (((fraction << shift) & 1023) << 13)
+  const unfit = readElements(stored, bytes, true, tensor.view())
+  if (unfit === undefined) return tensor
+  tensor.dispose()
+  throw misfit('a whole number does not fit into int32', unfit.value, unfit.at, 'Write the file with smaller numbers, or with F64.')
 }
 
 function wrong(problem: string, came: string, wayOut: string): FormatError {

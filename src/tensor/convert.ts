@@ -2,7 +2,7 @@ import * as kernels from '../wasm/kernels.generated.ts'
 import type { Address, Status } from '../wasm/kinds.ts'
 import { f32, i32 } from '../wasm/memory.ts'
 import { reported } from '../wasm/status.ts'
-import { bytesOf, type DType } from './dtype.ts'
+import { bytesOf, DTYPES, type DType } from './dtype.ts'
 import { checkAllFit, overflow } from './fits.ts'
 import { make, type Tensor } from './tensor.ts'
 
@@ -32,8 +32,7 @@ export function convert(x: Tensor, y: Tensor, operation: string): void {
     const memory = x.type === 'float32' ? f32 : i32
     return checkAllFit(operation, memory.subarray(x.pointer >>> 2, (x.pointer >>> 2) + x.count), y.type)
   }
-  const from = bytesOf(x.type) === 1 ? 'byte' : (x.type as 'float32' | 'int32')
-  const kernel = x.type === 'bool' && y.type === 'uint8' ? undefined : conversions[from][y.type]
+  const kernel = x.type === 'bool' && y.type === 'uint8' ? undefined : conversions[DTYPES[x.type].kind][y.type]
   if (kernel) kernel(x.pointer, y.pointer, x.count)
   else kernels.copyWords(x.pointer, y.pointer, Math.ceil((x.count * bytesOf(x.type)) / 4))
 }

@@ -1,6 +1,6 @@
 import { checkNumber, checkOptions, kindOf, noTensor, rangeError, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { bytesOf, checkDType, type DType, promote, type TypedArray } from './dtype.ts'
+import { bytesOf, checkDType, DTYPES, type DType, promote, type TypedArray } from './dtype.ts'
 import { checkAllFit, checkFit } from './fits.ts'
 import { tagOf } from './realm.ts'
 import { scoped } from './scope.ts'
@@ -173,8 +173,7 @@ function filled(operation: string, shape: Shape, value: number | boolean, dtype:
 
 /** Makes all elements `value`. */
 export function fill(y: Tensor, value: number | boolean): void {
-  const element = y.type === 'float32' ? pattern.float32 : y.type === 'int32' ? pattern.int32 : pattern.byte
-  element.fill(y.type === 'bool' ? Number(Boolean(value)) : Number(value))
+  pattern[DTYPES[y.type].kind].fill(y.type === 'bool' ? Number(Boolean(value)) : Number(value))
   kernels.fill(y.pointer, pattern.int32[0], Math.ceil((y.count * bytesOf(y.type)) / 4))
 }
 
@@ -349,10 +348,8 @@ function isDataView(value: ArrayBufferView): boolean {
 /** The type of a typed array, and its elements as numbers. */
 function read(array: ArrayInput): { type: DType; numbers: ArrayLike<number> } {
   const tag = tagOf(array)
-  if (tag === 'BigInt64Array' || tag === 'BigUint64Array') {
-    return { type: 'int32', numbers: Float64Array.from(array as BigInt64Array, Number) }
-  }
-  const type = tag === 'Int32Array' ? 'int32' : tag === 'Uint8Array' || tag === 'Uint8ClampedArray' ? 'uint8' : 'float32'
+  const type = (Object.keys(DTYPES) as DType[]).find(each => DTYPES[each].arrays?.test(tag)) ?? 'float32'
+  if (tag.startsWith('Big')) return { type, numbers: Float64Array.from(array as BigInt64Array, Number) }
   return { type, numbers: array as TypedArray }
 }
 
@@ -362,17 +359,5 @@ function write(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
   const view = y.view()
   if (dtype === 'bool') for (let i = 0; i < view.length; i++) view[i] = values[i] === 0 ? 0 : 1
   else view.set(values)
-  return y
-}
-
-/** A new tensor of the given type over bytes in little-endian order. Throws ShapeError if there are too many or too few. */
-export function fromBytes(operation: string, bytes: Uint8Array, shape: Shape, dtype: DType): Tensor {
-  if (bytes.length !== sizeOf(shape) * bytesOf(dtype)) {
-    const came = `${bytes.length} bytes, ${show(shape)}`
-    throw new ShapeError({ operation, problem: 'the shape does not hold the bytes', came }, [shape])
-  }
-  const y = make(shape, dtype, operation)
-  const view = y.view()
-  new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes)
   return y
 }

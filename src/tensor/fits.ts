@@ -1,12 +1,14 @@
 import { rangeError } from '../errors.ts'
 // What does not fit into an integer type is refused, never wrapped. Fractions are cut.
-import type { DType } from './dtype.ts'
+import { DTYPES, type DType } from './dtype.ts'
 
 /** Throws RangeError for a number that does not fit into the type. */
 export function checkFit(operation: string, value: number, dtype: DType): void {
-  if (dtype === 'float32' || dtype === 'bool') return
-  if (dtype === 'uint8' ? value > -1 && value < 2 ** 8 : value > -(2 ** 31) - 1 && value < 2 ** 31) return
-  throw misfit(operation, value, dtype)
+  if (!fits(value, DTYPES[dtype].between)) throw misfit(operation, value, dtype)
+}
+
+function fits(value: number, between: readonly [number, number] | undefined): boolean {
+  return between === undefined || (value > between[0] && value < between[1])
 }
 
 /** The error for a number that does not fit into the type. */
@@ -16,7 +18,8 @@ export function misfit(operation: string, value: number, dtype: DType, wayOut = 
 
 /** Throws RangeError for the first number that does not fit into the type. */
 export function checkAllFit(operation: string, values: ArrayLike<number>, dtype: DType): void {
-  for (let i = 0; i < values.length; i++) checkFit(operation, values[i], dtype)
+  const { between } = DTYPES[dtype]
+  if (between) for (let i = 0; i < values.length; i++) if (!fits(values[i], between)) throw misfit(operation, values[i], dtype)
 }
 
 /** The error for an integer operation whose result would have to be wrapped; the result is as float32 has it. */

@@ -4,8 +4,7 @@ import { askedBy, COPY, ReleasedError, refuseSurplus, ShapeError, TENSOR, typeEr
 import type { Methods } from '../ops/methods.ts'
 import { transposeMatrices } from '../wasm/kernels.generated.ts'
 import type { Address } from '../wasm/kinds.ts'
-import { f32, i32, u8 } from '../wasm/memory.ts'
-import { bytesOf, type DType, type TypedArray } from './dtype.ts'
+import { bytesOf, DTYPES, type DType, type TypedArray } from './dtype.ts'
 import { type Nested, nested, print, type ReadonlyNested } from './print.ts'
 import { type Cell, leaveToCollector, type Owned, own, register } from './scope.ts'
 import { hint, seal, unassignable } from './seal.ts'
@@ -251,7 +250,7 @@ export const STACK: unique symbol = Symbol.for('fluxtape.stack')
 /** The memory as elements of the tensor's type, and where its first one lies. */
 function elementsOf({ type: dtype, storage, pointer }: Tensor): { memory: TypedArray; first: number } {
   observer?.touched(storage)
-  const memory = dtype === 'float32' ? f32 : dtype === 'int32' ? i32 : u8
+  const memory = DTYPES[dtype].view()
   return { memory, first: pointer / memory.BYTES_PER_ELEMENT }
 }
 
