@@ -4,6 +4,7 @@ import { wasm } from '@rollup/plugin-wasm'
 import dts from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
 import { minify as terser } from 'terser'
+import { ENTRIES, SOURCES } from './tools/entries.mjs'
 import { pack } from './tools/pack-plugin.mjs'
 import { bundled, source } from './tools/source-plugin.mjs'
 
@@ -74,25 +75,24 @@ const banner = '/// <reference lib="esnext.disposable" />'
 // What an earlier build left must not be packed.
 rmSync('dist', { recursive: true, force: true })
 
-export default [
-  { input: 'src/fluxtape.ts', plugins: [...plugins(false), plainFiles], output: { file: 'dist/fluxtape.js', format: 'es' } },
-  { input: 'src/fluxtape.ts', plugins: plugins(true), output: { file: 'dist/fluxtape.global.js', format: 'umd', name: 'fluxtape' } },
-  { input: 'src/edge.ts', plugins: plugins(false), output: { file: 'dist/edge.js', format: 'es' } },
-  ...['fluxtape', 'edge'].map(name => ({
-    input: 'src/datasets.ts',
-    plugins: [fromLibrary(`./${name}.js`), ...plugins(false)],
-    output: { file: name === 'edge' ? 'dist/edge-datasets.js' : 'dist/datasets.js', format: 'es' },
-  })),
-  {
-    input: 'src/datasets.ts',
-    plugins: [fromLibrary('./fluxtape.js'), ...plugins(true)],
-    output: { file: 'dist/datasets.global.js', format: 'iife', name: 'fluxtape.datasets', globals: { './fluxtape.js': 'fluxtape' } },
-  },
-  { input: 'src/fluxtape.ts', plugins: [dts()], output: { file: 'dist/fluxtape.d.ts', format: 'es', banner } },
-  { input: 'src/edge.ts', plugins: [typesOfLibrary, dts()], output: { file: 'dist/edge.d.ts', format: 'es', banner } },
-  {
-    input: 'src/datasets.ts',
-    plugins: [fromLibrary('./fluxtape.js'), dts()],
-    output: { file: 'dist/datasets.d.ts', format: 'es', banner },
-  },
-]
+const dist = file => `dist/${file}`
+/** What stands in the library is taken from there. */
+const around = ({ library }) => (library ? [fromLibrary(`./${library}`)] : [])
+
+const modules = ENTRIES.map(entry => ({
+  input: entry.source,
+  plugins: [...around(entry), ...plugins(false), ...(entry.subpath === '.' ? [plainFiles] : [])],
+  output: { file: dist(entry.file), format: 'es' },
+}))
+const scripts = ENTRIES.filter(({ global }) => global).map(entry => ({
+  input: entry.source,
+  plugins: [...around(entry), ...plugins(true)],
+  output: { ...entry.global, file: dist(entry.global.file), ...(entry.library && { globals: { [`./${entry.library}`]: 'fluxtape' } }) },
+}))
+const types = SOURCES.map(entry => ({
+  input: entry.source,
+  plugins: [...around(entry), ...(entry.library || entry.subpath === '.' ? [] : [typesOfLibrary]), dts()],
+  output: { file: dist(entry.types), format: 'es', banner },
+}))
+
+export default [...modules, ...scripts, ...types]

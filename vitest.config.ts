@@ -1,12 +1,16 @@
 import { wasm } from '@rollup/plugin-wasm'
 import { defineConfig } from 'vitest/config'
+import { ENTRIES, specifier } from './tools/entries.mjs'
 import { source } from './tools/source-plugin.mjs'
 
 /** The same tests run on the sources and, with FLUXTAPE_DIST set, on the built bundle. */
 const onDist = process.env.FLUXTAPE_DIST !== undefined
 /** `npm run nightly` tries everything with both variants. */
 const nightly = process.env.FLUXTAPE_NIGHTLY !== undefined
-const entry = (name: string) => new URL(onDist ? `./dist/${name}.js` : `./src/${name}.ts`, import.meta.url).pathname
+const alias = ENTRIES.map(entry => ({
+  find: new RegExp(`^${specifier(entry)}$`),
+  replacement: new URL(onDist ? `./dist/${entry.file}` : entry.source, import.meta.url).pathname,
+}))
 /** Node 20 has the relaxed instructions behind a flag that newer ones refuse. */
 const relaxedFlag = process.versions.node.startsWith('20.') ? ['--experimental-wasm-relaxed-simd'] : []
 
@@ -57,10 +61,7 @@ export default defineConfig({
   plugins: [source(), { ...wasm({ sync: ['build/baseline.wasm', 'build/relaxed.wasm'], targetEnv: 'auto-inline' }), enforce: 'pre' }],
   define: { __GUARD__: String(!onDist), __VERSION__: '"0.0.0"' },
   resolve: {
-    alias: [
-      { find: /^fluxtape$/, replacement: entry('fluxtape') },
-      { find: /^fluxtape\/(datasets|edge)$/, replacement: entry('$1') },
-    ],
+    alias,
   },
   // Vitest leaves one processor idle, which is half of two.
   test: {

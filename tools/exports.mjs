@@ -1,17 +1,18 @@
 // What the library exports and what its docstrings say, read by TypeScript; for tools/check-docs.mjs and for the test that runs the examples.
 import { relative } from 'node:path'
 import ts from 'typescript'
+import { SOURCES } from './entries.mjs'
 
-const ENTRIES = ['src/index.ts', 'src/edge.ts', 'src/datasets.ts']
+const MODULES = SOURCES.map(({ source, api = source }) => api)
 
 /** Every public export of the entries, once, with the public members of its class. */
 export function publicExports() {
   const { config } = ts.readConfigFile('tsconfig.json', ts.sys.readFile)
   const { options } = ts.convertCompilerOptionsFromJson(config.compilerOptions, process.cwd())
-  const program = ts.createProgram([...ENTRIES, 'src/globals.d.ts'], options)
+  const program = ts.createProgram([...MODULES, 'src/globals.d.ts'], options)
   const checker = program.getTypeChecker()
   const found = new Map()
-  for (const entry of ENTRIES) {
+  for (const entry of MODULES) {
     const module = checker.getSymbolAtLocation(program.getSourceFile(entry))
     for (const exported of checker.getExportsOfModule(module)) {
       found.set(exported.flags & ts.SymbolFlags.Alias ? checker.getAliasedSymbol(exported) : exported, exported)

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join, resolve } from 'node:path'
 import ts from 'typescript'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
+import { SOURCES, specifier } from '../../tools/entries.mjs'
 import { checkPrinted, printsOf, withPrints } from './stated.ts'
 
 /** Every block of TypeScript in the README and in docs/ compiles under strict as it stands, runs, and prints what its comments state. */
@@ -35,7 +36,7 @@ describe('the code of the documentation', () => {
   it('compiles under strict', () => {
     const { config } = ts.readConfigFile('tsconfig.json', file => readFileSync(file, 'utf8'))
     if (process.env.FLUXTAPE_DIST) {
-      config.compilerOptions.paths = { fluxtape: ['./dist/fluxtape.d.ts'], 'fluxtape/datasets': ['./dist/datasets.d.ts'] }
+      config.compilerOptions.paths = Object.fromEntries(SOURCES.map(entry => [specifier(entry), [`./dist/${entry.types}`]]))
     }
     const { options } = ts.convertCompilerOptionsFromJson({ ...config.compilerOptions, noUnusedLocals: false }, process.cwd())
     const program = ts.createProgram([...snippets.map(({ file }) => file), resolve('src/globals.d.ts')], options)

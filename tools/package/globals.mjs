@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { createContext, runInContext } from 'node:vm'
+import { ENTRIES } from '../entries.mjs'
 
 /** What a page has of its own, beside JavaScript itself. */
 const page = () => ({
@@ -19,7 +20,7 @@ const page = () => ({
 /** Runs both files as script tags do: the library is the global `fluxtape`, the datasets are `fluxtape.datasets`. */
 export function globalsServe() {
   const context = createContext(page())
-  for (const name of ['fluxtape', 'datasets']) runInContext(readFileSync(`dist/${name}.global.js`, 'utf8'), context)
+  for (const { global } of ENTRIES) if (global) runInContext(readFileSync(`dist/${global.file}`, 'utf8'), context)
   const found = runInContext(
     `{
       const { train: [x, y] } = fluxtape.datasets.digits()

@@ -3,11 +3,9 @@ import { join, resolve } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { buildSync } from 'esbuild'
 import { rollup } from 'rollup'
+import { ENTRIES, HELLO } from '../entries.mjs'
 
 const KB = 1000
-const ALL = 135 * KB
-const HELLO = 75 * KB
-const EDGE = 76 * KB
 const library = resolve('dist/fluxtape.js')
 const hello = `import { Dense, tensor } from ${JSON.stringify(library)}
 console.log(Dense(2, 1)(tensor([[1, 2]])).toArray())
@@ -19,9 +17,9 @@ const NEEDED = ['Dense', 'layer', 'glorotUniform', 'keep', 'scope']
 /** One check a budget: gzipped bytes, both variants of the kernels included and the datasets not. */
 export function sizes(scratch) {
   return [
-    ['size of fluxtape.js, as it is', () => within(readFileSync(library), ALL)],
-    ['size of fluxtape.global.js', () => within(readFileSync('dist/fluxtape.global.js'), ALL)],
-    ['size of edge.js, which has no kernels', () => within(readFileSync('dist/edge.js'), EDGE)],
+    ...ENTRIES.filter(({ limit }) => limit).flatMap(({ file, global, limit }) =>
+      [file, global?.file].filter(Boolean).map(each => [`size of ${each}`, () => within(readFileSync(`dist/${each}`), limit)]),
+    ),
     ['size of a hello-world of one Dense, bundled by esbuild', () => within(bundled(true), HELLO)],
     ['size of a hello-world of one Dense, bundled by rollup', async () => within(minified(await rolledUp(scratch)), HELLO)],
   ]
