@@ -38,7 +38,7 @@ const alone = [
   ...files('tensor', 'variants'),
   ...files('docs', 'snippets'),
   ...folders('memory', 'threads'),
-  ...files('internal', 'allocator', 'collector', 'guard', 'large', 'pool', 'pool-faults'),
+  ...files('internal', 'allocator', 'collector', 'guard', 'kernels', 'large', 'pool', 'pool-faults'),
 ]
 
 /** On the bundle: bundling cannot change numerics, and what looks inside has no inside to look at. */

@@ -1,6 +1,8 @@
-// Runs all programs of this folder on the built library, one after the other: `npm run nightly` for at most an hour, `npm run nightly -- --quick` for three minutes.
+// What takes too long by day, one after the other on the built library: the tests and the runtimes with nothing left out, then all programs of this
+// folder, at most an hour of them. `npm run nightly -- --quick` runs the programs alone, for three minutes.
 // Seeds are new on each day; `--seed N` repeats a night, `--only graphs,types` chooses, `--minutes 20` sets the time.
 import { spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 
 /** Shares of the time. A program ends earlier where it has tried as many seeds as are worth it. */
@@ -21,17 +23,28 @@ const programs = {
   types: { share: 3 },
 }
 
+const mnist = process.env.MNIST ?? '../shared/data/mnist10k'
+
+/** What ends by itself: by day it tries a part of the values, steps and seeds, or one variant. */
+const whole = {
+  tests: { args: ['node_modules/vitest/vitest.mjs', 'run'] },
+  runtimes: { args: ['test/runtimes/run.mjs', '--long'], isHere: existsSync('test/runtimes/node_modules') },
+  mnist: { args: ['test/examples/mnist.mjs', mnist, '--seeds', '1,2,3,4,5'], isHere: existsSync(mnist) },
+}
+
 const { values } = parseArgs({
   options: { quick: { type: 'boolean' }, seed: { type: 'string' }, only: { type: 'string' }, minutes: { type: 'string' } },
 })
 const minutes = Number(values.minutes ?? (values.quick ? 2.5 : 55))
 const seed = Number(values.seed ?? 1000 * Math.floor(Date.now() / 86_400_000))
-const chosen = values.only?.split(',') ?? Object.keys(programs)
-const unknown = chosen.filter(name => !(name in programs))
-if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; there are ${Object.keys(programs).join(', ')}`)
-const shares = chosen.reduce((sum, name) => sum + programs[name].share, 0)
+const all = [...(values.quick ? [] : Object.keys(whole)), ...Object.keys(programs)]
+const chosen = values.only?.split(',') ?? all
+const unknown = chosen.filter(name => !(name in programs || name in whole))
+if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; there are ${Object.keys({ ...whole, ...programs }).join(', ')}`)
+const shares = chosen.reduce((sum, name) => sum + (programs[name]?.share ?? 0), 0)
 
 function run(name) {
+  if (name in whole) return runWhole(name, whole[name])
   const { share, most = 10_000_000 } = programs[name]
   const seconds = (60 * minutes * share) / shares
   const env = { ...process.env, FUZZ_SECONDS: String(seconds) }
@@ -42,6 +55,16 @@ function run(name) {
     env,
     timeout: Math.round(1000 * (3 * seconds + 120)),
   })
+  return ended(name, child)
+}
+
+function runWhole(name, { args, isHere = true }) {
+  if (!isHere) console.log(`${name}: left out, for what it needs is not here`)
+  const env = { ...process.env, FLUXTAPE_NIGHTLY: '1' }
+  return !isHere || ended(name, spawn(process.execPath, args, { stdio: 'inherit', env, timeout: 40 * 60_000 }))
+}
+
+function ended(name, child) {
   return new Promise(done => {
     child.on('close', (code, signal) => {
       if (signal) console.log(`${name}: ended by ${signal}`)
