@@ -1,13 +1,14 @@
+// Before the library, which makes its registry when it is loaded.
+import './finalizers.ts'
 import { configure, isTraining, manualSeed, Tensor, threads, variant } from 'fluxtape'
 import { afterAll, beforeEach, expect } from 'vitest'
+import { finalized } from './finalizers.ts'
 
 const wanted = process.env.FLUXTAPE_VARIANT
 if (wanted === 'baseline') await configure({ deterministic: true })
 // Threads that came by themselves would be those of all files from then on.
 if (!process.env.FLUXTAPE_ALONE) await threads(1)
-// The next file may run in this process: what earlier ones dropped goes now, not in the middle of its tests.
-globalThis.gc?.()
-await new Promise(resolve => setImmediate(resolve))
+await finalized()
 if (variant() !== wanted) throw new Error(`these tests are to run on the ${wanted} kernels, but this runtime took the ${variant()} ones`)
 
 // Vitest would compare two tensors by their rows, which are new ones each time.
