@@ -70,16 +70,7 @@ export class Rules {
   }
 
   /** l ← ρl + (1-ρ)g, and q - l² instead of q: not below 0, which rounding may lead to, and infinite as soon as q is. */
-  @inline static centredRMSProp<T>(
-    g: v128,
-    exponent: v128,
-    q: usize,
-    l: usize,
-    eta: v128,
-    rho: v128,
-    epsilon: v128,
-    rest: v128,
-  ): v128 {
+  @inline static centredRMSProp<T>(g: v128, exponent: v128, q: usize, l: usize, eta: v128, rho: v128, epsilon: v128, rest: v128): v128 {
     const part = f32x4.mul(rest, g)
     const square = Lanes.mean<T>(q, rho, f32x4.mul(part, g), exponent)
     const mean = Lanes.mean<T>(l, rho, part, exponent)

@@ -80,26 +80,20 @@ export function rulesSource(rules) {
   ].join('\n')
 }
 
-/** The kernels with their slots' names, and what writes their numbers, for src/. */
+/** The kernels with the names of their slots and numbers, for src/. */
 export function ruleNamesSource(rules) {
+  const list = names => `[${names.map(name => `'${name}'`).join(', ')}]`
   return [
-    '// Made by tools/rules.mjs: the kernels of rules, the names of their slots, and what writes their numbers, which begin at word `at`.',
+    '// Made by tools/rules.mjs: the kernels of rules, and the names of their slots and numbers.',
     "import * as kernels from './kernels.generated.ts'",
-    "import { f32 } from './memory.ts'",
     '',
     '/** Words of a record for one parameter, of which the slots begin at the fourth. */',
     `export const RECORD = { words: ${RECORD}, slots: ${SLOTS} }`,
-    ...rules.flatMap(({ name, slots, numbers }) => [
-      '',
-      `export const ${name} = {`,
-      `  run: kernels.${name},`,
-      `  slots: [${slots.map(slot => `'${slot}'`).join(', ')}],`,
-      `  size: ${numbers.length},`,
-      `  write(at: number, { ${numbers.join(', ')} }: { readonly [Name in ${numbers.map(number => `'${number}'`).join(' | ')}]: number }): void {`,
-      ...numbers.map((number, i) => `    f32[at${i ? ` + ${i}` : ''}] = ${number}`),
-      '  },',
-      '} as const',
-    ]),
+    '',
+    ...rules.map(
+      ({ name, slots, numbers }) =>
+        `export const ${name} = { run: kernels.${name}, slots: ${list(slots)}, numbers: ${list(numbers)} } as const`,
+    ),
     '',
   ].join('\n')
 }

@@ -38,10 +38,8 @@ export interface LaneKernel {
   readonly run: (segments: Address, segmentCount: number, count: number) => void
   /** The names of the slots that it moves on. */
   readonly slots: readonly string[]
-  /** How many numbers it reads. */
-  readonly size: number
-  /** Writes them, which come by name. */
-  write(at: number, numbers: Readonly<Record<string, number>>): void
+  /** The names of the numbers that it reads. */
+  readonly numbers: readonly string[]
 }
 
 /**
@@ -60,7 +58,7 @@ export interface RuleDefinition<H extends Hyper, Kernel extends LaneKernel = Lan
   /** Is the step of a kernel held back, the t-th since one was not? */
   holds?(hyper: H, t: number): boolean
   /** The numbers that the kernel reads, by name, if the hyperparameters are others; `t` counts from 1. */
-  numbers?(hyper: H, t: number): Parameters<Kernel['write']>[1]
+  numbers?(hyper: H, t: number): { readonly [Name in Kernel['numbers'][number]]: number }
   /**
    * The formula in operations: the step, which will be subtracted from x, float32 of its shape; undefined for none. `g` is the gradient, or in a
    * chain the step of the rule before. `t` counts from 1. New slot values, float32 of that shape too, go by name into `write`.

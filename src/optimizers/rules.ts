@@ -37,8 +37,8 @@ export const Nesterov = /* @__PURE__ */ rule('Nesterov', { hyper: { eta: 1e-3, r
 
 /**
  * RMSProp (Hinton, lecture 6e of 2012): q ← ρq + (1-ρ)g², Δ = ηg / (√q + ε); with `centred: true` (Graves 2013, eq. 38 to 40) √(q - l²) instead
- * of √q, where l ← ρl + (1-ρ)g, which cannot be changed on the way. `RMSProp(eta = 1e-3, rho = 0.9, epsilon = 1e-8, centred = false)`. Throws
- * RangeError for a number out of its range.
+ * of √q, where l ← ρl + (1-ρ)g. `RMSProp(eta = 1e-3, rho = 0.9, epsilon = 1e-8, centred = false)`. Throws RangeError for a number out of its range,
+ * TypeError when centred is to change on the way.
  * @example apply(RMSProp(0.1, 0.75), tensor([1, 2]), tensor([2, 0])).toArray() // [0.2, 0]
  */
 export function RMSProp(...args: RuleArguments<RMSPropHyper>): Rule<RMSPropHyper> {

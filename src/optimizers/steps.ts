@@ -207,7 +207,8 @@ function kernelCall(
   moves?: Moves,
 ): KernelCall {
   const { words } = RECORD
-  const { size } = kernel
+  const { numbers: names } = kernel
+  const size = names.length
   const next = takes || areOwn ? pairs : pairs.map(([x]) => [x, make(x.dims, 'float32')] as const)
   const holds = rule?.definition.holds
   const given: Pair[] = []
@@ -233,7 +234,8 @@ function kernelCall(
       t = slot?.t ?? 0
       numbers = free
       f32[numbers] = factor
-      kernel.write(numbers + 1, rule?.definition.numbers?.(own, t) ?? (own as Readonly<Record<string, number>>))
+      const values = rule?.definition.numbers?.(own, t) ?? (own as Readonly<Record<string, number>>)
+      for (let k = 0; k < size; k++) f32[numbers + 1 + k] = values[names[k]]
       free += 1 + size
     }
     i32[at] = x.pointer

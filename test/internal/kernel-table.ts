@@ -302,7 +302,7 @@ const random = (name: KernelName, kind: Kind, ...numbers: readonly number[]): Ke
 ]
 
 /** (segments, count): three parameters, their steps subtracted, written out, or written over those of a rule before. */
-const rule = ({ run: wrapper, slots, size }: LaneKernel): KernelRow => [
+const rule = ({ run: wrapper, slots, numbers }: LaneKernel): KernelRow => [
   wrapper.name as KernelName,
   function* (arena) {
     for (const n of sizes) {
@@ -311,8 +311,8 @@ const rule = ({ run: wrapper, slots, size }: LaneKernel): KernelRow => [
         const writes: Block[] = []
         const { words } = RECORD
         const segments = arena.words(new Array<number>(words * counts.length).fill(0))
-        const values = arena.words(new Array<number>(1 + size).fill(0))
-        f32.set([0.75, ...Array.from({ length: size }, (_, i) => 0.1 + 0.15 * i)], values >>> 2)
+        const values = arena.words(new Array<number>(1 + numbers.length).fill(0))
+        f32.set([0.75, ...numbers.map((_, i) => 0.1 + 0.15 * i)], values >>> 2)
         counts.forEach((count, i) => {
           const [x, g, out] = Array.from({ length: 3 }, () => arena.floats(count))
           const kept = slots.map(() => arena.floats(count, { low: 0 }))
