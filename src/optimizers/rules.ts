@@ -18,7 +18,7 @@ function weights([beta1, beta2]: Pair) {
 function corrected({ eta, beta, epsilon }: typeof ADAM, t: number) {
   const [beta1, beta2] = beta
   const scale = 1 / (1 - power(beta2, t))
-  return { eta: eta / (1 - power(beta1, t)), scale, epsilon, ...weights(beta) }
+  return { eta: eta / (1 - power(beta1, t)), scale, epsilon, beta1, rest1: 1 - beta1, beta2, rest2: 1 - beta2 }
 }
 
 /** Gradient descent: Δ = ηg. `Descent(eta = 0.1)`. Throws RangeError for a number out of its range.

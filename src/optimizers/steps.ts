@@ -211,7 +211,7 @@ function kernelCall(
   const size = names.length
   const next = takes || areOwn ? pairs : pairs.map(([x]) => [x, make(x.dims, 'float32')] as const)
   const holds = rule?.definition.holds
-  const given: Pair[] = []
+  const given: Pair[] | undefined = holds && []
   const records = make([pairs.length * (words + 1 + size)], 'int32')
   let units = 0
   // Mostly all parameters have taken as many steps, and the numbers are the same.
@@ -229,7 +229,7 @@ function kernelCall(
     g.check(name)
     if (slot) for (let k = 0; k < slot.list.length; k++) slot.list[k].check(name)
     const previous = own
-    if (rule && moves) own = moves.hyper(rule, x, hyper)
+    if (rule?.isByParameter && moves) own = moves.hyper(rule, x, hyper)
     if (t !== (slot?.t ?? 0) || own !== previous) {
       t = slot?.t ?? 0
       numbers = free
@@ -246,11 +246,11 @@ function kernelCall(
     i32[at + words - 2] = units
     i32[at + words - 1] = numbers << 2
     units += x.count
-    if (!holds || !slot || holds(own, slot.t)) continue
+    if (!slot || holds?.(own, slot.t) !== false) continue
     moves?.given.push(slot)
-    given.push(next[i])
+    given?.push(next[i])
   }
-  const steps = { pairs: holds ? given : next, factor: 1, areOwn: true }
+  const steps = { pairs: given ?? next, factor: 1, areOwn: true }
   return { before, kernel, records, segments: pairs.length, units, steps, takes }
 }
 
