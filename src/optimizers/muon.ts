@@ -6,7 +6,9 @@ import { power } from './power.ts'
 import { ranges } from './ranges.ts'
 
 /** A quintic iteration that brings all singular values near 1, between 0.7 and 1.2, in a few rounds. */
-const [A, B, C] = [3.4445, -4.775, 2.0315]
+const A = 3.4445
+const B = -4.775
+const C = 2.0315
 const ROUNDS = 5
 
 /** Newton and Schulz's iteration: from U S Vᵀ about U Vᵀ. */

@@ -108,7 +108,7 @@ export const AdaMax = /* @__PURE__ */ rule('AdaMax', { hyper: ADAM, kernel: lane
  * @example apply(OAdam(0.1), tensor([1, 2]), tensor([5, 0])).toArray() // [0.2, 0]
  */
 export const OAdam = /* @__PURE__ */ rule('OAdam', {
-  hyper: { ...ADAM, beta: [0.5, 0.9] as Pair },
+  hyper: { eta: 1e-3, beta: [0.5, 0.9] as Pair, epsilon: 1e-8 },
   kernel: lanes.oAdam,
   numbers: corrected,
 })
@@ -147,7 +147,7 @@ export const NAdam = /* @__PURE__ */ rule('NAdam', {
  * @example apply(AdaBelief(0.1, [0.5, 0.75]), tensor([1, 2]), tensor([4, 0])).toArray() // [0.2, 0]
  */
 export const AdaBelief = /* @__PURE__ */ rule('AdaBelief', {
-  hyper: { ...ADAM, epsilon: 1e-16 },
+  hyper: { eta: 1e-3, beta: [0.9, 0.999] as Pair, epsilon: 1e-16 },
   kernel: lanes.adaBelief,
   numbers: corrected,
 })
