@@ -1,11 +1,11 @@
 import { ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
-import { show } from '../tensor/shape.ts'
+import { show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { einsum } from './einsum.ts'
-import { reshape } from './movement.ts'
+import { expandDims, permute, reshape, sum } from './movement.ts'
 import { mul } from './pointwise.ts'
+import { product } from './product.ts'
 
 /**
  * The dot product, as `numpy.dot`: of two vectors a number; else the last axis of x is contracted with the last but one of y, or y's only
@@ -22,11 +22,14 @@ export const dot = /* @__PURE__ */ composed('dot', 2, function dot(x: Tensor, y:
     const came = `${show(x.dims)} and ${show(y.dims)}`
     throw new ShapeError({ operation: 'dot', problem: `the last axis of x and axis ${at} of y differ`, came }, [x.dims, y.dims])
   }
-  const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ'
-  const left = letters.slice(0, x.rank - 1)
-  const rest = letters.slice(x.rank, x.rank + y.rank - 1)
-  const inner = letters[x.rank - 1]
-  return einsum(`${left}${inner},${rest.slice(0, at)}${inner}${rest.slice(at)}->${left}${rest}`, x, y)
+  const others = y.dims.flatMap((_, i) => (i === at ? [] : [i]))
+  const rest = others.map(i => y.dims[i])
+  const inner = y.dims[at]
+  const left = reshape(x, [sizeOf(x.dims, 0, x.rank - 1), inner])
+  const right = reshape(at === 0 ? y : permute(y, [at, ...others]), [inner, sizeOf(rest)])
+  const isInteger = x.type !== 'float32' && y.type !== 'float32'
+  const products = isInteger ? sum(mul(expandDims(left, 2), right), 1) : product(left, right, false, false)
+  return reshape(products, [...x.dims.slice(0, -1), ...rest])
 })
 
 /** The products of each element of x with each of y, both flattened: `[x.size, y.size]`, as `numpy.outer`. Integers as `mul`.

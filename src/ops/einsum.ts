@@ -156,7 +156,8 @@ function contract(first: Term, second: Term, output: Labels, isNeeded: (label: s
  */
 export const einsum = /* @__PURE__ */ composed(
   'einsum',
-  Number.POSITIVE_INFINITY,
+  // As many as come. Not Infinity, which bundlers take for a call.
+  1e9,
   function einsum(equation: string, ...tensors: readonly Tensor[]): Tensor {
     for (const each of tensors) checkTensor('einsum', each)
     const shapes = tensors.map(({ dims }) => dims)

@@ -6,6 +6,7 @@ import {
   ClipNorm,
   Dense,
   Descent,
+  einsum,
   gelu,
   jit,
   logitCrossEntropy,
@@ -138,6 +139,20 @@ const tasks: Record<string, Task> = {
       return { model, loss }
     },
     batches: () => [1, 2, 1].map(weight => ({ x: randn([6, 4]), y: randn([6]), weight })),
+  },
+  'order, running sums, arrangement and contraction': {
+    make: () => {
+      const model = Dense(4, 5)
+      const loss = (x: Tensor) => {
+        const y = model(x)
+        const moved = y.sort(0).roll(1, 1).pad([[1, 0], [0, 2]], { mode: 'edge' }).cumsum(0) // biome-ignore format: one line
+        return einsum('ij,kj->', moved.triu(), moved.tile([2, 1]))
+          .add(y.slice('..., 0').dot(x.slice('..., 1')).square())
+          .mul(0.01)
+      }
+      return { model, loss }
+    },
+    batches: () => [[randn([6, 4])], [randn([6, 4])], [randn([6, 4])]],
   },
   'batches of several shapes': {
     make: () => {

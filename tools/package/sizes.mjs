@@ -30,7 +30,7 @@ export function shakesOut() {
   const text = bundled(false).toString()
   const declared = new Set(Array.from(text.matchAll(/^(?:async )?(?:function|class|var|let|const) ([\w$]+)/gm), ([, name]) => name))
   const [, list] = readFileSync(library, 'utf8').match(/export ?\{([^}]*)\};?\s*$/)
-  const local = new Map(Array.from(list.matchAll(/(\S+)(?: as (\w+))?(?:,|\s*$)/g), ([, name, exported = name]) => [exported, name]))
+  const local = new Map(Array.from(list.matchAll(/([^\s,]+)(?: as (\w+))?(?:,|\s*$)/g), ([, name, exported = name]) => [exported, name]))
   const left = exportsOf(SHAKEN).filter(name => declared.has(local.get(name)) && !NEEDED.includes(name))
   if (left.length > 0) throw new Error(`${left.join(', ')} stay: mark top-level calls /* @__PURE__ */`)
 }
