@@ -3,7 +3,7 @@ import { rangeError } from '../errors.ts'
 import { operation, type Run } from '../tape/operation.ts'
 import { share, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { real } from '../wasm/kinds.ts'
+import type { Real } from '../wasm/kinds.ts'
 import { f32 } from '../wasm/memory.ts'
 import { reported } from '../wasm/status.ts'
 import { sigmoid, softplus } from './activations.ts'
@@ -60,7 +60,7 @@ const runTarget = /* @__PURE__ */ operation<{ loss: string }>({
   name: 'target',
   shape: ([shape]) => shape,
   view(y, shape, { loss }) {
-    const odd = reported(status => kernels.outside(y.pointer, real(-ROUNDING), real(1 + ROUNDING), status, y.count))
+    const odd = reported(status => kernels.outside(y.pointer, -ROUNDING as Real, (1 + ROUNDING) as Real, status, y.count))
     if (odd >= 0) throw improbable(loss, y, odd, 'target', 'A target lies from 0 to 1.')
     return share(y, shape)
   },
@@ -78,8 +78,8 @@ const runLogProbability = /* @__PURE__ */ operation<{ loss: string; eps: number 
   shape: ([shape]) => shape,
   forward(y, [x], { loss, eps }) {
     // Below -eps the logarithm would be NaN.
-    const low = real(-Math.min(eps, ROUNDING))
-    const odd = reported(status => kernels.logProbability(x.pointer, y.pointer, real(eps), low, real(1 + ROUNDING), status, y.count))
+    const low = -Math.min(eps, ROUNDING) as Real
+    const odd = reported(status => kernels.logProbability(x.pointer, y.pointer, eps as Real, low, (1 + ROUNDING) as Real, status, y.count))
     if (odd >= 0) throw improbable(loss, x, odd, 'prediction', 'Take the softmax of logits before, or use logitCrossEntropy.')
   },
   save: (_, [x]) => ({ x }),

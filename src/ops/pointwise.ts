@@ -7,7 +7,7 @@ import { checkDType, type DType } from '../tensor/dtype.ts'
 import { broadcastShapes } from '../tensor/shape.ts'
 import { share, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { real } from '../wasm/kinds.ts'
+import type { Real } from '../wasm/kinds.ts'
 import { binary, commonType, comparison, type UnaryKernel, unary } from './elementwise.ts'
 import { withTraits } from './epilogue.ts'
 import { broadcastTo } from './movement.ts'
@@ -269,14 +269,14 @@ export const isFinite = test('isFinite', kernels.isFinite)
 const runClamp = operation<{ low: number; high: number }, { x: Tensor }>({
   name: 'clamp',
   shape: ([shape]) => shape,
-  forward: (y, [x], { low, high }) => kernels.clamp(x.pointer, y.pointer, real(low), real(high), y.count),
+  forward: (y, [x], { low, high }) => kernels.clamp(x.pointer, y.pointer, low as Real, high as Real, y.count),
   save: (_, [x]) => ({ x }),
   pullback: [(g, { x }, bounds) => mul(g, runClampMask([x], bounds))],
 })
 const runClampMask = operation<{ low: number; high: number }>({
   name: 'clampMask',
   shape: ([shape]) => shape,
-  forward: (y, [x], { low, high }) => kernels.clampMask(x.pointer, y.pointer, real(low), real(high), y.count),
+  forward: (y, [x], { low, high }) => kernels.clampMask(x.pointer, y.pointer, low as Real, high as Real, y.count),
 })
 
 /**

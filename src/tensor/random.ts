@@ -1,6 +1,6 @@
 import { checkNumber, checkOptions, rangeError, refuseSurplus, written } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { type Address, type Key, type Real, real } from '../wasm/kinds.ts'
+import type { Address, Key, Real } from '../wasm/kinds.ts'
 import { checkShape, type Shape } from './shape.ts'
 import { make, type Tensor } from './tensor.ts'
 
@@ -119,7 +119,7 @@ export function rand(shape: Shape, options: { readonly low?: number | undefined;
   checkShape('rand', shape)
   checkFinite('rand', { low, high })
   if (!(low <= high)) throw rangeError('rand', 'low must not be above high', `${low}, ${high}`)
-  return draw('rand', kernels.randomUniform, shape, real(low), real(high))
+  return draw('rand', kernels.randomUniform, shape, low as Real, high as Real)
 }
 
 /** Normal float32 numbers of the given mean (0) and standard deviation (1). Throws RangeError for a negative deviation,
@@ -132,7 +132,7 @@ export function randn(shape: Shape, options: { readonly mean?: number | undefine
   checkShape('randn', shape)
   checkFinite('randn', { mean, std })
   if (!(std >= 0)) throw rangeError('randn', 'the standard deviation must not be negative', std)
-  return draw('randn', kernels.randomNormal, shape, real(mean), real(std))
+  return draw('randn', kernels.randomNormal, shape, mean as Real, std as Real)
 }
 
 /** Uniform int32 numbers from `low` (included) to `high` (excluded). Throws RangeError for an empty range.
@@ -154,5 +154,5 @@ export function bernoulli(p: number, shape: Shape): Tensor {
   checkNumber('bernoulli', 'a probability', p)
   if (!(p >= 0 && p <= 1)) throw rangeError('bernoulli', 'a probability lies in [0, 1]', p)
   const kernel: Kernel<Real> = (out, n, key0, key1, stream, a, _, blocks) => kernels.randomBernoulli(out, n, key0, key1, stream, a, blocks)
-  return draw('bernoulli', kernel, shape, real(p), real(0))
+  return draw('bernoulli', kernel, shape, p as Real, 0 as Real)
 }

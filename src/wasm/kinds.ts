@@ -15,16 +15,11 @@ export type Layout = number & { readonly [isLayout]: true }
 export type Status = number & { readonly [isStatus]: true }
 /** Half of the key of random numbers. */
 export type Key = number & { readonly [isKey]: true }
-/** A number among floats, such as elu's alpha; no size and no count. */
+/** A number that a kernel takes as a float32, such as elu's alpha, and no count: `x as Real`. */
 export type Real = number & { readonly [isReal]: true }
 
 /** No address: an operand or a layout that there is not. */
 export const NONE = 0 as Address & Layout
-
-/** A number for a kernel that takes it among floats. */
-export function real(number: number): Real {
-  return number as Real
-}
 
 /** The address `bytes` behind another. */
 export function behind(pointer: Address, bytes: number): Address {
