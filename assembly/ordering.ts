@@ -29,10 +29,10 @@ function ordered(a: usize, n: i32): usize {
   for (let shift: u64 = 32; shift < 64; shift += 8) {
     memory.fill(counts, 0, COUNTS)
     for (let p = from; p < from + bytes; p += 8) {
-      const at = counts + (<usize>((load<u64>(p) >> shift) & 255) << 2)
+      const at = counts + ((<usize>((load<u64>(p) >> shift) & 255)) << 2)
       store<i32>(at, load<i32>(at) + 1)
     }
-    if (load<i32>(counts + (<usize>((load<u64>(from) >> shift) & 255) << 2)) === n) continue
+    if (load<i32>(counts + ((<usize>((load<u64>(from) >> shift) & 255)) << 2)) === n) continue
     let sum = 0
     for (let at = counts; at < counts + COUNTS; at += 4) {
       const count = load<i32>(at)
@@ -41,7 +41,7 @@ function ordered(a: usize, n: i32): usize {
     }
     for (let p = from; p < from + bytes; p += 8) {
       const one = load<u64>(p)
-      const at = counts + (<usize>((one >> shift) & 255) << 2)
+      const at = counts + ((<usize>((one >> shift) & 255)) << 2)
       const place = load<i32>(at)
       store<i32>(at, place + 1)
       store<u64>(to + ((<usize>place) << 3), one)
@@ -53,9 +53,19 @@ function ordered(a: usize, n: i32): usize {
   return from
 }
 
-function order<K>(x: usize, values: usize, places: usize, scratch: usize, n: i32, inner: i32, isDescending: i32, begin: i32, end: i32): void {
+function order<K>(
+  x: usize,
+  values: usize,
+  places: usize,
+  scratch: usize,
+  n: i32,
+  inner: i32,
+  isDescending: i32,
+  begin: i32,
+  end: i32,
+): void {
   const step = (<usize>inner) << 2
-  const room = n > SHORT ? (<usize>n << 4) + COUNTS : <usize>n << 3
+  const room = n > SHORT ? ((<usize>n) << 4) + COUNTS : (<usize>n) << 3
   const flip: u32 = isDescending ? 0x7fffffff : 0x80000000
   for (let row = begin; row < end; row++) {
     const outer = row / inner
@@ -63,7 +73,7 @@ function order<K>(x: usize, values: usize, places: usize, scratch: usize, n: i32
     const a = scratch + <usize>row * room
     for (let i = 0; i < n; i++) {
       const key = <u32>changetype<K>(0).f(x + first + <usize>i * step) ^ flip
-      store<u64>(a + ((<usize>i) << 3), (<u64>key << 32) | <u64>i)
+      store<u64>(a + ((<usize>i) << 3), ((<u64>key) << 32) | <u64>i)
     }
     const found = ordered(a, n)
     for (let i = 0; i < n; i++) {
