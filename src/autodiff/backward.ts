@@ -18,7 +18,7 @@ export function backward(level: Level, output: Tensor, seed: Tensor, keep: boole
   outside(level, () =>
     scoped(() => {
       level.isWalked = true
-      root.cotangent = taken(seed, mark())
+      root.cotangent = handleOf(seed, mark())
       try {
         for (let i = level.nodes.length - 1; i >= 0; i--) {
           const node = level.nodes[i]
@@ -85,7 +85,7 @@ function give(input: Node, part: Tensor, start: number): void {
   const before = input.cotangent
   const sum = before ? add(before, part) : part
   before?.dispose()
-  input.cotangent = taken(sum, start)
+  input.cotangent = handleOf(sum, start)
 }
 
 /** May the cotangent be written? Nobody else sees its memory, and no level around differentiates this walk. */
@@ -94,7 +94,7 @@ function isAlone(cotangent: Tensor): boolean {
 }
 
 /** A handle for the tape: the tensor itself if it was just made, else another handle of the same value. */
-function taken(tensor: Tensor, start: number): Tensor {
+function handleOf(tensor: Tensor, start: number): Tensor {
   if (madeSince(start, tensor)) {
     tensor.kept = 'tape'
     return tensor

@@ -4,7 +4,7 @@ import { isRecording, record, unrecorded } from '../tape/level.ts'
 import { checkTensor, type Entry, isTensor } from '../tape/operation.ts'
 import { zerosLike } from '../tensor/create.ts'
 import { sameShape, show } from '../tensor/shape.ts'
-import { share, type Tensor } from '../tensor/tensor.ts'
+import { ownedAlias, type Tensor } from '../tensor/tensor.ts'
 
 /**
  * A function with a gradient of one's own (Zygote's `@adjoint`): `f` computes from tensors without being recorded, `pullback` gets the
@@ -42,24 +42,24 @@ export function customGradient<Inputs extends readonly Tensor[]>(
     for (const input of inputs) checkTensor('customGradient', input)
     const result = unrecorded(() => f(...inputs))
     checkTensor('customGradient', result)
-    const y = inputs.includes(result) ? share(result, result.dims) : result
+    const y = inputs.includes(result) ? ownedAlias(result, result.dims) : result
     if (isRecording()) record(entry, inputs, y, undefined, isTensor)
     return y
   }
 }
 
 /** A cotangent of the user's for an input; zeros where there is none. */
-function cotangentOf(input: Tensor, own: unknown): Tensor {
-  if (own === undefined) return zerosLike(input)
-  checkTensor('customGradient', own)
+function cotangentOf(input: Tensor, given: unknown): Tensor {
+  if (given === undefined) return zerosLike(input)
+  checkTensor('customGradient', given)
   // What is made of comparisons counts, too.
-  if (sameShape(own.dims, input.dims)) return cast(own, 'float32')
+  if (sameShape(given.dims, input.dims)) return cast(given, 'float32')
   throw new ShapeError(
     {
       operation: 'customGradient',
       problem: 'the cotangent must have the shape of its input',
-      came: `${show(own.dims)} for ${show(input.dims)}`,
+      came: `${show(given.dims)} for ${show(input.dims)}`,
     },
-    [own.dims, input.dims],
+    [given.dims, input.dims],
   )
 }

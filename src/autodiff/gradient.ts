@@ -70,7 +70,7 @@ export function withGradient(f: (...args: never[]) => Loss, ...args: unknown[]):
 /** Tensors that an update has used up: readable until the next outermost gradient, then freed. */
 const spent: Tensor[] = []
 
-/** Marks a gradient as used up. */
+/** Notes that a gradient is used up. */
 export function spend(gradient: Tensor): void {
   spent.push(gradient)
 }
@@ -84,9 +84,9 @@ export function freeSpent(): void {
 /** The arguments as `f` sees them, and how their gradients are read off the level afterwards. */
 interface Subject {
   readonly args: readonly unknown[]
-  mark(level: Level): void
+  track(level: Level): void
   /** Reads the gradients; `take` gives that of a tensor. */
-  collect(take: (tensor: Tensor) => Tensor | undefined): Grads | unknown[]
+  collect(gradientOf: (tensor: Tensor) => Tensor | undefined): Grads | unknown[]
 }
 
 function subject(operation: string, args: readonly unknown[]): Subject {
@@ -96,13 +96,13 @@ function subject(operation: string, args: readonly unknown[]): Subject {
       throw typeError(operation, 'a Params stands alone', `${args.length} arguments came`, `Write ${operation}(() => loss, ps).`)
     return {
       args: [],
-      mark: level => {
+      track: level => {
         for (const parameter of first) makeLeaf(operation, level, parameter)
       },
-      collect: take => {
+      collect: gradientOf => {
         const found = new Map<Tensor, Tensor>()
         for (const parameter of first) {
-          const gradient = take(parameter)
+          const gradient = gradientOf(parameter)
           if (gradient) found.set(parameter, gradient)
         }
         return new Grads(first, found)
@@ -112,7 +112,7 @@ function subject(operation: string, args: readonly unknown[]): Subject {
   const seen = args.map(arg => (typeof arg === 'number' ? full([], arg) : arg))
   return {
     args: seen,
-    mark: level => {
+    track: level => {
       if (seen.length === 0) {
         throw typeError(
           operation,
@@ -130,15 +130,15 @@ function subject(operation: string, args: readonly unknown[]): Subject {
         if (!hasFloats) throw noDerivative(operation, arg, i)
       })
     },
-    collect: take => {
-      const taken = new Map<Tensor, Tensor | undefined>()
+    collect: gradientOf => {
+      const gradients = new Map<Tensor, Tensor | undefined>()
       return seen.map(arg => {
         const ofArgument = new Map<Tensor, Tensor | undefined>()
         const once = (tensor: Tensor) => {
           if (ofArgument.has(tensor)) return ofArgument.get(tensor)
-          const isFirst = !taken.has(tensor)
-          if (isFirst) taken.set(tensor, take(tensor))
-          const gradient = taken.get(tensor)
+          const isFirst = !gradients.has(tensor)
+          if (isFirst) gradients.set(tensor, gradientOf(tensor))
+          const gradient = gradients.get(tensor)
           ofArgument.set(tensor, isFirst || !gradient ? gradient : mul(gradient, 1))
           return ofArgument.get(tensor)
         }
@@ -207,7 +207,7 @@ function recordOn(operation: string, f: (...args: never[]) => unknown, of: Subje
   const level = new Level()
   ownTape(level)
   return recorded(level, () => {
-    of.mark(level)
+    of.track(level)
     const value = training(() => f(...(of.args as never[])))
     refusePromise(operation, value)
     return { level, value }
@@ -248,11 +248,11 @@ function takeCotangent(level: Level, tensor: Tensor): Tensor | undefined {
   const gradient = leaf?.cotangent
   if (!leaf || !gradient) return undefined
   const isShared = !gradient.transposed && gradient.storage.references > 1
-  const own = isShared ? mul(gradient, 1) : gradient
+  const result = isShared ? mul(gradient, 1) : gradient
   if (!isShared) giveBack(gradient)
   leaf.cotangent = undefined
   if (isShared) gradient.dispose()
-  return own
+  return result
 }
 
 /** What `pullback` returns beside the result: cotangents of the arguments from one of the result, as often as wanted. */
@@ -284,16 +284,16 @@ export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): 
   return scoped(
     () => {
       const start = mark()
-      const own = subject('pullback', args)
-      of = own
+      const inputs = subject('pullback', args)
+      of = inputs
       const effects = new Effects()
-      const { level, value } = effects.during(() => recordOn('pullback', f, own))
+      const { level, value } = effects.during(() => recordOn('pullback', f, inputs))
       level.effects = effects
       checkTensor('pullback', value)
       checkFloat('pullback', value, 'result')
-      effects.hold(start, ownedIn([own.args, value]))
+      effects.hold(start, ownedIn([inputs.args, value]))
       // What was there before is somebody else's.
-      return [madeSince(start, value) ? value : mul(value, 1), backOf(level, own, value, effects)]
+      return [madeSince(start, value) ? value : mul(value, 1), backOf(level, inputs, value, effects)]
     },
     result => ownedIn([of?.args, ...result]),
   )

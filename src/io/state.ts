@@ -110,20 +110,20 @@ export function loadState(model: unknown, source: StateInput, options: LoadState
 function load(model: unknown, values: ReadonlyMap<string, unknown>, strict: boolean): LoadedState {
   const { found: targets, firsts } = tensorsOf('loadState', model)
   const pathOf = pathsBy([...targets.keys()], firsts, values)
-  const taken: [name: string, path: string, target: Tensor, value: Tensor][] = []
+  const loads: [name: string, path: string, target: Tensor, value: Tensor][] = []
   const unexpected: string[] = []
   for (const [name, value] of values) {
     const path = pathOf(name)
     const target = path === undefined ? undefined : targets.get(path)
-    if (path !== undefined && target) taken.push([name, path, target, asTensor(path, value)])
+    if (path !== undefined && target) loads.push([name, path, target, asTensor(path, value)])
     else if (!isZeroBias(name, value)) unexpected.push(name)
   }
-  const filled = new Set(taken.map(([, , target]) => target))
+  const filled = new Set(loads.map(([, , target]) => target))
   const missing = [...targets].flatMap(([path, target]) => (filled.has(target) ? [] : [path]))
   if (strict && missing.length + unexpected.length > 0) throw misfit(missing, unexpected)
   const reshaped = new Set<string>()
   const writes = new Map<Tensor, Tensor>()
-  for (const [name, path, target, value] of taken) {
+  for (const [name, path, target, value] of loads) {
     if (!sameShape(value.dims, target.dims)) {
       if (strict) throw otherShape(`'${path}' has another shape`, value, target, 'into')
       reshaped.add(path)
@@ -194,12 +194,13 @@ function namedAnew(entries: readonly [string, unknown][], prefix: string, rename
       `It has ${list(entries.map(([name]) => name)) || 'no paths'}.`,
     )
   }
-  const odd = typeof rename === 'object' && Object.keys(rename).find(name => !part.some(([own]) => own === name))
+  const odd = typeof rename === 'object' && Object.keys(rename).find(name => !part.some(([key]) => key === name))
   if (typeof odd === 'string')
     throw typeError('loadState', `rename has '${odd}', and the state has not`, '', `It has ${list(part.map(([name]) => name))}.`)
   const values = new Map<string, unknown>()
   for (const [name, value] of part) {
-    for (const [path, own] of renamed(rename, name, value)) values.set(path, values.has(path) ? sumOf(path, values.get(path), own) : own)
+    for (const [path, piece] of renamed(rename, name, value))
+      values.set(path, values.has(path) ? sumOf(path, values.get(path), piece) : piece)
   }
   return values
 }

@@ -5,7 +5,7 @@ import { inScope, scoped } from '../tensor/scope.ts'
 import { hint, printed } from '../tensor/seal.ts'
 import { OWNED, ownedIn, PARTS, TRAINABLE, table } from '../tensor/walk.ts'
 import { LABEL } from './label.ts'
-import { draw } from './print.ts'
+import { printModel } from './print.ts'
 
 /** A layer: a function from its inputs to its output, with its parameters, sub-layers and settings as properties. */
 export type Layer<Fields extends object, Inputs extends readonly unknown[], Output> = ((...inputs: Inputs) => Output) & Readonly<Fields>
@@ -94,9 +94,9 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
     const came = [name, fields, forward].map(kindOf).join(', ')
     throw typeError('layer', 'takes a name, an object of fields and a function', came, "Write layer('Own', { w }, (self, x) => y).")
   }
-  const taken = Object.keys(fields).find(key => RESERVED.includes(key))
-  if (taken !== undefined)
-    throw typeError('layer', `a field cannot be named '${taken}': every function has it`, '', `Choose another name in ${name}.`)
+  const reserved = Object.keys(fields).find(key => RESERVED.includes(key))
+  if (reserved !== undefined)
+    throw typeError('layer', `a field cannot be named '${reserved}': every function has it`, '', `Choose another name in ${name}.`)
   checkOptions('layer', options, ['trainable', 'label'])
   if (arguments.length > 4) refuseSurplus('layer', 4, arguments)
   const { trainable, label = name } = options
@@ -124,7 +124,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
     [LABEL]: hidden(label ?? name),
     [TRAINABLE]: hidden(trainable),
     [CLONE]: hidden((copies: Fields) => layer(name, copies, forward, options)),
-    toString: hidden(() => draw(self)),
+    toString: hidden(() => printModel(self)),
     toJSON: hidden(() => table(self)),
   })
   Object.setPrototypeOf(self, inherited())

@@ -6,14 +6,14 @@ import { isLayer, LABEL } from './label.ts'
 
 const COLUMN = 40
 const ALONE = 20
-/** After so many lines a layer that was drawn before is not drawn again. */
+/** After so many lines a layer that was printed before is not printed again. */
 const MANY = 1000
 
 /**
  * A model as a tree: one line a layer with its count of parameters, and a total, as Flux prints it. Tied tensors count once; what is all
  * zero, or holds NaN or Infinity, says so.
  */
-export function draw(model: unknown): string {
+export function printModel(model: unknown): string {
   const lines = linesOf(model)
   const { tensors, parameters, bytes, buffers } = count(model)
   if (lines.length === 1) return comment(lines[0].text, lines[0].note, ALONE)
@@ -28,7 +28,7 @@ interface Line {
   readonly note: string
 }
 
-/** What is still to be drawn: a part of the model, or the line that ends one. */
+/** What is still to be printed: a part of the model, or the line that ends one. */
 type Task = { readonly indent: string; readonly end: string } & (
   | { readonly value: unknown; readonly name: string }
   | { readonly closes: object }

@@ -28,7 +28,7 @@ export function heard<Inputs extends unknown[], Output>(f: (...inputs: Inputs) =
         around?.met(tensor)
         hear?.(tensor, place)
       },
-      taken: storage => around?.taken(storage),
+      allocated: storage => around?.allocated(storage),
       dropped: storage => around?.dropped(storage),
       touched: storage => around?.touched(storage),
     }

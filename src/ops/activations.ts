@@ -13,7 +13,9 @@ const gate: (x: Tensor, y: Tensor) => Tensor = binary('gate', kernels.gate, {
   saves: 'operands',
 })
 /** σ″ = -σ′ tanh(x / 2) */
-const sigmoidGradient = gradientFrom('sigmoid', kernels.sigmoidGradient, (h, g, x, own) => neg(mul(own(mul(h, g), x), tanh(mul(x, 0.5)))))
+const sigmoidGradient = gradientFrom('sigmoid', kernels.sigmoidGradient, (h, g, x, first) =>
+  neg(mul(first(mul(h, g), x), tanh(mul(x, 0.5)))),
+)
 
 /** 1 / (1 + e^(-x)), without overflow at either end.
  * @example tensor([0, 1]).sigmoid().toArray() // [0.5, 0.7311] */
@@ -43,7 +45,7 @@ export const elu: (x: Tensor, alpha?: number) => Tensor = numbered('elu', kernel
   numbers: { alpha: 1 },
   gradient: kernels.eluGradient,
   // Below 0 it is its own derivative.
-  second: (h, g, x, own) => own(where(less(x, 0), mul(h, g), 0), x),
+  second: (h, g, x, first) => first(where(less(x, 0), mul(h, g), 0), x),
 })
 /** log(1 + eˣ), without overflow.
  * @example tensor([0, 1]).softplus().toArray() // [0.6931, 1.3133] */

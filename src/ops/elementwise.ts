@@ -33,7 +33,7 @@ type BinaryKernel = (x: Address, y: Address, out: Address, layout: Layout, count
 type IntBinaryKernel = (x: Address, y: Address, out: Address, layout: Layout, status: Status, count: number) => void
 
 type UnaryPullback = (g: Tensor, x: Tensor, numbers: Numbers) => Tensor
-type SecondPullback = (h: Tensor, g: Tensor, x: Tensor, own: (g: Tensor, x: Tensor) => Tensor) => Tensor
+type SecondPullback = (h: Tensor, g: Tensor, x: Tensor, first: (g: Tensor, x: Tensor) => Tensor) => Tensor
 
 /** One row of the table of unary operations: its derivative from its input, from its output, or 0 everywhere, and what else it has. */
 interface UnaryRule {
@@ -89,8 +89,8 @@ function finished<F extends object>(name: string, { epilogue }: UnaryRule, f: F)
 function runOf(name: string, kernel: UnaryKernel | NumberedKernel, rule: UnaryRule): Run<Numbers> {
   const call = kernel as AnyKernel
   const { fromOutput, constant, slope: slopeKernel, fromSlope, int } = rule
-  const own = rule.gradient && gradientFrom(name, rule.gradient, rule.second)
-  const fromInput = own ?? rule.fromInput
+  const runGradient = rule.gradient && gradientFrom(name, rule.gradient, rule.second)
+  const fromInput = runGradient ?? rule.fromInput
   const run: Run<Numbers> = operation<Numbers, { x?: Tensor; y?: Tensor; slope?: Tensor }>({
     name,
     types: ([dtype]) => {

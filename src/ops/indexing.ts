@@ -111,17 +111,17 @@ export const scatterAdd = /* @__PURE__ */ composed(
     checkTensor('scatterAdd', x)
     checkTensor('scatterAdd', updates)
     const at = resolveAxis('scatterAdd', axis, x.dims)
-    const places = asIndices('scatterAdd', indices)
-    const wanted = [...x.dims.slice(0, at), ...places.dims, ...x.dims.slice(at + 1)]
+    const integers = asIndices('scatterAdd', indices)
+    const wanted = [...x.dims.slice(0, at), ...integers.dims, ...x.dims.slice(at + 1)]
     if (!sameShape(updates.dims, wanted)) {
       throw new ShapeError(
         { operation: 'scatterAdd', problem: 'the updates do not fit', came: show(updates.dims), wayOut: `They must be ${show(wanted)}.` },
-        [x.dims, places.dims, updates.dims],
+        [x.dims, integers.dims, updates.dims],
       )
     }
     const type = promote(x.type, updates.type)
-    if (type === 'int32') return runScatterInts([cast(x, type), places, cast(updates, type)], { axis: at })
-    return add(cast(x, type), runScatter([places, cast(updates, type)], { axis: at, shape: x.dims }))
+    if (type === 'int32') return runScatterInts([cast(x, type), integers, cast(updates, type)], { axis: at })
+    return add(cast(x, type), runScatter([integers, cast(updates, type)], { axis: at, shape: x.dims }))
   },
 )
 
@@ -132,20 +132,20 @@ export const scatterAdd = /* @__PURE__ */ composed(
  */
 export const takeAlong = /* @__PURE__ */ composed('takeAlong', 3, function takeAlong(x: Tensor, indices: Tensor, axis: number): Tensor {
   checkTensor('takeAlong', x)
-  const places = asIndices('takeAlong', indices)
+  const integers = asIndices('takeAlong', indices)
   const at = resolveAxis('takeAlong', axis, x.dims)
-  if (places.rank !== x.rank || x.dims.some((size, i) => i !== at && size !== places.dims[i])) {
+  if (integers.rank !== x.rank || x.dims.some((size, i) => i !== at && size !== integers.dims[i])) {
     throw new ShapeError(
       {
         operation: 'takeAlong',
         problem: `x and indices differ on another axis than ${at}`,
-        came: `${show(x.dims)} and ${show(places.dims)}`,
+        came: `${show(x.dims)} and ${show(integers.dims)}`,
       },
-      [x.dims, places.dims],
+      [x.dims, integers.dims],
     )
   }
   const floats = bytesOf(x.type) === 4 ? x : cast(x, 'int32')
-  const y = runTakeAlong([floats, places], { axis: at })
+  const y = runTakeAlong([floats, integers], { axis: at })
   return bytesOf(x.type) === 4 ? y : cast(y, x.type)
 })
 
@@ -155,13 +155,13 @@ export const takeAlong = /* @__PURE__ */ composed('takeAlong', 3, function takeA
  * @example oneHot([0, 2], 3).toArray() // [[true, false, false], [false, false, true]]
  */
 export const oneHot = /* @__PURE__ */ composed('oneHot', 2, function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
-  const places = asIndices('oneHot', indices)
+  const integers = asIndices('oneHot', indices)
   if (classes !== undefined && (!Number.isInteger(classes) || classes < 0)) {
     throw rangeError('oneHot', 'the number of classes is a whole number from 0', written(classes))
   }
-  const count = classes ?? (places.count === 0 ? 0 : Math.max(0, places.max().item() + 1))
-  const y = make([...places.dims, count], 'bool', 'oneHot')
-  checked('oneHot', places, count, status => kernels.oneHot(places.pointer, y.pointer, count, status, places.count, count / 8))
+  const count = classes ?? (integers.count === 0 ? 0 : Math.max(0, integers.max().item() + 1))
+  const y = make([...integers.dims, count], 'bool', 'oneHot')
+  checked('oneHot', integers, count, status => kernels.oneHot(integers.pointer, y.pointer, count, status, integers.count, count / 8))
   return y
 })
 

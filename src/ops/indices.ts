@@ -20,16 +20,16 @@ export function checked(
   run: (status: Status) => void,
   kind: 'index' | 'class' = 'index',
 ): void {
-  const place = reported(run)
-  if (place === indices.count) throw overflow(operation)
-  if (place >= 0) throw badIndex(operation, i32[(indices.pointer >>> 2) + place], place, size, kind)
+  const position = reported(run)
+  if (position === indices.count) throw overflow(operation)
+  if (position >= 0) throw badIndex(operation, i32[(indices.pointer >>> 2) + position], position, size, kind)
 }
 
 /** The error for an index that is not there. */
-function badIndex(operation: string, index: number, place: number, size: number, kind: 'index' | 'class'): RangeError {
+function badIndex(operation: string, index: number, position: number, size: number, kind: 'index' | 'class'): RangeError {
   const range = `from 0 to ${size - 1}`
-  if (kind === 'class') return rangeError(operation, `${index} at place ${place} is no class`, `classes count ${range}`)
-  return rangeError(operation, `index ${index} at place ${place} is out of range`, `indices go ${range}`)
+  if (kind === 'class') return rangeError(operation, `${index} at place ${position} is no class`, `classes count ${range}`)
+  return rangeError(operation, `index ${index} at place ${position} is out of range`, `indices go ${range}`)
 }
 
 /** Indices as int32: whole float32 numbers are taken, too. Throws DTypeError for others. */

@@ -6,7 +6,7 @@ import { resolveAxis, show, stepsOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { copyElements } from './copying.ts'
 import { expandDims } from './movement.ts'
-import { along } from './ranges.ts'
+import { section } from './ranges.ts'
 
 const runConcat = operation<{ axis: number }, { starts: readonly number[] }>({
   name: 'concat',
@@ -40,7 +40,7 @@ const runConcat = operation<{ axis: number }, { starts: readonly number[] }>({
     for (const x of xs) starts.push(starts[starts.length - 1] + x.dims[axis])
     return { starts }
   },
-  pullback: (g, { starts }, { axis }, index) => along(g, axis, starts[index], starts[index + 1] - starts[index]),
+  pullback: (g, { starts }, { axis }, index) => section(g, axis, starts[index], starts[index + 1] - starts[index]),
 })
 
 /** Joins tensors along an axis (0). Throws ShapeError where other sizes differ, TypeError for an empty list.

@@ -1,7 +1,7 @@
 import { rangeError } from '../errors.ts'
 // What the losses of probabilities are made of.
 import { operation, type Run } from '../tape/operation.ts'
-import { share, type Tensor } from '../tensor/tensor.ts'
+import { ownedAlias, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import type { Real } from '../wasm/kinds.ts'
 import { f32 } from '../wasm/memory.ts'
@@ -52,8 +52,8 @@ export function binaryCrossEntropy(x: Tensor, positive: Tensor, negative: Tensor
 /** How far a probability may lie outside of [0, 1]: what sums of many roundings come to. */
 const ROUNDING = 1e-5
 
-function improbable(loss: string, x: Tensor, place: number, what: string, wayOut: string): RangeError {
-  return rangeError(loss, `${f32[(x.pointer >>> 2) + place]} at place ${place} of the ${what} is no probability`, '', wayOut)
+function improbable(loss: string, x: Tensor, position: number, what: string, wayOut: string): RangeError {
+  return rangeError(loss, `${f32[(x.pointer >>> 2) + position]} at place ${position} of the ${what} is no probability`, '', wayOut)
 }
 
 const runTarget = /* @__PURE__ */ operation<{ loss: string }>({
@@ -62,7 +62,7 @@ const runTarget = /* @__PURE__ */ operation<{ loss: string }>({
   view(y, shape, { loss }) {
     const odd = reported(status => kernels.outside(y.pointer, -ROUNDING as Real, (1 + ROUNDING) as Real, status, y.count))
     if (odd >= 0) throw improbable(loss, y, odd, 'target', 'A target lies from 0 to 1.')
-    return share(y, shape)
+    return ownedAlias(y, shape)
   },
   pullback: [g => g],
 })

@@ -18,7 +18,7 @@ import {
   sizeOf,
   stepsOf,
 } from '../tensor/shape.ts'
-import { share, Tensor } from '../tensor/tensor.ts'
+import { ownedAlias, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { copyElements } from './copying.ts'
 import { areFirst, keepsDims, type Reduced, type ReduceOptions, reduceAxes, reducedShape, reduceInts } from './reduction.ts'
@@ -30,7 +30,7 @@ const runReshape = operation<{ shape: Shape }, { from: Shape }>({
   name: 'reshape',
   types: asIs,
   shape: (_, { shape }) => shape,
-  view: (x, shape) => share(x, shape),
+  view: (x, shape) => ownedAlias(x, shape),
   save: (_, [x]) => ({ from: x.dims }),
   pullback: [(g, { from }) => reshape(g, from)],
 })

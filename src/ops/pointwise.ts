@@ -5,7 +5,7 @@ import { convert } from '../tensor/convert.ts'
 import { full, zerosLike } from '../tensor/create.ts'
 import { checkDType, type DType } from '../tensor/dtype.ts'
 import { broadcastShapes } from '../tensor/shape.ts'
-import { share, Tensor } from '../tensor/tensor.ts'
+import { ownedAlias, Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import type { Real } from '../wasm/kinds.ts'
 import { binary, commonType, comparison, type UnaryKernel, unary } from './elementwise.ts'
@@ -30,7 +30,7 @@ export const exp = unary('exp', kernels.exp, { fromOutput: (g, y) => mul(g, y) }
  * @example tensor([0, 1]).expm1().toArray() // [0, 1.7183] */
 export const expm1 = unary('expm1', kernels.expm1, {
   gradient: kernels.expGradient,
-  second: (h, g, x, own) => own(mul(h, g), x),
+  second: (h, g, x, first) => first(mul(h, g), x),
 })
 /** The natural logarithm; -Infinity at 0, NaN below.
  * @example tensor([1, Math.E]).log().toArray() // [0, 1] */
@@ -64,7 +64,7 @@ export const tan = unary('tan', kernels.tan, { fromOutput: (g, y) => mul(g, add(
 export const tanh = unary('tanh', kernels.tanh, {
   // From the input, as all by kernels: the output has lost 1 + y near -1, 1 - y near 1, and x² is rounded where e^(-x²) feels it.
   gradient: kernels.tanhGradient,
-  second: (h, g, x, own) => mul(own(mul(h, g), x), mul(tanh(x), -2)),
+  second: (h, g, x, first) => mul(first(mul(h, g), x), mul(tanh(x), -2)),
   slope: kernels.tanhSlope,
   fromSlope: (g, slope) => mul(g, slope),
 })
@@ -72,7 +72,7 @@ export const tanh = unary('tanh', kernels.tanh, {
  * @example tensor([0, 1]).erf().toArray() // [0, 0.8427] */
 export const erf = unary('erf', kernels.erf, {
   gradient: kernels.erfGradient,
-  second: (h, g, x, own) => mul(own(mul(h, g), x), mul(x, -2)),
+  second: (h, g, x, first) => mul(first(mul(h, g), x), mul(x, -2)),
 })
 /** The largest whole number not above x; derivative 0.
  * @example tensor([1.5, -1.5]).floor().toArray() // [1, -2] */
@@ -88,7 +88,7 @@ const runStop = operation({
   name: 'stopGradient',
   types: ([dtype]) => ({ output: dtype }),
   shape: ([shape]) => shape,
-  view: (x, shape) => share(x, shape),
+  view: (x, shape) => ownedAlias(x, shape),
 })
 /** The same values in the same shape, but a constant for every gradient (Zygote's `ignore_derivatives`, PyTorch's `detach`). Shares memory.
  * @example gradient(x => x.mul(x.stopGradient()), 3)[0].item() // 3 */

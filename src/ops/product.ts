@@ -136,8 +136,8 @@ export function product(a: Tensor, b: Tensor, left: boolean, right: boolean): Te
 
 /** x with the whole batch, or with one matrix, which the kernel repeats. */
 function whole(x: Tensor, batch: Shape): Tensor {
-  const own = sizeOf(x.dims.slice(0, -2))
-  return own === 1 || own === sizeOf(batch) ? x : broadcastTo(x, [...batch, ...x.dims.slice(-2)])
+  const stacked = sizeOf(x.dims.slice(0, -2))
+  return stacked === 1 || stacked === sizeOf(batch) ? x : broadcastTo(x, [...batch, ...x.dims.slice(-2)])
 }
 
 /** The error for operands that do not fit. */

@@ -18,7 +18,7 @@ interface Range {
 const asIs = ([dtype]: readonly DType[]) => ({ output: dtype })
 
 /** Where a range begins in a tensor of `shape`, and its steps in elements. */
-function place(shape: Shape, { starts, steps }: Range): { at: number; steps: number[] } {
+function locate(shape: Shape, { starts, steps }: Range): { at: number; steps: number[] } {
   const strides = stepsOf(shape)
   let at = 0
   for (let i = 0; i < shape.length; i++) {
@@ -33,14 +33,14 @@ export const runSlice: Run<Range> = operation<Range, { from: Shape }>({
   types: asIs,
   shape: (_, { counts }) => counts,
   forward(y, [x], range) {
-    const { at, steps } = place(x.dims, range)
+    const { at, steps } = locate(x.dims, range)
     copyElements('slice', y.dims, x, steps, at, y, stepsOf(y.dims), 0)
   },
   save: (_, [x]) => ({ from: x.dims }),
-  pullback: [(g, { from }, range) => runPlace([g], { ...range, shape: from })],
+  pullback: [(g, { from }, range) => runUnslice([g], { ...range, shape: from })],
   accumulate(sum, g, _, range) {
     if (g.count === 0) return
-    const { at, steps } = place(sum.dims, range)
+    const { at, steps } = locate(sum.dims, range)
     const { pointer } = g
     const { layout, rows } = writeLayout('slice', g.dims, stepsOf(g.dims), steps)
     kernels.addTo(pointer, behind(sum.pointer, 4 * at), layout, rows)
@@ -48,20 +48,20 @@ export const runSlice: Run<Range> = operation<Range, { from: Shape }>({
 })
 
 /** The adjoint of slicing: zeros of `shape` with x at the range. */
-const runPlace: Run<Range & { shape: Shape }> = operation<Range & { shape: Shape }>({
-  name: 'place',
+const runUnslice: Run<Range & { shape: Shape }> = operation<Range & { shape: Shape }>({
+  name: 'unslice',
   types: asIs,
   shape: (_, { shape }) => shape,
   forward(y, [x], range) {
     fill(y, 0)
-    const { at, steps } = place(y.dims, range)
-    copyElements('place', x.dims, x, stepsOf(x.dims), 0, y, steps, at)
+    const { at, steps } = locate(y.dims, range)
+    copyElements('unslice', x.dims, x, stepsOf(x.dims), 0, y, steps, at)
   },
   pullback: [(g, _, range) => runSlice([g], range)],
 })
 
-/** `count` neighbours along an axis, from `start` on. */
-export function along(x: Tensor, axis: number, start: number, count: number): Tensor {
+/** The section of `count` indices along an axis, from `start` on. */
+export function section(x: Tensor, axis: number, start: number, count: number): Tensor {
   return runSlice([x], {
     starts: x.dims.map((_, i) => (i === axis ? start : 0)),
     counts: x.dims.map((size, i) => (i === axis ? count : size)),

@@ -263,8 +263,8 @@ export const logSumExp = /* @__PURE__ */ composed(
   },
 )
 
-/** Places of extremes: the first of equals, as int32. */
-function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKernel) {
+/** Indices of extremes: the first of equals, as int32. */
+function argExtreme(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKernel) {
   const run = operation<{ axis: number; keepDims: boolean }>({
     name,
     types: ([dtype]) => ({ inputs: dtype === 'float32' ? dtype : 'int32', output: 'int32' }),
@@ -279,17 +279,17 @@ function place(name: 'argMax' | 'argMin', kernel: ReduceKernel, int: ReduceKerne
     if (source.dims[at] === 0) {
       throw new ShapeError({ operation: name, problem: 'there is nothing to choose from', came: show(x.dims) }, [x.dims])
     }
-    const places = run([source], { axis: at, keepDims })
-    return axis === undefined ? reshape(places, keepDims ? x.dims.map(() => 1) : []) : places
+    const found = run([source], { axis: at, keepDims })
+    return axis === undefined ? reshape(found, keepDims ? x.dims.map(() => 1) : []) : found
   })
 }
 
 /** The index of the largest along an axis (all: in the flattened tensor), the first of equals, as int32; NaN wins. Errors as `max`.
  * @example tensor([[1, 5], [7, 3]]).argMax(-1).toArray() // [1, 0] */
-export const argMax = place('argMax', kernels.argMax, kernels.argMaxI)
+export const argMax = argExtreme('argMax', kernels.argMax, kernels.argMaxI)
 /** The index of the smallest along an axis (all: in the flattened tensor), the first of equals, as int32; NaN wins. Errors as `max`.
  * @example tensor([[1, 5], [7, 3]]).argMin(-1).toArray() // [0, 1] */
-export const argMin = place('argMin', kernels.argMin, kernels.argMinI)
+export const argMin = argExtreme('argMin', kernels.argMin, kernels.argMinI)
 
 /** Is any element not 0? bool; false of nothing.
  * @example tensor([[0, 2], [0, 0]]).any(-1).toArray() // [true, false] */

@@ -4,7 +4,7 @@ import { checkTensor } from '../tape/operation.ts'
 import { areSizes, resolveAxis, show } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { reshape } from './movement.ts'
-import { along, runSlice } from './ranges.ts'
+import { runSlice, section } from './ranges.ts'
 
 /**
  * One entry of a slice: an index, a range `[start, stop, step]` (each may be left out or null), null for the whole axis, or '...' for all axes that
@@ -133,7 +133,7 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
   let start = 0
   return sizes.map(size => {
     start += size
-    return along(x, at, start - size, size)
+    return section(x, at, start - size, size)
   })
 }
 

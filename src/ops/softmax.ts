@@ -51,7 +51,7 @@ const runLogSoftmaxGradient: Run<undefined> = operation<undefined, { g: Tensor; 
 })
 
 /** Runs an operation of the last axis along another. */
-function along(name: string, run: (inputs: readonly Tensor[], options: undefined) => Tensor, x: Tensor, axis: number): Tensor {
+function onAxis(name: string, run: (inputs: readonly Tensor[], options: undefined) => Tensor, x: Tensor, axis: number): Tensor {
   checkTensor(name, x)
   const at = resolveAxis(name, axis, x.dims)
   if (x.count === 0 || at === x.rank - 1) return run([x], undefined)
@@ -65,7 +65,7 @@ const ofRows = <F extends object>(f: F): F => withTraits(f, { isOfRows: true })
  * @example tensor([0, 0]).softmax().toArray() // [0.5, 0.5] */
 export const softmax = /* @__PURE__ */ ofRows(
   /* @__PURE__ */ composed('softmax', 2, function softmax(x: Tensor, axis = -1): Tensor {
-    return along('softmax', runSoftmax, x, axis)
+    return onAxis('softmax', runSoftmax, x, axis)
   }),
 )
 
@@ -73,6 +73,6 @@ export const softmax = /* @__PURE__ */ ofRows(
  * @example tensor([0, 0]).logSoftmax().toArray() // [-0.6931, -0.6931] */
 export const logSoftmax = /* @__PURE__ */ ofRows(
   /* @__PURE__ */ composed('logSoftmax', 2, function logSoftmax(x: Tensor, axis = -1): Tensor {
-    return along('logSoftmax', runLogSoftmax, x, axis)
+    return onAxis('logSoftmax', runLogSoftmax, x, axis)
   }),
 )

@@ -39,8 +39,8 @@ export function adjust(
   const before: (() => void)[] = []
   try {
     for (const rule of rules) {
-      const own = Object.entries(named).filter(([name]) => rule.has(name))
-      if (own.length > 0) before.push(rule.adjust(Object.fromEntries(own) as HyperInput<Hyper>))
+      const ofRule = Object.entries(named).filter(([name]) => rule.has(name))
+      if (ofRule.length > 0) before.push(rule.adjust(Object.fromEntries(ofRule) as HyperInput<Hyper>))
     }
   } catch (error) {
     for (const undo of before) undo()

@@ -1,4 +1,4 @@
-import { keep } from '../autodiff/scope.ts'
+import { keep } from '../autodiff/lifetime.ts'
 import { DTypeError, kindOf, rangeError, ShapeError, typeError } from '../errors.ts'
 import { CLONE, copyTensor } from '../params/clone.ts'
 import { full, zerosLike } from '../tensor/create.ts'

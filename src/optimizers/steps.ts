@@ -216,8 +216,8 @@ function kernelCall(
   let units = 0
   // Mostly all parameters have taken as many steps, and the numbers are the same.
   let at = records.pointer >>> 2
-  let free = at + pairs.length * words
-  let numbers = free
+  let top = at + pairs.length * words
+  let numbers = top
   let t = -1
   let own = hyper
   for (let i = 0; i < pairs.length; i++, at += words) {
@@ -232,11 +232,11 @@ function kernelCall(
     if (rule?.isByParameter && moves) own = moves.hyper(rule, x, hyper)
     if (t !== (slot?.t ?? 0) || own !== previous) {
       t = slot?.t ?? 0
-      numbers = free
+      numbers = top
       f32[numbers] = factor
       const values = rule?.definition.numbers?.(own, t) ?? (own as Readonly<Record<string, number>>)
       for (let k = 0; k < size; k++) f32[numbers + 1 + k] = values[names[k]]
-      free += 1 + size
+      top += 1 + size
     }
     i32[at] = x.pointer
     i32[at + 1] = g.pointer

@@ -16,7 +16,7 @@ let isClosed = false
  */
 export class Params implements Iterable<Tensor> {
   private readonly pathOf = new Map<Tensor, string>()
-  private readonly taken = new Set<string>()
+  private readonly used = new Set<string>()
 
   constructor() {
     if (isClosed) return
@@ -31,37 +31,37 @@ export class Params implements Iterable<Tensor> {
   }
 
   /**
-   * Adds a tensor, all trainable ones of a model, or another Params; those that are in already stay where they are. A path that is taken gets a
+   * Adds a tensor, all trainable ones of a model, or another Params; those that are in already stay where they are. A path in use gets a
    * number in front. Returns itself.
    */
   add(source: unknown, path?: string): this {
     if (arguments.length > 2) refuseSurplus('Params', 2, arguments)
-    const put = (tensor: Tensor, own: string): void => {
+    const put = (tensor: Tensor, inner: string): void => {
       if (this.pathOf.has(tensor)) return
-      const free = this.free([path, own].filter(Boolean).join('.'))
-      this.pathOf.set(tensor, free)
-      this.taken.add(free)
+      const unused = this.unusedPath([path, inner].filter(Boolean).join('.'))
+      this.pathOf.set(tensor, unused)
+      this.used.add(unused)
     }
     const foreign = refusesForeign('params')
-    walk(source, (tensor, own, trainable) => trainable && tensor.type === 'float32' && put(tensor, own), { foreign })
+    walk(source, (tensor, inner, trainable) => trainable && tensor.type === 'float32' && put(tensor, inner), { foreign })
     return this
   }
 
-  private free(path: string): string {
-    let free = path || String(this.pathOf.size)
-    for (let i = 1; this.taken.has(free); i++) free = path ? `${i}.${path}` : String(this.pathOf.size + i)
-    return free
+  private unusedPath(path: string): string {
+    let unused = path || String(this.pathOf.size)
+    for (let i = 1; this.used.has(unused); i++) unused = path ? `${i}.${path}` : String(this.pathOf.size + i)
+    return unused
   }
 
   /** Takes a tensor, or all of a model or of another Params, out; says whether anything was in. */
   delete(source: unknown): boolean {
     if (arguments.length > 1) refuseSurplus('Params', 1, arguments)
     const before = this.pathOf.size
-    const take = (tensor: Tensor): void => {
-      this.taken.delete(this.pathOf.get(tensor) ?? '')
+    const remove = (tensor: Tensor): void => {
+      this.used.delete(this.pathOf.get(tensor) ?? '')
       this.pathOf.delete(tensor)
     }
-    walk(source, take)
+    walk(source, remove)
     return this.pathOf.size < before
   }
 

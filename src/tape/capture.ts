@@ -83,7 +83,7 @@ export class Capture implements Observer {
     this.outsideAt.add(storage.pointer)
   }
 
-  taken(storage: Storage): void {
+  allocated(storage: Storage): void {
     const { pointer, bytes } = storage
     const from = this.calls.length
     const block = { pointer, bytes, from, to: Number.POSITIVE_INFINITY, isWritten: false, constant: undefined, isUsed: false }

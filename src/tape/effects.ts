@@ -2,9 +2,9 @@
 import { DTypeError, kindOf, ReleasedError, refuseSurplus, ShapeError, typeError } from '../errors.ts'
 import { convert } from '../tensor/convert.ts'
 import { isThenable } from '../tensor/realm.ts'
-import { madeSince, mark, type Owned, scoped, takeSince } from '../tensor/scope.ts'
+import { detachSince, madeSince, mark, type Owned, scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
-import { make, share, Tensor } from '../tensor/tensor.ts'
+import { make, ownedAlias, Tensor } from '../tensor/tensor.ts'
 import { unrecorded } from './level.ts'
 import { called, isTraining } from './mode.ts'
 import { checkTensor } from './operation.ts'
@@ -152,14 +152,14 @@ export class Effects {
 
   /** Keeps what was made since the mark, but for `others`, until all is written or forgotten: the functions may have to be called again. */
   hold(mark: number, others: Iterable<Owned>): void {
-    if (this.size > 0) this.held = takeSince(mark, others)
+    if (this.size > 0) this.held = detachSince(mark, others)
   }
 
   /** Writes what was put off, or hands it to who puts off around. */
   settle(): void {
     if (this.size === 0 || current === 'none') return
     if (!current) return this.commit()
-    for (const effect of this.list) current.take(effect)
+    for (const effect of this.list) current.adopt(effect)
     this.list.length = 0
     this.forget()
   }
@@ -175,7 +175,7 @@ export class Effects {
   /** Does whatever may fail. What it returns writes. */
   prepare(): () => void {
     const known = new Effects()
-    for (const effect of this.list) known.take(effect)
+    for (const effect of this.list) known.adopt(effect)
     const writes = new Map<Tensor, { readonly next: Tensor; readonly room: Tensor | undefined }>()
     for (const { buffer, next } of this.list) {
       let room = writes.get(buffer)?.room
@@ -209,8 +209,8 @@ export class Effects {
     this.forget()
   }
 
-  /** Takes an effect over; it is computed anew where its buffer has another value by now, if what it reads is still there. */
-  private take(effect: Effect): void {
+  /** Adopts an effect; it is computed anew where its buffer has another value by now, if what it reads is still there. */
+  private adopt(effect: Effect): void {
     const { buffer, f } = effect
     const version = this.versionOf(buffer)
     if (f && effect.version !== version) {
@@ -240,7 +240,7 @@ export class Effects {
 function evaluated(buffer: Tensor, f: Next, old: Tensor): Tensor {
   return scoped(() => {
     const start = mark()
-    const next: unknown = unrecorded(() => f(share(old, old.dims)))
+    const next: unknown = unrecorded(() => f(ownedAlias(old, old.dims)))
     if (isThenable(next)) next.then(undefined, () => {})
     if (!(next instanceof Tensor)) {
       throw typeError('later', 'the function gives the next value, a tensor', `${kindOf(next)} came`, 'Return old.mul(0.9).add(...).')
@@ -262,9 +262,9 @@ function evaluated(buffer: Tensor, f: Next, old: Tensor): Tensor {
     }
     // The value, not a tensor that somebody may write before it is needed.
     const isOwn = madeSince(start, next) && next.storage.references === 1
-    const own = isOwn ? next.alias() : make(next.dims, next.type, 'later')
-    own.kept = 'tape'
-    if (!isOwn) convert(next, own, 'later')
-    return own
+    const value = isOwn ? next.alias() : make(next.dims, next.type, 'later')
+    value.kept = 'tape'
+    if (!isOwn) convert(next, value, 'later')
+    return value
   })
 }

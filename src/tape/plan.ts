@@ -106,7 +106,7 @@ export class Plan {
       if (block.constant) offsets.set(block, append(block.constant))
       else if (block.isUsed) blocks.push(block)
     }
-    this.bytes = place(blocks, lines(4 * words.length), offsets)
+    this.bytes = assignOffsets(blocks, lines(4 * words.length), offsets)
     for (const { word, target } of pending) own(word, (offsets.get(target.block) as number) + target.offset)
     this.words = Int32Array.from(words)
     this.results = results.map(({ bytes }, i) => ({ offset: offsets.get(resultBlocks[i] as Block) ?? 0, bytes }))
@@ -222,10 +222,14 @@ function lines(bytes: number): number {
 }
 
 /**
- * @internal Gives each block, in the order of their beginnings, the first place from `start` on that nobody has during its life. Returns where
+ * @internal Gives each block, in the order of their beginnings, the first address from `start` on that no other has during its life. Returns where
  * the last one ends.
  */
-export function place(blocks: readonly Pick<Block, 'bytes' | 'from' | 'to'>[], start: number, offsets: Map<object, number>): number {
+export function assignOffsets(
+  blocks: readonly Pick<Block, 'bytes' | 'from' | 'to'>[],
+  start: number,
+  offsets: Map<object, number>,
+): number {
   const sizeOf = ({ bytes }: { readonly bytes: number }) => lines(Math.max(bytes, 1))
   const leaving = [...blocks].sort((a, b) => a.to - b.to)
   /** What is free below the end, in order; no two touch. */

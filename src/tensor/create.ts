@@ -262,14 +262,14 @@ function flattened(data: unknown, shape: Shape): { values: Float64Array; dtype: 
   let dtype: DType | undefined
   // The arrays that lie around, and how far each has been read.
   const open: (readonly unknown[])[] = [[data]]
-  const places = [0]
+  const positions = [0]
   while (open.length > 0) {
     const depth = open.length - 1
     const list = open[depth]
-    const i = places[depth]++
+    const i = positions[depth]++
     if (i === list.length) {
       open.pop()
-      places.pop()
+      positions.pop()
       continue
     }
     const value = list[i]
@@ -281,7 +281,7 @@ function flattened(data: unknown, shape: Shape): { values: Float64Array; dtype: 
       if (depth >= shape.length || value.length !== shape[depth]) throw ragged(shape, `an array of ${value.length}`)
       if (Array.isArray(value)) {
         open.push(value)
-        places.push(0)
+        positions.push(0)
         continue
       }
       if (depth !== shape.length - 1) throw ragged(shape, 'a number')

@@ -44,12 +44,12 @@ export function print(tensor: Tensor): string {
   const shown = shape.map(length => visible(length, size))
   if (shown.reduce((product, indices) => product * indices.length, 1) > TOO_MANY) return `${title} (too many to show: print a slice)`
   const steps = stepsOf(shape)
-  let places = [0]
+  let positions = [0]
   shown.forEach((indices, axis) => {
     const within = indices.filter(i => i >= 0)
-    places = places.flatMap(at => within.map(i => at + i * steps[axis]))
+    positions = positions.flatMap(at => within.map(i => at + i * steps[axis]))
   })
-  let texts = places.map(at => (dtype === 'bool' ? String(data[at] !== 0) : dtype === 'float32' ? number(data[at]) : String(data[at])))
+  let texts = positions.map(at => (dtype === 'bool' ? String(data[at] !== 0) : dtype === 'float32' ? number(data[at]) : String(data[at])))
   if (shape.length > 0) {
     const width = texts.reduce((most, text) => Math.max(most, text.length), 0)
     texts = texts.map(text => text.padStart(width))

@@ -120,18 +120,18 @@ export function free(mark: number, survivors?: Iterable<Owned>): void {
   while (made.length > kept) made.pop()
 }
 
-/** Takes out of the innermost scope what was made since the mark, but for the survivors and what others keep: the caller ends it. */
-export function takeSince(mark: number, survivors: Iterable<Owned>): Owned[] {
-  const taken: Owned[] = []
+/** Detaches from the innermost scope what was made since the mark, but for the survivors and what others keep: the caller ends it. */
+export function detachSince(mark: number, survivors: Iterable<Owned>): Owned[] {
+  const detached: Owned[] = []
   stamp++
   for (const each of survivors) each.stamp = stamp
   for (let i = mark; i < made.length; i++) {
     const each = made[i]
     if (each.released || each.kept !== undefined || each.stamp === stamp) continue
     each.kept = 'tape'
-    taken.push(each)
+    detached.push(each)
   }
-  return taken
+  return detached
 }
 
 /** Where the list of made tensors stands. */

@@ -59,12 +59,12 @@ export function seal(prototype: object, refusal: (name: string, self: object) =>
     throw refusal(String(name), self)
   }
   for (const each of heir ? [prototype, heir] : [prototype]) {
-    for (const [name, own] of Object.entries(Object.getOwnPropertyDescriptors(each))) {
-      if (!own.get || own.set) continue
+    for (const [name, descriptor] of Object.entries(Object.getOwnPropertyDescriptors(each))) {
+      if (!descriptor.get || descriptor.set) continue
       const set = function (this: object): void {
         refuse(name, this)
       }
-      Object.defineProperty(each, name, { ...own, set })
+      Object.defineProperty(each, name, { ...descriptor, set })
     }
   }
   trap(prototype, {

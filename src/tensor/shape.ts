@@ -173,9 +173,9 @@ export function broadcastAxes(from: Shape, to: Shape): number[] {
 
 /** Steps with which a tensor of `from` is read as one of `to`: 0 along the axes that are broadcast. */
 export function broadcastSteps(from: Shape, to: Shape): number[] {
-  const own = stepsOf(from)
+  const strides = stepsOf(from)
   const lead = to.length - from.length
   const steps = new Array<number>(to.length)
-  for (let i = 0; i < to.length; i++) steps[i] = i < lead || (from[i - lead] === 1 && to[i] !== 1) ? 0 : own[i - lead]
+  for (let i = 0; i < to.length; i++) steps[i] = i < lead || (from[i - lead] === 1 && to[i] !== 1) ? 0 : strides[i - lead]
   return steps
 }

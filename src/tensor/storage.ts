@@ -4,13 +4,13 @@ import { type Address, behind } from '../wasm/kinds.ts'
 import type { Tensor } from './tensor.ts'
 
 let alive = 0
-const PLACE = Symbol('a tensor, which lies in the memory of its own thread (send its data() and shape),')
+const UNCLONEABLE = Symbol('a tensor, which lies in the memory of its own thread (send its data() and shape),')
 
 /** Who is told what becomes of memory, while a step is captured. */
 export interface Observer {
   /** An operation was given the tensor. */
   met(tensor: Tensor): void
-  taken(storage: Storage): void
+  allocated(storage: Storage): void
   dropped(storage: Storage): void
   /** JavaScript reads or writes the elements. */
   touched(storage: Storage): void
@@ -32,7 +32,7 @@ export function observed<T>(by: Observer, f: () => T): T {
 /** A block of memory, counted by the handles, views and tape records that use it. */
 export class Storage {
   /** No symbol can be cloned: what `structuredClone` and `postMessage` throw is its text, not half a tensor; so it comes first. */
-  readonly place: symbol = PLACE
+  readonly uncloneable: symbol = UNCLONEABLE
   readonly pointer: Address
   readonly bytes: number
   references = 1
@@ -51,7 +51,7 @@ export class Storage {
     this.bytes = bytes
     this.whole = whole
     alive++
-    observer?.taken(this)
+    observer?.allocated(this)
   }
 
   retain(): this {

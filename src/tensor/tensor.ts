@@ -285,7 +285,7 @@ export function make(shape: Shape, dtype: DType, operation = 'memory'): Tensor {
 }
 
 /** Another handle of the same elements, owned by the scope. */
-export function share(tensor: Tensor, shape: Shape): Tensor {
+export function ownedAlias(tensor: Tensor, shape: Shape): Tensor {
   const alias = new Tensor(shape, tensor.type, null)
   alias.frozen = tensor.frozen
   own(alias)

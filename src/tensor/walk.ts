@@ -28,8 +28,8 @@ export function isForeign(value: unknown): boolean {
 
 /** What lies in a container, with its key: the values of a Map, the elements of a Set by their number, the fields of anything else. */
 export function partsOf(value: object): [key: unknown, part: unknown][] {
-  const own = (value as { [PARTS]?: () => [string, Tensor][] })[PARTS]
-  if (own) return own.call(value)
+  const entries = (value as { [PARTS]?: () => [string, Tensor][] })[PARTS]
+  if (entries) return entries.call(value)
   if (isMap(value)) return [...value]
   return isSet(value) ? Array.from(value, (part, i) => [String(i), part]) : Object.entries(value)
 }

@@ -1,4 +1,4 @@
-import { scope } from '../autodiff/scope.ts'
+import { scope } from '../autodiff/lifetime.ts'
 import { DataLoader } from '../data/loader.ts'
 import { checkOptions, kindOf, rangeError, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
 import { asIndices, takeClasses } from '../ops/indices.ts'
@@ -98,8 +98,9 @@ function hitsOfClasses(outputs: Tensor, y: Tensor): Tensor {
 function hitsOfLabels(outputs: Tensor, y: Tensor, threshold: number): Tensor {
   const labels = sameShape(outputs.dims, [...y.dims, 1]) ? y.expandDims(-1) : y
   if (!sameShape(labels.dims, outputs.dims)) throw unfit(outputs, y)
-  const place = labels.view().findIndex((value: number) => value !== 0 && value !== 1)
-  if (place >= 0) throw rangeError('accuracy', 'with a threshold targets are 0 or 1', `${labels.view()[place]} at place ${place} came`)
+  const position = labels.view().findIndex((value: number) => value !== 0 && value !== 1)
+  if (position >= 0)
+    throw rangeError('accuracy', 'with a threshold targets are 0 or 1', `${labels.view()[position]} at place ${position} came`)
   return outputs.greater(threshold).equal(labels.greater(0.5)).logicalAnd(outputs.isNaN().logicalNot())
 }
 

@@ -5,10 +5,10 @@ import { isThenable, tagOf } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { TrainingData } from './types.ts'
 
-type Drawn = IteratorResult<unknown>
+type Pulled = IteratorResult<unknown>
 
 /**
- * Draws the batches of an epoch one after the other, from the first, or from the nth where a run is taken up. Random numbers, such as the order of a
+ * Pulls the batches of an epoch one after the other, from the first, or from the nth where a run is taken up. Random numbers, such as the order of a
  * DataLoader, come from `random` meanwhile.
  */
 export class Batches {
@@ -41,7 +41,7 @@ export class Batches {
   }
 
   /** The next batch; a promise only where the data gives one. Throws the signal's reason, also while it waits. */
-  next(): Drawn | Promise<Drawn> {
+  next(): Pulled | Promise<Pulled> {
     this.signal?.throwIfAborted()
     this.isOpen = false
     const pending = withRandomness(this.random, () => this.source.next())
@@ -53,18 +53,18 @@ export class Batches {
     if (this.isOpen) await this.source.return?.()
   }
 
-  private async wait(pending: PromiseLike<Drawn>): Promise<Drawn> {
+  private async wait(pending: PromiseLike<Pulled>): Promise<Pulled> {
     return this.open(await heard(this.signal, pending, () => this.abandon()))
   }
 
   /** A batch that is itself a promise, as a list of promises gives it, is awaited. */
-  private open(drawn: Drawn): Drawn | Promise<Drawn> {
-    if (typeof drawn !== 'object' || drawn === null) {
-      throw typeError('train', 'next() of the data gives { done, value }', `${kindOf(drawn)} came`, 'Write it as a generator.')
+  private open(pulled: Pulled): Pulled | Promise<Pulled> {
+    if (typeof pulled !== 'object' || pulled === null) {
+      throw typeError('train', 'next() of the data gives { done, value }', `${kindOf(pulled)} came`, 'Write it as a generator.')
     }
-    this.isOpen = !drawn.done
-    const { value } = drawn
-    return this.isOpen && isThenable(value) ? heard(this.signal, value).then(batch => ({ done: false, value: batch })) : drawn
+    this.isOpen = !pulled.done
+    const { value } = pulled
+    return this.isOpen && isThenable(value) ? heard(this.signal, value).then(batch => ({ done: false, value: batch })) : pulled
   }
 
   /** Tells a source that is still working on a batch that nobody waits for it. */

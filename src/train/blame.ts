@@ -22,9 +22,9 @@ function faultOf(batch: unknown): string | undefined {
     const name = path.split('.').reduce((text, key) => (/^\d+$/.test(key) ? `${text}[${key}]` : key && `${text}.${key}`) || text, 'batch')
     if (tensor.count === 0) fault = `${name} is empty: ${show(tensor.dims)}. Leave batches without samples out.`
     if (tensor.type !== 'float32') return
-    const place = tensor.view().findIndex(value => !Number.isFinite(value))
-    if (place >= 0)
-      fault = `${name} holds ${tensor.view()[place]}, at place ${place} of ${show(tensor.dims)}. Mend the data, or leave such samples out.`
+    const position = tensor.view().findIndex(value => !Number.isFinite(value))
+    if (position >= 0)
+      fault = `${name} holds ${tensor.view()[position]}, at place ${position} of ${show(tensor.dims)}. Mend the data, or leave such samples out.`
   }
   if (batch instanceof Tensor) look(batch, '')
   else walk(batch, look)

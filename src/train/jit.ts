@@ -56,15 +56,15 @@ export type Replayable = (...args: any[]) => Loss | symbol | (object & { readonl
 export function jit<F extends Replayable>(loss: F): F {
   if (arguments.length > 1) refuseSurplus('jit', 1, arguments)
   if (typeof loss !== 'function') throw typeError('jit', 'takes a loss, which is a function', `${kindOf(loss)} came`)
-  const marked = (...args: Parameters<F>): unknown => loss(...args)
-  Object.defineProperties(marked, { name: { value: loss.name }, length: { value: loss.length } })
-  replays.set(marked, new Replays())
-  return marked as F
+  const replayable = (...args: Parameters<F>): unknown => loss(...args)
+  Object.defineProperties(replayable, { name: { value: loss.name }, length: { value: loss.length } })
+  replays.set(replayable, new Replays())
+  return replayable as F
 }
 
 const replays = /* @__PURE__ */ new WeakMap<object, Replays>()
 
-/** What is remembered of the steps with a loss; undefined for one that is not marked. */
+/** What is remembered of the steps with a loss; undefined for one that `jit` did not make. */
 export function replaysOf(loss: object): Replays | undefined {
   return replays.get(loss)
 }

@@ -15,7 +15,7 @@ import type { TrainingData } from './types.ts'
 /** A callback, or a part of the library that has the form of one, and may do more. */
 export interface Feature extends CallbackObject {
   /** Called for each step, skipped ones too, before `onStep`. */
-  taken?(result: StepResult): void
+  stepped?(result: StepResult): void
   /** Called before the epoch is noted and callbacks see it: may write into its record. */
   measure?(record: EpochRecord): void | Promise<void>
 }
@@ -30,14 +30,14 @@ export interface Task {
   readonly callbacks: readonly CallbackObject[]
   readonly signal: AbortSignal | undefined
   /** Takes a step with a batch; `stop` where it could not, and the run is to end. */
-  take(batch: unknown, step: number, onGradient: StepHooks['onGradient']): StepResult | typeof stop
+  stepWith(batch: unknown, step: number, onGradient: StepHooks['onGradient']): StepResult | typeof stop
   /** A promise when it is time to breathe. */
   rest(): Promise<void> | undefined
 }
 
 /** Takes the steps from the record on. `control.ends` makes it end after the step that it is at. */
 export async function* loop(
-  { subject, data, epochs, features, callbacks, signal, take, rest }: Task,
+  { subject, data, epochs, features, callbacks, signal, stepWith, rest }: Task,
   record: RunRecord,
   control: { ends: boolean },
 ): AsyncGenerator<StepRecord, History, undefined> {
@@ -47,7 +47,7 @@ export async function* loop(
   const modes: Modes = new Map()
   const all: readonly Feature[] = [...features, ...callbacks]
   const having = (name: keyof Feature) => all.filter(each => each[name])
-  const [atGradient, atStep, atTaken] = [having('onGradient'), having('onStep'), having('taken')]
+  const [atGradient, atStep, atStepped] = [having('onGradient'), having('onStep'), having('stepped')]
   // Those tensors among the extras of a step that go when it is over.
   let left: readonly Tensor[] = NONE
   const endExtras = () => {
@@ -80,8 +80,8 @@ export async function* loop(
       try {
         if (record.batches > 0) await batches.goTo(record.batches, { key: random.key, stream: record.begun })
         for (;;) {
-          const drawn = batches.next()
-          const { done, value: batch } = isThenable(drawn) ? await drawn : drawn
+          const pulled = batches.next()
+          const { done, value: batch } = isThenable(pulled) ? await pulled : pulled
           if (done) break
           record.order = batches.order
           const { step } = record
@@ -95,17 +95,17 @@ export async function* loop(
             }
             return applied
           }
-          const taken = withRandomness(random, () =>
-            noting(modes, () => take(batch, step, atGradient.length > 0 ? atGradients : undefined)),
+          const answer = withRandomness(random, () =>
+            noting(modes, () => stepWith(batch, step, atGradient.length > 0 ? atGradients : undefined)),
           )
-          if (taken === stop) {
+          if (answer === stop) {
             control.ends = true
             break
           }
-          const { loss, extras } = taken
-          left = taken.made
+          const { loss, extras } = answer
+          left = answer.made
           noteStep(record, loss, samplesOf(batch))
-          for (let i = 0; i < atTaken.length; i++) atTaken[i].taken?.(taken)
+          for (let i = 0; i < atStepped.length; i++) atStepped[i].stepped?.(answer)
           for (let i = 0; i < atStep.length; i++) {
             const answer = noting(modes, () => atStep[i].onStep?.({ step, epoch, batch, loss, extras, model }))
             if (answer !== undefined) await heed('a callback', answer)

@@ -23,10 +23,10 @@ export function reporting(progress: true | ((info: ProgressInfo) => void), epoch
   const start = performance.now()
   const line = typeof progress === 'function' ? undefined : new ProgressLine()
   const report = typeof progress === 'function' ? progress : (info: ProgressInfo) => line?.step(info)
-  let taken = 0
+  let done = 0
   return {
     onStep({ epoch, loss }) {
-      const rate = ++taken / Math.max(1e-9, (performance.now() - start) / 1000)
+      const rate = ++done / Math.max(1e-9, (performance.now() - start) / 1000)
       const left = steps === undefined ? undefined : (epochs * steps - record.step) / rate
       report({ epoch, epochs, step: record.batches, steps, loss, rate, left })
     },
@@ -43,7 +43,7 @@ interface Terminal {
 /** Draws progress on a terminal as one reused line; elsewhere one line an epoch. */
 export class ProgressLine {
   private readonly terminal: Terminal | undefined
-  private lastDrawn = 0
+  private lastPrinted = 0
 
   constructor() {
     const { process } = globalThis as { process?: { stdout?: Terminal } }
@@ -52,8 +52,8 @@ export class ProgressLine {
 
   step(info: ProgressInfo): void {
     const now = performance.now()
-    if (!this.terminal || now - this.lastDrawn < 100) return
-    this.lastDrawn = now
+    if (!this.terminal || now - this.lastPrinted < 100) return
+    this.lastPrinted = now
     const of = info.steps === undefined ? '' : `/${info.steps}`
     const left = info.left === undefined ? '' : `, ${Math.ceil(info.left)} s left`
     this.terminal.write(

@@ -147,7 +147,7 @@ export function takeStep(
   const effects = new Effects()
   let skipped = false
   let origin: string | undefined
-  const take = (): StepResult => {
+  const stepOnce = (): StepResult => {
     const start = mark()
     const lossOf = (inputs: readonly unknown[]) => {
       const forward = () => call(operation, loss, isExplicit ? [model, ...inputs] : inputs, isExplicit)
@@ -177,14 +177,14 @@ export function takeStep(
     write?.()
     return { loss: number, skipped, reached, extras, made }
   }
-  const scopedTake = () => scoped(take, madeOf)
+  const scopedStep = () => scoped(stepOnce, madeOf)
   try {
-    if (!trace) return effects.during(scopedTake)
+    if (!trace) return effects.during(scopedStep)
     const watch = (operation: string, y: Tensor): void => {
       if (origin !== undefined || y.type !== 'float32' || y.view().every(Number.isFinite)) return
       origin = `${pulled === undefined ? operation : `the gradient of ${pulled}`} [${y.dims.join(', ')}]`
     }
-    return watched(watch, () => effects.during(scopedTake))
+    return watched(watch, () => effects.during(scopedStep))
   } catch (error) {
     throw error instanceof DivergedError ? blameBatch(error, batch) : error
   } finally {

@@ -87,7 +87,7 @@ export function start(loss: LossFunction, subject: Subject, data: TrainingData, 
   if (progress) features.push(reporting(progress, epochs, data, record))
   const callbacks = callbacksOf(options)
 
-  const take: Task['take'] = (batch, step, onGradient) => {
+  const stepWith: Task['stepWith'] = (batch, step, onGradient) => {
     try {
       return takeStep(loss, subject, batch, { step, trace, onGradient, keepExtras: true })
     } catch (error) {
@@ -99,7 +99,7 @@ export function start(loss: LossFunction, subject: Subject, data: TrainingData, 
     }
   }
   const control = { ends: false }
-  const steps = loop({ subject, data, epochs, features, callbacks, signal, take, rest }, record, control)
+  const steps = loop({ subject, data, epochs, features, callbacks, signal, stepWith, rest }, record, control)
   return runOf(steps, record, () => {
     control.ends = true
   })

@@ -31,7 +31,7 @@ export function warnOfUntrained<T>({ params, model }: Subject, batch: unknown, f
 export function warningOfUnreached({ params }: Subject): Feature {
   const unreached = new Set(params)
   return {
-    taken({ reached }) {
+    stepped({ reached }) {
       if (unreached.size > 0) for (const parameter of reached) unreached.delete(parameter)
     },
     measure({ loss }) {

@@ -1,4 +1,4 @@
-import { scope } from '../autodiff/scope.ts'
+import { scope } from '../autodiff/lifetime.ts'
 import { kindOf, typeError } from '../errors.ts'
 import { withoutEffects } from '../tape/effects.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'

@@ -11,9 +11,9 @@ interface Span {
 }
 
 const zones = __GUARD__ ? 2 * ZONE : 0
-const free: number[][] = []
+const freeLists: number[][] = []
 let spans: Span[] = []
-/** Everything from here on was never taken. */
+/** Everything from here on was never allocated. */
 let top = BLOCKS
 let limbo: [pointer: number, bytes: number][] = []
 /** How often a quarantine was begun and not ended, and where the memory ended that was in use then. */
@@ -43,7 +43,7 @@ export function roomFor(bytes: number): number {
 export function allocate(bytes: number): Address {
   const room = roomFor(bytes)
   if (!(room <= MOST) || (__GUARD__ && mustFail())) throw cannotGrow(top + room + zones)
-  let pointer = free[sizeClass(room)]?.pop()
+  let pointer = freeLists[sizeClass(room)]?.pop()
   if (pointer === undefined) pointer = carve(room + zones)
   else freeBytes -= room + zones
   if (__GUARD__) {
@@ -64,7 +64,7 @@ export function release(pointer: number, bytes: number): void {
     return
   }
   if (__GUARD__) guardFreed(pointer, room)
-  const list = (free[index] ??= [])
+  const list = (freeLists[index] ??= [])
   list.push(__GUARD__ ? pointer - ZONE : pointer)
   freeBytes += room + zones
   usedBytes -= room
@@ -133,8 +133,8 @@ function fromSpan(size: number): number | undefined {
 
 /** Makes spans of all that is free, neighbours in one; what touches the top goes back to it. */
 function merge(): void {
-  for (let index = 0; index < free.length; index++) {
-    const list = free[index]
+  for (let index = 0; index < freeLists.length; index++) {
+    const list = freeLists[index]
     if (!list?.length) continue
     const bytes = sizeOf(index) + zones
     for (const start of list) spans.push({ start, bytes })

@@ -18,7 +18,7 @@ function patternOf(pointer: number): number {
   return 0x7fc00000 | ((pointer >>> 6) & 0x3fffff)
 }
 
-/** Marks a block as taken: its zones and its contents get its pattern. */
+/** Notes that a block is allocated: its zones and its contents get its pattern. */
 export function guardTaken(pointer: number, bytes: number, room: number): void {
   fill(pointer - ZONE, ZONE + room + ZONE, patternOf(pointer))
   live.set(pointer, bytes)

@@ -25,7 +25,7 @@ const CHUNK = { least: 4_000, most: 20_000_000 }
  * Chunks for each thread of a large job: with few of them one thread waits for the other's last (1024 x 1024 x 1024 on two: 1.82 times one
  * with 4, 1.91 with 16, 1.97 with 32).
  */
-const SHARES = 32
+const CHUNKS_PER_THREAD = 32
 const MAX_CHUNKS = 256
 /**
  * Looks for work before a worker sleeps: some 100 microseconds (0.22 ns each in Node 20 to 26), longer than the gaps between the kernels of
@@ -106,8 +106,8 @@ export function heard<T>(to: Listener, f: () => T): T {
   }
 }
 
-/** Shares work from `least` nanoseconds on. */
-function share(least: number): void {
+/** Has work forked from `least` nanoseconds on. */
+function forkFrom(least: number): void {
   threshold = least
   grain = listener ? -1 : least
 }
@@ -124,8 +124,8 @@ export function fork(kernel: number, units: number, cost: number, descriptor: nu
   listener?.(kernel, units, cost, descriptor)
   if (total < threshold || units < 2 || !isWorthIt(total)) return wasm.run(kernel, descriptor, 0, units)
   const { control } = SCRATCH
-  const shares = SHARES * (Math.min(workers.length, count(READY)) + 1)
-  const most = Math.min(MAX_CHUNKS, units, Math.max(2, Math.min(shares, total / CHUNK.least), total / CHUNK.most))
+  const byThreads = CHUNKS_PER_THREAD * (Math.min(workers.length, count(READY)) + 1)
+  const most = Math.min(MAX_CHUNKS, units, Math.max(2, Math.min(byThreads, total / CHUNK.least), total / CHUNK.most))
   const even = Math.ceil(units / Math.floor(most))
   // Of many units whole cache lines, so that no two threads write to one.
   const size = even >= 64 ? Math.ceil(even / 64) * 64 : even
@@ -150,7 +150,7 @@ interface Job {
   readonly begin: number
 }
 
-/** Is there somebody to share this much work with? Starts or wakes the workers where it will be. */
+/** Is there somebody to split this much work with? Starts or wakes the workers where it will be. */
 function isWorthIt(total: number): boolean {
   if (workers.length === 0) {
     missed += total
@@ -217,7 +217,7 @@ function lose(lost: number, reason: string): Promise<void> {
   limit = workers.length + 1 - lost
   trouble = reason
   beginQuarantine()
-  share(limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY)
+  forkFrom(limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY)
   return terminate(leave()).then(endQuarantine)
 }
 
@@ -287,19 +287,19 @@ function start(): void {
   if (unused.length === 0) return giveUp('workers that were ended are not gone yet')
   i32.fill(0, word(0), word(CONTROL_BYTES))
   if (limit >= (wanted ?? cores())) trouble = undefined
-  share(HOT_GRAIN)
+  forkFrom(HOT_GRAIN)
   hasReturning = parked.length > 0
   try {
     while (workers.length + 1 < threads) workers.push(launch())
   } catch (error) {
     trouble = `${workers.length === 0 ? '' : 'more '}workers cannot be started here: ${error instanceof Error ? error.message : error}`
-    if (workers.length === 0) share(Number.POSITIVE_INFINITY)
+    if (workers.length === 0) forkFrom(Number.POSITIVE_INFINITY)
   }
 }
 
 function giveUp(reason: string): void {
   trouble = reason
-  share(Number.POSITIVE_INFINITY)
+  forkFrom(Number.POSITIVE_INFINITY)
 }
 
 function launch(): Thread {
@@ -319,7 +319,7 @@ function startOne(): Thread {
     limit = count(READY) > 0 ? workers.length : 1
     void terminate(leave())
     trouble = `a worker failed: ${why}`
-    share(limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY)
+    forkFrom(limit > 1 ? HOT_GRAIN : Number.POSITIVE_INFINITY)
   })
   return worker
 }
@@ -338,7 +338,7 @@ export async function setThreads(threads: number | undefined): Promise<ThreadInf
   wanted = threads
   limit = Number.POSITIVE_INFINITY
   trouble = undefined
-  share(HOT_GRAIN)
+  forkFrom(HOT_GRAIN)
   const deadline = performance.now() + START
   const isEarly = () => performance.now() < deadline
   while ((unused.length === 0 || inDoubt > 0) && isEarly()) await pause()
@@ -371,7 +371,7 @@ function pause(milliseconds = 1, mayEnd = false): Promise<void> {
 export async function withoutThreads(change: () => void): Promise<void> {
   if (workers.length === 0) return change()
   void endWorkers()
-  share(HOT_GRAIN)
+  forkFrom(HOT_GRAIN)
   change()
   await setThreads(wanted)
 }

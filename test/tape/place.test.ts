@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { place } from '../../src/tape/plan.ts'
+import { assignOffsets } from '../../src/tape/plan.ts'
 
 const lines = (bytes: number) => Math.ceil(Math.max(bytes, 1) / 64)
 
@@ -14,7 +14,7 @@ test('blocks that live at the same time have places apart, and no more room is t
         return { bytes, from: now, to: now + life }
       })
       const offsets = new Map<object, number>()
-      const end = place(blocks, 64 * first, offsets)
+      const end = assignOffsets(blocks, 64 * first, offsets)
       const placed = blocks.map(each => ({ ...each, at: (offsets.get(each) as number) / 64, size: lines(each.bytes) }))
       for (const [i, a] of placed.entries()) {
         expect(a.at).toBeGreaterThanOrEqual(first)
@@ -32,5 +32,5 @@ test('blocks that live at the same time have places apart, and no more room is t
 test('a place is used again', () => {
   const offsets = new Map<object, number>()
   const blocks = Array.from({ length: 10 }, (_, i) => ({ bytes: 64, from: i, to: i + 2 }))
-  expect(place(blocks, 0, offsets)).toBe(128)
+  expect(assignOffsets(blocks, 0, offsets)).toBe(128)
 })

@@ -29,6 +29,7 @@ const INTERNAL = [
   'Betas',
   'BinaryLossOptions',
   'Given',
+  'Indexed',
   'Indexing',
   'IsList',
   'Joining',
@@ -39,7 +40,6 @@ const INTERNAL = [
   'OneOf',
   'Owned',
   'PartOf',
-  'Places',
   'Storage',
 ]
 

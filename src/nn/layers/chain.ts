@@ -13,8 +13,8 @@ export type Link = (...inputs: any[]) => any
 /** Any of the links. */
 type AnyOf<Links> = Links extends readonly unknown[] ? Links[number] : Links[keyof Links]
 
-/** The links of a tuple by their places, as far as it tells them. */
-type Places<Links> = Links extends readonly unknown[] ? { readonly [I in Exclude<keyof Links, keyof unknown[]>]: Links[I] } : unknown
+/** The links of a tuple by their indices, as far as it tells them. */
+type Indexed<Links> = Links extends readonly unknown[] ? { readonly [I in Exclude<keyof Links, keyof unknown[]>]: Links[I] } : unknown
 
 /**
  * What `Chain` makes: from what its first link takes, a tensor [batch, ...], to what its last one gives. `model[0]` is the first link, `model.layers`
@@ -22,7 +22,7 @@ type Places<Links> = Links extends readonly unknown[] ? { readonly [I in Exclude
  */
 export type ChainLayer<Links = readonly Link[]> = Layer<{ readonly layers: Links }, [x: Tensor], Tensor> &
   Iterable<AnyOf<Links>> &
-  Places<Links> & { readonly [index: number]: AnyOf<Links> }
+  Indexed<Links> & { readonly [index: number]: AnyOf<Links> }
 
 /** What `Chain` makes of links with names: each is a property, too. */
 export type NamedChain<Links> = ChainLayer<Links> & Readonly<Links>
