@@ -130,7 +130,7 @@ describe('a call as another library has it', () => {
       'DataLoader: data is a tensor, a typed array, a list, or a record of these: a GeneratorFunction came. Call it, and make a list of what it gives: [...f()].',
       () => new DataLoader(function* () {} as never),
     ],
-    ['linear: a tensor is needed: an array. Make one with tensor(...).', () => model([1, 2] as never)],
+    ['linear: a tensor is needed: an array. Make one with tensor(...).\nin Chain[0]: Dense(2, 1)', () => model([1, 2] as never)],
     [
       'tensor: an element is no number: a Date. Elements are numbers or booleans; convert the others first, a date to days or hours since another: float32 rounds its milliseconds.',
       () => tensor([new Date(0)] as never),

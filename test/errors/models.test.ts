@@ -149,7 +149,7 @@ describe('layers refuse', () => {
     [
       'a number as input, and say where',
       () => model(3 as never),
-      'TypeError: linear: a tensor is needed: number. Make one with tensor(...).',
+      'TypeError: linear: a tensor is needed: number. Make one with tensor(...).\nin Chain[0]: Dense(3, 4, relu)',
     ],
     [
       'a scalar as input',

@@ -210,7 +210,7 @@ const hidden = [
   'settleWaiting',
   'settle',
   'unlink',
-  'free',
+  'unusedPath',
   'tensors',
   'parameters',
 ]

@@ -14,6 +14,7 @@ const library: Readonly<Record<string, unknown>> = { ...fluxtape }
 const cases = files.flatMap(loadCases)
 const withOracle = new Set(cases.map(({ op }) => op))
 const withOracleGradient = new Set(cases.filter(each => 'gradients' in each && each.gradients).map(({ op }) => op))
+const schedules = (JSON.parse(readFileSync('test/oracle/schedules.json', 'utf8')) as { readonly op: string }[]).map(({ op }) => op)
 const withGradientRow = new Set(rows.map(({ op }) => op))
 
 /** Values that need no oracle. */
@@ -42,6 +43,7 @@ const heldBy: Readonly<Record<string, readonly string[]>> = {
   'nn/layer.test.ts': ['layer'],
   'optimizers/hyper.test.ts': ['adjust'],
   'optimizers/own-rule.test.ts': ['rule'],
+  'optimizers/rules.test.ts': ['Muon'],
   'optimizers/state.test.ts': ['loadOptimizerState', 'optimizerState', 'setup'],
   'optimizers/update.test.ts': ['apply', 'update'],
   'params/clone.test.ts': ['clone'],
@@ -94,7 +96,7 @@ function dtypesOf(name: string): string[] {
 }
 
 describe('every export', () => {
-  const withRows = [...exportedOperations, ...layersAndRules]
+  const withRows = [...exportedOperations, ...layersAndRules, ...schedules]
   const held = Object.values(heldBy).flat()
 
   it('has rows, or a test that is about it', () => {

@@ -67,7 +67,7 @@ describe('every kernel is shared with a worker that is awake, and has the bits o
     const all = [...kernelNames.values()]
     expect(all.map(({ name }) => name).sort()).toEqual(
       Object.keys(kernels)
-        .filter(name => name !== 'ABI')
+        .filter(name => name !== 'ABI' && !/^write[A-Z]/.test(name))
         .sort(),
     )
     expect(all.filter(({ name, isShared }) => isShared !== forked.has(name))).toEqual([])
@@ -174,10 +174,10 @@ describe('quarantine', () => {
   test('does not hold what was never taken before', () => {
     const filler = Array.from({ length: 8 }, take)
     beginQuarantine()
-    const fresh = allocate(2 ** 26)
-    release(fresh, 2 ** 26)
-    expect(allocate(2 ** 26)).toBe(fresh)
-    release(fresh, 2 ** 26)
+    const fresh = allocate(2 ** 27)
+    release(fresh, 2 ** 27)
+    expect(allocate(2 ** 27)).toBe(fresh)
+    release(fresh, 2 ** 27)
     endQuarantine()
     expect(new Set(filler).size).toBe(8)
   })
