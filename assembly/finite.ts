@@ -1,9 +1,6 @@
 // Which of several tensors holds a NaN or an infinity.
 import { report } from './status'
 
-/** Bytes of a record. */
-const RECORD: usize = 16
-
 /** Is every float from `from` to `to`, addresses, finite? x - x is 0 for those and NaN for all others. */
 function isFiniteRange(from: usize, to: usize): bool {
   let a = i32x4.splat(0)
@@ -29,17 +26,19 @@ function isFiniteRange(from: usize, to: usize): bool {
 }
 
 /**
- * Reports the first of `count` segments that is not finite. `segments` points to a record of 4 words for each: its address, the number of its
- * elements, how many the records before it hold, and one unused. `begin` and `end` count elements over all segments.
+ * Reports the first of `count` segments that is not finite. `segments` points to a record of `size` bytes for each, as rules have them: its
+ * address stands at the byte `at`, and its last three words are the number of its elements, how many the records before it hold, and one unused.
+ * `begin` and `end` count elements over all segments.
  * @cost 0.1
  */
-export function notFinite(segments: usize, count: i32, status: usize, begin: i32, end: i32): void {
+export function notFinite(segments: usize, count: i32, size: i32, at: i32, status: usize, begin: i32, end: i32): void {
   for (let i = 0; i < count; i++) {
-    const record = segments + <usize>i * RECORD
-    const address = load<usize>(record)
-    const before = load<i32>(record, 8)
+    const record = segments + <usize>(i * size)
+    const address = load<usize>(record + <usize>at)
+    const last = record + <usize>size
+    const before = load<i32>(last - 8)
     const from = max(begin - before, 0)
-    const to = min(end - before, load<i32>(record, 4))
+    const to = min(end - before, load<i32>(last - 12))
     if (from < to && !isFiniteRange(address + ((<usize>from) << 2), address + ((<usize>to) << 2))) return report(status, i)
   }
 }

@@ -5,6 +5,7 @@ import { make, type Tensor } from '../tensor/tensor.ts'
 import { f32, i32 } from '../wasm/memory.ts'
 import { descent, RECORD } from '../wasm/rules.generated.ts'
 import type { Hyper, LaneKernel, Slot } from './definition.ts'
+import { firstIn, firstNotFinite } from './finite.ts'
 import { type Optimizer, overwrite, type Rule } from './rule.ts'
 
 /** A parameter and its gradient, or what rules have made of it: its step so far. */
@@ -22,15 +23,18 @@ interface Steps {
 /** The path of a parameter, for rules that ask for it. */
 export type PathOf = (x: Tensor) => string | undefined
 
+/** The error for a gradient that is not finite. */
+type Refusal = (pair: Pair) => Error
+
 /** Takes a step with all parameters. If something fails, nothing has changed. */
-export function takeSteps(optimizer: Optimizer, pairs: readonly Pair[], pathOf: PathOf): void {
-  scoped(() => void pass(optimizer, pairs, true, pathOf))
+export function takeSteps(optimizer: Optimizer, pairs: readonly Pair[], pathOf: PathOf, refusal: Refusal): void {
+  scoped(() => void pass(optimizer, pairs, true, pathOf, refusal))
 }
 
 /** The step for one parameter, not taken: a new tensor; undefined to leave the parameter as it is. */
-export function stepOf(optimizer: Optimizer, pair: Pair): Tensor | undefined {
+export function stepOf(optimizer: Optimizer, pair: Pair, refusal: Refusal): Tensor | undefined {
   return scoped(
-    () => pass(optimizer, [pair], false, () => '').pairs[0]?.[1],
+    () => pass(optimizer, [pair], false, () => '', refusal).pairs[0]?.[1],
     step => (step ? [step] : []),
   )
 }
@@ -39,10 +43,14 @@ export function stepOf(optimizer: Optimizer, pair: Pair): Tensor | undefined {
  * Sends the steps through all rules. With `takes` the last kernel subtracts them. Up to the last rule that may fail for what it is given, the
  * slots are remembered; behind it are kernels alone, and all that these need is made before the first one writes.
  */
-function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes: boolean, pathOf: PathOf): Steps {
+function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes: boolean, pathOf: PathOf, refusal: Refusal): Steps {
   const moves = new Moves(links.length * pairs.length, pathOf)
   let firm = links.length
   while (firm > 0 && links[firm - 1][1].definition.kernel) firm--
+  const refuse = (at: number) => {
+    if (at >= 0) throw refusal(pairs[at])
+  }
+  if (firm > 0) refuse(firstNotFinite(pairs.map(([, g]) => g)))
   try {
     for (let i = 0; i < links.length; i++) links[i][1].steps = count - links[i][1].missed
     for (let i = 0; i < firm; i++) moves.remember(links[i][1], pairs)
@@ -58,6 +66,8 @@ function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes:
       last = plain(steps, takes, last)
       steps = last.steps
     }
+    // Where kernels take the gradients themselves, what they were told of them will do.
+    if (firm === 0 && last) refuse(notFiniteIn(last))
     if (takes) for (let i = 0; i < steps.pairs.length; i++) steps.pairs[i][0].settleWaiting()
     run(last)
     for (; at < links.length; at++) links[at][1].missed++
@@ -252,6 +262,12 @@ function kernelCall(
   }
   const steps = { pairs: given ?? next, factor: 1, areOwn: true }
   return { before, kernel, records, segments: pairs.length, units, steps, takes }
+}
+
+/** Which of the gradients that the first of the calls reads is not finite; -1: all are. */
+function notFiniteIn(call: KernelCall): number {
+  const { before, records, segments, units } = call
+  return before ? notFiniteIn(before) : firstIn(records.pointer, segments, 4 * RECORD.words, 4, units)
 }
 
 /** Makes the call, and those before it first. */

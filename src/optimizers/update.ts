@@ -10,7 +10,6 @@ import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
-import { firstNotFinite } from './finite.ts'
 import { Optimizer } from './rule.ts'
 import { optimizerIn } from './setup.ts'
 import { type Pair, type PathOf, stepOf, takeSteps } from './steps.ts'
@@ -91,9 +90,9 @@ export function takeUpdate(
   const wanted = pairs.some(([x]) => x.frozen) ? pairs.filter(([x]) => !x.frozen) : pairs
   if (wanted.length > 0) {
     const pathOf = pathsIn(target)
-    checkFinite(operation, optimizer, pathOf, wanted, diverged)
-    if (areOwn || wanted.length === 1) takeSteps(optimizer, wanted, pathOf)
-    else scoped(() => takeSteps(optimizer, unshared(wanted), pathOf))
+    const refusal = ([x, g]: Pair) => notFinite(operation, optimizer, pathOf(x), g, diverged)
+    if (areOwn || wanted.length === 1) takeSteps(optimizer, wanted, pathOf, refusal)
+    else scoped(() => takeSteps(optimizer, unshared(wanted), pathOf, refusal))
   }
   optimizer.steps++
   return pairs
@@ -109,16 +108,12 @@ function pathsIn(target: unknown): PathOf {
   }
 }
 
-/** Throws DivergedError for the first gradient that is not finite. */
-function checkFinite(operation: string, optimizer: Optimizer, pathOf: PathOf, pairs: readonly Pair[], diverged?: Diverged): void {
-  const odd = firstNotFinite(pairs)
-  if (!odd) return
-  const [x, g] = odd
-  const parameter = pathOf(x)
+/** The error for a gradient that is not finite. */
+function notFinite(operation: string, optimizer: Optimizer, parameter: string | undefined, g: Tensor, diverged?: Diverged): DivergedError {
   const value = g.view().find(each => !Number.isFinite(each)) as number
-  if (diverged) throw diverged(parameter, value)
+  if (diverged) return diverged(parameter, value)
   const problem = `the gradient${parameter === undefined ? '' : ` of '${parameter}'`} is not finite`
-  throw new DivergedError({ operation, problem, came: String(value), wayOut: `${UNTOUCHED}.` }, optimizer.steps, Number.NaN, parameter)
+  return new DivergedError({ operation, problem, came: String(value), wayOut: `${UNTOUCHED}.` }, optimizer.steps, Number.NaN, parameter)
 }
 
 /** What to do about a gradient that is not finite. */
@@ -136,8 +131,7 @@ export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
   if (arguments.length > 3) refuseSurplus('apply', 3, arguments)
   const optimizer = optimizerOf('apply', opt, x, gradient)
   const [[parameter, g]] = pair('apply', x, gradient)
-  checkFinite('apply', optimizer, pathsIn(x), [[parameter, g]])
-  const step = stepOf(optimizer, [parameter, g])
+  const step = stepOf(optimizer, [parameter, g], () => notFinite('apply', optimizer, undefined, g))
   optimizer.steps++
   return step ?? x.mul(0)
 }

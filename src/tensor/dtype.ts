@@ -30,12 +30,13 @@ export const DTYPES: Readonly<Record<DType, Traits>> = {
 
 /** Bytes of an element. */
 export function bytesOf(dtype: DType): 4 | 1 {
-  return DTYPES[dtype].bytes
+  // Each tensor asks: a comparison takes a tenth of what a search in the table does.
+  return dtype === 'float32' ? 4 : DTYPES[dtype].bytes
 }
 
 /** Throws DTypeError unless `dtype` is one that the library computes with. */
 export function checkDType(operation: string, dtype: unknown): asserts dtype is DType {
-  if (typeof dtype === 'string' && Object.hasOwn(DTYPES, dtype)) return
+  if (dtype === 'float32' || (typeof dtype === 'string' && Object.hasOwn(DTYPES, dtype))) return
   throw new DTypeError(
     {
       operation,

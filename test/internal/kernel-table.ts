@@ -362,7 +362,7 @@ function* finiteness(arena: Arena): Iterable<Trial> {
       i32.set([blocks[i].pointer, count, i === 2 ? n : i * n], (segments >>> 2) + 4 * i)
     })
     f32[n % 2 ? last + n : first + n - 1] = n % 3 ? Number.NaN : Number.NEGATIVE_INFINITY
-    const run = (begin: number, end: number) => wasm.notFinite(segments, counts.length, status.pointer, begin, end)
+    const run = (begin: number, end: number) => wasm.notFinite(segments, counts.length, 16, 0, status.pointer, begin, end)
     yield { name: `[${counts}]`, units: 2 * n + 18, writes: [status], run }
   }
 }

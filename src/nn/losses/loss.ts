@@ -37,8 +37,9 @@ export function loss<N extends Numbers, T, Others extends LossOptions>(
 ): (prediction: Tensor, target: T, options?: Others & Given<N>) => Tensor {
   const names = Object.keys(numbers)
   const known = ['agg', ...others, ...names]
-  return composed(name, 3, (prediction: Tensor, target: T, options: Others & Given<N> = {} as Others & Given<N>): Tensor => {
-    checkOptions(name, options, known)
+  const none = {} as Others & Given<N>
+  return composed(name, 3, (prediction: Tensor, target: T, options: Others & Given<N> = none): Tensor => {
+    if (options !== none) checkOptions(name, options, known)
     return formula(prediction, target, options, names.length === 0 ? numbers : whole(name, numbers, options), name)
   })
 }
