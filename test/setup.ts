@@ -1,6 +1,6 @@
 // Before the library, which makes its registry when it is loaded.
 import './finalizers.ts'
-import { configure, isTraining, manualSeed, Tensor, threads, variant } from 'fluxtape'
+import { configure, gradient, isTraining, manualSeed, Tensor, threads, variant } from 'fluxtape'
 import { afterAll, beforeEach, expect } from 'vitest'
 import { finalized } from './finalizers.ts'
 
@@ -9,6 +9,8 @@ if (wanted === 'baseline') await configure({ deterministic: true })
 // Threads that came by themselves would be those of all files from then on.
 if (!process.env.FLUXTAPE_ALONE) await threads(1)
 await finalized()
+// What updates in other files have used up goes with the next gradient.
+gradient(x => x, 1)
 if (variant() !== wanted) throw new Error(`these tests are to run on the ${wanted} kernels, but this runtime took the ${variant()} ones`)
 
 // Vitest would compare two tensors by their rows, which are new ones each time.
@@ -26,7 +28,8 @@ expect.addEqualityTesters([
 
 beforeEach(() => manualSeed(1))
 
-afterAll(() => {
+afterAll(async () => {
+  if (__GUARD__) (await import('../src/wasm/guard.ts')).checkAllZones('this file')
   if (process.env.FLUXTAPE_ALONE) return
   expect([variant(), threads().count, isTraining()], 'kernels, threads and mode that a file leaves to the next').toEqual([wanted, 1, false])
 })

@@ -10,6 +10,10 @@ const MOST = 16 * 2 ** 20
 
 /** Exact sizes by address of the payload. */
 const live = new Map<number, number>()
+/** The blocks that were taken last, in a ring. */
+const LATEST = 64
+const latest: number[] = []
+let taken = 0
 let failAfter = Number.POSITIVE_INFINITY
 let failures = 0
 
@@ -22,6 +26,7 @@ function patternOf(pointer: number): number {
 export function guardTaken(pointer: number, bytes: number, room: number): void {
   fill(pointer - ZONE, ZONE + room + ZONE, patternOf(pointer))
   live.set(pointer, bytes)
+  latest[taken++ % LATEST] = pointer
 }
 
 /** Checks a block, then fills it, so that whoever reads it later sees NaN. */
@@ -31,8 +36,13 @@ export function guardFreed(pointer: number, room: number): void {
   fill(pointer, room, patternOf(pointer))
 }
 
-/** Throws if any zone was written. */
+/** Throws if the zones of a block were written, of those taken last, among which the results of an operation are. The others come when they are freed. */
 export function checkZones(operation: string): void {
+  for (const pointer of latest) if (live.has(pointer)) check(pointer, operation)
+}
+
+/** Throws if the zones of any block were written. */
+export function checkAllZones(operation: string): void {
   for (const pointer of live.keys()) check(pointer, operation)
 }
 

@@ -1,7 +1,7 @@
 import { memory, ones, tensor, zeros } from 'fluxtape'
 import { afterEach, describe, expect, test } from 'vitest'
 import { make, type Tensor } from '../../src/tensor/tensor.ts'
-import { checkZones, ZONE } from '../../src/wasm/guard.ts'
+import { checkAllZones, ZONE } from '../../src/wasm/guard.ts'
 import * as kernels from '../../src/wasm/kernels.generated.ts'
 import { f32, i32, u8 } from '../../src/wasm/memory.ts'
 import { thrown } from '../errors/thrown.ts'
@@ -14,7 +14,7 @@ function poke(address: number): void {
 }
 afterEach(() => {
   for (const [address, before] of written.splice(0)) u8[address] = before
-  checkZones('the test before')
+  checkAllZones('the test before')
 })
 
 describe('red zones', () => {

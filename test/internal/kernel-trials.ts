@@ -1,6 +1,6 @@
 /** How a kernel is tried: on memory of its own, over its whole range and over pieces of it. */
 import { allocate, release } from '../../src/wasm/allocator.ts'
-import { checkZones } from '../../src/wasm/guard.ts'
+import { checkAllZones } from '../../src/wasm/guard.ts'
 import type { Address, Layout, Status } from '../../src/wasm/kinds.ts'
 import { f32, i32, u8 } from '../../src/wasm/memory.ts'
 
@@ -124,7 +124,7 @@ export function checkTrial(kernel: string, trial: Trial, random: () => number, r
   const initial = contents(writes)
   const call = (begin: number, end: number) => {
     trial.run(begin, end)
-    checkZones(kernel)
+    checkAllZones(kernel)
   }
   call(0, units)
   const whole = contents(writes)
