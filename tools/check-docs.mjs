@@ -1,6 +1,8 @@
 // Every public export says what it is. A type or a constant: in a sentence. A function or a class: the shapes of the tensors it takes and
-// gives (in words, or in an example that shows them), what it throws, and an example, which test/docs/docstrings.test.ts runs.
+// gives (in words, or in an example that shows them), what it throws, and an example, which test/docs/docstrings.test.ts runs. docs/reference is
+// made of them, and says what they say now.
 import { publicExports } from './exports.mjs'
+import { stalePages } from './reference.mjs'
 
 /** Words that tell a shape. */
 const SHAPE = /\[[^\]]*\]|shape|element|broadcast|scalar|axis|axes|1-D/i
@@ -10,11 +12,11 @@ const INTERNAL = ['Error']
 const known = publicExports()
 const names = new Set(known.map(({ name }) => name))
 const problems = known.flatMap(each => problemsOf(each).map(problem => `${each.place} ${each.name}: ${problem}`))
+const stale = stalePages(known)
 for (const problem of problems) console.log(problem)
-if (problems.length > 0) {
-  console.log(`${problems.length} gaps in the docstrings of ${known.length} exports`)
-  process.exit(1)
-}
+for (const page of stale) console.log(`${page} is stale: npm run reference, and look at what changed`)
+if (problems.length > 0) console.log(`${problems.length} gaps in the docstrings of ${known.length} exports`)
+if (problems.length + stale.length > 0) process.exit(1)
 
 function problemsOf({ kind, text, examples, thrown, hasTensors, members }) {
   const problems = []

@@ -37,6 +37,8 @@ function describe(checker, known, exported, symbol) {
     kind,
     place: `${relative(process.cwd(), file.fileName)}:${file.getLineAndCharacterOfPosition(declaration.getStart()).line + 1}`,
     text: ts.displayPartsToString(symbol.getDocumentationComment(checker)),
+    signatures: signaturesOf(checker, symbol, declaration, kind),
+    source: ts.isInterfaceDeclaration(declaration) ? declaration.getText() : '',
     examples: tags.filter(tag => tag.name === 'example').map(tag => ts.displayPartsToString(tag.text)),
     thrown: ts.isClassDeclaration(declaration) ? [] : thrownIn(checker, known, declaration),
     hasTensors: takesTensors(checker, symbol, declaration),
@@ -68,7 +70,21 @@ function isPublic(member) {
 function describeMember(checker, known, owner, member) {
   const { symbol } = member
   const text = ts.displayPartsToString(symbol.getDocumentationComment(checker))
-  return { name: `${owner}.${symbol.name}`, text, thrown: thrownIn(checker, known, member) }
+  const isMethod = ts.isMethodDeclaration(member)
+  const signatures = isMethod ? callsOf(checker, checker.getTypeOfSymbolAtLocation(symbol, member).getCallSignatures()) : []
+  return { name: `${owner}.${symbol.name}`, text, signatures, thrown: thrownIn(checker, known, member) }
+}
+
+/** How a function is called, or a class made, each way: `(x: Tensor, axis?: number): Tensor`. */
+function signaturesOf(checker, symbol, declaration, kind) {
+  const type = checker.getTypeOfSymbolAtLocation(symbol, declaration)
+  if (kind === 'function') return callsOf(checker, type.getCallSignatures())
+  return kind === 'class' ? callsOf(checker, type.getConstructSignatures()) : []
+}
+
+function callsOf(checker, signatures) {
+  const flags = ts.TypeFormatFlags.NoTruncation | ts.TypeFormatFlags.UseAliasDefinedOutsideCurrentScope
+  return signatures.map(signature => checker.signatureToString(signature, undefined, flags))
 }
 
 function isTypeOnly({ declarations }) {

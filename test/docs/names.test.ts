@@ -47,6 +47,13 @@ describe('the table of public names', () => {
     )
   })
 
+  it('has all that is there on its page of the reference', () => {
+    for (const [page, rows] of pages) {
+      const headings = new Set(readFileSync(`docs/reference/${page}.md`, 'utf8').match(/^## .+$/gm))
+      expect(Object.keys(rows).filter(name => !name.includes('.') && isThere(name) && !headings.has(`## ${name}`))).toEqual([])
+    }
+  })
+
   it('calls nothing pending that is there: `npm run reference` shortens the list', () => {
     expect(pending.filter(isThere)).toEqual([])
     expect(pending.filter(name => !all.some(each => each.name === name && turns.includes(each.turn)))).toEqual([])

@@ -1,9 +1,22 @@
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as fluxtape from 'fluxtape'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 import { unfused } from '../internal/unfused.ts'
+import { largestErrors } from './errors.ts'
 import { type Case, files, isLacking, loadCases, runCase } from './oracle.ts'
 
 const library: Readonly<Record<string, unknown>> = { ...fluxtape }
+/** What docs/reference/names.md says: of each operation the largest error of its value, and of its gradient. `npm run reference` measures anew. */
+const stated: Readonly<Record<string, readonly [value: number, gradient?: number]>> = JSON.parse(
+  readFileSync(new URL('./errors.json', import.meta.url), 'utf8'),
+)
+const measured = process.env.FLUXTAPE_ERRORS
+
+afterAll(() => {
+  if (!measured) return
+  mkdirSync(measured, { recursive: true })
+  writeFileSync(`${measured}/${fluxtape.variant()}.json`, JSON.stringify([...largestErrors]))
+})
 
 function byOperation(cases: readonly Case[]): Map<string, Case[]> {
   const groups = new Map<string, Case[]>()
@@ -18,6 +31,11 @@ describe.each(files)('%s as PyTorch has it', file => {
       const wrong = [...found(), ...unfused(found).map(each => `unfused: ${each}`)]
       const shown = wrong.slice(0, 20).join('\n')
       expect(wrong.length, `${wrong.length} differences in ${cases.length} cases\n${shown}\n`).toBe(0)
+      if (measured) return
+      const { value, gradient = 0 } = largestErrors.get(op) ?? { value: 0 }
+      const [ofValue, ofGradient = 0] = stated[op] ?? []
+      const holds = ofValue !== undefined && value <= ofValue * 1.25 && gradient <= ofGradient * 1.25
+      expect(holds, `errors of ${value} and ${gradient}, where docs/reference/names.md says other: npm run reference`).toBe(true)
     })
   }
 })

@@ -12,6 +12,7 @@
  * that are not compared: limits such as 0 * Infinity at an infinite input, and gradients at NaN.
  */
 import { readFileSync } from 'node:fs'
+import { errorOf, noteError, noteErrorsOf, ulpOf } from './errors.ts'
 
 type DType = 'float32' | 'int32' | 'bool' | 'uint8'
 type Library = Readonly<Record<string, unknown>>
@@ -198,11 +199,6 @@ function apply(library: Library, { op, args }: Common, tensors: readonly Tensor[
   return exported(library, op)(...(resolved(library, args, next) as unknown[]))
 }
 
-function ulpOf(reference: number): number {
-  const size = Math.abs(reference)
-  return size < 2 ** -126 ? 2 ** -149 : 2 ** (Math.floor(Math.log2(size)) - 23)
-}
-
 /** The error of an element in what is allowed; above 1 it is wrong. */
 function excess(got: number, reference: number, ulp: number, floor: number, signedZero: boolean): number {
   const rounded = Math.fround(reference)
@@ -235,8 +231,10 @@ function compared(what: string, result: Tensor | null | undefined, reference: Re
   let worst = -1
   let error = 1
   let wrong = 0
+  let largest = 0
   for (let i = 0; i < expected.length; i++) {
     if (free.has(i)) continue
+    largest = Math.max(largest, errorOf(Number(got[i]), Number(expected[i]), reference.floor ?? 0))
     const here = excess(Number(got[i]), Number(expected[i]), ulp, reference.floor ?? 0, signedZero)
     if (here <= 1) continue
     wrong++
@@ -245,6 +243,7 @@ function compared(what: string, result: Tensor | null | undefined, reference: Re
       worst = i
     }
   }
+  noteError(what, largest)
   if (worst < 0) return undefined
   const [value, right] = [Number(got[worst]), Number(expected[worst])]
   const ulps = (Math.abs(value - right) / ulpOf(right)).toPrecision(3)
@@ -367,6 +366,7 @@ export function isLacking(library: Library, record: Case): boolean {
 export function runCase(library: Library, record: Case): readonly string[] {
   if (isLacking(library, record)) return []
   const label = `${record.op}, ${record.name}`
+  noteErrorsOf(record.op)
   try {
     const found =
       record.kind === 'rule'

@@ -23,17 +23,17 @@ function linksOf(text) {
   return Array.from(withoutCode(text).matchAll(/\]\(([^)\s]+)\)/g), ([, link]) => link).filter(link => !/^[a-z]+:/.test(link))
 }
 
-/** The anchors that GitHub and npm give to headings. */
+/** The anchors that GitHub and npm give to headings: the second of a name has a 1 behind it. */
 function anchorsOf(text) {
   const headings = Array.from(withoutCode(text).matchAll(/^#+ (.+)$/gm), ([, heading]) => heading)
-  return new Set(
-    headings.map(heading =>
-      heading
-        .toLowerCase()
-        .replace(/[^\p{L}\p{N}\s_-]/gu, '')
-        .replaceAll(' ', '-'),
-    ),
+  const anchors = headings.map(heading =>
+    heading
+      .toLowerCase()
+      .replace(/[^\p{L}\p{N}\s_-]/gu, '')
+      .replaceAll(' ', '-'),
   )
+  const before = i => anchors.slice(0, i).filter(each => each === anchors[i]).length
+  return new Set(anchors.map((anchor, i) => (before(i) === 0 ? anchor : `${anchor}-${before(i)}`)))
 }
 
 function withoutCode(text) {
