@@ -1,10 +1,14 @@
 // The public API, and nothing else.
 import './ops/methods.ts'
 
+export { checkpoint } from './autodiff/checkpoint.ts'
 export { customGradient } from './autodiff/custom.ts'
 export type { GradientOf, GradientsOf, Loss, Seen } from './autodiff/gradient.ts'
 export { type Back, gradient, pullback, withGradient } from './autodiff/gradient.ts'
 export { Grads } from './autodiff/grads.ts'
+export { onGradient } from './autodiff/hook.ts'
+export type { EachOf, HessianOf, Point, PointsOf } from './autodiff/jacobian.ts'
+export { diagonalHessian, hessian, hvp, jacobian, jvp } from './autodiff/jacobian.ts'
 export { keep, scope } from './autodiff/lifetime.ts'
 export type { Configuration } from './configure.ts'
 export { configure, threads } from './configure.ts'

@@ -8,9 +8,9 @@ import type { Tensor } from '../tensor/tensor.ts'
 
 /**
  * Walks a level back from `output`, whose cotangent is `seed`, and leaves on each leaf of the level its gradient (the tape's own handle).
- * Unless `keep`, what a node saved is freed as soon as the walk has passed it.
+ * Unless `keep`, what a node saved is freed as soon as the walk has passed it. `others` are further results, with their cotangents.
  */
-export function backward(level: Level, output: Tensor, seed: Tensor, keep: boolean): void {
+export function backward(level: Level, output: Tensor, seed: Tensor, keep: boolean, others?: Iterable<readonly [Tensor, Tensor]>): void {
   const root = level.nodeOf.get(output)
   if (!root) return
   // What a walk left that was cut off.
@@ -20,6 +20,10 @@ export function backward(level: Level, output: Tensor, seed: Tensor, keep: boole
       level.isWalked = true
       root.cotangent = handleOf(seed, mark())
       try {
+        for (const [each, cotangent] of others ?? []) {
+          const node = level.nodeOf.get(each)
+          if (node) give(node, cotangent, mark())
+        }
         for (let i = level.nodes.length - 1; i >= 0; i--) {
           const node = level.nodes[i]
           const { cotangent } = node

@@ -148,8 +148,8 @@ function subject(operation: string, args: readonly unknown[]): Subject {
   }
 }
 
-/** The error for an argument in which there is nothing to differentiate by. */
-function noDerivative(operation: string, arg: unknown, i: number): Error {
+/** @internal The error for an argument in which there is nothing to differentiate by. */
+export function noDerivative(operation: string, arg: unknown, i: number): Error {
   const place = `argument ${i + 1} of the function`
   if (arg instanceof Tensor) {
     const wayOut = 'Let the function close over it, or cast it to float32.'
@@ -242,8 +242,8 @@ function checkFloat(operation: string, { type, dims }: Tensor, what: 'scalar' | 
   throw new DTypeError({ operation, problem: `only a float32 ${what} has a gradient`, came: `${type} ${show(dims)}`, wayOut }, [type])
 }
 
-/** The gradient that the walk left on a leaf, handed to the scope: a copy if others (another gradient, a seed) lie in the same memory. */
-function takeCotangent(level: Level, tensor: Tensor): Tensor | undefined {
+/** @internal The gradient that the walk left on a leaf, handed to the scope: a copy if others (another gradient, a seed) lie in the same memory. */
+export function takeCotangent(level: Level, tensor: Tensor): Tensor | undefined {
   const leaf = level.nodeOf.get(tensor)
   const gradient = leaf?.cotangent
   if (!leaf || !gradient) return undefined
@@ -279,18 +279,23 @@ export function pullback<Args extends readonly unknown[]>(
   ...args: Args
 ): [Tensor, Back<GradientsOf<Args>>]
 export function pullback(f: (...args: never[]) => unknown, ...args: unknown[]): [Tensor, Back<unknown>] {
+  return pulledBack('pullback', f, args)
+}
+
+/** @internal `pullback`, in the name of another operation. */
+export function pulledBack(operation: string, f: (...args: never[]) => unknown, args: readonly unknown[]): [Tensor, Back<unknown>] {
   freeSpent()
   let of: Subject | undefined
   return scoped(
     () => {
       const start = mark()
-      const inputs = subject('pullback', args)
+      const inputs = subject(operation, args)
       of = inputs
       const effects = new Effects()
-      const { level, value } = effects.during(() => recordOn('pullback', f, inputs))
+      const { level, value } = effects.during(() => recordOn(operation, f, inputs))
       level.effects = effects
-      checkTensor('pullback', value)
-      checkFloat('pullback', value, 'result')
+      checkTensor(operation, value)
+      checkFloat(operation, value, 'result')
       effects.hold(start, ownedIn([inputs.args, value]))
       // What was there before is somebody else's.
       return [madeSince(start, value) ? value : mul(value, 1), backOf(level, inputs, value, effects)]

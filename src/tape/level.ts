@@ -145,6 +145,16 @@ export function recorded<T>(level: Level, f: () => T): T {
   return withLevels([...levels, level], f)
 }
 
+/** The open levels: what `recordedAmong` takes. */
+export function openLevels(): readonly Level[] {
+  return levels
+}
+
+/** Runs `f` with another level open, and with those of the open ones that were open when `then` was asked for. */
+export function recordedAmong<T>(then: readonly Level[], level: Level, f: () => T): T {
+  return withLevels([...levels.filter(each => then.includes(each)), level], f)
+}
+
 /** Runs `f` with no level open: nothing in it is recorded. */
 export function unrecorded<T>(f: () => T): T {
   return withLevels([], f)

@@ -13,6 +13,10 @@ export let modeChanges = 0
 export type Modes = Map<object, boolean | undefined>
 let notes: Modes | undefined
 
+/** Told of a layer that is asked for its mode, and of that; gives the one that counts. */
+export type Recall = (layer: object, mode: boolean | undefined) => boolean | undefined
+let recall: Recall | undefined
+
 /**
  * Does a layer act as in training? So it is while a gradient is being taken, unless `trainMode` or `testMode` overrule. Without an argument: of the
  * layer whose function runs, or of everything. Takes a layer of any inputs and shapes; throws TypeError for what is no object or function.
@@ -27,7 +31,8 @@ export function isTraining(layer?: object): boolean {
     throw typeError('isTraining', 'takes a layer, or nothing', `${kindOf(layer)} came`)
   }
   const of = layer ?? called.layer
-  return (of && modes.get(of)) ?? depth > 0
+  const mode = of && modes.get(of)
+  return (of && recall ? recall(of, mode) : mode) ?? depth > 0
 }
 
 /** Runs `f` in training mode. */
@@ -38,6 +43,17 @@ export function training<T>(f: () => T): T {
     return f()
   } finally {
     depth = outer
+  }
+}
+
+/** Runs `f`; `by` says in which mode a layer is meanwhile. */
+export function recalling<T>(by: Recall | undefined, f: () => T): T {
+  const before = recall
+  recall = by
+  try {
+    return f()
+  } finally {
+    recall = before
   }
 }
 

@@ -106,8 +106,10 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   flip: () => [x, 0],
   full: () => [[2], 1, { dtype: 'int32' }],
   gather: () => [x, [0], 0],
+  hvp: () => [(z: fluxtape.Tensor) => z.square().sum(), x, x],
   isTraining: () => [model],
   jit: () => [loss],
+  jvp: () => [f.exp, x, x],
   keep: () => [f.zeros([1])],
   kFolds: () => [x, 2, { seed: 1 }],
   later: () => [f.zeros([2]), f.identity],
@@ -121,6 +123,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   manualSeed: () => [1],
   matmul: () => [x, x, { transposeLeft: true }],
   memory: () => [],
+  onGradient: () => [x, f.identity],
   oneCold: () => [x, { axis: 0 }],
   oneHot: () => [classes, 2],
   ones: () => [[2], { dtype: 'int32' }],
@@ -166,7 +169,22 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
 }
 
 /** Any number of arguments is right, or the library itself makes it. */
-const variadic = ['Chain', 'OptimizerChain', 'Sequence', 'einsum', 'freeze', 'gradient', 'params', 'pullback', 'thaw', 'withGradient']
+const variadic = [
+  'Chain',
+  'checkpoint',
+  'diagonalHessian',
+  'hessian',
+  'jacobian',
+  'OptimizerChain',
+  'Sequence',
+  'einsum',
+  'freeze',
+  'gradient',
+  'params',
+  'pullback',
+  'thaw',
+  'withGradient',
+]
 /** They throw later, as promises do. */
 const later = ['configure', 'init', 'threads']
 const internal = library.filter(([, value]) => value.prototype instanceof Error).map(([name]) => name)
