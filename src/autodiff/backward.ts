@@ -20,9 +20,11 @@ export function backward(level: Level, output: Tensor, seed: Tensor, keep: boole
       level.isWalked = true
       root.cotangent = handleOf(seed, mark())
       try {
-        for (const [each, cotangent] of others ?? []) {
-          const node = level.nodeOf.get(each)
-          if (node) give(node, cotangent, mark())
+        if (others) {
+          for (const [each, cotangent] of others) {
+            const node = level.nodeOf.get(each)
+            if (node) give(node, cotangent, mark())
+          }
         }
         for (let i = level.nodes.length - 1; i >= 0; i--) {
           const node = level.nodes[i]

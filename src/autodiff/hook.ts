@@ -1,4 +1,5 @@
-import { checkFunction, DTypeError, kindOf, refuseSurplus, ShapeError, typeError } from '../errors.ts'
+import { checkFunction, DTypeError, refuseSurplus, ShapeError } from '../errors.ts'
+import { cast } from '../ops/pointwise.ts'
 import { isRecording, record, trackedAlias } from '../tape/level.ts'
 import { checkTensor, type Entry, isTensor } from '../tape/operation.ts'
 import { giveBack } from '../tensor/scope.ts'
@@ -11,8 +12,8 @@ import { refusePromise } from './gradient.ts'
  * a walk, with the whole gradient of the result, and never where x takes no part in a gradient. Written in operations, it can be differentiated again.
  * The tensor that it gets ends with the walk: `keep(g)`, or read it; under `jit` neither, as it is not called again when a step is replayed.
  *
- * Throws TypeError for what is no tensor, no function or a promise, DTypeError for an x that has no derivative; on the way back TypeError,
- * ShapeError or DTypeError for what is no gradient of x.
+ * Throws TypeError for what is no tensor, no function or a promise, DTypeError for an x that has no derivative; on the way back TypeError for
+ * what is no tensor, ShapeError for one of another shape.
  *
  * @example
  * gradient(x => onGradient(x.mul(3), g => g.clamp(-1, 1)).mul(5), 2)[0].item() // 3
@@ -40,14 +41,9 @@ const entry: Entry = {
     const given = (options as (g: Tensor) => unknown)(seen)
     if (given === undefined) return g
     refusePromise('onGradient', given)
-    if (!isTensor(given)) {
-      throw typeError('onGradient', 'the function gives a gradient, or nothing', `${kindOf(given)} came`)
-    }
-    given.check('onGradient')
-    if (given.type !== 'float32') {
-      throw new DTypeError({ operation: 'onGradient', problem: 'a gradient is of float32', came: given.type }, [given.type])
-    }
-    if (sameShape(given.dims, g.dims)) return given
+    checkTensor('onGradient', given)
+    // What is made of comparisons counts, too.
+    if (sameShape(given.dims, g.dims)) return cast(given, 'float32')
     const came = `${show(given.dims)} for ${show(g.dims)}`
     throw new ShapeError({ operation: 'onGradient', problem: 'the gradient must keep its shape', came }, [given.dims, g.dims])
   },

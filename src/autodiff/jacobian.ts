@@ -5,7 +5,7 @@ import { reshape, sum } from '../ops/movement.ts'
 import { add, cast, mul } from '../ops/pointwise.ts'
 import { section } from '../ops/ranges.ts'
 import { withoutEffects } from '../tape/effects.ts'
-import { isTensor } from '../tape/operation.ts'
+import { checkTensor, isTensor } from '../tape/operation.ts'
 import { full, tensor, zeros } from '../tensor/create.ts'
 import { scoped } from '../tensor/scope.ts'
 import { type Shape, sameShape, show } from '../tensor/shape.ts'
@@ -140,12 +140,12 @@ function directed(
   const [xs, vs]: (readonly unknown[])[] = [x, v].map(each => (Array.isArray(each) ? each : [each]))
   return derived(operation, f, xs, at => {
     if (Array.isArray(x) !== Array.isArray(v) || xs.length !== vs.length) {
-      throw typeError(operation, 'there is a tangent for each argument', `${vs.length} for ${xs.length}`, 'Two lists belong together.')
+      throw typeError(operation, 'there is a tangent for each argument', `${vs.length} for ${xs.length}`)
     }
     const along = at.map(({ dims }, i) => {
-      const [each] = [vs[i]].map(value => (typeof value === 'number' ? full([], value) : value))
-      if (!isTensor(each)) throw typeError(operation, `tangent ${i + 1} is a tensor or a number`, `${kindOf(each)} came`)
-      each.check(operation)
+      const v = vs[i]
+      const each = typeof v === 'number' ? full([], v) : v
+      checkTensor(operation, each)
       // Another handle: if it is the argument, too, it is none of its tangent.
       if (sameShape(each.dims, dims)) return reshape(cast(each, 'float32'), dims)
       const came = `${show(each.dims)} for ${show(dims)}`

@@ -77,22 +77,22 @@ describe('jacobian and its kin refuse', () => {
         () => call(total, w, zeros([2])),
         `ShapeError: ${name}: a tangent has the shape of its argument: [2] for [3].`,
       ],
-      [`no tangent: ${name}`, () => call(total, w, undefined), `TypeError: ${name}: tangent 1 is a tensor or a number: undefined came.`],
+      [
+        `no tangent: ${name}`,
+        () => call(total, w, undefined),
+        `TypeError: ${name}: a tensor is needed: undefined. Make one with tensor(...).`,
+      ],
       [
         `a tangent of another kind: ${name}`,
         () => call(total, [w], ['1']),
-        `TypeError: ${name}: tangent 1 is a tensor or a number: string came.`,
+        `TypeError: ${name}: a tensor is needed: string. Make one with tensor(...).`,
       ],
       [
         `too few tangents: ${name}`,
         () => call((a: Tensor, b: Tensor) => a.mul(b).sum(), [w, w], [w]),
-        `TypeError: ${name}: there is a tangent for each argument: 1 for 2. Two lists belong together.`,
+        `TypeError: ${name}: there is a tangent for each argument: 1 for 2.`,
       ],
-      [
-        `one tangent for a list: ${name}`,
-        () => call(total, [w], w),
-        `TypeError: ${name}: there is a tangent for each argument: 1 for 1. Two lists belong together.`,
-      ],
+      [`one tangent for a list: ${name}`, () => call(total, [w], w), `TypeError: ${name}: there is a tangent for each argument: 1 for 1.`],
     ]),
     ...(['hessian', 'diagonalHessian'] as const).map(
       (name): Row => [
@@ -198,16 +198,11 @@ describe('onGradient refuses', () => {
     ],
     ['what is no function', () => onGradient(w, w as never), 'TypeError: onGradient: the second argument is a function: a tensor came.'],
     ['integers', () => onGradient(int, same), "DTypeError: onGradient: int32 has no derivative. Cast it before: x.cast('float32')."],
-    ['a number for a gradient', answering(1), 'TypeError: onGradient: the function gives a gradient, or nothing: number came.'],
+    ['a number for a gradient', answering(1), 'TypeError: onGradient: a tensor is needed: number. Make one with tensor(...).'],
     [
       'a gradient of another shape',
       () => gradient(z => onGradient(z, g => g.sum()).sum(), w),
       'ShapeError: onGradient: the gradient must keep its shape: [] for [3].',
-    ],
-    [
-      'a gradient of integers',
-      () => gradient(z => onGradient(z, g => g.greater(0)).sum(), w),
-      'DTypeError: onGradient: a gradient is of float32: bool.',
     ],
     [
       'a promise for a gradient',

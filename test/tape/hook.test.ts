@@ -24,6 +24,18 @@ it.each<[string, () => unknown, unknown]>([
   ['leaves the value as it is', () => onGradient(x, () => undefined), [1, 2]],
   ['lets the gradient pass on', () => gradient(z => onGradient(z.square(), () => undefined).sum(), x), [[2, 4]]],
   ['changes the gradient', () => gradient(z => onGradient(z.square(), g => g.mul(10)).sum(), x), [[20, 40]]],
+  [
+    'takes a comparison for numbers',
+    () =>
+      gradient(
+        z =>
+          onGradient(z, g => g.greater(0))
+            .mul(5)
+            .sum(),
+        x,
+      ),
+    [[1, 1]],
+  ],
   ['gives back what it got', () => gradient(z => onGradient(z.square(), g => g).sum(), x), [[2, 4]]],
   [
     'gets the whole gradient, once',
