@@ -6,10 +6,13 @@ import {
   Chain,
   ClipGlobalNorm,
   ClipNorm,
+  checkpoint,
   Dense,
   Descent,
   type Grads,
   gradient,
+  hessian,
+  jacobian,
   jit,
   later,
   layer,
@@ -20,6 +23,7 @@ import {
   type Optimizer,
   OptimizerChain,
   ones,
+  onGradient,
   optimizerState,
   type Params,
   params,
@@ -204,6 +208,18 @@ describe('memory that fails elsewhere', () => {
       back.dispose()
       return results
     },
+    'a checkpoint in a checkpoint, of what the loss made': () =>
+      gradient(
+        x => {
+          const made = x.exp()
+          return checkpoint(z => checkpoint(u => u.mul(made), z.mul(made)), x).sum()
+        },
+        tensor([1, 2, 3]),
+      ),
+    'a hessian, and a jacobian by columns': () => [
+      hessian(x => x.pow(3).sum(), tensor([1, 2])),
+      jacobian(x => onGradient(x.mul(ones([9])), g => g.mul(2)), 2),
+    ],
     'a reduction of axes that are no neighbours': () => arange(0, 96).reshape([2, 3, 2, 4, 2]).sum([0, 2, 4]),
     'a product that packs its operands': () =>
       arange(0, 4000)
