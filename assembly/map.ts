@@ -47,6 +47,16 @@ export function mapPairBy<F>(x: usize, y: usize, out: usize, a: f32, begin: i32,
   for (; i < last; i += 4) v128.store32_lane(out + i, changetype<F>(0).f(v128.load32_zero(x + i), v128.load32_zero(y + i), va), 0)
 }
 
+/** out[i] = f(x[i], y[i], a, b), of one shape. */
+export function mapPairWith<F>(x: usize, y: usize, out: usize, a: f32, b: f32, begin: i32, end: i32): void {
+  const va = f32x4.splat(a)
+  const vb = f32x4.splat(b)
+  const last = (<usize>end) << 2
+  let i = (<usize>begin) << 2
+  for (; i + 16 <= last; i += 16) v128.store(out + i, changetype<F>(0).f(v128.load(x + i), v128.load(y + i), va, vb))
+  for (; i < last; i += 4) v128.store32_lane(out + i, changetype<F>(0).f(v128.load32_zero(x + i), v128.load32_zero(y + i), va, vb), 0)
+}
+
 /** out[i] = f(x[i], a, b), with the two numbers the same for all. */
 export function map1With<F>(x: usize, out: usize, a: f32, b: f32, begin: i32, end: i32): void {
   const va = f32x4.splat(a)

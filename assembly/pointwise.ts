@@ -1,6 +1,6 @@
 // Pointwise kernels of float32. `x`, `y`, `out` are addresses of elements, `layout` a broadcast (see map.ts).
 // @cost 0.15: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
-import { map1, map1With, map2, test1 } from './map'
+import { map1, map1By, map1With, map2, test1 } from './map'
 import { Erf } from './math/erf'
 import { Exp } from './math/exp'
 import { Hyperbolic } from './math/hyperbolic'
@@ -107,8 +107,8 @@ class LogLane {
 }
 @unmanaged
 class Softplus {
-  @inline f(x: v128): v128 {
-    return Log.softplus(x)
+  @inline f(x: v128, sign: v128): v128 {
+    return f32x4.mul(sign, Log.softplus(f32x4.mul(sign, x)))
   }
 }
 @unmanaged
@@ -228,9 +228,9 @@ export function sigmoid(x: usize, out: usize, begin: i32, end: i32): void {
 export function log(x: usize, out: usize, begin: i32, end: i32): void {
   map1<LogLane>(x, out, begin, end)
 }
-/** @cost 1.2 */
-export function softplus(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Softplus>(x, out, begin, end)
+/** sign log(1 + exp(sign x)), sign 1 or -1. @cost 1.2 */
+export function softplus(x: usize, out: usize, sign: f32, begin: i32, end: i32): void {
+  map1By<Softplus>(x, out, sign, begin, end)
 }
 /** @cost 1 */
 export function log1p(x: usize, out: usize, begin: i32, end: i32): void {

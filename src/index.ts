@@ -34,7 +34,37 @@ export { type ClassLossOptions, crossEntropy, logitCrossEntropy } from './nn/los
 export type { LossOptions, Target } from './nn/losses/loss.ts'
 export { mae, mse } from './nn/losses/regression.ts'
 export { autoMode, testMode, trainMode } from './nn/modes.ts'
-export { elu, gelu, leakyrelu, relu, sigmoid, softplus } from './ops/activations.ts'
+export {
+  celu,
+  elu,
+  gelu,
+  geluTanh,
+  hardswish,
+  hardtanh,
+  leakyrelu,
+  logsigmoid,
+  mish,
+  relu,
+  relu6,
+  selu,
+  sigmoid,
+  softplus,
+  swish,
+} from './ops/activations.ts'
+export {
+  glu,
+  hardsigmoid,
+  lisht,
+  logcosh,
+  rrelu,
+  sigmoidFast,
+  softshrink,
+  softsign,
+  squareplus,
+  tanhFast,
+  tanhshrink,
+  trelu,
+} from './ops/activations-composed.ts'
 export { flip, repeat, roll, tile } from './ops/arranging.ts'
 export { assign } from './ops/assign.ts'
 export { dot, outer } from './ops/contraction.ts'

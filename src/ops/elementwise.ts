@@ -18,31 +18,27 @@ import { fusion } from './fusion.ts'
 /** The numbers of an operation, such as elu's alpha, in the order of its arguments. */
 type Numbers = readonly Real[]
 export type UnaryKernel = (x: Address, out: Address, count: number) => void
-type NumberedKernel =
-  | ((x: Address, out: Address, a: Real, count: number) => void)
-  | ((x: Address, out: Address, a: Real, b: Real, count: number) => void)
+type NumberedKernel = (x: Address, out: Address, a: Real, count: number) => void
 type IntUnaryKernel = (x: Address, out: Address, status: Status, count: number) => void
 type SlopeKernel = (x: Address, out: Address, slope: Address, count: number) => void
-type GradientKernel =
-  | ((g: Address, x: Address, out: Address, count: number) => void)
-  | ((g: Address, x: Address, out: Address, a: Real, count: number) => void)
-  | ((g: Address, x: Address, out: Address, a: Real, b: Real, count: number) => void)
+type GradientKernel = (g: Address, x: Address, out: Address, count: number) => void
+type NumberedGradient = (g: Address, x: Address, out: Address, a: Real, count: number) => void
 /** Any of them: addresses, numbers, and a count. */
 type AnyKernel = (...words: number[]) => void
 type BinaryKernel = (x: Address, y: Address, out: Address, layout: Layout, count: number) => void
 type IntBinaryKernel = (x: Address, y: Address, out: Address, layout: Layout, status: Status, count: number) => void
 
 type UnaryPullback = (g: Tensor, x: Tensor, numbers: Numbers) => Tensor
-type SecondPullback = (h: Tensor, g: Tensor, x: Tensor, first: (g: Tensor, x: Tensor) => Tensor) => Tensor
+export type SecondPullback = (h: Tensor, g: Tensor, x: Tensor, first: (g: Tensor, x: Tensor) => Tensor, numbers: Numbers) => Tensor
 
 /** One row of the table of unary operations: its derivative from its input, from its output, or 0 everywhere, and what else it has. */
-interface UnaryRule {
+interface UnaryRule<Gradient> {
   readonly fromInput?: UnaryPullback
   readonly fromOutput?: (g: Tensor, y: Tensor) => Tensor
   readonly constant?: (g: Tensor) => Tensor
   /** The derivative from the input by a kernel: g f'(x). */
-  readonly gradient?: GradientKernel
-  /** With `gradient`: h g f″(x), in operations, of which `own` is the gradient; 0 if left out. */
+  readonly gradient?: Gradient
+  /** With `gradient`: h g f″(x), in operations, of which `first` is the gradient; 0 if left out. */
   readonly second?: SecondPullback
   /** A kernel that gives the slope, too, where that costs little more: an extra, of which the gradient is made. */
   readonly slope?: SlopeKernel
@@ -56,7 +52,7 @@ interface UnaryRule {
 }
 
 /** An operation on each element. */
-export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: Tensor) => Tensor {
+export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule<GradientKernel>): (x: Tensor) => Tensor {
   const run = runOf(name, kernel, rule)
   const none: Numbers = []
   return finished(name, rule, function (x: Tensor): Tensor {
@@ -69,24 +65,24 @@ export function unary(name: string, kernel: UnaryKernel, rule: UnaryRule): (x: T
 export function numbered(
   name: string,
   kernel: NumberedKernel,
-  rule: UnaryRule & { readonly numbers: Readonly<Record<string, number>> },
+  rule: UnaryRule<NumberedGradient> & { readonly numbers: Readonly<Record<string, number>> },
 ): (x: Tensor, ...numbers: (number | undefined)[]) => Tensor {
   const run = runOf(name, kernel, rule)
-  const numbers = Object.entries(rule.numbers)
-  return finished(name, rule, (x: Tensor, ...given: (number | undefined)[]): Tensor => {
-    if (given.length > numbers.length) refuseSurplus(name, 1 + numbers.length, [x, ...given])
-    return run(
-      [x],
-      numbers.map(([each, value], i) => checkedNumber(name, each, given[i] === undefined ? value : given[i])),
-    )
-  })
+  return finished(name, rule, (x: Tensor, ...given: (number | undefined)[]): Tensor => run([x], numbersOf(name, rule.numbers, x, given)))
 }
 
-function finished<F extends object>(name: string, { epilogue }: UnaryRule, f: F): F {
+/** The numbers behind x, each checked, or as it is if left out. */
+export function numbersOf(name: string, numbers: Readonly<Record<string, number>>, x: Tensor, given: readonly unknown[]): Real[] {
+  const named = Object.entries(numbers)
+  if (given.length > named.length) refuseSurplus(name, 1 + named.length, [x, ...given])
+  return named.map(([each, value], i) => checkedNumber(name, each, given[i] === undefined ? value : given[i]))
+}
+
+function finished<F extends object>(name: string, { epilogue }: UnaryRule<unknown>, f: F): F {
   return named(name, epilogue ? withTraits(f, { epilogue }) : f)
 }
 
-function runOf(name: string, kernel: UnaryKernel | NumberedKernel, rule: UnaryRule): Run<Numbers> {
+function runOf(name: string, kernel: UnaryKernel | NumberedKernel, rule: UnaryRule<GradientKernel | NumberedGradient>): Run<Numbers> {
   const call = kernel as AnyKernel
   const { fromOutput, constant, slope: slopeKernel, fromSlope, int } = rule
   const runGradient = rule.gradient && gradientFrom(name, rule.gradient, rule.second)
@@ -131,7 +127,7 @@ function checkedNumber(operation: string, name: string, value: unknown): Real {
 }
 
 /** g f'(x), of one shape, by a kernel; `second` is h g f″(x), and without it 0. */
-export function gradientFrom(name: string, kernel: GradientKernel, second: SecondPullback | undefined): UnaryPullback {
+export function gradientFrom(name: string, kernel: GradientKernel | NumberedGradient, second: SecondPullback | undefined): UnaryPullback {
   const call = kernel as AnyKernel
   const run: Run<Numbers> = operation<Numbers, { g: Tensor; x: Tensor }>({
     name: `${name}Gradient`,
@@ -140,7 +136,7 @@ export function gradientFrom(name: string, kernel: GradientKernel, second: Secon
     save: (_, [g, x]) => ({ g, x }),
     pullback: [
       (h, { x }, numbers) => run([h, x], numbers),
-      (h, { g, x }, numbers) => (second ? second(h, g, x, (each, at) => run([each, at], numbers)) : zerosLike(h)),
+      (h, { g, x }, numbers) => (second ? second(h, g, x, (each, at) => run([each, at], numbers), numbers) : zerosLike(h)),
     ],
   })
   return (g, x, numbers) => run([g, x], numbers)

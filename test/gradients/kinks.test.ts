@@ -34,6 +34,33 @@ describe('first derivatives at kinks', () => {
     ['leakyrelu has its lower slope at 0', x => flux.leakyrelu(x, 0.25), [[-1, 0, -0, 2]], [[0.25, 0.25, 0.25, 1]]],
     ['leakyrelu asks x, not its result', x => flux.leakyrelu(x, -0.25), [[-1, 0, 2]], [[-0.25, -0.25, 1]]],
     ['elu has slope 1 at 0 whatever alpha is', x => flux.elu(x, 0.25), [[-infinity, 0, -0, 2]], [[0, 1, 1, 1]]],
+    ['celu has slope 1 at 0', x => flux.celu(x, 0.25), [[-infinity, 0, -0, 2]], [[0, 1, 1, 1]]],
+    ['selu has its lower slope at 0', x => flux.selu(x), [[0, -0, 1]], [[1.7580993, 1.7580993, 1.050701].map(Math.fround)]],
+    ['relu6 is flat at 0 and 6', x => flux.relu6(x), [[-1, 0, 1e-45, 5.9999995, 6, infinity]], [[0, 0, 1, 1, 0, 0]]],
+    ['hardtanh is flat at -1 and 1', x => flux.hardtanh(x), [[-1, -0.99999994, 0, 0.99999994, 1]], [[0, 1, 1, 1, 0]]],
+    ['hardsigmoid is flat at -3 and 3', x => flux.hardsigmoid(x), [[-infinity, -3, 0, 3]], [[0, 0, Math.fround(1 / 6), 0]]],
+    ['hardswish is steep at -3 and 3', x => flux.hardswish(x), [[-infinity, -4, -3, 0, 3, 4, infinity]], [[0, 0, -0.5, 0.5, 1.5, 1, 1]]],
+    ['softshrink is flat at λ', x => flux.softshrink(x, 0.25), [[-infinity, -0.25, 0, 0.25, 0.5]], [[1, 0, 0, 0, 1]]],
+    ['trelu is flat at θ', x => flux.trelu(x, -1), [[-infinity, -1, -0.5, 0, 2]], [[0, 0, 1, 1, 1]]],
+    ['rrelu has its lower slope at 0', x => flux.rrelu(x, 0.25, 0.25), [[-1, 0, 2, infinity]], [[0.25, 0.25, 1, 1]]],
+    [
+      'swish, mish and geluTanh end flat and with slope 1',
+      x => flux.swish(x).add(flux.mish(x)).add(flux.geluTanh(x)),
+      [[-infinity, infinity]],
+      [[0, 3]],
+    ],
+    [
+      'lisht, logcosh and tanhshrink at the ends',
+      x => flux.lisht(x).add(flux.logcosh(x)).add(flux.tanhshrink(x)),
+      [[-infinity, infinity]],
+      [[-1, 3]],
+    ],
+    [
+      'softsign, squareplus and logsigmoid at the ends',
+      x => flux.softsign(x).add(flux.squareplus(x)).add(flux.logsigmoid(x)),
+      [[-infinity, infinity]],
+      [[1, 1]],
+    ],
     ['gelu is flat at -Infinity', x => flux.gelu(x), [[-infinity, infinity]], [[0, 1]]],
     ['sign, floor, ceil and round are flat', x => x.sign().add(x.floor()).add(x.ceil()).add(x.round()), [[-1, 0, 0.5, 2]], [[0, 0, 0, 0]]],
     ['clamp has slope 1 on both bounds', x => flux.clamp(x, -1, 1), [[-1.5, -1, 0, 1, 1.5]], [[0, 1, 1, 1, 0]]],
@@ -117,6 +144,15 @@ describe('second derivatives at kinks', () => {
   it('leakyrelu and elu have none from 0 on', () => {
     expect(curvatures(x => flux.leakyrelu(x).mul(x), [-1, 0, 3])).toEqual([[0.02, 0.02, 2].map(Math.fround)])
     expect(curvatures(x => flux.elu(x, 2), [0, 200, -Infinity])).toEqual([[0, 0, 0]])
+  })
+
+  it('squareplus and logcosh are smooth at 0, and what is pieced together has none at its ends', () => {
+    expect(curvatures(x => flux.squareplus(x), [0])).toEqual([[0.25]])
+    expect(curvatures(x => flux.logcosh(x), [0])).toEqual([[1]])
+    expect(curvatures(x => flux.hardswish(x), [-4, 0, 4])).toEqual([[0, Math.fround(1 / 3), 0]])
+    expect(curvatures(x => flux.swish(x).add(flux.mish(x)).add(flux.geluTanh(x)).add(flux.lisht(x)), [-infinity, infinity])).toEqual([
+      [0, 0],
+    ])
   })
 
   it('prod has the right ones where factors are 0', () => {

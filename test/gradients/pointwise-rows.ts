@@ -3,7 +3,7 @@
 import type { Tensor } from 'fluxtape'
 import * as flux from 'fluxtape'
 import type { Interval, Row } from './check.ts'
-import { at, broadcastShape, build, erf, type Float64, gelu, map, roundHalfEven, sigmoid, softplus, zip } from './float64.ts'
+import { at, broadcastShape, build, erf, type Float64, gelu, map, read, roundHalfEven, sigmoid, softplus, zip } from './float64.ts'
 
 /** The library by name. */
 const library = { ...flux }
@@ -50,6 +50,25 @@ const unaryRows: readonly Row[] = [
   unary('leakyrelu', [-2, 2.3], x => (x > 0 ? x : 0.01 * x)),
   unary('elu', [-3, 2.3], x => (x < 0 ? Math.expm1(x) : x), 4),
   unary('gelu', [-3, 3], gelu, 6),
+  unary('geluTanh', [-3, 3], x => (x / 2) * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3))), 20),
+  unary('swish', [-4, 4], x => x * sigmoid(x), 4),
+  unary('mish', [-4, 4], x => x * Math.tanh(softplus(x)), 5),
+  unary('celu', [-3, 2.3], x => (x < 0 ? Math.expm1(x) : x), 4),
+  unary('selu', [-3, 2.3], x => (x < 0 ? 1.7580993408473766 * Math.expm1(x) : 1.0507009873554805 * x), 4),
+  unary('logsigmoid', [-4, 4], x => -softplus(-x)),
+  unary('relu6', [-2, 8.3], x => Math.min(Math.max(x, 0), 6), 0),
+  unary('hardtanh', [-2, 2.3], x => Math.min(Math.max(x, -1), 1), 0),
+  unary('hardsigmoid', [-5, 5.3], x => Math.min(Math.max(x + 3, 0), 6) / 6),
+  unary('hardswish', [-5, 5.3], x => (x * Math.min(Math.max(x + 3, 0), 6)) / 6),
+  unary('lisht', [-3, 3], x => x * Math.tanh(x), 4),
+  unary('logcosh', [-3, 3], x => Math.log(Math.cosh(x)), 8),
+  unary('softsign', [-3, 3.3], x => x / (1 + Math.abs(x))),
+  unary('squareplus', [-5, 5], x => (x + Math.sqrt(x * x + 4)) / 2, 4),
+  unary('tanhshrink', [-2, 2.3], x => x - Math.tanh(x), 6),
+  unary('softshrink', [-2, 2.3], x => x - Math.min(Math.max(x, -0.5), 0.5), 1),
+  unary('trelu', [-2, 3.3], x => (x > 1 ? x : 0), 0),
+  unary('sigmoidFast', [-4, 4], sigmoid),
+  unary('tanhFast', [-2, 2], Math.tanh),
   unary('identity', [-2, 2], x => x, 0),
 ]
 
@@ -259,6 +278,46 @@ const numberRows: readonly Row[] = [
     run: x => flux.leakyrelu(x, -0.75),
     reference: ([x]) => map(x, value => (value > 0 ? value : -0.75 * value)),
   },
+  {
+    op: 'celu',
+    name: 'with an alpha of 0.7',
+    shapes: [[3, 5]],
+    domain: [-3, 2.3],
+    run: x => flux.celu(x, 0.7),
+    reference: ([x]) => map(x, value => (value < 0 ? 0.7 * Math.expm1(value / 0.7) : value)),
+    ulp: 4,
+  },
+  {
+    op: 'squareplus',
+    name: 'with a b of 0.5',
+    shapes: [[3, 5]],
+    domain: [-3, 3],
+    run: x => flux.squareplus(x, 0.5),
+    reference: ([x]) => map(x, value => (value + Math.sqrt(value * value + 0.5)) / 2),
+    ulp: 4,
+  },
+  {
+    op: 'rrelu',
+    name: 'of one slope',
+    shapes: [[3, 5]],
+    domain: [-2, 2.3],
+    run: x => flux.rrelu(x, 0.25, 0.25),
+    reference: ([x]) => map(x, value => (value > 0 ? value : 0.25 * value)),
+  },
+  ...[0, -1].map(
+    (axis): Row => ({
+      op: 'glu',
+      name: `along axis ${axis}`,
+      shapes: [[4, 6]],
+      domain: [-3, 3],
+      run: x => flux.glu(x, axis),
+      reference: ([x]) =>
+        axis === 0
+          ? build([2, 6], ([i, j]) => read(x, [i, j]) * sigmoid(read(x, [i + 2, j])))
+          : build([4, 3], ([i, j]) => read(x, [i, j]) * sigmoid(read(x, [i, j + 3]))),
+      ulp: 4,
+    }),
+  ),
   {
     op: 'elu',
     name: 'with an alpha of 0.5',

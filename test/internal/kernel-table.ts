@@ -512,17 +512,23 @@ const floatMaps = [
     'sigmoid',
     'log',
   ] as const),
-  ...(['softplus', 'log1p', 'sin', 'cos', 'tan', 'tanh', 'erf', 'gelu'] as const),
+  ...(['log1p', 'sin', 'cos', 'tan', 'tanh', 'erf', 'gelu', 'mish', 'hardswish'] as const),
 ]
 
 /** Every kernel. */
 export const kernelRows: readonly KernelRow[] = [
   ...floatMaps.map(name => map(name, 'floats', 'floats')),
-  ...(['expGradient', 'sigmoidGradient', 'tanhGradient', 'erfGradient', 'geluGradient', 'softplusGradient'] as const).map(name =>
-    pairs(name),
+  ...(['expGradient', 'sigmoidGradient', 'tanhGradient', 'erfGradient', 'geluGradient', 'mishGradient', 'hardswishGradient'] as const).map(
+    name => pairs(name),
   ),
-  ...(['leakyrelu', 'elu'] as const).map(name => map(name, 'floats', 'floats', 0.3)),
-  ...(['leakyreluGradient', 'eluGradient'] as const).map(name => pairs(name, 0.3)),
+  map('leakyrelu', 'floats', 'floats', 0.3),
+  pairs('leakyreluGradient', 0.3),
+  map('elu', 'floats', 'floats', 1.05, 0.3, 0.7),
+  pairs('eluGradient', 1.05, 0.3, 0.7, 0),
+  map('softplus', 'floats', 'floats', -1),
+  pairs('softplusGradient', -1),
+  map('swish', 'floats', 'floats', 1.6, 0.07),
+  pairs('swishGradient', 1.6, 0.07),
   ...(['geluSlope', 'sigmoidSlope', 'tanhSlope'] as const).map(slopes),
   binaryLosses('binaryCrossEntropy'),
   binaryLosses('binaryCrossEntropySlope'),

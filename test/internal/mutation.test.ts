@@ -6,7 +6,16 @@ import { checkRow, type Row } from '../gradients/check.ts'
 import { rows } from '../gradients/rows.ts'
 
 /** Pullbacks that are 0 everywhere, which has no sign: they get a slope of 1 instead. */
-const flat = new Set(['sign input 0', 'floor input 0', 'ceil input 0', 'round input 0', 'gate input 1', 'leakyreluGradient input 1'])
+const flat = new Set([
+  'sign input 0',
+  'floor input 0',
+  'ceil input 0',
+  'round input 0',
+  'gate input 1',
+  'leakyreluGradient input 1',
+  'relu6Gradient input 1',
+  'hardtanhGradient input 1',
+])
 
 /** The input that a cotangent is for. A number as the left operand leaves the right one at place 0. */
 function placeOf(index: number, options: unknown): string {

@@ -29,6 +29,21 @@ const normalCdf = (x: number) => (x < 0 ? 0.5 * erfc(-x / Math.SQRT2) : 1 - 0.5 
 const sigmoid = (x: number) => (x < 0 ? Math.exp(x) / (1 + Math.exp(x)) : 1 / (1 + Math.exp(-x)))
 const softplus = (x: number) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))
 
+const selu = (x: number) => (x > 0 ? 1.0507009873554805 * x : 1.7580993408473766 * Math.expm1(x))
+const gate = (x: number) => (x < 0 ? (Math.exp(x) * (Math.exp(x) + 2)) / (Math.exp(x) * (Math.exp(x) + 2) + 2) : Math.tanh(softplus(x)))
+/** f(x) where x is finite; the limits at the infinities. */
+const limited = (f: (x: number) => number, low: number, high: number) => (x: number) =>
+  x === Number.POSITIVE_INFINITY ? high : x === Number.NEGATIVE_INFINITY ? low : f(x)
+const infinity = Number.POSITIVE_INFINITY
+/** By its series where the formula cancels. */
+const logcosh = (x: number) => {
+  const a = Math.abs(x)
+  return a < 0.1 ? x ** 2 / 2 - x ** 4 / 12 + x ** 6 / 45 - (17 * x ** 8) / 2520 : a + Math.log1p(Math.exp(-2 * a)) - Math.LN2
+}
+const tanhshrink = (x: number) =>
+  Math.abs(x) < 0.1 ? x ** 3 / 3 - (2 * x ** 5) / 15 + (17 * x ** 7) / 315 - (62 * x ** 9) / 2835 : x - Math.tanh(x)
+const squareplus = (x: number) => (x > 0 ? (x + Math.hypot(x, 2)) / 2 : 2 / (Math.hypot(x, 2) - x))
+
 interface Bound {
   readonly name: string
   readonly reference: (x: number) => number
@@ -46,6 +61,18 @@ const functions: readonly Bound[] = [
   { name: 'sigmoid', reference: sigmoid, ulp: 2.5 },
   { name: 'softplus', reference: softplus, ulp: 2 },
   { name: 'elu', reference: x => (x < 0 ? Math.expm1(x) : x), ulp: 1.8 },
+  { name: 'celu', reference: x => (x < 0 ? Math.expm1(x) : x), ulp: 1.8 },
+  { name: 'selu', reference: selu, ulp: 2.8 },
+  { name: 'logsigmoid', reference: x => -softplus(-x), ulp: 2 },
+  { name: 'swish', reference: limited(x => x * sigmoid(x), -0, infinity), ulp: 3.5, from: -87 },
+  { name: 'mish', reference: limited(x => x * gate(x), -0, infinity), ulp: 5, from: -87 },
+  { name: 'hardswish', reference: limited(x => (x * Math.min(Math.max(x + 3, 0), 6)) / 6, -0, infinity), ulp: 2 },
+  { name: 'hardsigmoid', reference: x => Math.min(Math.max(x + 3, 0), 6) / 6, ulp: 1.1 },
+  { name: 'lisht', reference: limited(x => x * Math.tanh(x), infinity, infinity), ulp: 3.5 },
+  { name: 'logcosh', reference: limited(logcosh, infinity, infinity), ulp: 6 },
+  { name: 'softsign', reference: limited(x => x / (1 + Math.abs(x)), -1, 1), ulp: 1.6 },
+  { name: 'squareplus', reference: limited(squareplus, 0, infinity), ulp: 4, from: -1e38 },
+  { name: 'tanhshrink', reference: limited(tanhshrink, -infinity, infinity), ulp: 6 },
   { name: 'tanh', reference: Math.tanh, ulp: 2.7 },
   { name: 'erf', reference: erf, ulp: 2.3 },
   { name: 'gelu', reference: x => (x === Number.NEGATIVE_INFINITY ? 0 : x * normalCdf(x)), ulp: 5.3, from: -12.9 },
@@ -66,12 +93,23 @@ const derivatives: readonly Bound[] = [
   { name: 'sigmoid', reference: bell, ulp: 4 },
   { name: 'softplus', reference: sigmoid, ulp: 2.5 },
   { name: 'elu', reference: x => (x < 0 ? Math.exp(x) : 1), ulp: 1.1 },
+  { name: 'celu', reference: x => (x < 0 ? Math.exp(x) : 1), ulp: 1.1 },
+  { name: 'selu', reference: x => (x > 0 ? 1.0507009873554805 : 1.7580993408473766 * Math.exp(x)), ulp: 1.7 },
+  { name: 'logsigmoid', reference: x => sigmoid(-x), ulp: 2.5 },
+  { name: 'swish', reference: limited(x => sigmoid(x) + x * bell(x), 0, 1), ulp: 6, from: -1 },
+  { name: 'mish', reference: limited(x => gate(x) + x * (1 - gate(x) ** 2) * sigmoid(x), 0, 1), ulp: 8, from: -0.9 },
+  { name: 'lisht', reference: limited(x => Math.tanh(x) + x / Math.cosh(x) ** 2, -1, 1), ulp: 12 },
+  { name: 'logcosh', reference: Math.tanh, ulp: 2.7 },
+  { name: 'softsign', reference: x => 1 / (1 + Math.abs(x)) ** 2, ulp: 3.6, from: -1e18, to: 1e18 },
+  { name: 'squareplus', reference: limited(x => squareplus(x) / Math.hypot(x, 2), 0, 1), ulp: 6, from: -1e15 },
+  { name: 'tanhshrink', reference: x => Math.tanh(x) ** 2, ulp: 6 },
   { name: 'tanh', reference: x => 4 * bell(2 * x), ulp: 4 },
   { name: 'erf', reference: erfSlope, ulp: 4.7 },
 ]
 const secondDerivatives: readonly Bound[] = [
   { name: 'expm1', reference: Math.exp, ulp: 1.1 },
   { name: 'sigmoid', reference: x => -bell(x) * Math.tanh(x / 2), ulp: 8 },
+  { name: 'logsigmoid', reference: x => -bell(x), ulp: 4 },
   { name: 'tanh', reference: x => -8 * bell(2 * x) * Math.tanh(x), ulp: 8 },
   { name: 'erf', reference: x => -2 * x * erfSlope(x), ulp: 6, from: -9, to: 9 },
 ]

@@ -1,8 +1,10 @@
 """Activations, softmax and its relatives."""
+import math
+
 import torch
 import torch.nn.functional as F
 
-from inputs import INF, NAN, label, unary_inputs, with_arguments
+from inputs import INF, NAN, SPECIAL, label, unary_inputs, with_arguments
 from records import Case, Row, filled, literal
 
 
@@ -11,31 +13,71 @@ def elu(x, alpha=1.0):
     return torch.where(x >= 0, x, alpha * torch.expm1(torch.clamp(x, max=0)))
 
 
+def celu(x, alpha=1.0):
+    return torch.where(x >= 0, x, alpha * torch.expm1(torch.clamp(x, max=0) / alpha))
+
+
+def selu(x):
+    return torch.where(x > 0, 1.0507009873554805 * x, 1.7580993408473766 * torch.expm1(torch.clamp(x, max=0)))
+
+
+def logcosh(x):
+    return x.abs() + torch.log1p(torch.exp(-2 * x.abs())) - math.log(2)
+
+
+def squareplus(x, b=4.0):
+    root = torch.sqrt(x * x + b)
+    return torch.where(x > 0, (x + root) / 2, b / 2 / (root - x))
+
+
+SHRUNK = [x for x in SPECIAL if x == x]
+
+
+def glu_inputs():
+    for shape, axes in (([2], []), ([6], [0]), ([34], []), ([3, 4], [1]), ([4, 3], [0, -2]), ([2, 6, 3], [1]), ([0], []), ([3, 0], []), ([0, 4], [])):
+        for more in [(axis,) for axis in axes] or [()]:
+            yield Case(f'{label(shape)} {more}', filled(shape, -3, 3), *more)
+
+
 def pointwise():
     deep = [-30, -15, -5, -1, 1e-4, 1, 5, 15, 30]
     yield Row('sigmoid', torch.sigmoid, unary_inputs(-6, 6, edges=(*deep, -87, 0)), ulp=4, gradient_floor=2)
     yield Row('relu', torch.relu, unary_inputs(edges=(0.0, -0.0, 2e-38)), signed_zero=True, note='the derivative at 0 is 0')
     yield Row('gelu', F.gelu, unary_inputs(edges=deep), ulp=6, floor=4, gradient_floor=6, free_nan=True,
               note='ours: exact, as PyTorch; Flux: the tanh form')
-    later = dict(later=True)
-    yield Row('geluTanh', lambda x: F.gelu(x, approximate='tanh'), unary_inputs(edges=deep), ulp=6, floor=4, gradient_floor=8, free_nan=True, **later)
+    yield Row('geluTanh', lambda x: F.gelu(x, approximate='tanh'), unary_inputs(edges=deep), ulp=6, floor=4, gradient_floor=8, free_nan=True)
     yield Row('softplus', lambda x: F.softplus(x, threshold=700), unary_inputs(-6, 6, edges=(*deep, 0, 19, 21)), ulp=6)
-    yield Row('logsigmoid', F.logsigmoid, unary_inputs(-6, 6, edges=(*deep, 0)), ulp=6, **later)
+    yield Row('logsigmoid', F.logsigmoid, unary_inputs(-6, 6, edges=(*deep, 0)), ulp=6)
     yield Row('leakyrelu', lambda x, a=0.01: F.leaky_relu(x, a), [*unary_inputs(edges=(0.0, -0.0)), *with_arguments((0.2,), (0,), edges=(0.0, 1, -1))],
               ulp=1, note='the derivative at 0 is a')
     yield Row('elu', elu, [*unary_inputs(edges=(0.0, 1e-4, -1e-4, -20)), *with_arguments((0.5,), (2,), edges=(0.0, 1, -1))], ulp=6,
               gradient_floor=2, note='the derivative at 0 is 1')
-    yield Row('celu', lambda x, a=1.0: F.celu(x, a), [*unary_inputs(edges=(0.0, 1e-4, -1e-4, -20)), *with_arguments((0.5,), (2,), edges=(0.0, 1, -1))],
-              ulp=6, gradient_floor=2, **later)
-    yield Row('selu', F.selu, unary_inputs(edges=(0.0, 1e-4, -1e-4, -20)), ulp=6, gradient_floor=4, **later)
-    yield Row('swish', F.silu, unary_inputs(-6, 6, edges=(*deep, 0)), ulp=6, gradient_floor=4, free_nan=True, **later)
-    yield Row('relu6', F.relu6, unary_inputs(-3, 9, edges=(0.0, 6, 3, 7)), note='the derivative at 0 and at 6 is 0', **later)
-    yield Row('hardtanh', F.hardtanh, unary_inputs(edges=(-1, 1, 0.5)), note='the derivative at -1 and at 1 is 0', **later)
-    yield Row('hardsigmoid', F.hardsigmoid, unary_inputs(-5, 5, edges=(-3, 3, 0)), ulp=2, floor=2, note='the derivative at -3 and at 3 is 0', **later)
+    yield Row('celu', celu, [*unary_inputs(edges=(0.0, 1e-4, -1e-4, -20)), *with_arguments((0.5,), (2,), edges=(0.0, 1, -1))],
+              ulp=6, gradient_floor=2)
+    yield Row('selu', selu, unary_inputs(edges=(0.0, 1e-4, -1e-4, -20)), ulp=6, gradient_floor=4)
+    yield Row('swish', F.silu, unary_inputs(-6, 6, edges=(*deep, 0)), ulp=6, gradient_floor=4, free_nan=True)
+    yield Row('relu6', F.relu6, unary_inputs(-3, 9, edges=(0.0, 6, 3, 7)), note='the derivative at 0 and at 6 is 0')
+    yield Row('hardtanh', F.hardtanh, unary_inputs(edges=(-1, 1, 0.5)), note='the derivative at -1 and at 1 is 0')
+    yield Row('hardsigmoid', F.hardsigmoid, unary_inputs(-5, 5, edges=(-3, 3, 0)), ulp=2, floor=2, note='the derivative at -3 and at 3 is 0')
     yield Row('hardswish', F.hardswish, unary_inputs(-5, 5, edges=(-3, 3, 0)), ulp=3, floor=8, gradient_floor=4, free_nan=True,
-              note='the derivative at -3 is -1/2, at 3 it is 3/2', **later)
-    yield Row('mish', F.mish, unary_inputs(-6, 6, edges=(*deep, 0)), ulp=8, gradient_floor=8, free_nan=True, **later)
-    yield Row('softsign', F.softsign, unary_inputs(), ulp=2, later=True)
+              note='the derivative at -3 is -1/2, at 3 it is 3/2')
+    yield Row('mish', F.mish, unary_inputs(-6, 6, edges=(*deep, 0)), ulp=8, gradient_floor=8, free_nan=True)
+    yield Row('softsign', F.softsign, unary_inputs(), ulp=2, free_nan=True)
+    yield Row('tanhFast', torch.tanh, unary_inputs(edges=deep), ulp=4, gradient_floor=2, note='tanh itself')
+    yield Row('sigmoidFast', torch.sigmoid, unary_inputs(edges=deep), ulp=4, gradient_floor=2, note='sigmoid itself')
+    yield Row('lisht', lambda x: x * torch.tanh(x), unary_inputs(edges=(*deep, 0)), ulp=5, gradient_floor=8, free_nan=True)
+    yield Row('logcosh', logcosh, unary_inputs(edges=(*deep, 0, 1e-2)), ulp=6, floor=1, gradient_floor=2, free_nan=True)
+    yield Row('squareplus', squareplus, [*unary_inputs(edges=(0.0, -40, 40)), *with_arguments((0.25,), (1,), edges=(0.0, 1, -1))],
+              ulp=6, gradient_floor=4, free_nan=True)
+    yield Row('tanhshrink', F.tanhshrink, unary_inputs(special=None, edges=(0.0, 1, -1, 30)), ulp=6, floor=1, gradient_floor=2)
+    yield Row('softshrink', lambda x, a=0.5: F.softshrink(x, a),
+              [*unary_inputs(special=SHRUNK, edges=(0.5, -0.5, 0.0)), *with_arguments((0.25,), (0,), edges=(0.25, 1, -1))], ulp=1,
+              note='the derivative at ±λ is 0; ours keeps NaN')
+    yield Row('trelu', lambda x, theta=1.0: F.threshold(x, theta, 0.0),
+              [*unary_inputs(edges=(1, 0.0)), *with_arguments((-0.5,), (0.25,), edges=(0.25, -0.5, 1))], note='the derivative at θ is 0')
+    yield Row('rrelu', lambda x, low=0.25, high=0.25: F.leaky_relu(x, low), with_arguments((0.25, 0.25), edges=(0.0, 1, -1)), ulp=1,
+              note='of one slope')
+    yield Row('glu', lambda x, axis=-1: F.glu(x, axis), glu_inputs(), ulp=6, gradient_floor=2)
 
 
 def softmax_inputs():

@@ -136,7 +136,21 @@ function byPullback(f: (tensor: Tensor) => Tensor, at: Tensor): Tensor {
   return g
 }
 
-const activations = ['exp', 'expm1', 'sigmoid', 'tanh', 'erf', 'gelu', 'softplus', 'leakyrelu', 'softmax', 'logSoftmax'] as const
+const activations = [
+  'exp',
+  'expm1',
+  'sigmoid',
+  'tanh',
+  'erf',
+  'gelu',
+  'softplus',
+  'leakyrelu',
+  'mish',
+  'swish',
+  'hardswish',
+  'softmax',
+  'logSoftmax',
+] as const
 
 export const cases: Readonly<Record<string, () => Tensor>> = {
   ...each(
