@@ -21,8 +21,19 @@ export { DivergedError, DTypeError, FluxtapeError, FormatError, MemoryError, Rel
 export type { SafetensorsFile, SafetensorsOptions } from './io/safetensors.ts'
 export { loadSafetensors, saveSafetensors } from './io/safetensors.ts'
 export { type LoadedState, type LoadStateOptions, loadState, type Rename, type State, type StateInput, state } from './io/state.ts'
-export type { ConfigurableInitializer, GainOptions } from './nn/initializers.ts'
-export { glorotNormal, glorotUniform, type Initializer, kaimingNormal, kaimingUniform } from './nn/initializers.ts'
+export type { ConfigurableInitializer, GainOptions, IdentityOptions, SparseOptions, TruncatedNormalOptions } from './nn/initializers.ts'
+export {
+  glorotNormal,
+  glorotUniform,
+  type Initializer,
+  identityInit,
+  kaimingNormal,
+  kaimingUniform,
+  lecunNormal,
+  orthogonal,
+  sparseInit,
+  truncatedNormal,
+} from './nn/initializers.ts'
 export type { LayerOptions } from './nn/layer.ts'
 export { type Layer, layer } from './nn/layer.ts'
 export type { ChainLayer, Link, NamedChain } from './nn/layers/chain.ts'

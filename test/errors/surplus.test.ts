@@ -21,7 +21,7 @@ const bytes = f.saveSafetensors(model)
 const loss = (input: fluxtape.Tensor) => model(input).mean()
 const gradients = () => f.gradient(() => loss(x), ps)
 
-const initializers = ['glorotNormal', 'glorotUniform', 'kaimingNormal', 'kaimingUniform']
+const initializers = ['glorotNormal', 'glorotUniform', 'kaimingNormal', 'kaimingUniform', 'lecunNormal', 'orthogonal']
 
 /** Of each function all the arguments that it takes, the options last. */
 const rows: Readonly<Record<string, () => readonly unknown[]>> = {
@@ -63,7 +63,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   ),
   ...Object.fromEntries(['mae', 'mse', 'logitBinaryCrossEntropy'].map(name => [name, () => [x, f.zerosLike(x), { agg: f.sum }]])),
   ...Object.fromEntries(['crossEntropy', 'logitCrossEntropy'].map(name => [name, () => [f.softmax(x), classes, { axis: -1 }]])),
-  ...Object.fromEntries(initializers.map(name => [name, () => [[2, 2]]])),
+  ...Object.fromEntries(initializers.map(name => [name, () => [[2, 2], { gain: 1 }]])),
   accuracy: () => [model, [x, classes], {}],
   adjust: () => [f.Adam(), 0.1],
   apply: () => [opt, x, x],
@@ -99,7 +99,10 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   elu: () => [x, 1],
   glu: () => [x, 1],
   rrelu: () => [x, 0.1, 0.2],
+  identityInit: () => [[2, 2], { gain: 1 }],
   softshrink: () => [x, 0.5],
+  sparseInit: () => [[2, 2], { sparsity: 0.5 }],
+  truncatedNormal: () => [[2, 2], { std: 1 }],
   squareplus: () => [x, 4],
   trelu: () => [x, 1],
   leakyrelu: () => [x, 0.01],

@@ -39,7 +39,10 @@ const heldBy: Readonly<Record<string, readonly string[]>> = {
   'io/safetensors.test.ts': ['loadSafetensors', 'saveSafetensors'],
   'io/state.test.ts': ['loadState', 'state'],
   'memory/lifetime.test.ts': ['keep', 'memory', 'scope', 'Tensor'],
-  'nn/initializers.test.ts': ['glorotNormal', 'glorotUniform', 'kaimingNormal', 'kaimingUniform'],
+  'nn/initializers.test.ts': [
+    ...['glorotNormal', 'glorotUniform', 'identityInit', 'kaimingNormal', 'kaimingUniform', 'lecunNormal', 'orthogonal', 'sparseInit'],
+    'truncatedNormal',
+  ],
   'nn/layer.test.ts': ['layer'],
   'optimizers/hyper.test.ts': ['adjust'],
   'optimizers/own-rule.test.ts': ['rule'],
