@@ -3,6 +3,7 @@
 
 export * from './activations'
 export * from './compare'
+export { ctc } from './ctc'
 export * from './cumulative'
 export * from './finite'
 export { gemm, gemmPackA, gemmPackB } from './gemm/gemm'

@@ -40,10 +40,28 @@ export type { ChainLayer, Link, NamedChain } from './nn/layers/chain.ts'
 export { Chain } from './nn/layers/chain.ts'
 export type { DenseArguments, DenseLayer, DenseOptions } from './nn/layers/dense.ts'
 export { Dense } from './nn/layers/dense.ts'
-export { logitBinaryCrossEntropy } from './nn/losses/binary.ts'
-export { type ClassLossOptions, crossEntropy, logitCrossEntropy } from './nn/losses/classification.ts'
+export {
+  type BinaryLossOptions,
+  binaryCrossEntropy,
+  binaryFocal,
+  hinge,
+  logitBinaryCrossEntropy,
+  siameseContrastive,
+  squaredHinge,
+} from './nn/losses/binary.ts'
+export {
+  type ClassLossOptions,
+  crossEntropy,
+  focal,
+  klDivergence,
+  labelSmoothing,
+  logitCrossEntropy,
+  type SmoothingOptions,
+} from './nn/losses/classification.ts'
+export { type CtcOptions, ctc } from './nn/losses/ctc.ts'
 export type { LossOptions, Target } from './nn/losses/loss.ts'
-export { mae, mse } from './nn/losses/regression.ts'
+export { dice, type OverlapLossOptions, tversky } from './nn/losses/overlap.ts'
+export { huber, mae, mse, msle, poisson } from './nn/losses/regression.ts'
 export { autoMode, testMode, trainMode } from './nn/modes.ts'
 export {
   celu,

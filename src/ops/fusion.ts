@@ -8,6 +8,8 @@ import type { Tensor } from '../tensor/tensor.ts'
 export const fusion = {
   /** logitCrossEntropy with integer classes on the last axis, without weights: one kernel forward, one backward. */
   crossEntropy: true,
+  /** ctc: one kernel forward and one backward, instead of some operations for each time step. */
+  ctc: true,
   /** The bias of `linear` is added while the product is written. */
   bias: true,
   /** relu behind `linear` in a Dense is computed while the product is written, and its derivative once for all three gradients. */

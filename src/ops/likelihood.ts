@@ -1,5 +1,5 @@
-import { rangeError } from '../errors.ts'
 // What the losses of probabilities are made of.
+import { rangeError } from '../errors.ts'
 import { operation, type Run } from '../tape/operation.ts'
 import { ownedAlias, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
@@ -7,7 +7,7 @@ import type { Real } from '../wasm/kinds.ts'
 import { f32 } from '../wasm/memory.ts'
 import { reported } from '../wasm/status.ts'
 import { sigmoid, softplus } from './activations.ts'
-import { add, cast, div, mul, neg } from './pointwise.ts'
+import { add, cast, div, equal, greater, isFinite, logicalAnd, logicalNot, mul, neg, pow, stopGradient, sub, where } from './pointwise.ts'
 
 /** Inputs of one shape: the logits x, and the shares of the positive and of the negative side. */
 interface Sides {
@@ -56,12 +56,20 @@ function improbable(loss: string, x: Tensor, position: number, what: string, way
   return rangeError(loss, `${f32[(x.pointer >>> 2) + position]} at place ${position} of the ${what} is no probability`, '', wayOut)
 }
 
-const runTarget = /* @__PURE__ */ operation<{ loss: string }>({
+/** Whose probabilities they are, how far they may lie outside of [0, 1], and what to write for what does more. */
+interface Probable {
+  readonly loss: string
+  readonly slack: number
+  readonly what: string
+  readonly wayOut: string
+}
+
+const runTarget = /* @__PURE__ */ operation<Probable>({
   name: 'target',
   shape: ([shape]) => shape,
-  view(y, shape, { loss }) {
-    const odd = reported(status => kernels.outside(y.pointer, -ROUNDING as Real, (1 + ROUNDING) as Real, status, y.count))
-    if (odd >= 0) throw improbable(loss, y, odd, 'target', 'A target lies from 0 to 1.')
+  view(y, shape, { loss, slack, what, wayOut }) {
+    const odd = reported(status => kernels.outside(y.pointer, -slack as Real, (1 + slack) as Real, status, y.count))
+    if (odd >= 0) throw improbable(loss, y, odd, what, wayOut)
     return ownedAlias(y, shape)
   },
   pullback: [g => g],
@@ -70,7 +78,28 @@ const runTarget = /* @__PURE__ */ operation<{ loss: string }>({
 /** @internal Shares of classes, or of the positive side, as float32; throws RangeError in the name of a loss for what is none. NaN passes. */
 export function checkedTarget(loss: string, y: Tensor): Tensor {
   const floats = cast(y, 'float32')
-  return y.type === 'bool' ? floats : runTarget([floats], { loss })
+  return y.type === 'bool' ? floats : runTarget([floats], { loss, slack: ROUNDING, what: 'target', wayOut: 'A target lies from 0 to 1.' })
+}
+
+/** @internal Probabilities of the positive side; throws RangeError for what is none and would make log(x + eps) or log(1 - x + eps) NaN. */
+export function checkedPrediction(loss: string, x: Tensor, eps: number): Tensor {
+  const wayOut = 'Take the sigmoid of logits before, or use logitBinaryCrossEntropy.'
+  return runTarget([x], { loss, slack: Math.min(eps, ROUNDING), what: 'prediction', wayOut })
+}
+
+/** @internal share · f(x); a share of 0 takes nothing of what is not finite, nor of its derivative: there f is taken of `instead`. */
+export function shareOf(share: Tensor, x: Tensor, f: (x: Tensor) => Tensor, instead: number): Tensor {
+  const nothing = logicalAnd(equal(share, 0), logicalNot(isFinite(f(stopGradient(x)))))
+  return mul(share, f(where(nothing, instead, x)))
+}
+
+/** @internal (1 - p)^γ score, 0 where p is 1 or, by its ε, above. */
+export function modulated(score: Tensor, p: Tensor, gamma: number): Tensor {
+  if (gamma === 0) return score
+  const rest = sub(1, p)
+  const counts = greater(rest, 0)
+  // An operand in place of another: where γ is below 1 the slope at 0 is infinite.
+  return mul(where(counts, pow(where(counts, rest, 1), gamma), 0), score)
 }
 
 const runLogProbability = /* @__PURE__ */ operation<{ loss: string; eps: number }, { x: Tensor }>({
@@ -83,7 +112,13 @@ const runLogProbability = /* @__PURE__ */ operation<{ loss: string; eps: number 
     if (odd >= 0) throw improbable(loss, x, odd, 'prediction', 'Take the softmax of logits before, or use logitCrossEntropy.')
   },
   save: (_, [x]) => ({ x }),
-  pullback: [(g, { x }, { eps }) => div(g, add(x, eps))],
+  pullback: [
+    (g, { x }, { eps }) => {
+      const p = add(x, eps)
+      // Without eps: what does not count has no slope where it is 0 either.
+      return div(g, eps > 0 ? p : where(logicalAnd(equal(g, 0), equal(p, 0)), 1, p))
+    },
+  ],
 })
 
 /** @internal log(x + eps) of probabilities; throws RangeError in the name of a loss for what is none. NaN passes. */

@@ -1,3 +1,4 @@
+import * as f from 'fluxtape'
 import {
   Adam,
   accuracy,
@@ -364,6 +365,44 @@ describe('losses refuse', () => {
         `TypeError: ${f.name}: agg is a function: string came. Write { agg: sum }, with the sum, mean or identity of fluxtape.`,
       ],
     ),
+    ...(
+      [
+        [() => f.huber(x, x, { delta: 0 }), 'huber: delta is out of range: 0. It is finite and above 0.'],
+        [
+          () => f.siameseContrastive(x, zeros([2, 3]), { margin: -1 }),
+          'siameseContrastive: margin is out of range: -1. It is finite and not negative.',
+        ],
+        [() => f.tversky(x, zeros([2, 3]), { beta: 1.5 }), 'tversky: beta is out of range: 1.5. It lies from 0 to 1.'],
+        [() => f.dice(zeros([2]), tensor([0, 2])), 'dice: 2 at place 1 of the target is no probability. A target lies from 0 to 1.'],
+        [
+          () => f.binaryCrossEntropy(tensor([0.5, 3]), tensor([0, 1])),
+          'binaryCrossEntropy: 3 at place 1 of the prediction is no probability. Take the sigmoid of logits before, or use logitBinaryCrossEntropy.',
+        ],
+        [() => f.labelSmoothing(tensor([0, 1]), 1.5), 'labelSmoothing: alpha is out of range: 1.5. It lies from 0 to 1.'],
+        [
+          () => f.labelSmoothing(tensor([0, 2]), 0.1),
+          'labelSmoothing: 2 at place 1 of the target is no probability. A target lies from 0 to 1.',
+        ],
+        [() => f.ctc(logits, tensor([0]), { blank: 3 }), 'ctc: the blank 3 is no class: classes count from 0 to 2.'],
+        [() => f.ctc(logits, tensor([2])), 'ctc: 2 at place 0 is no label: labels count from 0 to 2, without the blank 2.'],
+        [() => f.ctc(logits, tensor([0, 7])), 'ctc: 7 at place 1 is no label: labels count from 0 to 2, without the blank 2.'],
+        [() => f.ctc(logits, tensor([0]), { lengths: 3 }), 'ctc: 3 at place 0 of lengths is out of range: they go from 0 to 2.'],
+        [
+          () => f.ctc(logits, tensor([0]), { targetLengths: [2] }),
+          'ctc: 2 at place 0 of targetLengths is out of range: they go from 0 to 1.',
+        ],
+      ] as const
+    ).map(([call, message]): Row => [message, call, `RangeError: ${message}`]),
+    [
+      'ctc of targets without a batch',
+      () => f.ctc(ones([2, 5, 3]), tensor([0, 1])),
+      'ShapeError: ctc: logits and targets do not fit: [2, 5, 3] and [2]. They are [batch, time, classes] and [batch, labels], or [time, classes] and [labels].',
+    ],
+    [
+      'ctc with the lengths of another batch',
+      () => f.ctc(ones([2, 5, 3]), zeros([2, 1]), { lengths: [5] }),
+      'ShapeError: ctc: lengths are [2]: [1].',
+    ],
     [
       'accuracy of targets of another batch',
       () => accuracy(z => z, [x, tensor([0, 1, 2])]),

@@ -142,4 +142,151 @@ const binaryLosses: readonly Row[] = [
   }),
 ]
 
-export const lossRows: readonly Row[] = [...regressions, ...classLosses, ...binaryLosses]
+const pair = [
+  [2, 3],
+  [2, 3],
+]
+const share = [0.1, 0.9] as const
+/** By both arguments, unreduced, and their mean. */
+const byBoth = (
+  op: 'msle' | 'huber' | 'poisson' | 'hinge' | 'squaredHinge' | 'binaryCrossEntropy' | 'binaryFocal' | 'siameseContrastive',
+  domain: Row['domain'],
+  each: (x: number, y: number) => number,
+): readonly Row[] => [
+  row(op, 'by both', {
+    shapes: pair,
+    domain,
+    run: (x, y) => library[op](x, y, { agg: flux.identity }),
+    reference: ([x, y]) => zip(x, y, each),
+  }),
+  row(op, 'mean', { shapes: pair, domain, run: (x, y) => library[op](x, y), reference: ([x, y]) => mean(zip(x, y, each)) }),
+]
+const focused = (p: number): number => -((1 - p) ** 2) * Math.log(p)
+const atLeast0 = (x: number): number => Math.max(0, x)
+
+const byElement: readonly Row[] = [
+  ...byBoth('msle', [0.5, 3], (x, y) => (Math.log(x + epsilon) - Math.log(y + epsilon)) ** 2),
+  ...byBoth('huber', [-2, 2.3], (x, y) => (Math.abs(x - y) < 1 ? (x - y) ** 2 / 2 : Math.abs(x - y) - 0.5)),
+  ...byBoth('poisson', [0.5, 3], (x, y) => x - y * Math.log(x)),
+  ...byBoth('hinge', [-2, 2.3], (x, y) => atLeast0(1 - x * y)),
+  ...byBoth('squaredHinge', [-2, 2.3], (x, y) => atLeast0(1 - x * y) ** 2),
+  ...byBoth('binaryCrossEntropy', share, (x, y) => -y * Math.log(x + epsilon) - (1 - y) * Math.log(1 - x + epsilon)),
+  ...byBoth('binaryFocal', share, (x, y) => focused(y * (x + epsilon) + (1 - y) * (1 - x - epsilon))),
+  ...byBoth('siameseContrastive', [[0.1, 1.9], share], (x, y) => (1 - y) * x * x + y * atLeast0(1 - x) ** 2),
+]
+
+const shares: readonly Row[] = [
+  row('klDivergence', 'soft targets, by both', {
+    shapes: pair,
+    domain: share,
+    run: (x, y) => flux.klDivergence(x, y),
+    reference: ([x, y]) =>
+      mean(
+        reduce(
+          zip(x, y, (p, q) => q * (Math.log(q) - Math.log(p + epsilon))),
+          [1],
+          total,
+        ),
+      ),
+  }),
+  row('focal', 'soft targets, by both', {
+    shapes: pair,
+    domain: share,
+    run: (x, y) => flux.focal(x, y),
+    reference: ([x, y]) =>
+      mean(
+        reduce(
+          zip(x, y, (p, q) => q * focused(p + epsilon)),
+          [1],
+          total,
+        ),
+      ),
+  }),
+  row('focal', 'classes, gamma 1.5', {
+    shapes: [[3, 4]],
+    domain: share,
+    run: x => flux.focal(x, asClasses(), { gamma: 1.5, agg: flux.identity }),
+    reference: ([x]) =>
+      chosen(
+        map(x, p => (1 - p) ** 1.5 * Math.log(p)),
+        classes,
+      ),
+  }),
+  row('dice', 'by both', {
+    shapes: pair,
+    domain: share,
+    run: (x, y) => flux.dice(x, y),
+    reference: ([x, y]) => {
+      const sum = (f: (p: number, q: number) => number) => everything(zip(x, y, f)).data[0]
+      return scalar(1 - (2 * sum((p, q) => p * q) + 1) / (sum((p, q) => p * p + q * q) + 1))
+    },
+  }),
+  row('tversky', 'by both', {
+    shapes: pair,
+    domain: share,
+    run: (x, y) => flux.tversky(x, y, { beta: 0.75 }),
+    reference: ([x, y]) => {
+      const sum = (f: (p: number, q: number) => number) => everything(zip(x, y, f)).data[0]
+      const both = sum((p, q) => p * q) + 1
+      return scalar(1 - both / (both + sum((p, q) => 0.25 * (1 - q) * p + 0.75 * q * (1 - p))))
+    },
+  }),
+  row('labelSmoothing', '', {
+    shapes: [[2, 3]],
+    domain: share,
+    run: y => flux.labelSmoothing(y, 0.25),
+    reference: ([y]) => map(y, q => 0.75 * q + 0.25 / 3),
+  }),
+]
+
+/** -log of the sum of the probabilities of all paths that read as the labels; the last class is blank. */
+function lossesOf(x: Float64, labels: readonly (readonly number[])[]): Float64 {
+  const [, time, classes] = x.shape
+  const logarithms = along(x, 2, logSoftmax)
+  return build([labels.length], ([b]) => {
+    let sum = 0
+    for (let code = 0; code < classes ** time; code++) {
+      const path = Array.from({ length: time }, (_, t) => Math.floor(code / classes ** t) % classes)
+      const heard = path.filter((c, t) => c !== classes - 1 && c !== path[t - 1])
+      if (heard.join() === labels[b].join()) sum += Math.exp(total(path.map((c, t) => read(logarithms, [b, t, c]))))
+    }
+    return -Math.log(sum)
+  })
+}
+
+const sequences: readonly Row[] = [
+  row('ctc', 'of each, with a repeated label', {
+    shapes: [[2, 4, 3]],
+    domain: [-1.5, 1.5],
+    run: x =>
+      flux.ctc(
+        x,
+        flux.tensor([
+          [0, 1],
+          [1, 1],
+        ]),
+        { agg: flux.identity },
+      ),
+    reference: ([x]) =>
+      lossesOf(x, [
+        [0, 1],
+        [1, 1],
+      ]),
+  }),
+  row('ctc', 'mean, an empty target', {
+    shapes: [[2, 3, 3]],
+    domain: [-1.5, 1.5],
+    run: x =>
+      flux.ctc(
+        x,
+        flux.tensor([
+          [0, 1],
+          [9, 9],
+        ]),
+        { targetLengths: [2, 0] },
+      ),
+    reference: ([x]) => mean(lossesOf(x, [[0, 1], []])),
+  }),
+]
+
+export const lossRows: readonly Row[] = [...regressions, ...classLosses, ...binaryLosses, ...byElement, ...shares, ...sequences]

@@ -1,7 +1,8 @@
 /** One row a kernel: the arguments with which it is tried, over sizes around the four lanes of a vector and the blocks of a sum. */
 
 import type { LaneKernel } from '../../src/optimizers/definition.ts'
-import { type Kernels, writeByIndex, writeSumsByIndex } from '../../src/wasm/kernels.generated.ts'
+import { type Kernels, writeByIndex, writeCtcTask, writeSumsByIndex } from '../../src/wasm/kernels.generated.ts'
+import { NONE } from '../../src/wasm/kinds.ts'
 import { f32, i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import * as lanes from '../../src/wasm/rules.generated.ts'
@@ -269,6 +270,46 @@ const indexed = (name: KernelName, kind: Kind, how: 'gather' | 'scatter' | 'take
     }
   },
 ]
+
+/** Losses of sequences, or their derivatives; the last class is blank. */
+function* sequences(arena: Arena): Iterable<Trial> {
+  const [batch, time, classes] = [5, 6, 4]
+  for (const hasSlopes of [false, true]) {
+    for (const longest of [0, 1, 3, 7]) {
+      const states = 2 * longest + 1
+      const x = arena.floats(batch * time * classes, { low: -4, high: 0 })
+      const [targets, lengths, counts] = [
+        arena.ints(batch * longest, 0, classes - 1),
+        arena.ints(batch, 0, time + 1),
+        arena.ints(batch, 0, longest + 1),
+      ]
+      const [losses, slopes] = [arena.floats(batch), arena.floats(batch * time * classes)]
+      const [rows, status] = [arena.ints(2 * batch * states * (hasSlopes ? time + 2 : 1)), arena.words([0])]
+      const given = {
+        x: x.pointer,
+        targets: targets.pointer,
+        lengths: lengths.pointer,
+        targetLengths: counts.pointer,
+        rows: rows.pointer,
+        status,
+      }
+      const record = {
+        ...given,
+        losses: losses.pointer,
+        slopes: hasSlopes ? slopes.pointer : NONE,
+        time,
+        classes,
+        longest,
+        blank: classes - 1,
+      }
+      const run = (begin: number, end: number) => {
+        writeCtcTask(WORDS >>> 2, record)
+        wasm.ctc(WORDS, begin, end)
+      }
+      yield { name: `${longest} labels${hasSlopes ? ', slopes' : ''}`, units: batch, writes: [hasSlopes ? slopes : losses], run }
+    }
+  }
+}
 
 function* hotRows(arena: Arena): Iterable<Trial> {
   for (const n of sizes) {
@@ -586,6 +627,7 @@ export const kernelRows: readonly KernelRow[] = [
   indexed('scatterAdd', 'floats', 'scatter'),
   ['scatterAddI', intSums],
   indexed('putAlong', 'floats', 'put'),
+  ['ctc', sequences],
   ['oneHot', hotRows],
   ['toIndices', wholes],
   random('randomUniform', 'floats', -2, 3),

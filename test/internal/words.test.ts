@@ -2,13 +2,18 @@
 import { readFileSync } from 'node:fs'
 import {
   bernoulli,
+  binaryCrossEntropy,
   crossEntropy,
+  ctc,
   Descent,
+  focal,
+  huber,
   jit,
   logitCrossEntropy,
   manualSeed,
   oneHot,
   params,
+  poisson,
   rand,
   randint,
   randn,
@@ -83,6 +88,13 @@ const rows: Readonly<Record<string, Row>> = {
   casts: (_, x, i) => [x.cast('int32'), x.cast('uint8'), i.cast('uint8')],
   indices: (w, x, i) => [w.gather(i), w.gather(x.floor()), w.takeAlong(i, 0), oneHot(i, 3), i.scatterAdd([2, 0, 2], i)],
   losses: (w, x) => [logitCrossEntropy(w, tensor([1, 3, 0])), crossEntropy(probabilities(w), probabilities(x))],
+  'elementwise losses': (w, x) => [
+    huber(w, x),
+    poisson(w.square(), 2),
+    binaryCrossEntropy(probabilities(w), probabilities(x)),
+    focal(probabilities(w), x.gather([0], 1).mul(0).squeeze(1)),
+  ],
+  'the loss of sequences': w => [ctc(w, tensor([1, 0])), ctc(w.reshape([1, 3, 4]), tensor([[2, 1]]), { blank: 0, targetLengths: [1] })],
   'parts and permutations': (w, x) => [...w.split(2, 1), w.permute([1, 0]).add(0), x.less(1).permute([1, 0])],
   draws: w => [w.mul(rand([4])), w.mul(randn([3, 4])), w.mul(bernoulli(0.5, [3, 1])), randint(0, 9, [4])],
 }

@@ -20,6 +20,7 @@ import {
   clamp,
   concat,
   crossEntropy,
+  ctc,
   cumsum,
   Descent,
   elu,
@@ -240,6 +241,10 @@ export const cases: Readonly<Record<string, () => Tensor>> = {
   'its gradient': () => gradientOf(z => logitCrossEntropy(z, classes), x),
   'the binary cross-entropy': () => logitBinaryCrossEntropy(x, bools, { agg: identity }),
   'its slope': () => gradientOf(z => logitBinaryCrossEntropy(z, bools, { posWeight: 3 }), x),
+  'the loss of sequences': () =>
+    ctc(x.slice('0:64, 0:400').reshape([16, 40, 40]), classes.slice('0:256').reshape([16, 16]).maximum(0).minimum(38)),
+  'its gradient by logits': () =>
+    gradientOf(z => ctc(z.slice('0:64, 0:400').reshape([16, 40, 40]), classes.slice('0:256').reshape([16, 16]).minimum(38)), x),
   'the cross-entropy of probabilities': () => crossEntropy(softmax(x), classes, { agg: identity }),
   'gather of rows': () => gather(x, rowIndices),
   'gather along the last axis': () => gather(x, classes, 1),

@@ -1,18 +1,19 @@
 // Losses that tell classes apart: -Σ y s(ŷ) over the classes, where s is what a loss gives to each class.
-import { checkNumber, ShapeError, typeError } from '../../errors.ts'
+import { checkNumber, checkOptions, rangeError, ShapeError, typeError } from '../../errors.ts'
 import { softmaxCrossEntropy } from '../../ops/cross-entropy.ts'
 import { fusion, isFused } from '../../ops/fusion.ts'
 import { gather } from '../../ops/indexing.ts'
 import { asIndices, takeClasses } from '../../ops/indices.ts'
-import { checkedTarget, logProbability } from '../../ops/likelihood.ts'
+import { checkedTarget, logProbability, modulated, shareOf } from '../../ops/likelihood.ts'
 import { expandDims, reshape, sum } from '../../ops/movement.ts'
-import { cast, div, equal, isFinite, logicalAnd, logicalNot, mul, neg, where } from '../../ops/pointwise.ts'
+import { add, cast, div, equal, isFinite, log, logicalAnd, logicalNot, mul, neg, sub, where } from '../../ops/pointwise.ts'
 import { mean } from '../../ops/reduce.ts'
 import { logSoftmax } from '../../ops/softmax.ts'
+import { composed } from '../../tape/composed.ts'
 import { checkTensor } from '../../tape/operation.ts'
 import { resolveAxis, type Shape, sameShape, show } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { aggregation, EPSILON, type Given, type LossOptions, loss, type Numbers } from './loss.ts'
+import { aggregation, EPSILON, type Given, type LossOptions, loss, type Numbers, TINY } from './loss.ts'
 
 /** What a loss of classes can be told. */
 export interface ClassLossOptions extends LossOptions {
@@ -52,18 +53,41 @@ export const logitCrossEntropy = /* @__PURE__ */ classes(
   softmaxCrossEntropy,
 )
 
+/**
+ * The Kullback-Leibler divergence Σ y (log y - log(ŷ + ε)) over the classes, of probabilities ŷ; the mean over all samples, which PyTorch calls
+ * batchmean. 0 log 0 is 0. `eps`, targets, shapes and errors as `crossEntropy`.
+ * @example klDivergence(tensor([[0.25, 0.75]]), tensor([[0.5, 0.5]])).item() // 0.1438
+ */
+export const klDivergence = /* @__PURE__ */ classes(
+  'klDivergence',
+  { eps: EPSILON },
+  (prediction, _, { eps }, name) => logProbability(name, prediction, eps),
+  undefined,
+  y => shareOf(y, y, log, 1),
+)
+
+/**
+ * The focal loss -Σ y (1 - p)^γ log p over the classes, p = ŷ + ε, of probabilities ŷ (Lin et al. 2017); the mean over all samples. `gamma` is
+ * 2, `eps` 1.19e-7. Targets, shapes and errors as `crossEntropy`.
+ * @example focal(tensor([[0.25, 0.75]]), tensor([1])).item() // 0.018
+ */
+export const focal = /* @__PURE__ */ classes('focal', { gamma: 2, eps: EPSILON }, (prediction, _, { gamma, eps }, name) =>
+  modulated(logProbability(name, prediction, eps || TINY), add(prediction, eps), gamma),
+)
+
 /** From the logits [..., classes] and the classes to the loss of each sample, or to their mean. */
 type Fused = (logits: Tensor, classes: Tensor, isMean: boolean) => Tensor
 
 /**
  * A loss of classes: `score` gives what each class counts for. What `fused` computes at once goes to it: integer classes on the last axis, that
- * count alike.
+ * count alike. `own` is what the targets of a distribution have for themselves.
  */
 function classes<N extends Numbers>(
   name: string,
   numbers: N,
   score: (prediction: Tensor, axis: number, numbers: N, name: string) => Tensor,
   fused?: Fused,
+  own?: (target: Tensor) => Tensor,
 ): (prediction: Tensor, target: Tensor, options?: ClassLossOptions & Given<N>) => Tensor {
   return loss(name, numbers, ['axis', 'weight', 'ignoreIndex'], (prediction, target: Tensor, options: ClassLossOptions, all) => {
     checkClasses(name, prediction, target, options)
@@ -75,7 +99,7 @@ function classes<N extends Numbers>(
       const indices = asIndices(name, target)
       return agg === mean ? fused(prediction, indices, true) : agg(fused(prediction, indices, false))
     }
-    return ofClasses(name, score(prediction, axis, all, name), target, options, agg)
+    return ofClasses(name, score(prediction, axis, all, name), target, options, agg, own)
   })
 }
 
@@ -98,7 +122,14 @@ function checkClasses(name: string, prediction: Tensor, target: Tensor, { axis =
 type Aggregation = (losses: Tensor) => Tensor
 
 /** The loss from the scores of all classes: in the cross-entropy, the logarithms of their probabilities. */
-function ofClasses(name: string, scores: Tensor, target: Tensor, options: ClassLossOptions, agg: Aggregation): Tensor {
+function ofClasses(
+  name: string,
+  scores: Tensor,
+  target: Tensor,
+  options: ClassLossOptions,
+  agg: Aggregation,
+  own: ((target: Tensor) => Tensor) | undefined,
+): Tensor {
   const { axis = -1, weight, ignoreIndex } = options
   const at = resolveAxis(name, axis, scores.dims)
   const classes = scores.dims[at]
@@ -108,7 +139,7 @@ function ofClasses(name: string, scores: Tensor, target: Tensor, options: ClassL
     throw new ShapeError({ operation: name, problem: `the weight is [${classes}]`, came: show(weight.dims) }, [weight.dims])
   }
   if (sameShape(scores.dims, target.dims)) {
-    if (ignoreIndex === undefined) return ofDistributions(scores, checkedTarget(name, target), at, agg, weight)
+    if (ignoreIndex === undefined) return ofDistributions(scores, checkedTarget(name, target), at, agg, weight, own)
     throw typeError(
       name,
       'ignoreIndex is an integer class, and the targets are one-hot or soft',
@@ -132,9 +163,17 @@ function ofClasses(name: string, scores: Tensor, target: Tensor, options: ClassL
   return div(sum(weighted), where(equal(total, 0), 1, total))
 }
 
-function ofDistributions(scores: Tensor, target: Tensor, axis: number, agg: Aggregation, weight: Tensor | undefined): Tensor {
+function ofDistributions(
+  scores: Tensor,
+  target: Tensor,
+  axis: number,
+  agg: Aggregation,
+  weight: Tensor | undefined,
+  own: ((target: Tensor) => Tensor) | undefined,
+): Tensor {
   const nothing = logicalAnd(equal(target, 0), logicalNot(isFinite(scores)))
-  const terms = mul(target, where(nothing, 0, scores))
+  const shares = mul(target, where(nothing, 0, scores))
+  const terms = own ? sub(shares, own(target)) : shares
   const shape = scores.dims.map((size, i) => (i === axis ? size : 1))
   return agg(neg(sum(weight ? mul(terms, reshape(weight, shape)) : terms, axis)))
 }
@@ -149,4 +188,33 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
     },
     [prediction, target],
   )
+}
+
+/**
+ * Softens targets that are one-hot or soft: y (1 - α) + α / K, K the number of classes along the axis (-1), so that a loss no longer asks for
+ * certainty (Szegedy et al. 2016). `axis: null` is for labels of two classes, each an element of its own: y (1 - α) + α / 2. Throws
+ * RangeError for an α outside of [0, 1] and targets outside of it, ShapeError for an axis that is not there, TypeError for what is no number.
+ *
+ * @example
+ * labelSmoothing(tensor([[0, 1]]), 0.1).toArray() // [[0.05, 0.95]]
+ * labelSmoothing(tensor([0, 1, 1]), 0.2, { axis: null }).toArray() // [0.1, 0.9, 0.9]
+ */
+export const labelSmoothing = /* @__PURE__ */ composed(
+  'labelSmoothing',
+  3,
+  function labelSmoothing(y: Tensor, alpha: number, options: SmoothingOptions = {}): Tensor {
+    checkTensor('labelSmoothing', y)
+    checkNumber('labelSmoothing', 'alpha', alpha)
+    checkOptions('labelSmoothing', options, ['axis'])
+    if (!(alpha >= 0 && alpha <= 1)) throw rangeError('labelSmoothing', 'alpha is out of range', `${alpha}`, 'It lies from 0 to 1.')
+    const { axis = -1 } = options
+    const classes = axis === null ? 2 : y.dims[resolveAxis('labelSmoothing', axis, y.dims)]
+    return add(mul(checkedTarget('labelSmoothing', y), 1 - alpha), alpha / classes)
+  },
+)
+
+/** What `labelSmoothing` can be told. */
+export interface SmoothingOptions {
+  /** The axis of the classes; null for labels of two classes. */
+  readonly axis?: number | null | undefined
 }

@@ -1,14 +1,18 @@
 // What all losses have in common: their options, and a prediction and a target of one shape.
-import { checkNumber, checkOptions, kindOf, ShapeError, typeError } from '../../errors.ts'
+import { checkNumber, checkOptions, kindOf, rangeError, ShapeError, typeError } from '../../errors.ts'
 import { cast } from '../../ops/pointwise.ts'
 import { mean } from '../../ops/reduce.ts'
 import { composed } from '../../tape/composed.ts'
 import { checkTensor } from '../../tape/operation.ts'
+import { full } from '../../tensor/create.ts'
 import { type Shape, sameShape, show } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
 /** float32's machine epsilon: what Flux adds before a logarithm. */
 export const EPSILON = 2 ** -23
+
+/** The smallest normal number: in place of no epsilon it changes no probability, and keeps 0 times infinity out of gradients. */
+export const TINY = 2 ** -126
 
 /** What every loss can be told. */
 export interface LossOptions {
@@ -44,12 +48,18 @@ export function loss<N extends Numbers, T, Others extends LossOptions>(
   })
 }
 
-/** The numbers, but for those that the options give. */
+/** What a number of a loss may be, where that is not what most are. */
+const RANGES: Readonly<Record<string, string>> = { beta: 'It lies from 0 to 1.', delta: 'It is finite and above 0.' }
+
+/** The numbers, but for those that the options give. Throws RangeError for one that no loss can be made of. */
 function whole<N extends Numbers>(name: string, numbers: N, options: Given<N>): N {
   const all: Record<string, number> = { ...numbers }
   for (const each in numbers) {
     const value: unknown = options[each] === undefined ? numbers[each] : options[each]
     checkNumber(name, each, value)
+    if (!(value >= 0 && value < Number.POSITIVE_INFINITY) || (each === 'beta' && value > 1) || (each === 'delta' && value === 0)) {
+      throw rangeError(name, `${each} is out of range`, `${value}`, RANGES[each] ?? 'It is finite and not negative.')
+    }
     all[each] = value
   }
   return all as N
@@ -59,11 +69,11 @@ function whole<N extends Numbers>(name: string, numbers: N, options: Given<N>): 
 export function elementwise<N extends Numbers>(
   name: string,
   numbers: N,
-  formula: (prediction: Tensor, target: Target, numbers: N) => Tensor,
+  formula: (prediction: Tensor, target: Target, numbers: N, name: string) => Tensor,
 ): (prediction: Tensor, target: Target, options?: LossOptions & Given<N>) => Tensor {
   return loss(name, numbers, [], (prediction, target: Target, options: LossOptions, all) => {
     matched(name, prediction, target)
-    return aggregation(name, options)(formula(cast(prediction, 'float32'), target, all))
+    return aggregation(name, options)(formula(cast(prediction, 'float32'), target, all, name))
   })
 }
 
@@ -71,6 +81,11 @@ export function elementwise<N extends Numbers>(
 export function aggregation(name: string, { agg = mean }: LossOptions): (losses: Tensor) => Tensor {
   if (typeof agg === 'function') return agg
   throw typeError(name, 'agg is a function', `${kindOf(agg)} came`, 'Write { agg: sum }, with the sum, mean or identity of fluxtape.')
+}
+
+/** A target as a tensor. */
+export function asTensor(target: Target): Tensor {
+  return typeof target === 'number' ? full([], target) : target
 }
 
 /** Throws ShapeError unless the target has the prediction's shape, or is one number. */
