@@ -81,11 +81,11 @@ export const binaryFocal = /* @__PURE__ */ elementwise(
   },
 )
 
-/** The mean of max(0, 1 - ŷy), for targets of -1 and 1; the derivative at the margin is -y. Errors as `mse`.
+/** The mean of max(0, 1 - ŷy), for targets of -1 and 1; the derivative at the margin is -y. Shapes and errors as `mse`.
  * @example hinge(tensor([0.5, 2]), tensor([-1, 1])).item() // 0.75 */
 export const hinge = /* @__PURE__ */ elementwise('hinge', {}, (prediction, target) => clamp(sub(1, mul(prediction, target)), 0))
 
-/** The mean of max(0, 1 - ŷy)², for targets of -1 and 1. Errors as `mse`.
+/** The mean of max(0, 1 - ŷy)², for targets of -1 and 1. Shapes and errors as `mse`.
  * @example squaredHinge(tensor([0.5, 2]), tensor([-1, 1])).item() // 1.125 */
 export const squaredHinge = /* @__PURE__ */ elementwise('squaredHinge', {}, (prediction, target) =>
   square(clamp(sub(1, mul(prediction, target)), 0)),
@@ -93,7 +93,7 @@ export const squaredHinge = /* @__PURE__ */ elementwise('squaredHinge', {}, (pre
 
 /**
  * The contrastive loss of distances ŷ between two of a kind (target 0) or of different ones (1): (1 - y) ŷ² + y max(0, margin - ŷ)²; the
- * mean over all elements (Hadsell, Chopra and LeCun 2006, twice theirs). `margin` is 1. Errors as `mse`, and RangeError for targets outside
+ * mean over all elements (Hadsell, Chopra and LeCun 2006, twice theirs). `margin` is 1. Shapes and errors as `mse`, and RangeError for targets outside
  * of [0, 1] and a negative `margin`.
  * @example siameseContrastive(tensor([0.5, 0.5]), tensor([0, 1])).item() // 0.25
  */

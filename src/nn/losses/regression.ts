@@ -12,7 +12,7 @@ export const mae = /* @__PURE__ */ elementwise('mae', {}, (prediction, target) =
  * @example mse(tensor([1, 2]), tensor([0, 4])).item() // 2.5 */
 export const mse = /* @__PURE__ */ elementwise('mse', {}, (prediction, target) => square(sub(prediction, target)))
 
-/** The mean of (log(ŷ + ε) - log(y + ε))², of numbers that are not negative. `eps` is 1.19e-7. Errors as `mse`, and RangeError for an `eps`
+/** The mean of (log(ŷ + ε) - log(y + ε))², of numbers that are not negative. `eps` is 1.19e-7. Shapes and errors as `mse`, and RangeError for an `eps`
  * that is negative.
  * @example msle(tensor([1, 2]), tensor([1, 1])).item() // 0.2402 */
 export const msle = /* @__PURE__ */ elementwise('msle', { eps: EPSILON }, (prediction, target, { eps }) =>
@@ -20,7 +20,7 @@ export const msle = /* @__PURE__ */ elementwise('msle', { eps: EPSILON }, (predi
 )
 
 /**
- * The mean of e²/2 where e = |ŷ - y| is below δ, and of δ (e - δ/2) where it is not (Huber 1964). `delta` is 1. Errors as `mse`, and
+ * The mean of e²/2 where e = |ŷ - y| is below δ, and of δ (e - δ/2) where it is not (Huber 1964). `delta` is 1. Shapes and errors as `mse`, and
  * RangeError for a `delta` that is not above 0.
  * @example huber(tensor([1, 2]), tensor([0, 5])).item() // 1.5
  */
@@ -30,7 +30,7 @@ export const huber = /* @__PURE__ */ elementwise('huber', { delta: 1 }, (predict
   return add(mul(square(near), 0.5), mul(abs(sub(error, near)), delta))
 })
 
-/** The mean of ŷ - y log ŷ, for rates ŷ and counts y; where y is 0 that is ŷ. Errors as `mse`.
+/** The mean of ŷ - y log ŷ, for rates ŷ and counts y; where y is 0 that is ŷ. Shapes and errors as `mse`.
  * @example poisson(tensor([1, 2]), tensor([0, 3])).item() // 0.4603 */
 export const poisson = /* @__PURE__ */ elementwise('poisson', {}, (prediction, target) =>
   sub(prediction, shareOf(asTensor(target), prediction, log, 1)),
