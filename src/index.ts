@@ -21,6 +21,7 @@ export { DivergedError, DTypeError, FluxtapeError, FormatError, MemoryError, Rel
 export type { SafetensorsFile, SafetensorsOptions } from './io/safetensors.ts'
 export { loadSafetensors, saveSafetensors } from './io/safetensors.ts'
 export { type LoadedState, type LoadStateOptions, loadState, type Rename, type State, type StateInput, state } from './io/state.ts'
+export { destructure } from './nn/destructure.ts'
 export type { ConfigurableInitializer, GainOptions, IdentityOptions, SparseOptions, TruncatedNormalOptions } from './nn/initializers.ts'
 export {
   glorotNormal,
@@ -63,6 +64,9 @@ export type { LossOptions, Target } from './nn/losses/loss.ts'
 export { dice, type OverlapLossOptions, tversky } from './nn/losses/overlap.ts'
 export { huber, mae, mse, msle, poisson } from './nn/losses/regression.ts'
 export { autoMode, testMode, trainMode } from './nn/modes.ts'
+export { type InputOptions, outputSize, type SizesOf } from './nn/output-size.ts'
+export { type Activations, activations } from './nn/outputs.ts'
+export { summary } from './nn/summary.ts'
 export {
   celu,
   elu,
@@ -236,10 +240,14 @@ export type { Axis, Shape } from './tensor/shape.ts'
 export { memory } from './tensor/storage.ts'
 export { Tensor } from './tensor/tensor.ts'
 export { type AccuracyOptions, accuracy } from './train/accuracy.ts'
+export type { Average, Score } from './train/averages.ts'
 export type { CallbackObject, EpochRecord, RunContext, RunEnd, StepContext, StepRecord } from './train/callbacks.ts'
 export { type Callback, type History, throttle } from './train/callbacks.ts'
 export { jit, type Replayable } from './train/jit.ts'
+export { confusionMatrix, f1, precision, r2, recall, type ScoreOptions, topKAccuracy } from './train/metrics.ts'
+export type { Classifier, Measured, MetricData } from './train/outcomes.ts'
 export type { ProgressInfo } from './train/progress.ts'
+export { rocAuc } from './train/roc.ts'
 export type { Run } from './train/run.ts'
 export type { LossFunction } from './train/step.ts'
 export { skip, stop, trainStep } from './train/step.ts'

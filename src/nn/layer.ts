@@ -65,7 +65,7 @@ const inherited = (): object => {
         state_dict: 'Write state(model)',
         load_state_dict: 'Write loadState(model, state)',
         zero_grad: 'Gradients are returned, and do not add up',
-        summary: 'Write String(model)',
+        summary: 'Write summary(model, shape)',
       },
       { trainable: frozen, requires_grad: frozen },
     )
@@ -110,7 +110,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
     const outer = called.layer
     called.layer = self
     try {
-      return forward(self, ...inputs)
+      return called.around === undefined ? forward(self, ...inputs) : (called.around(self, forward, inputs) as Output)
     } catch (error) {
       throw label === null ? error : placed(error, label)
     } finally {

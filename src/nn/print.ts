@@ -18,7 +18,7 @@ export function printModel(model: unknown): string {
   const { tensors, parameters, bytes, buffers } = count(model)
   if (lines.length === 1) return comment(lines[0].text, lines[0].note, ALONE)
   const body = lines.map(({ text, note }) => comment(text, note, COLUMN))
-  const total = `Total: ${tensors} array${tensors === 1 ? '' : 's'}, ${digits(parameters)} parameters${buffers ? `, plus ${digits(buffers)}` : ''}, ${size(bytes)}.`
+  const total = `Total: ${tensors} array${tensors === 1 ? '' : 's'}, ${digits(parameters)} parameters${buffers ? `, plus ${digits(buffers)}` : ''}, ${bytesText(bytes)}.`
   if (tensors > 2) body[body.length - 1] = comment(body[body.length - 1], total, COLUMN)
   return body.join('\n')
 }
@@ -128,11 +128,11 @@ function comment(text: string, note: string, column: number): string {
 }
 
 /** 1_234 */
-function digits(n: number): string {
+export function digits(n: number): string {
   return String(n).replace(/\B(?=(\d{3})+$)/g, '_')
 }
 
-function size(bytes: number): string {
+export function bytesText(bytes: number): string {
   if (bytes < 1024) return `${bytes} bytes`
   return bytes < 1024 ** 2 ? `${(bytes / 1024).toFixed(3)} KiB` : `${(bytes / 1024 ** 2).toFixed(3)} MiB`
 }

@@ -1,32 +1,40 @@
 import { type Observer, observed, observer } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { isLayer } from './label.ts'
 
-let hear: ((tensor: Tensor, place: string) => void) | undefined
+// biome-ignore lint/suspicious/noExplicitAny: what flows between two links is known to them alone
+type Link = (...inputs: any[]) => any
 
-/** Runs `f`, and tells `by` of each tensor that operations are given while a plain function in a Chain runs, and its place there. */
-export function hearingReads<T>(by: (tensor: Tensor, place: string) => void, f: () => T): T {
-  const before = hear
-  hear = by
+/** Makes what a Chain calls instead of a link, of which it tells the place, the key and among which links it stands. */
+export type Wrap = (link: Link, place: string, key: string, links: object) => Link
+
+/** Set where somebody wants to know of the links of Chains. */
+export let wrap: Wrap | undefined
+
+/** Runs `f`; Chains call what `by` makes of their links meanwhile. */
+export function wrapping<T>(by: Wrap, f: () => T): T {
+  const before = wrap
+  wrap = by
   try {
     return f()
   } finally {
-    hear = before
+    wrap = before
   }
 }
 
-/** Does somebody want to know? */
-export function isHeard(): boolean {
-  return hear !== undefined
+/** Runs `f`, and tells `by` of each tensor that operations are given while a plain function in a Chain runs, and its place there. */
+export function hearingReads<T>(by: (tensor: Tensor, place: string) => void, f: () => T): T {
+  return wrapping((link, place) => (isLayer(link) ? link : heard(link, tensor => by(tensor, place))), f)
 }
 
-/** A plain function in a Chain, as it is called while somebody wants to know; a capture that listens goes on to hear all. */
-export function heard<Inputs extends unknown[], Output>(f: (...inputs: Inputs) => Output, place: string): (...inputs: Inputs) => Output {
+/** A plain function as it is called while its reads are heard; a capture that listens goes on to hear all. */
+function heard(f: Link, by: (tensor: Tensor) => void): Link {
   return (...inputs) => {
     const around = observer
     const listener: Observer = {
       met(tensor) {
         around?.met(tensor)
-        hear?.(tensor, place)
+        by(tensor)
       },
       allocated: storage => around?.allocated(storage),
       dropped: storage => around?.dropped(storage),

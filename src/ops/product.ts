@@ -2,7 +2,7 @@
 import { ShapeError } from '../errors.ts'
 import { operation } from '../tape/operation.ts'
 import { broadcastShapes, type Shape, show, sizeOf } from '../tensor/shape.ts'
-import { Storage } from '../tensor/storage.ts'
+import { observer, Storage } from '../tensor/storage.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type MatrixStrides, planGemm } from '../wasm/gemm-plan.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
@@ -40,6 +40,7 @@ export function multiply(
   { bias, epilogue } = plain,
 ): void {
   if (y.count === 0) return
+  observer?.multiplied?.(batch * M * N * K)
   const plan = planGemm(M, N, K, batch, a, b)
   const floats = plan.scratchA + plan.scratchB
   if (floats > 0) y.scratch = new Storage(floats * 4)

@@ -17,13 +17,18 @@ export const CLONE: unique symbol = Symbol.for('fluxtape.clone')
  */
 export function clone<T>(model: T): T {
   if (arguments.length > 1) refuseSurplus('clone', 1, arguments)
+  return copied('clone', model, copyTensor)
+}
+
+/** A copy of a model with what `ofTensor` gives in the place of each of its tensors. */
+export function copied<T>(operation: string, model: T, ofTensor: (tensor: Tensor) => Tensor): T {
   const copies = new Map<unknown, unknown>()
   const unfilled: object[] = []
   // A copy is noted before it is filled, so that a cycle comes back to it, and filled later, so that depth does not matter.
   const copy = (value: unknown): unknown => {
     if (value === null || (typeof value !== 'object' && typeof value !== 'function')) return value
     if (copies.has(value)) return copies.get(value)
-    const made = madeFor(value)
+    const made = value instanceof Tensor ? ofTensor(value) : madeFor(operation, value)
     copies.set(value, made)
     if (made !== value && isContainer(value)) unfilled.push(value)
     return made
@@ -36,10 +41,9 @@ export function clone<T>(model: T): T {
 /** What no copy of fields makes again. */
 const OPAQUE = /^(Date|RegExp|Promise|Weak\w+|\w*ArrayBuffer)$/
 
-/** What is to become the copy: of a tensor or a typed array it is one, of a container that may still hold the parts of the original. */
-function madeFor(value: object): object {
-  if (value instanceof Tensor) return copyTensor(value)
-  if (isForeign(value)) refusesForeign('clone')(value, 'a tensor in it')
+/** What is to become the copy: of a typed array it is one, of a container that may still hold the parts of the original. */
+function madeFor(operation: string, value: object): object {
+  if (isForeign(value)) refusesForeign(operation)(value, 'a tensor in it')
   // Not its own `slice`: that of a Node Buffer shares the bytes, and a DataView has none.
   if (ArrayBuffer.isView(value)) return 'getInt8' in value ? copyDataView(value) : Uint8Array.prototype.slice.call(value)
   if (Array.isArray(value)) return new Array(value.length)

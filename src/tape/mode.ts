@@ -3,8 +3,25 @@ import { kindOf, refuseSurplus, typeError } from '../errors.ts'
 let depth = 0
 const modes = /* @__PURE__ */ new WeakMap<object, boolean>()
 
-/** Whose function runs: set by the call of a layer, whose mode counts then. A record, so that it is put back without a call. */
-export const called: { layer: object | undefined } = { layer: undefined }
+// biome-ignore lint/suspicious/noExplicitAny: what a layer takes is known to it alone
+type Around = (self: object, forward: (self: any, ...inputs: any) => unknown, inputs: readonly unknown[]) => unknown
+
+/**
+ * Whose function runs: set by the call of a layer, whose mode counts then. A record, so that it is put back without a call. `around` calls the
+ * functions of layers in their place, where somebody wants to know.
+ */
+export const called: { layer: object | undefined; around: Around | undefined } = { layer: undefined, around: undefined }
+
+/** Runs `f`; the functions of layers are called by `around` meanwhile. */
+export function calledBy<T>(around: Around, f: () => T): T {
+  const before = called.around
+  called.around = around
+  try {
+    return f()
+  } finally {
+    called.around = before
+  }
+}
 
 /** Counts the changes of modes: what a replay depends on. */
 export let modeChanges = 0
@@ -55,6 +72,12 @@ export function recalling<T>(by: Recall | undefined, f: () => T): T {
   } finally {
     recall = before
   }
+}
+
+/** Gives a layer that nobody has called yet the mode of another. */
+export function inheritMode(to: object, from: object): void {
+  const mode = modes.get(from)
+  if (mode !== undefined) modes.set(to, mode)
 }
 
 /** Overrules the mode of a layer; undefined ends that. */

@@ -5,7 +5,7 @@ import { checkAllFit, checkFit } from './fits.ts'
 import { tagOf } from './realm.ts'
 import { scoped } from './scope.ts'
 import { checkShape, type Shape, sameShape, show, sizeOf } from './shape.ts'
-import { make, STACK, Tensor } from './tensor.ts'
+import { make, STACK, Tensor, unwritten } from './tensor.ts'
 
 /** Numbers or booleans, nested to any depth. */
 export type NestedInput = number | boolean | readonly NestedInput[]
@@ -213,7 +213,7 @@ function series(operation: string, length: number, at: (i: number) => number, dt
   // Before there is anything to lose.
   if (dtype !== 'float32') for (let i = 0; i < length; i++) checkFit(operation, at(i), dtype)
   const y = make([length], dtype, operation)
-  const view = y.view()
+  const view = unwritten(y)
   for (let i = 0; i < length; i++) {
     const value = at(i)
     view[i] = dtype === 'bool' ? Number(value !== 0) : value
@@ -227,7 +227,7 @@ export function eye(n: number, m = n): Tensor {
   if (arguments.length > 2) refuseSurplus('eye', 2, arguments)
   checkShape('eye', [n, m])
   const y = make([n, m], 'float32', 'eye')
-  const view = y.view().fill(0)
+  const view = unwritten(y).fill(0)
   for (let i = 0; i < Math.min(n, m); i++) view[i * m + i] = 1
   return y
 }
@@ -356,7 +356,7 @@ function read(array: ArrayInput): { type: DType; numbers: ArrayLike<number> } {
 function write(values: ArrayLike<number>, shape: Shape, dtype: DType): Tensor {
   checkAllFit('tensor', values, dtype)
   const y = make(shape, dtype, 'tensor')
-  const view = y.view()
+  const view = unwritten(y)
   if (dtype === 'bool') for (let i = 0; i < view.length; i++) view[i] = values[i] === 0 ? 0 : 1
   else view.set(values)
   return y

@@ -14,6 +14,8 @@ export interface Observer {
   dropped(storage: Storage): void
   /** JavaScript reads or writes the elements. */
   touched(storage: Storage): void
+  /** Matrices are multiplied, which takes so many multiplications. */
+  multiplied?(count: number): void
 }
 
 export let observer: Observer | undefined
@@ -29,11 +31,36 @@ export function observed<T>(by: Observer, f: () => T): T {
   }
 }
 
+/** While only shapes are computed: the block that all others are parts of, which has no bytes. */
+let nowhere: Storage | undefined
+
+/** Runs `f`; blocks that are made meanwhile take no memory and must not be read. What of them is left then refuses by `refuse`. */
+export function withoutMemory<T>(by: Observer, refuse: () => never, f: () => T): T {
+  const before = nowhere
+  const empty = before?.retain() ?? new Storage(0)
+  const made = new Set<Storage>()
+  const listener: Observer = {
+    ...by,
+    allocated: storage => void made.add(storage),
+    dropped: storage => void made.delete(storage),
+    touched: storage => storage.isNowhere && refuse(),
+  }
+  nowhere = empty
+  try {
+    return observed(listener, f)
+  } finally {
+    for (const each of made) if (each.isNowhere) Object.defineProperty(each, 'pointer', { get: refuse })
+    nowhere = before
+    empty.drop()
+  }
+}
+
 /** A block of memory, counted by the handles, views and tape records that use it. */
 export class Storage {
   /** No symbol can be cloned: what `structuredClone` and `postMessage` throw is its text, not half a tensor; so it comes first. */
   readonly uncloneable: symbol = UNCLONEABLE
-  readonly pointer: Address
+  /** Set again by `settle` alone. */
+  pointer: Address
   readonly bytes: number
   references = 1
   /** Counts the writes in place, so that a tape can tell whether what it saved is still there. */
@@ -43,15 +70,28 @@ export class Storage {
   /** Transpositions of it that are still to be computed, before it is written; those that no scope owns by weak references. */
   waiting: Set<Tensor | WeakRef<Tensor>> | undefined = undefined
 
-  private readonly whole: Storage | undefined
+  private whole: Storage | undefined
 
   /** A block of its own, or a part of `whole`, which lives as long as its parts do. */
-  constructor(bytes: number, whole?: Storage, offset = 0) {
+  constructor(bytes: number, whole: Storage | undefined = nowhere, offset = 0) {
     this.pointer = whole ? behind(whole.retain().pointer, offset) : allocate(bytes)
     this.bytes = bytes
     this.whole = whole
     alive++
     observer?.allocated(this)
+  }
+
+  /** Has it no memory, because only shapes are computed? */
+  get isNowhere(): boolean {
+    return nowhere !== undefined && (this === nowhere || (this.whole?.isNowhere ?? false))
+  }
+
+  /** Takes memory after all: for what JavaScript is about to write. */
+  settle(): void {
+    if (!this.isNowhere) return
+    this.pointer = allocate(this.bytes)
+    this.whole?.drop()
+    this.whole = undefined
   }
 
   retain(): this {

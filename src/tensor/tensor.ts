@@ -284,6 +284,12 @@ export function make(shape: Shape, dtype: DType, operation = 'memory'): Tensor {
   }
 }
 
+/** The elements of a tensor that nobody has seen, for JavaScript to write. */
+export function unwritten(tensor: Tensor): TypedArray {
+  tensor.storage.settle()
+  return tensor.view()
+}
+
 /** Another handle of the same elements, owned by the scope. */
 export function ownedAlias(tensor: Tensor, shape: Shape): Tensor {
   const alias = new Tensor(shape, tensor.type, null)

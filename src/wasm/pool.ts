@@ -89,8 +89,8 @@ let threshold = HOT_GRAIN
 /** Work below it does not come here at all. */
 export let grain = HOT_GRAIN
 
-/** Hears of a call: which kernel, how many units of work, what one costs, and where its arguments lie. */
-export type Listener = (kernel: number, units: number, cost: number, descriptor: number) => void
+/** Hears of a call: which kernel, how many units of work, what one costs, and where its arguments lie. If it gives false, the kernel does not run. */
+export type Listener = (kernel: number, units: number, cost: number, descriptor: number) => unknown
 let listener: Listener | undefined
 
 /** Runs `f` and tells `to` of every kernel call meanwhile. */
@@ -121,7 +121,7 @@ const count = (offset: number): number => Atomics.load(i32, word(offset))
  */
 export function fork(kernel: number, units: number, cost: number, descriptor: number = SCRATCH.descriptor): void {
   const total = units * cost
-  listener?.(kernel, units, cost, descriptor)
+  if (listener?.(kernel, units, cost, descriptor) === false) return
   if (total < threshold || units < 2 || !isWorthIt(total)) return wasm.run(kernel, descriptor, 0, units)
   const { control } = SCRATCH
   const byThreads = CHUNKS_PER_THREAD * (Math.min(workers.length, count(READY)) + 1)

@@ -2,9 +2,8 @@ import { gaveNone, givenBy, kindOf, placed, refuseSurplus, typeError } from '../
 import { CLONE } from '../../params/clone.ts'
 import { isPlain } from '../../tensor/realm.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { isLayer } from '../label.ts'
 import { type Layer, layer } from '../layer.ts'
-import { heard, isHeard } from '../reads.ts'
+import { wrap } from '../reads.ts'
 
 /** A layer, or any function from what came before to what comes next. */
 // biome-ignore lint/suspicious/noExplicitAny: what flows between two links is known to them alone
@@ -84,7 +83,7 @@ function chainOf(layers: Readonly<Record<string, Link>> | readonly Link[]): Chai
       for (let i = 0; i < keys.length; i++) {
         const link = links[keys[i]]
         try {
-          const called = isHeard() && !isLayer(link) ? heard(link, placeOf(links, keys[i])) : link
+          const called = wrap ? wrap(link, placeOf(links, keys[i]), keys[i], links) : link
           const next: unknown = i === 0 ? called(...inputs) : called(flow)
           if (!(next instanceof Tensor)) checkFlow(next)
           flow = next

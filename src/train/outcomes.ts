@@ -1,0 +1,143 @@
+// What a model gave for data and what it should have given, as the metrics read them: batch by batch.
+import { scope } from '../autodiff/lifetime.ts'
+import { DataLoader } from '../data/loader.ts'
+import { kindOf, rangeError, ShapeError, typeError, written } from '../errors.ts'
+import { asIndices, takeClasses } from '../ops/indices.ts'
+import { checkTensor } from '../tape/operation.ts'
+import type { TypedArray } from '../tensor/dtype.ts'
+import { sameShape, show } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+
+const CHUNK = 1024
+
+/** What is measured on: inputs and targets, or an iterable of such pairs, which may be asynchronous. */
+export type MetricData = readonly [Tensor, Tensor] | Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>
+
+/** What a metric gives: a promise for asynchronous data. */
+export type Measured<D, R> = D extends Iterable<unknown> ? R : Promise<R>
+
+/** A model as metrics call it: from a batch of inputs to its outputs. */
+export type Classifier = (x: Tensor) => Tensor
+
+/** Shows each batch's outputs and targets to `see`, and gives the result. */
+export function measured<D extends MetricData, R>(
+  operation: string,
+  model: Classifier,
+  data: D,
+  see: (outputs: Tensor, y: Tensor) => void,
+  result: () => R,
+): Measured<D, R> {
+  if (typeof model !== 'function') throw typeError(operation, 'the model comes first, and is a function', `${kindOf(model)} came`)
+  const show = (batch: unknown) =>
+    scope(() => {
+      const [x, y] = pairOf(operation, batch)
+      const outputs = model(x)
+      checkTensor(operation, outputs)
+      see(outputs, y)
+    })
+  const batches = batchesOf(operation, data)
+  const run = async () => {
+    for await (const batch of batches) show(batch)
+    return result()
+  }
+  if (!(Symbol.iterator in batches)) return run() as Measured<D, R>
+  for (const batch of batches) show(batch)
+  return result() as Measured<D, R>
+}
+
+function batchesOf(operation: string, data: MetricData): Iterable<unknown> | AsyncIterable<unknown> {
+  if (Array.isArray(data) && data.length === 2 && data[0] instanceof Tensor && data[1] instanceof Tensor) {
+    return new DataLoader([...data], { batchSize: CHUNK })
+  }
+  const isIterable = typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
+  if (isIterable && !(data instanceof Tensor)) return data
+  throw typeError(operation, 'the data is [x, y], or an iterable of such batches, such as a DataLoader')
+}
+
+function pairOf(operation: string, batch: unknown): [Tensor, Tensor] {
+  if (Array.isArray(batch) && batch[0] instanceof Tensor && batch[1] instanceof Tensor) return [batch[0], batch[1]]
+  throw typeError(operation, 'a batch is [x, y], inputs and targets', `${kindOf(batch)} came`, 'Write [[x, y]], or a DataLoader of [x, y].')
+}
+
+/** Throws TypeError for a threshold that is no number. */
+export function checkThreshold(operation: string, threshold: number | undefined): void {
+  if (threshold === undefined || (typeof threshold === 'number' && !Number.isNaN(threshold))) return
+  throw typeError(operation, 'the threshold is a number', written(threshold), 'Write 0 for logits, 0.5 for probabilities.')
+}
+
+/** What is true and what was predicted, place by place: of the last axis one class, or of `columns` labels each 0 or 1. */
+export interface Outcomes {
+  readonly columns: number
+  readonly actual: TypedArray
+  /** Of a row of outputs with NaN -1, of a label whose output is NaN the wrong one. */
+  readonly predicted: TypedArray
+}
+
+/** With a threshold each output counts for itself, else the largest of the last axis. Throws ShapeError, and RangeError for what are no such targets. */
+export function outcomesOf(operation: string, outputs: Tensor, y: Tensor, threshold: number | undefined): Outcomes {
+  return threshold === undefined ? classOutcomes(operation, outputs, y) : labelOutcomes(operation, outputs, y, threshold)
+}
+
+function classOutcomes(operation: string, outputs: Tensor, y: Tensor): Outcomes {
+  const classes = classesOf(operation, outputs, y)
+  const best = outputs.argMax(-1)
+  const missing = outputs.max(-1).isNaN().view()
+  const predicted = best.view()
+  // NaN, which would be the largest, is no output.
+  for (let i = 0; i < predicted.length; i++) if (missing[i]) predicted[i] = -1
+  return { columns: outputs.dims[outputs.rank - 1], actual: classes.view(), predicted }
+}
+
+/** The classes that the targets are, in the shape of the outputs but for their last axis. */
+export function classesOf(operation: string, outputs: Tensor, y: Tensor): Tensor {
+  if (outputs.dims.at(-1) === 1) {
+    throw new ShapeError(
+      {
+        operation,
+        problem: 'one output tells no classes apart',
+        came: show(outputs.dims),
+        wayOut: 'Pass { threshold: 0 } for logits or { threshold: 0.5 } for probabilities, or use a model with an output for each class.',
+      },
+      [outputs.dims],
+    )
+  }
+  if (outputs.rank > 0 && sameShape(y.dims, outputs.dims)) return y.argMax(-1)
+  if (outputs.rank === 0 || !sameShape(y.dims, outputs.dims.slice(0, -1))) throw unfit(operation, outputs, y)
+  const classes = asIndices(operation, y.type === 'bool' ? y.cast('int32') : y)
+  // Throws for what is no class.
+  takeClasses(operation, outputs, classes.expandDims(-1), outputs.rank - 1)
+  return classes
+}
+
+/** The targets in the shape of the outputs; of one output [n, 1] they may be [n]. */
+export function fitted(operation: string, outputs: Tensor, y: Tensor): Tensor {
+  const targets = sameShape(outputs.dims, [...y.dims, 1]) ? y.expandDims(-1) : y
+  if (sameShape(targets.dims, outputs.dims)) return targets
+  throw unfit(operation, outputs, y)
+}
+
+/** How many outputs there are for an observation. */
+export function columnsOf(outputs: Tensor): number {
+  return outputs.rank < 2 ? 1 : outputs.dims[outputs.rank - 1]
+}
+
+/** Throws RangeError unless all are 0 or 1; `when` says where they have to be. */
+export function checkLabels(operation: string, labels: TypedArray, when: string): void {
+  const position = labels.findIndex((value: number) => value !== 0 && value !== 1)
+  if (position >= 0) throw rangeError(operation, `${when} targets are 0 or 1`, `${labels[position]} at place ${position} came`)
+}
+
+function labelOutcomes(operation: string, outputs: Tensor, y: Tensor, threshold: number): Outcomes {
+  const actual = fitted(operation, outputs, y).view()
+  checkLabels(operation, actual, 'with a threshold')
+  const scores = outputs.view()
+  const predicted = Uint8Array.from(scores, (score, i) => (Number.isNaN(score) ? 1 - actual[i] : Number(score > threshold)))
+  return { columns: columnsOf(outputs), actual, predicted }
+}
+
+function unfit(operation: string, outputs: Tensor, y: Tensor): ShapeError {
+  return new ShapeError({ operation, problem: 'outputs and targets do not fit', came: `${show(outputs.dims)} and ${show(y.dims)}` }, [
+    outputs.dims,
+    y.dims,
+  ])
+}
