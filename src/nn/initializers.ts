@@ -71,7 +71,6 @@ function configurable<Name extends string, Options extends object>(
     for (const each of known) {
       const value = (options as Partial<Numbers<Name>>)[each] ?? (Number.isNaN(defaults[each]) ? undefined : defaults[each])
       checkNumber(name, each, value)
-      if (Number.isNaN(value)) throw rangeError(name, `${each} must be a number`, value)
       numbers[each] = value
     }
     return numbers
