@@ -37,17 +37,13 @@ class SoftplusGradient {
 }
 
 // Constants come from memory: V8 builds a splatted constant anew at every use.
-const TABLE: usize = memory.data<f32>([104.0, -104.0, 1.0, 2.0, 4.0, -3.0, 3.0, 6.0, 0.5])
+const TABLE: usize = memory.data<f32>([104.0, -104.0, 1.0, 2.0, 4.0])
 /** Where e^(-x) is 0, and beyond which x counts as that much where it is a factor of what vanishes. */
 const HIGHEST: usize = 0
 const LOWEST: usize = 4
 const ONE: usize = 8
 const TWO: usize = 12
 const FOUR: usize = 16
-const MINUS_THREE: usize = 20
-const THREE: usize = 24
-const SIX: usize = 28
-const HALF: usize = 32
 
 class Bounded {
   @inline static of(x: v128): v128 {
@@ -117,25 +113,6 @@ class MishGradient {
   }
 }
 
-@unmanaged
-class Hardswish {
-  @inline f(x: v128): v128 {
-    const six = v128.load32_splat(TABLE, SIX)
-    const risen = f32x4.add(x, v128.load32_splat(TABLE, THREE))
-    const part = Vector.atLeast(Vector.atMost(risen, six), i32x4.splat(0))
-    return f32x4.mul(Vector.atLeast(x, v128.load32_splat(TABLE, MINUS_THREE)), f32x4.div(part, six))
-  }
-}
-@unmanaged
-class HardswishGradient {
-  @inline f(x: v128, y: v128): v128 {
-    const three = v128.load32_splat(TABLE, THREE)
-    const slope = f32x4.add(f32x4.div(y, three), v128.load32_splat(TABLE, HALF))
-    const low = v128.andnot(slope, f32x4.lt(y, v128.load32_splat(TABLE, MINUS_THREE)))
-    return f32x4.mul(x, Vector.select(f32x4.gt(y, three), v128.load32_splat(TABLE, ONE), low))
-  }
-}
-
 /** @cost 0.15 */
 export function leakyrelu(x: usize, out: usize, a: f32, begin: i32, end: i32): void {
   map1By<LeakyRelu>(x, out, a, begin, end)
@@ -186,12 +163,4 @@ export function mish(x: usize, out: usize, begin: i32, end: i32): void {
 /** @cost 1.2 */
 export function mishGradient(x: usize, y: usize, out: usize, begin: i32, end: i32): void {
   mapPair<MishGradient>(x, y, out, begin, end)
-}
-/** @cost 0.3 */
-export function hardswish(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Hardswish>(x, out, begin, end)
-}
-/** @cost 0.3 */
-export function hardswishGradient(x: usize, y: usize, out: usize, begin: i32, end: i32): void {
-  mapPair<HardswishGradient>(x, y, out, begin, end)
 }

@@ -72,7 +72,6 @@ export {
   elu,
   gelu,
   geluTanh,
-  hardswish,
   hardtanh,
   leakyrelu,
   logsigmoid,
@@ -87,6 +86,7 @@ export {
 export {
   glu,
   hardsigmoid,
+  hardswish,
   lisht,
   logcosh,
   rrelu,

@@ -57,19 +57,20 @@ export function fans(shape: Shape): [inputs: number, outputs: number] {
 }
 
 type Numbers<Name extends string> = Readonly<Record<Name, number>>
+type Defaults<Name extends string> = Readonly<Record<Name, number | undefined>>
 
-/** An initializer with numbers by name and their defaults; NaN stands for one that must be given. */
+/** An initializer with numbers by name and their defaults; undefined for one that must be given. */
 function configurable<Name extends string, Options extends object>(
   name: string,
-  defaults: Numbers<Name>,
+  defaults: Defaults<Name>,
   make: (shape: Shape, numbers: Numbers<Name>) => Tensor,
 ): ConfigurableInitializer<Options> {
   const known = Object.keys(defaults) as Name[]
   const told = (options: Options): Numbers<Name> => {
     checkOptions(name, options, known)
-    const numbers: Record<Name, number> = { ...defaults }
+    const numbers = {} as Record<Name, number>
     for (const each of known) {
-      const value = (options as Partial<Numbers<Name>>)[each] ?? (Number.isNaN(defaults[each]) ? undefined : defaults[each])
+      const value = (options as Partial<Numbers<Name>>)[each] ?? defaults[each]
       checkNumber(name, each, value)
       numbers[each] = value
     }
@@ -81,7 +82,7 @@ function configurable<Name extends string, Options extends object>(
   }
   return function (first: Shape | Options, options?: Options): Tensor | Initializer {
     if (arguments.length > 2 || (arguments.length > 1 && !isShape(first))) {
-      refuseSurplus(name, isShape(first) ? 2 : 1, arguments, `Write ${name}(shape, options), or ${name}(options)(shape).`)
+      refuseSurplus(name, isShape(first) ? 2 : 1, arguments)
     }
     if (isShape(first)) return made(first, told(options === undefined ? ({} as Options) : options))
     const numbers = told(first)
@@ -204,7 +205,7 @@ export const orthogonal: ConfigurableInitializer = /* @__PURE__ */ configurable(
  */
 export const sparseInit: ConfigurableInitializer<SparseOptions> = /* @__PURE__ */ configurable(
   'sparseInit',
-  { sparsity: Number.NaN, std: 0.01 },
+  { sparsity: undefined, std: 0.01 },
   (shape, { sparsity, std }) => {
     const [rows, columns] = asRows('sparseInit', shape)
     if (shape.length > 2) throw new ShapeError({ operation: 'sparseInit', problem: 'a matrix is needed', came: show(shape) }, [shape])

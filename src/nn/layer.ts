@@ -44,7 +44,7 @@ const inherited = (): object => {
     prototype = Object.create(Function.prototype, asked) as object
     const mode = 'A model trains while a gradient is being taken, and is in test mode otherwise'
     const fit = 'Write train(loss, params(model), data, Adam())'
-    const frozen = 'Write freeze(model), or freeze(model.weight), to take it out of training; thaw undoes it'
+    const frozen = 'Write freeze(model), or freeze(model.weight); thaw undoes it'
     hint(
       prototype,
       'A model',

@@ -6,7 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { NONE, type Real } from '../wasm/kinds.ts'
 import { binary, gradientFrom, numbered, type SecondPullback, unary } from './elementwise.ts'
-import { abs, add, clamp, div, exp, less, lessEqual, minimum, mul, neg, square, sub, tanh, where } from './pointwise.ts'
+import { add, clamp, div, exp, less, minimum, mul, neg, square, sub, tanh, where } from './pointwise.ts'
 
 const fromSlope = (g: Tensor, slope: Tensor) => mul(g, slope)
 /** x where y > 0, else 0: the derivative of relu from its output. */
@@ -135,12 +135,6 @@ export const mish = unary('mish', kernels.mish, {
     const factor = add(mul(c, sub(1, mul(s, add(mul(t, 2), 1)))), 2)
     return mul(mul(h, g), mul(mul(sub(1, square(t)), s), factor))
   },
-})
-/** x times `hardsigmoid` of x (Howard et al. 2019). Derivative -1/2 at -3, 3/2 at 3.
- * @example tensor([-4, 0.6, 4]).hardswish().toArray() // [0, 0.36, 4] */
-export const hardswish = unary('hardswish', kernels.hardswish, {
-  gradient: kernels.hardswishGradient,
-  second: (h, g, x) => where(lessEqual(abs(x), 3), div(mul(h, g), 3), 0),
 })
 /** x Φ(x), Φ the distribution function of the standard normal (Hendrycks & Gimpel 2016). Exact, where Flux's `gelu` is the tanh form.
  * @example tensor([0, 1]).gelu().toArray() // [0, 0.8413] */

@@ -40,7 +40,7 @@ describe('a name of another library', () => {
   })
 
   it.each(['trainable', 'requires_grad'])('is not assigned to a layer without a word: %s', name => {
-    const wayOut = 'Write freeze(model), or freeze(model.weight), to take it out of training; thaw undoes it'
+    const wayOut = 'Write freeze(model), or freeze(model.weight); thaw undoes it'
     for (const target of [model, model[0]])
       expect(thrown(() => Object.assign(target, { [name]: false }))).toBe(`TypeError: A model: '${name}' cannot be assigned. ${wayOut}.`)
     expect(read(model, name)).toBe(undefined)

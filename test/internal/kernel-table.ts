@@ -553,15 +553,13 @@ const floatMaps = [
     'sigmoid',
     'log',
   ] as const),
-  ...(['log1p', 'sin', 'cos', 'tan', 'tanh', 'erf', 'gelu', 'mish', 'hardswish'] as const),
+  ...(['log1p', 'sin', 'cos', 'tan', 'tanh', 'erf', 'gelu', 'mish'] as const),
 ]
 
 /** Every kernel. */
 export const kernelRows: readonly KernelRow[] = [
   ...floatMaps.map(name => map(name, 'floats', 'floats')),
-  ...(['expGradient', 'sigmoidGradient', 'tanhGradient', 'erfGradient', 'geluGradient', 'mishGradient', 'hardswishGradient'] as const).map(
-    name => pairs(name),
-  ),
+  ...(['expGradient', 'sigmoidGradient', 'tanhGradient', 'erfGradient', 'geluGradient', 'mishGradient'] as const).map(name => pairs(name)),
   map('leakyrelu', 'floats', 'floats', 0.3),
   pairs('leakyreluGradient', 0.3),
   map('elu', 'floats', 'floats', 1.05, 0.3, 0.7),

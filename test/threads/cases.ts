@@ -148,7 +148,6 @@ const activations = [
   'leakyrelu',
   'mish',
   'swish',
-  'hardswish',
   'softmax',
   'logSoftmax',
 ] as const

@@ -9,10 +9,10 @@ import { type Shape, sameShape, show } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 
 /** float32's machine epsilon: what Flux adds before a logarithm. */
-export const EPSILON = 2 ** -23
+export const EPSILON = 1.1920928955078125e-7
 
 /** The smallest normal number: in place of no epsilon it changes no probability, and keeps 0 times infinity out of gradients. */
-export const TINY = 2 ** -126
+export const TINY = 1.1754943508222875e-38
 
 /** What every loss can be told. */
 export interface LossOptions {
