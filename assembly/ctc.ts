@@ -44,10 +44,11 @@ function total(a: f64, b: f64, c: f64): f64 {
   return largest + <f64>f32x4.extract_lane(Log.log(f32x4.splat(sum)), 0)
 }
 
-/** What a row has for state s, if a path may come from there. */
-@inline
-function stateOf(row: usize, s: i32, isThere: bool): f64 {
-  return isThere ? load<f64>(row + ((<usize>s) << 3)) : -Infinity
+class State {
+  /** What a row has for state s, if a path may come from there. */
+  @inline static of(row: usize, s: i32, isThere: bool): f64 {
+    return isThere ? load<f64>(row + ((<usize>s) << 3)) : -Infinity
+  }
 }
 
 /** May a path come to state s from s - 2? */
@@ -90,12 +91,12 @@ export function ctc(task: CtcTask, begin: i32, end: i32): void {
     for (let t = 0; t < length; t++, x += step, row += next) {
       // From the last state on, so that the row may be the one that is read.
       for (let s = states - 1; s >= 0; s--) {
-        const sum = total(stateOf(row, s, true), stateOf(row, s - 1, s > 0), stateOf(row, s - 2, skips(labels, s)))
+        const sum = total(State.of(row, s, true), State.of(row, s - 1, s > 0), State.of(row, s - 2, skips(labels, s)))
         const label = s & 1 ? load<i32>(labels + ((<usize>s >> 1) << 2)) : task.blank
         store<f64>(row + next + ((<usize>s) << 3), sum + <f64>load<f32>(x + ((<usize>label) << 2)))
       }
     }
-    const all = total(stateOf(row, states - 1, true), stateOf(row, states - 2, count > 0), -Infinity)
+    const all = total(State.of(row, states - 1, true), State.of(row, states - 2, count > 0), -Infinity)
     if (!slopes) {
       store<f32>(task.losses + (b << 2), <f32>(0 - all))
       continue
@@ -103,7 +104,7 @@ export function ctc(task: CtcTask, begin: i32, end: i32): void {
     let out = slopes + b * time * step
     memory.fill(out, 0, time * step)
     if (all === -Infinity) continue
-    out += (<usize>length) * step
+    out += <usize>length * step
     const back = row + rowBytes
     begun(back, states, states - 1)
     for (let t = 0; t < length; t++, row -= rowBytes) {
@@ -111,9 +112,9 @@ export function ctc(task: CtcTask, begin: i32, end: i32): void {
       out -= step
       for (let s = 0; s < states; s++) {
         const maySkip = s + 2 < states && skips(labels, s + 2)
-        const sum = total(stateOf(back, s, true), stateOf(back, s + 1, s + 1 < states), stateOf(back, s + 2, maySkip))
+        const sum = total(State.of(back, s, true), State.of(back, s + 1, s + 1 < states), State.of(back, s + 2, maySkip))
         const label = s & 1 ? load<i32>(labels + ((<usize>s >> 1) << 2)) : task.blank
-        const share = exp(f32x4.splat(<f32>(stateOf(row, s, true) + sum - all)))
+        const share = exp(f32x4.splat(<f32>(State.of(row, s, true) + sum - all)))
         const q = out + ((<usize>label) << 2)
         store<f32>(q, load<f32>(q) - f32x4.extract_lane(share, 0))
         store<f64>(back + ((<usize>s) << 3), sum + <f64>load<f32>(x + ((<usize>label) << 2)))
