@@ -1,20 +1,29 @@
 // What counts as data, for DataLoader and the splits: how many observations there are, and how some of them are taken out.
-import { kindOf, noTensor, ShapeError, typeError } from '../errors.ts'
+import { kindOf, noTensor, rangeError, ShapeError, typeError, written } from '../errors.ts'
 import { gather } from '../ops/indexing.ts'
+import { slice } from '../ops/slicing.ts'
 import { type ArrayInput, type NestedInput, type RowsInput, tensor } from '../tensor/create.ts'
-import { isPlain, tagOf } from '../tensor/realm.ts'
+import { isPlain, isThenable, tagOf } from '../tensor/realm.ts'
+import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { isForeign } from '../tensor/walk.ts'
+import { isForeign, tensorsIn } from '../tensor/walk.ts'
+import { type Batched, joined } from './batch.ts'
 
 /** A value for each observation: a tensor or a list along its axis 0, or a typed array. */
 export type Column = Tensor | ArrayInput | readonly unknown[]
 
+/** Observations that are made when they are asked for: `get` gives one, by a whole number below the length. */
+export interface Dataset<T> {
+  readonly length: number
+  get(index: number): T
+}
+
 /**
- * Observations: a column; a list of columns, one of which is a tensor; a record of columns; or a list of anything else, each an observation.
- * All columns are of one length.
+ * Observations: a column; a list of columns, one of which is a tensor; a record of columns; a list of anything else, each an observation; or a
+ * dataset. All columns are of one length.
  */
-export type Data = Tensor | ArrayInput | readonly unknown[] | Readonly<Record<string, Column>>
+export type Data = Tensor | ArrayInput | readonly unknown[] | Readonly<Record<string, Column>> | Dataset<unknown>
 
 /** The same; the empty list has compilers take a list that is written out for a tuple. */
 export type DataInput = Data | []
@@ -36,7 +45,12 @@ export type BatchOf<D> = D extends Tensor | ArrayInput
     ? IsList<D> extends true
       ? Each[]
       : { -readonly [I in keyof D]: PartOf<D[I]> }
-    : { -readonly [K in keyof D]: PartOf<D[K]> }
+    : D extends Dataset<infer T>
+      ? Batched<T>
+      : { -readonly [K in keyof D]: PartOf<D[K]> }
+
+/** Some of the observations of such data: of a dataset a dataset. */
+export type SubsetOf<D> = D extends Tensor | readonly unknown[] ? BatchOf<D> : D extends Dataset<infer T> ? Dataset<T> : BatchOf<D>
 
 /** A single observation, without axis 0. */
 export type ObservationOf<D> = D extends Tensor | ArrayInput
@@ -45,7 +59,9 @@ export type ObservationOf<D> = D extends Tensor | ArrayInput
     ? IsList<D> extends true
       ? Each
       : { [I in keyof D]: OneOf<D[I]> }
-    : { [K in keyof D]: OneOf<D[K]> }
+    : D extends Dataset<infer T>
+      ? T
+      : { [K in keyof D]: OneOf<D[K]> }
 
 type OneOf<C> = PartOf<C> extends Tensor ? Tensor : C extends readonly (infer Each)[] ? Each : C
 
@@ -54,6 +70,8 @@ export interface Observations<D> {
   readonly count: number
   /** Those at the indices, in the form of the data. */
   take(indices: Int32Array): BatchOf<D>
+  /** The same, but of a dataset one that makes them when they are asked for. */
+  part(indices: Int32Array): SubsetOf<D>
   /** A single one, without axis 0. */
   one(index: number): unknown
 }
@@ -64,6 +82,12 @@ const SAMPLES = 4
 
 /** Throws TypeError for what is no data, ShapeError for columns that are not of one length. */
 export function observationsOf<D extends DataInput>(operation: string, data: D): Observations<D> {
+  const found = readers(operation, data)
+  // Only a dataset has another way.
+  return { ...found, part: found.part ?? (found.take as unknown as Observations<D>['part']) }
+}
+
+function readers<D extends DataInput>(operation: string, data: D): Omit<Observations<D>, 'part'> & Partial<Observations<D>> {
   if (typeof data !== 'object' || data === null) {
     const wayOut = typeof data === 'function' ? 'Call it, and make a list of what it gives: [...f()].' : ''
     throw typeError(operation, FORMS, `${kindOf(data)} came`, wayOut)
@@ -81,8 +105,9 @@ export function observationsOf<D extends DataInput>(operation: string, data: D):
   if (data instanceof Tensor || ArrayBuffer.isView(data)) {
     const count = countOf(operation, [data], '')
     const take = (indices: Int32Array) => partsOf([data], indices)[0]
-    return { count, take: take as Observations<D>['take'], one: index => first(take(Int32Array.of(index))) }
+    return { count, take: take as Observations<D>['take'], one: index => oneOf(data, index) }
   }
+  if (isDataset(data)) return made(operation, data) as unknown as Observations<D>
   if (!Array.isArray(data) && (Symbol.iterator in data || Symbol.asyncIterator in data)) {
     throw typeError(operation, FORMS, 'something to iterate came', 'Write [...data] for a list of what it gives.')
   }
@@ -92,11 +117,43 @@ export function observationsOf<D extends DataInput>(operation: string, data: D):
   const maySample = Array.isArray(data) && data.length > 2
   const count = countOf(operation, columns, maySample ? ' If each tensor is one observation, pass stack(list).' : '')
   if (Array.isArray(data)) refuseSamples(operation, columns, count)
-  const joined = (parts: readonly unknown[]) => (Array.isArray(data) ? parts : Object.fromEntries(keys.map((key, i) => [key, parts[i]])))
+  const formed = (parts: readonly unknown[]) => (Array.isArray(data) ? parts : Object.fromEntries(keys.map((key, i) => [key, parts[i]])))
   return {
     count,
-    take: indices => joined(partsOf(columns, indices)) as BatchOf<D>,
-    one: index => joined(partsOf(columns, Int32Array.of(index)).map(first)),
+    take: indices => formed(partsOf(columns, indices)) as BatchOf<D>,
+    one: index => formed(columns.map(column => oneOf(column, index))),
+  }
+}
+
+function isDataset(data: object): data is Dataset<unknown> {
+  return 'length' in data && 'get' in data && typeof data.get === 'function'
+}
+
+function made<T>(operation: string, data: Dataset<T>): Observations<Dataset<T>> {
+  const { length: count } = data
+  if (!Number.isInteger(count) || count < 0)
+    throw typeError(operation, 'the length of a dataset is a whole number', `${written(count)} came`)
+  const one = (index: number): T => {
+    const observation = data.get(index)
+    if (isThenable(observation)) throw typeError(operation, 'get of a dataset gave a promise', '', 'Let it give the observation itself.')
+    return observation
+  }
+  return {
+    count,
+    one,
+    take: indices => joined(operation, Array.from(indices, one)) as Batched<T>,
+    part: indices => datasetOf(operation, indices.length, i => one(indices[i])),
+  }
+}
+
+/** A dataset that checks the index and frees what is made on the way to an observation. */
+export function datasetOf<T>(operation: string, length: number, get: (index: number) => T): Dataset<T> {
+  return {
+    length,
+    get: index => {
+      if (Number.isInteger(index) && index >= 0 && index < length) return scoped(() => get(index), tensorsIn)
+      throw rangeError(operation, 'an index is a whole number below the length', `${written(index)} of ${length}`)
+    },
   }
 }
 
@@ -164,7 +221,9 @@ function picked(column: ArrayInput | readonly unknown[], indices: Int32Array): u
   return isNumeric ? tensor(part as RowsInput) : part
 }
 
-function first(part: unknown): unknown {
+function oneOf(column: Column, index: number): unknown {
+  if (column instanceof Tensor) return slice(column, [index])
+  const part = picked(column, Int32Array.of(index))
   if (!(part instanceof Tensor)) return (part as readonly unknown[])[0]
   const row = part.reshape(part.dims.slice(1))
   part.dispose()

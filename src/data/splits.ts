@@ -2,7 +2,7 @@ import { checkOptions, kindOf, rangeError, refuseSurplus, typeError, written } f
 import type { ArrayInput } from '../tensor/create.ts'
 import { countUp, keyed, permutation } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { type BatchOf, type DataInput, observationsOf } from './observations.ts'
+import { type DataInput, observationsOf, type SubsetOf } from './observations.ts'
 
 /** How many observations the pairs of all folds may have together. */
 const MOST = 2 ** 28
@@ -37,12 +37,12 @@ export type Parts<Part, At> = At extends number
 export function splitObs<D extends DataInput, const At extends number | readonly number[]>(
   data: D,
   options: SplitOptions<At>,
-): Parts<BatchOf<D>, At> {
+): Parts<SubsetOf<D>, At> {
   checkOptions('splitObs', options, ['at', 'shuffle', 'seed', 'stratified'])
   if (arguments.length > 2) refuseSurplus('splitObs', 2, arguments)
   const { at, shuffle = false, seed, stratified } = options
   const shares = sharesOf(at)
-  const { count: n, take } = observationsOf('splitObs', data)
+  const { count: n, part: take } = observationsOf('splitObs', data)
   const source = seed === undefined ? undefined : keyed('splitObs', seed)
   const groups = stratified !== undefined ? byClass(stratified, n) : [countUp(n)]
   const sizes = sizesOf(shares, n)
@@ -61,7 +61,7 @@ export function splitObs<D extends DataInput, const At extends number | readonly
       ends[i] += count
     })
   })
-  return parts.map(part => take(stratified ? permutation(part.length, source).map(i => part[i]) : part)) as Parts<BatchOf<D>, At>
+  return parts.map(part => take(stratified ? permutation(part.length, source).map(i => part[i]) : part)) as Parts<SubsetOf<D>, At>
 }
 
 function sharesOf(at: SplitOptions['at']): readonly number[] {
@@ -157,11 +157,11 @@ export function kFolds<D extends DataInput>(
   data: D,
   k = 5,
   options: { readonly shuffle?: boolean | undefined; readonly seed?: number | undefined } = {},
-): [train: BatchOf<D>, validation: BatchOf<D>][] {
+): [train: SubsetOf<D>, validation: SubsetOf<D>][] {
   checkOptions('kFolds', options, ['shuffle', 'seed'])
   if (arguments.length > 3) refuseSurplus('kFolds', 3, arguments)
   const { shuffle = false, seed } = options
-  const { count: n, take } = observationsOf('kFolds', data)
+  const { count: n, part: take } = observationsOf('kFolds', data)
   if (!Number.isInteger(k) || k < 2 || k > n)
     throw rangeError('kFolds', 'k lies between 2 and the number of observations', `${written(k)} of ${n}`)
   if (n * k > MOST) throw rangeError('kFolds', `${k} folds of ${n} observations are too many to be made at once`, '', 'Use a smaller k.')
@@ -172,7 +172,7 @@ export function kFolds<D extends DataInput>(
     const rest = new Int32Array(n - end + start)
     rest.set(order.subarray(0, start))
     rest.set(order.subarray(end), start)
-    const pair: [BatchOf<D>, BatchOf<D>] = [take(rest), take(order.slice(start, end))]
+    const pair: [SubsetOf<D>, SubsetOf<D>] = [take(rest), take(order.slice(start, end))]
     start = end
     return pair
   })
@@ -180,11 +180,11 @@ export function kFolds<D extends DataInput>(
 
 /** The observations in a random order.
  * @example shuffleObs([zeros([3, 2]), zeros([3])], { seed: 1 }).map(part => part.shape) // [[3, 2], [3]] */
-export function shuffleObs<D extends DataInput>(data: D, options: { readonly seed?: number | undefined } = {}): BatchOf<D> {
+export function shuffleObs<D extends DataInput>(data: D, options: { readonly seed?: number | undefined } = {}): SubsetOf<D> {
   checkOptions('shuffleObs', options, ['seed'])
   if (arguments.length > 2) refuseSurplus('shuffleObs', 2, arguments)
   const { seed } = options
-  const { count, take } = observationsOf('shuffleObs', data)
+  const { count, part: take } = observationsOf('shuffleObs', data)
   return take(permutation(count, seed === undefined ? undefined : keyed('shuffleObs', seed)))
 }
 

@@ -84,6 +84,21 @@ const normalized = (op: 'softmax' | 'logSoftmax', f: (values: readonly number[])
     cancels: true,
   }))
 
+const normalizedData: readonly Row[] = [
+  { shape: [5], axis: undefined, at: 0 },
+  { shape: [4, 2], axis: 0, at: 0 },
+  { shape: [2, 3], axis: -1, at: 1 },
+].map(({ shape, axis, at }) => ({
+  op: 'normalize',
+  name: `of [${shape}] along ${axis ?? 'axis 0'}`,
+  shapes: [shape],
+  domain: [-2, 2],
+  run: (x: Tensor) => flux.normalize(x, axis, { eps: 0.5 }),
+  reference: ([x]) => along(x, at, values => values.map(value => (value - average(values)) / Math.sqrt(spread(values) + 0.5))),
+  ulp: 16,
+  cancels: true,
+}))
+
 /** [shape, k, axis] */
 const choices: readonly (readonly [readonly number[], number, number])[] = [
   [[7], 3, 0],
@@ -150,6 +165,7 @@ const summed: readonly Row[] = (
 export const normalizedRows: readonly Row[] = [
   ...normalized('softmax', softmax),
   ...normalized('logSoftmax', logSoftmax),
+  ...normalizedData,
   ...chosen,
   ...ordered,
   ...summed,

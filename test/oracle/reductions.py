@@ -256,6 +256,23 @@ def ordered():
     yield Row('argSort', indices, inputs, ulp=0, gradient=False)
 
 
+def normalized(x, axis=0, options=None):
+    x = x.double()
+    axes = every(x, axis)
+    apart = x - x.mean(axes, keepdim=True)
+    return apart / (apart.square().mean(axes, keepdim=True) + (options or {}).get('eps', 1e-5)).sqrt()
+
+
+def features():
+    yield Row('normalize', normalized, [
+        Case('[7]', filled([7])), Case('[33,3]', filled([33, 3])), Case('[3,5] axis -1', filled([3, 5]), -1),
+        Case('[2,3,5] axis [0,2]', filled([2, 3, 5]), [0, 2]), Case('eps 0.5 [3,5]', filled([3, 5]), 0, {'eps': 0.5}),
+        Case('a constant feature', literal([[1.0, 3.0], [2.0, 3.0], [4.0, 3.0]]), note='0, and a finite gradient'),
+        Case('one observation', literal([[1.0, 3.0]])), Case('[3,0]', filled([3, 0])), Case('int32 [3,5]', integers([3, 5])), Case('bool [7]', flags([7])),
+        Case('large', literal([[1e4, -3e4], [2e4, 1e4], [0.0, 5e4]]))], ulp=4, floor=8, gradient_floor=32,
+              note='(x - mean) / sqrt(var + eps), the variance divided by n')
+
+
 def rows():
     yield from sums()
     yield from ordered()
@@ -263,3 +280,4 @@ def rows():
     yield from extremes()
     yield from booleans()
     yield from cumulative()
+    yield from features()

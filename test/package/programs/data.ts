@@ -1,19 +1,26 @@
 // Data in all its forms, their batches and parts.
-import type { BatchOf, Column, Data, DataInput, ObservationOf } from 'fluxtape'
+import type { BatchOf, Column, Data, DataInput, Dataset, ObservationOf } from 'fluxtape'
 import {
   Adam,
   accuracy,
+  batch as batched,
   Chain,
   DataLoader,
   Dense,
+  filterObs,
+  groupObs,
   kFolds,
+  mapObs,
   mse,
+  padSequences,
   params,
   shuffleObs,
+  slidingWindow,
   splitObs,
   type Tensor,
   train,
   trainStep,
+  unbatch,
   zeros,
 } from 'fluxtape'
 
@@ -57,6 +64,23 @@ export const general: Data[] = [x, [x, y], { x, y }, new Float32Array(2), ['a'],
 export const columns: Column[] = [x, new Float32Array(2), [1, 2], ['a']]
 export const batch: BatchOf<{ readonly x: Tensor; readonly y: Int32Array }> = { x, y }
 
+// Data that is made of data.
+const mapped: Dataset<{ row: Tensor; name: string }> = mapObs(({ row, name }) => ({ row: row.mul(2), name }), {
+  row: x,
+  name: ['a', 'b', 'c', 'd'],
+})
+for (const { row, name } of new DataLoader(mapped, { batchSize: 2 })) row.mul(name.join('').length)
+export const [half]: [Dataset<{ row: Tensor; name: string }>, unknown] = splitObs(mapped, { at: 0.5 })
+export const small: [Tensor, number[]][] = [batched([[x, 1] as const, [y, 2] as const])].map(([a, b]) => [a, [b.size]])
+export const joined: { x: Tensor; name: string[] } = batched([{ x: 1, name: 'a' }])
+export const apart: { x: Tensor; name: string }[] = unbatch({ x, name: ['a', 'b', 'c', 'd'] })
+export const some: Tensor = filterObs(row => row.sum().item() > 0, x)
+export const groups: Map<string, { kind: string }[]> = groupObs(({ kind }) => kind, [{ kind: 'a' }])
+export const windows: Dataset<Tensor> = slidingWindow(x, { size: 2 })
+export const { data: padded, lengths: counts }: { data: Tensor; lengths: Tensor } = padSequences([[1, 2], Int32Array.of(3), y])
+await train(([a, b]) => mse(model(a), b), ps, new DataLoader(mapObs(([a, b]) => [a, b] as const, [x, y])), opt) // error 2345 at ([a
+await train(loss, ps, new DataLoader(mapObs(([a, b]) => [a, b] as const, [x, y])), opt)
+
 // The rows of a tensor.
 for (const row of x) row.mul(2)
 export const [first, ...others] = x
@@ -68,6 +92,7 @@ new DataLoader(3) // error 2345 at 3
 new DataLoader({ x, y: 'text' }) // error 2345 at { x
 new DataLoader({ x, y: 3 }) // error 2345 at { x
 new DataLoader([x, y], { shuffle: 3 }) // error 2322 at shuffle
+filterObs(row => row.sum(), x) // error 2322 at row.sum
 splitObs([x, y], 0.8) // error 2345 at 0.8
 await train((a: Tensor, n: number) => a.mul(n).sum(), ps, pairs, opt) // error 2345 at (a
 await train((a: Tensor, words: number[]) => a.mul(words.length).sum(), ps, texts, opt) // error 2345 at (a
