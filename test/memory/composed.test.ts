@@ -4,6 +4,7 @@ import { expect, it } from 'vitest'
 const x = f.rand([4, 3])
 const y = f.rand([4, 3])
 const classes = f.tensor([0, 2, 1, 0], undefined, { dtype: 'int32' })
+const labels = f.tensor([0, 1])
 /** Functions of several operations, called outside every scope. */
 const calls: readonly [name: string, call: () => f.Tensor][] = [
   ['mean', () => x.mean()],
@@ -36,7 +37,7 @@ const calls: readonly [name: string, call: () => f.Tensor][] = [
   ['dice', () => f.dice(x, x)],
   ['binaryFocal', () => f.binaryFocal(x, x)],
   ['labelSmoothing', () => f.labelSmoothing(x, 0.1)],
-  ['ctc', () => f.ctc(x, f.tensor([0, 1]))],
+  ['ctc', () => f.ctc(x, labels)],
   ['crossEntropy', () => f.crossEntropy(x, classes)],
   ['logitCrossEntropy of classes', () => f.logitCrossEntropy(x, classes)],
   ['logitCrossEntropy of soft targets', () => f.logitCrossEntropy(x, y)],
