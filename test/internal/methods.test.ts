@@ -32,7 +32,8 @@ test('methods are the exported operations and what the class documents', async (
   const folder = new URL('../../src/ops/', import.meta.url)
   for (const file of readdirSync(folder)) {
     const members: Readonly<Record<string, unknown>> = await import(new URL(file, folder).pathname)
-    for (const name of Object.keys(members)) if (typeof library[name] === 'function' && library[name] === members[name]) operations.add(name)
+    for (const name of Object.keys(members))
+      if (typeof library[name] === 'function' && library[name] === members[name]) operations.add(name)
   }
   const wanted = [...documented, ...operations].filter(name => !noMethods.includes(name))
   expect(wanted.length).toBeGreaterThan(85)
