@@ -51,13 +51,12 @@ export interface PaddedSequences {
  * batch([{ x: zeros([3]), name: 'a' }, { x: ones([3]), name: 'b' }]).name // ['a', 'b']
  */
 export const batch = /* @__PURE__ */ composed('batch', 1, function batch<T>(list: readonly T[]): Batched<T> {
-  if (!Array.isArray(list)) throw typeError('batch', 'takes a list of observations', kindOf(list), 'Write batch([a, b]).')
   return joined('batch', list) as Batched<T>
 })
 
 /** The batch of a list. */
 export function joined(operation: string, list: readonly unknown[]): unknown {
-  if (list.length === 0) throw typeError(operation, 'the list of observations is empty')
+  checkList(operation, list, 'observations')
   const foreign = list.find(isForeign)
   if (foreign) throw noTensor(operation, foreign)
   const [sample] = list
@@ -78,6 +77,11 @@ export function joined(operation: string, list: readonly unknown[]): unknown {
   const column = (key: string) => records.map(each => each[key])
   const parts = keys.map(key => [key, joined(operation, column(key))] as const)
   return form === 'list' ? parts.map(([, part]) => part) : Object.fromEntries(parts)
+}
+
+function checkList(operation: string, list: unknown, of: string): void {
+  if (Array.isArray(list) && list.length > 0) return
+  throw typeError(operation, `takes a list of ${of}`, Array.isArray(list) ? 'an empty one came' : kindOf(list))
 }
 
 function unlike(operation: string, one: string, other: string): TypeError {
@@ -106,7 +110,7 @@ function alike(operation: string, rows: readonly Tensor[], from: number): readon
   const odd = rows.find(each => each.rank < from || !sameShape(each.dims.slice(from), first.dims.slice(from)))
   if (!odd) return rows
   const wayOut = from > 0 ? 'A sequence has its steps along axis 0.' : 'padSequences takes sequences of several lengths.'
-  const came = odd === first ? show(odd.dims) : `${show(first.dims)} and ${show(odd.dims)}`
+  const came = `${show(first.dims)} and ${show(odd.dims)}`
   throw new ShapeError({ operation, problem: 'the shapes do not fit', came, wayOut }, [first.dims, odd.dims])
 }
 
@@ -130,11 +134,9 @@ export const padSequences = /* @__PURE__ */ composed(
     const { value = 0, side = 'end' } = options
     checkNumber(operation, 'the value', value)
     if (side !== 'start' && side !== 'end') throw typeError(operation, `a side is 'start' or 'end'`, written(side))
-    if (!Array.isArray(list)) throw typeError(operation, 'takes a list of sequences', kindOf(list))
-    if (list.length === 0) throw typeError(operation, 'the list of sequences is empty')
-    const odd = list.find(each => isForeign(each) || typeof each !== 'object' || formOf(each) !== 'numbers')
-    if (odd !== undefined || list.includes(undefined))
-      throw typeError(operation, 'a sequence is a tensor, a typed array or a list', kindOf(odd))
+    checkList(operation, list, 'sequences')
+    const odd = list.findIndex(each => typeof each !== 'object' || formOf(each) !== 'numbers')
+    if (odd >= 0) throw typeError(operation, 'a sequence is a tensor, a typed array or a list', kindOf(list[odd]))
     const rows = alike(operation, list.map(asTensor), 1)
     const lengths = rows.map(({ dims: [steps] }) => steps)
     const longest = lengths.reduce((most, steps) => Math.max(most, steps), 0)

@@ -40,6 +40,7 @@ let isClosed = false
  * A column has a value for each observation: a tensor along its axis 0, a typed array, a list. Data is a column, a list of columns with a tensor
  * among them (`[x, y]`), or a record of columns; a list without a tensor is a list of observations, and its batches are lists of these. Columns of
  * numbers (booleans, nested lists of them) give tensors, of anything else lists. A list of tensors that are an observation each is `stack(list)`.
+ * Data may be a dataset `{ length, get(i) }` as well, whose `get` gives an observation, not a promise: `batch` joins them.
  *
  * A batch belongs to the loop: it is freed when the next one is asked for, and a tensor that is used later says so. `keep(x)` or `clone(x)` what
  * must live longer. Throws RangeError for a batch size that is no whole number from 1, ShapeError for columns of different lengths, TypeError

@@ -30,7 +30,7 @@ export type Parts<Part, At> = At extends number
 
 /**
  * Cuts data into parts: `splitObs(data, { at: 0.8 })` gives two, `{ at: [0.6, 0.2] }` three. Axis 0 counts observations; sizes are rounded
- * half to even. Stratified parts have the same sizes, and each class is within one observation of its share in each. Throws RangeError for shares
+ * half to even. Parts of a dataset are datasets. Stratified parts have the same sizes, and each class is within one observation of its share in each. Throws RangeError for shares
  * that do not lie in [0, 1] together, TypeError for what is no share.
  * @example splitObs(arange(5), { at: 0.6 }).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
  */

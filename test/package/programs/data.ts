@@ -78,7 +78,6 @@ export const some: Tensor = filterObs(row => row.sum().item() > 0, x)
 export const groups: Map<string, { kind: string }[]> = groupObs(({ kind }) => kind, [{ kind: 'a' }])
 export const windows: Dataset<Tensor> = slidingWindow(x, { size: 2 })
 export const { data: padded, lengths: counts }: { data: Tensor; lengths: Tensor } = padSequences([[1, 2], Int32Array.of(3), y])
-await train(([a, b]) => mse(model(a), b), ps, new DataLoader(mapObs(([a, b]) => [a, b] as const, [x, y])), opt) // error 2345 at ([a
 await train(loss, ps, new DataLoader(mapObs(([a, b]) => [a, b] as const, [x, y])), opt)
 
 // The rows of a tensor.
