@@ -24,22 +24,25 @@ const OPTIONS = {
 }
 /** Declared, but named by nobody outside: how tensors get their methods and their memory. */
 const INTERNAL = [
+  'Address',
   'AnyOf',
   'AsMethods',
   'Betas',
-  'BinaryLossOptions',
   'Given',
   'Indexed',
   'Indexing',
   'IsList',
   'Joining',
   'Methods',
+  'Model',
   'Movement',
   'NoTensor',
   'Numbers',
   'OneOf',
   'Owned',
+  'Pair',
   'PartOf',
+  'Results',
   'Storage',
 ]
 
