@@ -32,13 +32,13 @@ const variantless = nightly
       ...files('train', 'jit-inputs', 'progress', 'throttle', 'untrained', 'validation'),
     ]
 
-/** What counts threads, tensors, bytes or what was never done before gets a process of its own; the others have one after another in one. */
+/** What counts threads, tensors, bytes, operations or what was never done before gets a process of its own; the others have one after another in one. */
 const alone = [
   'test/edge.test.ts',
   ...files('tensor', 'variants'),
   ...files('docs', 'snippets'),
   ...folders('memory', 'threads'),
-  ...files('internal', 'allocator', 'collector', 'guard', 'kernels', 'large', 'pool', 'pool-faults'),
+  ...files('internal', 'allocator', 'collector', 'coverage', 'guard', 'kernels', 'large', 'mutation', 'pool', 'pool-faults'),
 ]
 
 /** On the bundle: bundling cannot change numerics, and what looks inside has no inside to look at. */
