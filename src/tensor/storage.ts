@@ -78,7 +78,15 @@ export class Storage {
     this.bytes = bytes
     this.whole = whole
     alive++
-    observer?.allocated(this)
+    try {
+      observer?.allocated(this)
+    } catch (error) {
+      // Who listens found the stack too full.
+      alive--
+      if (whole) whole.drop()
+      else release(this.pointer, bytes)
+      throw error
+    }
   }
 
   /** Has it no memory, because only shapes are computed? */
