@@ -95,7 +95,10 @@ test.each(Object.entries(loops))(`${MANY} steps end with the bytes and the peak 
   const after = memory()
   await run(MANY)
   const { bytes, tensors, peak } = memory()
-  expect({ bytes, tensors, peak }).toEqual({ bytes: after.bytes, tensors: after.tensors, peak: after.peak })
+  expect(peak).toBe(after.peak)
+  // Less, where compiled code held what the test before had made.
+  expect(bytes).toBeLessThanOrEqual(after.bytes)
+  expect(tensors).toBeLessThanOrEqual(after.tensors)
 })
 
 test('a loop that keeps what it makes is not flat, so that the tests above could fail', () => {
