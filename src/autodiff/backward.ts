@@ -11,7 +11,7 @@ import type { Tensor } from '../tensor/tensor.ts'
  * Unless `keep`, what a node saved is freed as soon as the walk has passed it. `others` are further results, with their cotangents.
  */
 export function backward(level: Level, output: Tensor, seed: Tensor, keep: boolean, others?: Iterable<readonly [Tensor, Tensor]>): void {
-  const root = level.nodeOf.get(output)
+  const root = level.nodeOf(output)
   if (!root) return
   // What a walk left that was cut off.
   if (level.isWalked) level.forget()
@@ -22,7 +22,7 @@ export function backward(level: Level, output: Tensor, seed: Tensor, keep: boole
       try {
         if (others) {
           for (const [each, cotangent] of others) {
-            const node = level.nodeOf.get(each)
+            const node = level.nodeOf(each)
             if (node) give(node, cotangent, mark())
           }
         }

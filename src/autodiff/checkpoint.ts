@@ -133,7 +133,7 @@ const entry: Entry = {
         }
         const pairs = ys.flatMap((y, i) => {
           const g = gs[i]
-          return g && level.nodeOf.has(y) ? [[y, g] as const] : []
+          return g && level.nodeOf(y) ? [[y, g] as const] : []
         })
         const [first, ...others] = pairs
         free(start)

@@ -244,7 +244,7 @@ function checkFloat(operation: string, { type, dims }: Tensor, what: 'scalar' | 
 
 /** @internal The gradient that the walk left on a leaf, handed to the scope: a copy if others (another gradient, a seed) lie in the same memory. */
 export function takeCotangent(level: Level, tensor: Tensor): Tensor | undefined {
-  const leaf = level.nodeOf.get(tensor)
+  const leaf = level.nodeOf(tensor)
   const gradient = leaf?.cotangent
   if (!leaf || !gradient) return undefined
   const isShared = !gradient.transposed && gradient.storage.references > 1
@@ -307,9 +307,8 @@ export function pulledBack(operation: string, f: (...args: never[]) => unknown, 
 function backOf(level: Level, of: Subject, y: Tensor, effects: Effects): Back<unknown> {
   const { dims: shape } = y
   // The tape finds the output by its handle, which the user may dispose.
-  const output = level.nodeOf.get(y)
   const handle = new Tensor(shape, y.type, null)
-  if (output) level.nodeOf.set(handle, output)
+  level.share(handle, y)
   const back = function (cotangent?: Tensor): unknown {
     if (arguments.length > 1) refuseSurplus('back', 1, arguments)
     if (level.released)

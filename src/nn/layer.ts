@@ -19,15 +19,15 @@ export interface LayerOptions<Fields extends object> {
 }
 
 /** A call that no scope is around: what it makes on the way is freed. */
-function alone<Inputs extends readonly unknown[], Output>(call: (...inputs: Inputs) => Output, inputs: Inputs): Output {
-  return scoped(() => call(...inputs), ownedIn)
+function alone<Inputs extends readonly unknown[], Output>(call: (inputs: Inputs) => Output, inputs: Inputs): Output {
+  return scoped(() => call(inputs), ownedIn)
 }
 
 /** The function that a layer is. What structuredClone and postMessage throw is the beginning of its source, so it begins with what to do. */
-function callable<Inputs extends readonly unknown[], Output>(call: (...inputs: Inputs) => Output): (...inputs: Inputs) => Output {
+function callable<Inputs extends readonly unknown[], Output>(call: (inputs: Inputs) => Output): (...inputs: Inputs) => Output {
   const [named] = Object.values({
     'a model, which lies in the memory of its own thread (send saveSafetensors(model)),'(...inputs: Inputs): Output {
-      return inScope() ? call(...inputs) : alone(call, inputs)
+      return inScope() ? call(inputs) : alone(call, inputs)
     },
   })
   return named
@@ -106,7 +106,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
   const unknown = trainable?.find(key => !(key in fields))
   if (unknown !== undefined) throw typeError('layer', `trainable names a field that ${name} does not have`, `'${String(unknown)}'`)
 
-  const call = (...inputs: Inputs): Output => {
+  const call = (inputs: Inputs): Output => {
     const outer = called.layer
     called.layer = self
     try {

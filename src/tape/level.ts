@@ -20,10 +20,11 @@ export interface Node {
  * input is tracked, and a pullback runs as operations of the levels around. It belongs to a scope, as what it saves does to it.
  */
 export class Level implements Owned {
-  readonly nodeOf = new Map<Tensor, Node>()
   /** In the order in which they were made. */
   readonly nodes: Node[] = []
   readonly leaves: Node[] = []
+  /** The nodes of tensors that another living level had first. */
+  private others: Map<Tensor, Node> | undefined = undefined
   /** What a pullback puts off until its first walk, and goes with it. */
   effects: { dispose(): void } | undefined = undefined
   /** Has a walk begun that has not come to its end? */
@@ -32,6 +33,42 @@ export class Level implements Owned {
   kept: Owned['kept'] = undefined
   stamp = 0
 
+  /** The node of a tensor, if it is tracked. */
+  nodeOf(tensor: Tensor): Node | undefined {
+    if (tensor.tape !== this) return this.others?.get(tensor)
+    const { place } = tensor
+    return place < 0 ? this.leaves[~place] : this.nodes[place]
+  }
+
+  /** Adds a leaf, the node of a tensor. */
+  addLeaf(tensor: Tensor, node: Node): void {
+    this.assign(tensor, node, ~this.leaves.length)
+    this.leaves.push(node)
+  }
+
+  /** Adds the node of a result. */
+  add(tensor: Tensor, node: Node): void {
+    this.assign(tensor, node, this.nodes.length)
+    this.nodes.push(node)
+  }
+
+  /** Gives a handle the node that another handle of the same value has, if it has one. */
+  share(handle: Tensor, tensor: Tensor): void {
+    const node = this.nodeOf(tensor)
+    if (node) this.assign(handle, node, tensor.tape === this ? tensor.place : undefined)
+  }
+
+  /** A lookup by identity takes its time: the first level to track a tensor leaves its place there. */
+  private assign(tensor: Tensor, node: Node, place: number | undefined): void {
+    if (place !== undefined && (!tensor.tape || tensor.tape.released)) {
+      tensor.tape = this
+      tensor.place = place
+    } else {
+      this.others ??= new Map()
+      this.others.set(tensor, node)
+    }
+  }
+
   /** Frees everything that it still saves. */
   dispose(): void {
     if (this.released) return
@@ -39,6 +76,10 @@ export class Level implements Owned {
     this.forget()
     this.effects?.dispose()
     this.released = true
+    // Tensors live longer, and lead here.
+    this.others = undefined
+    while (this.nodes.length > 0) this.nodes.pop()
+    while (this.leaves.length > 0) this.leaves.pop()
   }
 
   /** Frees the cotangents that a walk left. */
@@ -168,11 +209,10 @@ export function outside<T>(level: Level, f: () => T): T {
 
 /** Makes a tensor a leaf of the level. */
 export function track(level: Level, tensor: Tensor): Node {
-  const known = level.nodeOf.get(tensor)
+  const known = level.nodeOf(tensor)
   if (known) return known
   const leaf: Node = { entry: undefined, inputs: [], options: undefined, saved: undefined, cotangent: undefined, rest: undefined }
-  level.nodeOf.set(tensor, leaf)
-  level.leaves.push(leaf)
+  level.addLeaf(tensor, leaf)
   return leaf
 }
 
@@ -190,27 +230,23 @@ function savedAlias(tensor: Tensor): Tensor {
 function aliasOn(count: number, tensor: Tensor): Tensor {
   const alias = tensor.alias()
   alias.kept = 'tape'
-  for (let i = 0; i < count; i++) {
-    const { nodeOf } = levels[i]
-    const node = nodeOf.get(tensor)
-    if (node) nodeOf.set(alias, node)
-  }
+  for (let i = 0; i < count; i++) levels[i].share(alias, tensor)
   return alias
 }
 
 /** Is the tensor tracked on any open level? */
 export function isTracked(tensor: Tensor): boolean {
-  for (const level of levels) if (level.nodeOf.has(tensor)) return true
+  for (const level of levels) if (level.nodeOf(tensor)) return true
   return false
 }
 
 /** On how many open levels is one of the tensors tracked? */
 export function timesTracked(inputs: readonly (Tensor | undefined)[]): number {
   let times = 0
-  for (const { nodeOf } of levels) {
+  for (const level of levels) {
     for (let i = 0; i < inputs.length; i++) {
       const input = inputs[i]
-      if (!input || !nodeOf.has(input)) continue
+      if (!input || !level.nodeOf(input)) continue
       times++
       break
     }
@@ -242,15 +278,14 @@ export function record(
     let tracked = false
     const nodes = new Array<Node | undefined>(inputs.length)
     for (let i = 0; i < inputs.length; i++) {
-      const node = entry.differentiable(i) ? level.nodeOf.get(inputs[i]) : undefined
+      const node = entry.differentiable(i) ? level.nodeOf(inputs[i]) : undefined
       nodes[i] = node
       if (node) tracked = true
     }
     if (!tracked) continue
     const others = rest && resultNodes(level, rest)
     const node: Node = { entry, inputs: nodes, options, saved: undefined, cotangent: undefined, rest: others }
-    level.nodeOf.set(output, node)
-    level.nodes.push(node)
+    level.add(output, node)
     made[count++] = node
   }
   if (count === 0 || !(entry.save || extras)) return
@@ -265,8 +300,7 @@ function resultNodes(level: Level, results: readonly Tensor[]): (Node | undefine
   return results.map(result => {
     if (result.type !== 'float32') return undefined
     const node: Node = { entry: undefined, inputs: [], options: undefined, saved: undefined, cotangent: undefined, rest: undefined }
-    level.nodeOf.set(result, node)
-    level.nodes.push(node)
+    level.add(result, node)
     return node
   })
 }

@@ -33,6 +33,10 @@ export class Tensor implements Owned {
   kept: Owned['kept'] = undefined
   /** @internal */
   stamp = 0
+  /** @internal The tape that tracked it first, and its place there. */
+  tape: Owned | undefined = undefined
+  /** @internal */
+  place = 0
   /** @internal `dtype` as the library reads it. */
   readonly type: DType
   /** @internal `size` as the library reads it. */
