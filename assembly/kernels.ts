@@ -3,6 +3,7 @@
 
 export * from './activations'
 export * from './compare'
+export { convForward, convInput, convWeight } from './convolution/plain'
 export { ctc } from './ctc'
 export * from './cumulative'
 export * from './finite'

@@ -1,0 +1,163 @@
+// What a convolution is told, checked and made plain once: numbers of each axis, and the three shapes.
+import { checkOptions, rangeError, ShapeError, typeError, written } from '../../errors.ts'
+import { checkShape, MOST_ELEMENTS, type Shape, show } from '../../tensor/shape.ts'
+
+/** A number for all spatial axes, or a list of one an axis. */
+export type PerAxis = number | readonly number[]
+
+/** What all convolutions can be told. */
+export interface ConvolutionOptions {
+  /** From one output to the next so many entries of the input: 1. */
+  readonly stride?: PerAxis | undefined
+  /** Zeros around the input: a number, one an axis, two an axis (before and after the first, before and after the second, ...), or 'same': 0. */
+  readonly pad?: PerAxis | 'same' | undefined
+  /** From one entry of the kernel to the next so many of the input: 1. */
+  readonly dilation?: PerAxis | undefined
+}
+
+/** The numbers of each spatial axis, in their order. */
+export interface Settings {
+  readonly stride: readonly number[]
+  readonly dilation: readonly number[]
+  /** Zeros before and after the input of a convolution, which for a transposed one is the result. */
+  readonly low: readonly number[]
+  readonly high: readonly number[]
+  readonly outPad: readonly number[]
+  readonly groups: number
+}
+
+/**
+ * The shapes of a convolution from x [batch, channels, ...] to y [batch, outputs, ...] by weight [outputs, channels / groups, ...kernel], and how they lie
+ * to each other: y[p] has x[p stride + t dilation - pad] w[t] in it.
+ */
+export interface Geometry {
+  readonly x: Shape
+  readonly weight: Shape
+  readonly y: Shape
+  readonly groups: number
+  readonly stride: readonly number[]
+  readonly dilation: readonly number[]
+  readonly pad: readonly number[]
+}
+
+type Told = ConvolutionOptions & { readonly groups?: number | undefined; readonly outPad?: PerAxis | undefined }
+
+const total = (sizes: readonly number[]) => (sizes.length === 1 ? 'one number' : `${sizes.length} numbers`)
+
+/** One number an axis. Throws TypeError for what is none, ShapeError for another number of them, RangeError for one that is not whole or too small. */
+function perAxis(operation: string, name: string, value: unknown, least: number, kernel: Shape, perSide = false): readonly number[] {
+  const list = (typeof value === 'number' ? kernel.map(() => value) : value) as readonly number[]
+  if (!Array.isArray(list) || !list.every(each => typeof each === 'number')) {
+    const same = perSide ? ", or 'same'" : ''
+    throw typeError(operation, `${name} is a number or a list of one an axis${same}`, `${written(value)} came`)
+  }
+  if (list.length !== kernel.length && !(perSide && list.length === 2 * kernel.length)) {
+    const problem = `${name} is a number, or ${total(kernel)}${perSide ? ` or ${2 * kernel.length}` : ''}`
+    throw new ShapeError({ operation, problem, came: `${show(list)} for the kernel ${show(kernel)}` }, [kernel])
+  }
+  const odd = list.find(each => !Number.isInteger(each) || each < least || each > MOST_ELEMENTS)
+  if (odd !== undefined) throw rangeError(operation, `${name} is a whole number from ${least}`, odd)
+  return list
+}
+
+/**
+ * What an operation or a layer is told, for a kernel of these sizes. With 'same' a convolution of stride 1 gives the size that came and one of stride s
+ * n / s of it, rounded up, and a transposed one n s; where the zeros are odd in number, the last one stands behind.
+ */
+export function settingsOf(operation: string, kernel: Shape, options: Told, known: readonly string[], isTransposed = false): Settings {
+  checkOptions(operation, options, known)
+  const stride = perAxis(operation, 'stride', options.stride ?? 1, 1, kernel)
+  const dilation = perAxis(operation, 'dilation', options.dilation ?? 1, 1, kernel)
+  const outPad = perAxis(operation, 'outPad', options.outPad ?? 0, 0, kernel)
+  const odd = outPad.findIndex((each, i) => each >= stride[i])
+  if (isTransposed && odd >= 0) {
+    throw rangeError(operation, 'outPad is smaller than the stride', `outPad ${outPad[odd]}, stride ${stride[odd]}`)
+  }
+  const { groups = 1, pad = 0 } = options
+  if (typeof groups !== 'number') throw typeError(operation, 'groups is a number', `${written(groups)} came`)
+  if (!Number.isInteger(groups) || groups < 1) throw rangeError(operation, 'groups is a whole number from 1', groups)
+  if (pad === 'same') {
+    const zeros = kernel.map((size, i) => dilation[i] * (size - 1) + (isTransposed ? 1 - stride[i] : 0))
+    const low = zeros.map(each => Math.floor(Math.max(each, 0) / 2))
+    const high = zeros.map((each, i) => Math.max(each, 0) - low[i])
+    return { stride, dilation, groups, low, high, outPad: zeros.map((each, i) => (each < 0 ? -each : outPad[i])) }
+  }
+  const sides = perAxis(operation, 'pad', pad, 0, kernel, true)
+  const isOfSides = sides.length > kernel.length
+  const low = isOfSides ? kernel.map((_, i) => sides[2 * i]) : sides
+  const high = isOfSides ? kernel.map((_, i) => sides[2 * i + 1]) : sides
+  return { stride, dilation, groups, low, high, outPad }
+}
+
+/** The spatial sizes of a weight. Throws ShapeError for one that has none, or more than three, or none of a size. */
+export function kernelOf(operation: string, weight: Shape, isTransposed = false): Shape {
+  const kernel = weight.slice(2)
+  if (kernel.length < 1 || kernel.length > 3 || kernel.includes(0)) {
+    const problem = `the weight is ${isTransposed ? '[inputs, outputs / groups' : '[outputs, inputs / groups'}, ...kernel], the kernel 1 to 3 sizes from 1`
+    throw new ShapeError({ operation, problem, came: show(weight) }, [weight])
+  }
+  return kernel
+}
+
+/** Throws ShapeError for an input of another rank than the weight's, or with other channels than it takes. */
+function checkChannels(operation: string, x: Shape, weight: Shape, taken: number, groups: number): void {
+  if (x.length !== weight.length) {
+    const axes = weight.length === 3 ? '1 axis' : `${weight.length - 2} axes`
+    const wayOut = x.length === weight.length - 1 ? 'expandDims(x) makes a batch of one.' : ''
+    const came = `x ${show(x)}, weight ${show(weight)}`
+    throw new ShapeError({ operation, problem: `x is [batch, channels, ...${axes}]`, came, wayOut }, [x, weight])
+  }
+  if (x[1] !== taken) {
+    const came = `x ${show(x)}, weight ${show(weight)}${groups > 1 ? `, groups ${groups}` : ''}`
+    const order = [0, x.length - 1, ...x.keys()].filter((axis, i, all) => all.indexOf(axis) === i)
+    const wayOut = x[x.length - 1] === taken ? `Channels are axis 1: permute(x, ${show(order)}).` : ''
+    throw new ShapeError({ operation, problem: `x has ${x[1]} channels, the weight takes ${taken}`, came, wayOut }, [x, weight])
+  }
+}
+
+function checkGroups(operation: string, what: string, count: number, groups: number, weight: Shape): void {
+  if (count % groups === 0) return
+  throw new ShapeError({ operation, problem: `groups divide the ${what}`, came: `${count} ${what}, groups ${groups}` }, [weight])
+}
+
+/** The convolution of an x by a weight. Throws ShapeError where they do not fit. */
+export function geometryOf(operation: string, x: Shape, weight: Shape, { stride, dilation, low, high, groups }: Settings): Geometry {
+  checkChannels(operation, x, weight, weight[1] * groups, groups)
+  checkGroups(operation, 'outputs', weight[0], groups, weight)
+  const y = [x[0], weight[0]]
+  for (let i = 0; i < stride.length; i++) {
+    const padded = x[i + 2] + low[i] + high[i]
+    const spanned = dilation[i] * (weight[i + 2] - 1) + 1
+    if (padded < spanned || padded > MOST_ELEMENTS) {
+      const problem = padded < spanned ? 'the kernel is larger than the padded input' : 'the padded input is too large'
+      const came = `axis ${i + 2} of x ${show(x)} is ${padded} with padding, the kernel of weight ${show(weight)} spans ${spanned}`
+      throw new ShapeError({ operation, problem, came, wayOut: padded < spanned ? "Pad more, such as by 'same'." : '' }, [x, weight])
+    }
+    y.push(Math.floor((padded - spanned) / stride[i]) + 1)
+  }
+  checkShape(operation, y)
+  return { x, weight, y, groups, stride, dilation, pad: low }
+}
+
+/** The convolution whose transposition takes a y by a weight to x. Throws ShapeError where they do not fit. */
+export function transposedGeometry(operation: string, y: Shape, weight: Shape, settings: Settings): Geometry {
+  const { stride, dilation, low, high, outPad, groups } = settings
+  checkChannels(operation, y, weight, weight[0], 1)
+  checkGroups(operation, 'inputs', weight[0], groups, weight)
+  const x = [y[0], weight[1] * groups]
+  for (let i = 0; i < stride.length; i++) {
+    const whole = (y[i + 2] - 1) * stride[i] + dilation[i] * (weight[i + 2] - 1) + 1 + outPad[i]
+    const size = whole - low[i] - high[i]
+    if (y[i + 2] < 1 || size < 1) {
+      const came = `axis ${i + 2} of x ${show(y)} would become ${y[i + 2] < 1 ? 0 : size}, weight ${show(weight)}`
+      throw new ShapeError({ operation, problem: 'nothing would be left', came, wayOut: 'Pad less: padding is cut off the result.' }, [
+        y,
+        weight,
+      ])
+    }
+    if (whole > MOST_ELEMENTS) checkShape(operation, [whole])
+    x.push(size)
+  }
+  checkShape(operation, x)
+  return { x, weight, y, groups, stride, dilation, pad: low }
+}
