@@ -104,6 +104,15 @@ export {
 export { flip, repeat, roll, tile } from './ops/arranging.ts'
 export { assign } from './ops/assign.ts'
 export { dot, outer } from './ops/contraction.ts'
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  conv,
+  convTranspose,
+  type DepthwiseConvOptions,
+  depthwiseConv,
+} from './ops/convolution/conv.ts'
+export type { ConvolutionOptions, PerAxis } from './ops/convolution/geometry.ts'
 export { cumsum } from './ops/cumulative.ts'
 export { diag, tril, triu } from './ops/diagonals.ts'
 export { einsum } from './ops/einsum.ts'

@@ -1,5 +1,6 @@
 import { isTrackedTwice } from '../tape/level.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { type Activation, type Epilogue, traitsOf } from './epilogue.ts'
 
 /**
  * Which fused paths are taken. Each gives the result of its composed form but for rounding, and the tests hold it to that; switching one off
@@ -28,4 +29,13 @@ export const fusion = {
  */
 export function isFused(isOn: boolean, inputs: readonly (Tensor | undefined)[]): boolean {
   return isOn && !isTrackedTwice(inputs)
+}
+
+export const PLAIN: Epilogue = { number: 0 }
+
+/** activation(f()), `f` with two factors and perhaps a bias as inputs: an activation that has an epilogue is computed while `f` writes its result. */
+export function withActivation(activation: Activation, inputs: readonly (Tensor | undefined)[], f: (epilogue: Epilogue) => Tensor): Tensor {
+  const { epilogue } = traitsOf(activation)
+  const isOn = fusion.activation && (fusion.bias || inputs[2] === undefined)
+  return epilogue && isFused(isOn, inputs) ? f(epilogue) : activation(f(PLAIN))
 }

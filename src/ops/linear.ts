@@ -4,13 +4,11 @@ import { checkTensor, operation } from '../tape/operation.ts'
 import { sameShape, show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { NONE } from '../wasm/kinds.ts'
-import { type Activation, type Epilogue, traitsOf } from './epilogue.ts'
-import { fusion, isFused } from './fusion.ts'
+import type { Activation, Epilogue } from './epilogue.ts'
+import { fusion, isFused, PLAIN, withActivation } from './fusion.ts'
 import { reshape, sum } from './movement.ts'
 import { add } from './pointwise.ts'
 import { matrices, multiply, product } from './product.ts'
-
-const plain: Epilogue = { number: 0 }
 
 const runLinear = operation<Epilogue, { x: Tensor; weight: Tensor; y?: Tensor }>({
   name: 'linear',
@@ -32,15 +30,12 @@ const runLinear = operation<Epilogue, { x: Tensor; weight: Tensor; y?: Tensor }>
  */
 export const linear = /* @__PURE__ */ composed('linear', 3, function linear(x: Tensor, weight: Tensor, bias?: Tensor): Tensor {
   if (bias !== undefined) checkTensor('linear', bias)
-  return affine(x, weight, bias, plain)
+  return affine(x, weight, bias, PLAIN)
 })
 
 /** @internal activation(x Wᵀ + b): an activation that has an epilogue is computed while the product is written. */
 export function activated(x: Tensor, weight: Tensor, bias: Tensor | undefined, activation: Activation): Tensor {
-  const { epilogue } = traitsOf(activation)
-  const isOn = fusion.activation && (fusion.bias || bias === undefined)
-  if (epilogue && isFused(isOn, [x, weight, bias])) return affine(x, weight, bias, epilogue)
-  return activation(affine(x, weight, bias, plain))
+  return withActivation(activation, [x, weight, bias], epilogue => affine(x, weight, bias, epilogue))
 }
 
 function affine(x: Tensor, weight: Tensor, bias: Tensor | undefined, epilogue: Epilogue): Tensor {

@@ -6,6 +6,7 @@ import * as activations from './activations.ts'
 import * as arranging from './arranging.ts'
 import * as assign from './assign.ts'
 import * as contraction from './contraction.ts'
+import * as convolution from './convolution/conv.ts'
 import * as cumulative from './cumulative.ts'
 import * as diagonals from './diagonals.ts'
 import * as indexing from './indexing.ts'
@@ -39,6 +40,7 @@ export interface Methods
     AsMethods<typeof padding>,
     AsMethods<typeof diagonals>,
     AsMethods<typeof contraction>,
+    AsMethods<typeof convolution>,
     AsMethods<typeof assign>,
     Iterable<Tensor> {
   /** A tensor of one element as a number, any as a text: what `Number(x)`, `x < 1` and templates see. */
@@ -66,6 +68,7 @@ for (const module of [
   padding,
   diagonals,
   contraction,
+  convolution,
 ]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
     if (typeof run !== 'function') continue

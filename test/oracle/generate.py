@@ -15,6 +15,7 @@ import numpy as np
 sys.dont_write_bytecode = True
 
 import activations
+import convolutions
 import derivatives
 import layers
 import losses
@@ -28,7 +29,7 @@ from records import lines
 
 FILES = {
     'pointwise': pointwise.rows, 'activations': activations.rows, 'reductions': reductions.rows, 'movement': movement.rows, 'products': products.rows,
-    'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows,
+    'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows,
     'schedules': schedules.rows, 'derivatives': derivatives.rows,
 }
 HERE = pathlib.Path(__file__).parent

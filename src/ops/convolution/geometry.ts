@@ -1,5 +1,5 @@
 // What a convolution is told, checked and made plain once: numbers of each axis, and the three shapes.
-import { checkOptions, rangeError, ShapeError, typeError, written } from '../../errors.ts'
+import { rangeError, ShapeError, typeError, written } from '../../errors.ts'
 import { checkShape, MOST_ELEMENTS, type Shape, show } from '../../tensor/shape.ts'
 
 /** A number for all spatial axes, or a list of one an axis. */
@@ -64,8 +64,7 @@ function perAxis(operation: string, name: string, value: unknown, least: number,
  * What an operation or a layer is told, for a kernel of these sizes. With 'same' a convolution of stride 1 gives the size that came and one of stride s
  * n / s of it, rounded up, and a transposed one n s; where the zeros are odd in number, the last one stands behind.
  */
-export function settingsOf(operation: string, kernel: Shape, options: Told, known: readonly string[], isTransposed = false): Settings {
-  checkOptions(operation, options, known)
+export function settingsOf(operation: string, kernel: Shape, options: Told, isTransposed = false): Settings {
   const stride = perAxis(operation, 'stride', options.stride ?? 1, 1, kernel)
   const dilation = perAxis(operation, 'dilation', options.dilation ?? 1, 1, kernel)
   const outPad = perAxis(operation, 'outPad', options.outPad ?? 0, 0, kernel)
