@@ -6,6 +6,7 @@ import { NONE } from '../../src/wasm/kinds.ts'
 import { f32, i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import * as lanes from '../../src/wasm/rules.generated.ts'
+import { convolutionRows } from './kernel-convolution.ts'
 import { gemmRows } from './kernel-gemm.ts'
 import type { Arena, Block, Trial } from './kernel-trials.ts'
 
@@ -638,4 +639,5 @@ export const kernelRows: readonly KernelRow[] = [
   ['notFinite', finiteness],
   ['sumsOfSquares', squares],
   ...gemmRows,
+  ...convolutionRows,
 ]

@@ -3,6 +3,7 @@ import { variant } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import { NONE } from '../../src/wasm/kinds.ts'
 import { f32 } from '../../src/wasm/memory.ts'
+import { passes } from './kernel-convolution.ts'
 import { multiply, products, reference, ways } from './kernel-gemm.ts'
 import { kernelRows } from './kernel-table.ts'
 import { Arena, checkTrial } from './kernel-trials.ts'
@@ -111,5 +112,18 @@ describe('gemm', () => {
       expect(z[at]).toBeCloseTo(x[i * K] * y[n * K * N + j] + x[i * K + 1] * y[n * K * N + N + j], 5)
     }
     arena.free()
+  })
+})
+
+describe('the passes of a convolution', () => {
+  it.each(['convForward', 'convInput', 'convWeight'] as const)('%s adds what plain loops in double precision do', pass => {
+    const arena = new Arena(7)
+    const wrong: string[] = []
+    for (const { run, units, wrong: found } of passes(pass)(arena)) {
+      run(0, units)
+      wrong.push(...[found() ?? []].flat())
+      arena.free()
+    }
+    expect(wrong).toEqual([])
   })
 })

@@ -85,7 +85,18 @@ interface Tensor {
 }
 
 /** The files that generate.py writes. */
-export const files = ['pointwise', 'activations', 'reductions', 'movement', 'products', 'losses', 'rules', 'layers', 'convolutions', 'derivatives'] as const
+export const files = [
+  'pointwise',
+  'activations',
+  'reductions',
+  'movement',
+  'products',
+  'losses',
+  'rules',
+  'layers',
+  'convolutions',
+  'derivatives',
+] as const
 
 /** The cases of one file, such as 'pointwise'. */
 export function loadCases(file: string): readonly Case[] {
