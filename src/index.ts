@@ -42,6 +42,14 @@ export type { LayerOptions } from './nn/layer.ts'
 export { type Layer, layer } from './nn/layer.ts'
 export type { ChainLayer, Link, NamedChain } from './nn/layers/chain.ts'
 export { Chain } from './nn/layers/chain.ts'
+export type {
+  ConvArguments,
+  ConvLayer,
+  ConvLayerOptions,
+  ConvTransposeLayerOptions,
+  DepthwiseConvLayerOptions,
+} from './nn/layers/conv.ts'
+export { Conv, ConvTranspose, CrossCor, DepthwiseConv } from './nn/layers/conv.ts'
 export type { DenseArguments, DenseLayer, DenseOptions } from './nn/layers/dense.ts'
 export { Dense } from './nn/layers/dense.ts'
 export {

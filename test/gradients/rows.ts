@@ -1,4 +1,5 @@
 import type { Row } from './check.ts'
+import { convolutionRows } from './convolution-rows.ts'
 import { lossRows } from './loss-rows.ts'
 import { movementRows } from './movement-rows.ts'
 import { pointwiseRows } from './pointwise-rows.ts'
@@ -6,4 +7,12 @@ import { productRows } from './product-rows.ts'
 import { normalizedRows, reductionRows } from './reduction-rows.ts'
 
 /** Every differentiable operation and loss. */
-export const rows: readonly Row[] = [...pointwiseRows, ...reductionRows, ...normalizedRows, ...movementRows, ...productRows, ...lossRows]
+export const rows: readonly Row[] = [
+  ...pointwiseRows,
+  ...reductionRows,
+  ...normalizedRows,
+  ...movementRows,
+  ...productRows,
+  ...convolutionRows,
+  ...lossRows,
+]

@@ -25,8 +25,10 @@ const sizes = (
   [batch, channels, outputs]: Three,
   size: Three,
   kernel: Three,
-  { groups = 1, stride = [1, 1, 1] as Three, dilation = [1, 1, 1] as Three, pad = [0, 0, 0] as Three, behind = pad } = {},
+  told: { groups?: number; stride?: Three; dilation?: Three; pad?: Three; behind?: Three } = {},
 ): Sizes => {
+  const { groups = 1, stride = [1, 1, 1], dilation = [1, 1, 1], pad = [0, 0, 0] } = told
+  const { behind = pad } = told
   const length = (i: number) => Math.floor((size[i] + pad[i] + behind[i] - dilation[i] * (kernel[i] - 1) - 1) / stride[i]) + 1
   return { batch, channels, outputs, groups, size, kernel, stride, dilation, pad, out: [length(0), length(1), length(2)] }
 }

@@ -1,14 +1,14 @@
-import { checkFunction, checkOptions, DTypeError, gaveNone, noTensor, refuseSurplus, ShapeError, typeError, written } from '../../errors.ts'
-import { type Activation, traitsOf } from '../../ops/epilogue.ts'
+import { checkOptions, noTensor, refuseSurplus, ShapeError, typeError, written } from '../../errors.ts'
+import type { Activation } from '../../ops/epilogue.ts'
 import { activated } from '../../ops/linear.ts'
 import { identity } from '../../ops/pointwise.ts'
 import { checkTensor } from '../../tape/operation.ts'
-import { zeros } from '../../tensor/create.ts'
-import { sameShape, show } from '../../tensor/shape.ts'
+import { show } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
-import { type Layer, layer } from '../layer.ts'
+import type { Layer } from '../layer.ts'
+import { checkActivation, checkBiasKind, initialized, isCount, weighted } from './weighted.ts'
 
 /** What `Dense` can be told besides its sizes and its activation. */
 export interface DenseOptions {
@@ -42,16 +42,7 @@ export function Dense(
   activation: Activation = identity,
   options: DenseOptions = {},
 ): DenseLayer {
-  if (typeof activation !== 'function')
-    throw typeError('Dense', 'the activation must be a function', written(activation), 'Options come fourth.')
-  if (traitsOf(activation).isOfRows) {
-    throw typeError(
-      'Dense',
-      `${activation.name} is no function of single elements`,
-      '',
-      `Put it behind the layer: Chain(Dense(...), ${activation.name}).`,
-    )
-  }
+  checkActivation('Dense', activation, 'fourth')
   if (arguments.length > 4) refuseSurplus('Dense', 4, arguments)
   if (first instanceof Tensor) {
     if (arguments.length > 3) refuseSurplus('Dense', 3, arguments, 'Ready tensors leave no options.')
@@ -69,52 +60,17 @@ export function Dense(
   }
   checkOptions('Dense', options, ['bias', 'init'])
   const { bias = true, init = glorotUniform } = options
-  checkFunction('Dense', 'init', init)
-  const weight = init([outputs, first])
-  checkTensor('Dense', weight)
-  if (weight.type !== 'float32') {
-    throw new DTypeError(
-      { operation: 'Dense', problem: 'init gives a weight of float32', came: weight.type, wayOut: "Write .cast('float32')." },
-      [weight.type],
-    )
-  }
-  if (!sameShape(weight.dims, [outputs, first])) {
-    throw new ShapeError({ operation: 'Dense', problem: `init gives a weight [${outputs}, ${first}]`, came: show(weight.dims) }, [
-      weight.dims,
-    ])
-  }
-  return fromTensors(weight, bias, activation)
+  return fromTensors(initialized('Dense', init, [outputs, first]), bias, activation)
 }
 
 function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activation): DenseLayer {
   checkTensor('Dense', weight)
-  if (isForeign(bias)) throw noTensor('Dense', bias)
-  if (typeof bias !== 'boolean' && !(bias instanceof Tensor)) {
-    throw typeError('Dense', 'the bias is true, false or a tensor', `${written(bias)} came`)
-  }
+  checkBiasKind('Dense', bias)
   if (weight.rank !== 2) {
     throw new ShapeError({ operation: 'Dense', problem: 'the weight is [outputs, inputs]', came: show(weight.dims) }, [weight.dims])
   }
   const [outputs, inputs] = weight.dims
-  if (bias instanceof Tensor && show(bias.dims) !== show([outputs])) {
-    throw new ShapeError({ operation: 'Dense', problem: `the bias is [${outputs}]`, came: show(bias.dims) }, [weight.dims, bias.dims])
-  }
-  const fields = { weight, bias: bias === true ? zeros([outputs]) : bias === false ? undefined : bias, activation }
-  const parts = [
-    inputs,
-    outputs,
-    ...(traitsOf(activation).epilogue?.number === 0 ? [] : [written(activation)]),
-    ...(bias === false ? ['{ bias: false }'] : []),
-  ]
-  const forward = (self: typeof fields, x: Tensor, ...surplus: never[]) => {
-    if (surplus.length > 0) refuseSurplus('Dense', 1, [x, ...surplus])
-    const y: unknown = activated(x, self.weight, self.bias, self.activation)
-    if (y instanceof Tensor) return y
-    throw gaveNone('Dense', 'the activation', y)
-  }
-  return layer('Dense', fields, forward, { label: `Dense(${parts.join(', ')})` }) as DenseLayer
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isInteger(value) && (value as number) > 0
+  return weighted('Dense', weight, bias, activation, outputs, [inputs, outputs], [], (self, x) =>
+    activated(x, self.weight, self.bias, self.activation),
+  )
 }

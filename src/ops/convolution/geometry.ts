@@ -102,7 +102,9 @@ export function kernelOf(operation: string, weight: Shape, isTransposed = false)
 function checkChannels(operation: string, x: Shape, weight: Shape, taken: number, groups: number): void {
   if (x.length !== weight.length) {
     const axes = weight.length === 3 ? '1 axis' : `${weight.length - 2} axes`
-    const wayOut = x.length === weight.length - 1 ? 'expandDims(x) makes a batch of one.' : ''
+    const rows = x.length === 2 ? `Rows become images by reshape(x, [-1, ${taken}, ...sizes]).` : ''
+    const one = taken === 1 ? 'expandDims(x, 1) makes one channel.' : 'expandDims(x) makes a batch of one.'
+    const wayOut = x.length === weight.length - 1 && x.length > 2 ? one : rows
     const came = `x ${show(x)}, weight ${show(weight)}`
     throw new ShapeError({ operation, problem: `x is [batch, channels, ...${axes}]`, came, wayOut }, [x, weight])
   }
@@ -114,7 +116,8 @@ function checkChannels(operation: string, x: Shape, weight: Shape, taken: number
   }
 }
 
-function checkGroups(operation: string, what: string, count: number, groups: number, weight: Shape): void {
+/** Throws ShapeError for channels that do not fall into equal groups. */
+export function checkGroups(operation: string, what: string, count: number, groups: number, weight: Shape): void {
   if (count % groups === 0) return
   throw new ShapeError({ operation, problem: `groups divide the ${what}`, came: `${count} ${what}, groups ${groups}` }, [weight])
 }
