@@ -58,17 +58,17 @@ function formula(name: string, value: Value, slope?: Slope, numbers: Readonly<Re
 }
 
 /** (x + 3) / 6, kept between 0 and 1 (Courbariaux, Bengio & David 2015, as PyTorch has it); keeps NaN. Derivative 0 at -3 and 3.
- * @example hardsigmoid(tensor([-4, 0, 1.5])).toArray() // [0, 0.5, 0.75] */
+ * @example tensor([-4, 0, 1.5]).hardsigmoid().toArray() // [0, 0.5, 0.75] */
 export const hardsigmoid: (x: Tensor) => Tensor = /* @__PURE__ */ formula('hardsigmoid', x => div(relu6(add(x, 3)), 6))
 /** x times `hardsigmoid` of x (Howard et al. 2019). Derivative -1/2 at -3, 3/2 at 3.
- * @example hardswish(tensor([-4, 0.6, 4])).toArray() // [0, 0.36, 4] */
+ * @example tensor([-4, 0.6, 4]).hardswish().toArray() // [0, 0.36, 4] */
 export const hardswish: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
   'hardswish',
   x => mul(maximum(x, -3), div(relu6(add(x, 3)), 6)),
   (g, x) => mul(g, where(greater(x, 3), 1, where(less(x, -3), 0, add(div(x, 3), 0.5)))),
 )
 /** x tanh(x) (Roy et al. 2019).
- * @example lisht(tensor([-1, 0, 2])).toArray() // [0.7616, 0, 1.9281] */
+ * @example tensor([-1, 0, 2]).lisht().toArray() // [0.7616, 0, 1.9281] */
 export const lisht: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
   'lisht',
   x => mul(x, tanh(x)),
@@ -78,7 +78,7 @@ export const lisht: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
   },
 )
 /** log(cosh x), exact near 0 and without overflow. Derivative tanh x.
- * @example logcosh(tensor([0, 1])).toArray() // [0, 0.4338] */
+ * @example tensor([0, 1]).logcosh().toArray() // [0, 0.4338] */
 export const logcosh: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
   'logcosh',
   x => {
@@ -92,7 +92,7 @@ export const logcosh: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
 /**
  * `leakyrelu` with a slope of its own below 0 for each element: in training mode drawn anew from [lo, hi) (1/8 and 1/3), else their mean, as in PyTorch
  * (Xu et al. 2015). Throws TypeError for what is no number, RangeError for one that is not finite and for a lo above hi.
- * @example rrelu(tensor([-48, 2])).toArray() // [-11, 2]
+ * @example tensor([-48, 2]).rrelu().toArray() // [-11, 2]
  */
 export const rrelu: (x: Tensor, lo?: number, hi?: number) => Tensor = /* @__PURE__ */ formula(
   'rrelu',
@@ -101,12 +101,11 @@ export const rrelu: (x: Tensor, lo?: number, hi?: number) => Tensor = /* @__PURE
     return isTraining() ? where(greater(x, 0), x, mul(x, rand(x.dims, { low, high }))) : leakyrelu(x, (low + high) / 2)
   },
   undefined,
-  // Bundlers would take a quotient for something that must be computed, and keep the function.
-  { lo: 0.125, hi: 0.3333333333333333 },
+  { lo: 1 / 8, hi: 1 / 3 },
 )
 /** x moved towards 0 by λ (0.5), and 0 where |x| ≤ λ; keeps NaN. Throws TypeError for a lambda that is no number, RangeError for one that is negative or
  * not finite.
- * @example softshrink(tensor([-2, 0.3, 2])).toArray() // [-1.5, 0, 1.5] */
+ * @example tensor([-2, 0.3, 2]).softshrink().toArray() // [-1.5, 0, 1.5] */
 export const softshrink: (x: Tensor, lambda?: number) => Tensor = /* @__PURE__ */ formula(
   'softshrink',
   (x, lambda) => {
@@ -117,7 +116,7 @@ export const softshrink: (x: Tensor, lambda?: number) => Tensor = /* @__PURE__ *
   { lambda: 0.5 },
 )
 /** x / (1 + |x|) (Turian, Bergstra & Bengio 2009).
- * @example softsign(tensor([-3, 0, 1])).toArray() // [-0.75, 0, 0.5] */
+ * @example tensor([-3, 0, 1]).softsign().toArray() // [-0.75, 0, 0.5] */
 export const softsign: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
   'softsign',
   x => {
@@ -128,7 +127,7 @@ export const softsign: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
 )
 /** (x + √(x² + b)) / 2, b = 4 (Barron 2021, equation 1), without cancellation. Throws TypeError for a b that is no number, RangeError for one that is not
  * positive.
- * @example squareplus(tensor([-1.5, 0, 1.5])).toArray() // [0.5, 1, 2] */
+ * @example tensor([-1.5, 0, 1.5]).squareplus().toArray() // [0.5, 1, 2] */
 export const squareplus: (x: Tensor, b?: number) => Tensor = /* @__PURE__ */ formula(
   'squareplus',
   (x, b) => {
@@ -145,7 +144,7 @@ export const squareplus: (x: Tensor, b?: number) => Tensor = /* @__PURE__ */ for
   { b: 4 },
 )
 /** x - tanh(x), exact near 0. Derivative tanh² x.
- * @example tanhshrink(tensor([0, 1])).toArray() // [0, 0.2384] */
+ * @example tensor([0, 1]).tanhshrink().toArray() // [0, 0.2384] */
 export const tanhshrink: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
   'tanhshrink',
   x => {
@@ -158,7 +157,7 @@ export const tanhshrink: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
   (g, x) => mul(g, square(tanh(x))),
 )
 /** x where x > θ (1), else 0; keeps NaN. Derivative 0 at θ. Throws TypeError for a theta that is no number, RangeError for one that is not finite.
- * @example trelu(tensor([0.5, 1, 2])).toArray() // [0, 0, 2] */
+ * @example tensor([0.5, 1, 2]).trelu().toArray() // [0, 0, 2] */
 export const trelu: (x: Tensor, theta?: number) => Tensor = /* @__PURE__ */ formula(
   'trelu',
   (x, theta) => where(lessEqual(x, theta), 0, x),
@@ -168,16 +167,16 @@ export const trelu: (x: Tensor, theta?: number) => Tensor = /* @__PURE__ */ form
   },
 )
 /** `sigmoid` itself, which is as fast; Flux has an approximation by this name.
- * @example sigmoidFast(tensor([0, 1])).toArray() // [0.5, 0.7311] */
+ * @example tensor([0, 1]).sigmoidFast().toArray() // [0.5, 0.7311] */
 export const sigmoidFast: (x: Tensor) => Tensor = /* @__PURE__ */ formula('sigmoidFast', x => sigmoid(x))
 /** `tanh` itself, which is as fast; Flux has an approximation by this name.
- * @example tanhFast(tensor([0, 1])).toArray() // [0, 0.7616] */
+ * @example tensor([0, 1]).tanhFast().toArray() // [0, 0.7616] */
 export const tanhFast: (x: Tensor) => Tensor = /* @__PURE__ */ formula('tanhFast', x => tanh(x))
 
 /**
  * a σ(b), where a and b are the halves of x along an axis (-1) (Dauphin et al. 2016): gives an axis half as long. Throws ShapeError for a size that is
  * odd, or an axis that is not there.
- * @example glu(tensor([3, 0])).toArray() // [1.5]
+ * @example tensor([3, 0]).glu().toArray() // [1.5]
  */
 export const glu = /* @__PURE__ */ withTraits(
   /* @__PURE__ */ composed('glu', 2, function glu(x: Tensor, axis = -1): Tensor {

@@ -3,6 +3,7 @@ import './javascript.ts'
 import type { WrittenTensor } from '../tensor/create.ts'
 import { STACK, Tensor } from '../tensor/tensor.ts'
 import * as activations from './activations.ts'
+import * as composed from './activations-composed.ts'
 import * as arranging from './arranging.ts'
 import * as assign from './assign.ts'
 import * as contraction from './contraction.ts'
@@ -28,6 +29,7 @@ type AsMethods<Module> = {
 export interface Methods
   extends AsMethods<typeof pointwise>,
     AsMethods<typeof activations>,
+    AsMethods<typeof composed>,
     AsMethods<typeof movement>,
     AsMethods<typeof slicing>,
     AsMethods<typeof reduce>,
@@ -56,6 +58,7 @@ for (const module of [
   assign,
   pointwise,
   activations,
+  composed,
   movement,
   slicing,
   reduce,
