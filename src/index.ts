@@ -40,7 +40,8 @@ export {
 } from './nn/initializers.ts'
 export type { LayerOptions } from './nn/layer.ts'
 export { type Layer, layer } from './nn/layer.ts'
-export type { ChainLayer, Link, NamedChain } from './nn/layers/chain.ts'
+export { Bilinear, type BilinearArguments, type BilinearLayer, type BilinearOptions } from './nn/layers/bilinear.ts'
+export type { ChainLayer, NamedChain } from './nn/layers/chain.ts'
 export { Chain } from './nn/layers/chain.ts'
 export type {
   ConvArguments,
@@ -52,6 +53,12 @@ export type {
 export { Conv, ConvTranspose, CrossCor, DepthwiseConv } from './nn/layers/conv.ts'
 export type { DenseArguments, DenseLayer, DenseOptions } from './nn/layers/dense.ts'
 export { Dense } from './nn/layers/dense.ts'
+export type { Gives, Holding, Link } from './nn/layers/links.ts'
+export { Maxout, type MaxoutLayer } from './nn/layers/maxout.ts'
+export { PairwiseFusion, type PairwiseFusionLayer } from './nn/layers/pairwise-fusion.ts'
+export { Parallel, type ParallelLayer, type Several } from './nn/layers/parallel.ts'
+export { Scale, type ScaleArguments, type ScaleLayer, type ScaleOptions } from './nn/layers/scale.ts'
+export { SkipConnection, type SkipConnectionLayer } from './nn/layers/skip-connection.ts'
 export {
   type BinaryLossOptions,
   binaryCrossEntropy,

@@ -2,7 +2,7 @@ import { bytesOf } from '../tensor/dtype.ts'
 import { isSet } from '../tensor/realm.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { isContainer, partsOf, tensorsIn, walk } from '../tensor/walk.ts'
-import { isLayer, LABEL } from './label.ts'
+import { isLayer, LABEL, LINES } from './label.ts'
 
 const COLUMN = 40
 const ALONE = 20
@@ -15,12 +15,16 @@ const MANY = 1000
  */
 export function printModel(model: unknown): string {
   const lines = linesOf(model)
-  const { tensors, parameters, bytes, buffers } = count(model)
   if (lines.length === 1) return comment(lines[0].text, lines[0].note, ALONE)
   const body = lines.map(({ text, note }) => comment(text, note, COLUMN))
-  const total = `Total: ${tensors} array${tensors === 1 ? '' : 's'}, ${digits(parameters)} parameters${buffers ? `, plus ${digits(buffers)}` : ''}, ${bytesText(bytes)}.`
-  if (tensors > 2) body[body.length - 1] = comment(body[body.length - 1], total, COLUMN)
-  return body.join('\n')
+  const { tensors, trained, parameters, bytes, buffers } = count(model)
+  if (tensors < 3) return body.join('\n')
+  const last = body.pop() ?? ''
+  const size = `parameters, ${bytesText(bytes)}.`
+  if (trained === tensors) return [...body, comment(last, `Total: ${tensors} arrays, ${digits(parameters)} ${size}`, COLUMN)].join('\n')
+  const total = `Total: ${trained} trainable array${trained === 1 ? '' : 's'}, ${digits(parameters)} parameters,`
+  const rest = `plus ${tensors - trained} non-trainable, ${digits(buffers)} ${size}`
+  return [...body, comment(last, total, COLUMN), comment('', rest, COLUMN)].join('\n')
 }
 
 interface Line {
@@ -47,10 +51,11 @@ function linesOf(model: unknown): Line[] {
       continue
     }
     const { value, name } = task
-    const label = isLayer(value) ? value[LABEL] : typeof value === 'function' ? value.name || 'function' : String(value)
-    const text = `${indent}${name ? `${name} = ` : ''}${label}`
+    const text = indent + named(name, labelOf(value))
     const { inner, rest } = isLayer(value) ? children(value) : { inner: [], rest: [] }
-    if (inner.length === 0) lines.push({ text: text + end, note: isLayer(value) ? noteOf(value) : '' })
+    const isShort = isLayer(value) && LINES in value && !inner.some(([, each]) => isLayer(each))
+    if (isShort) lines.push({ text: `${text}(${inner.map(([key, each]) => named(key, labelOf(each))).join(', ')})${end}`, note: '' })
+    else if (inner.length === 0) lines.push({ text: text + end, note: isLayer(value) ? noteOf(value) : '' })
     // A layer inside of itself has no end, and one that stands everywhere may have too many lines.
     else if (around.has(value) || (shown.has(value) && lines.length > MANY)) lines.push({ text: `${text}(...)${end}`, note: '' })
     else {
@@ -64,14 +69,24 @@ function linesOf(model: unknown): Line[] {
   return lines
 }
 
+function labelOf(value: unknown): string {
+  return isLayer(value) ? value[LABEL] : typeof value === 'function' ? value.name || 'function' : String(value)
+}
+
+function named(name: string, label: string): string {
+  return name ? `${name} = ${label}` : label
+}
+
 /** The layers inside a layer, with names where they have one, and its other fields. */
 function children(value: object): { inner: [string, unknown][]; rest: unknown[] } {
   const inner: [string, unknown][] = []
   const rest: unknown[] = []
+  const lines = (value as { readonly [LINES]?: readonly string[] })[LINES]
   for (const [key, each] of Object.entries(value)) {
+    const isLine = lines?.includes(key)
     const parts = typeof each === 'object' && isContainer(each) ? partsOf(each) : []
-    if (isLayer(each)) inner.push([key, each])
-    else if (!parts.some(([, part]) => isLayer(part))) rest.push(each)
+    if (isLayer(each) || (isLine && typeof each === 'function')) inner.push([isLine ? '' : key, each])
+    else if (!isLine && !parts.some(([, part]) => isLayer(part))) rest.push(each)
     else for (const [name, part] of parts) inner.push([Array.isArray(each) || isSet(each) ? '' : String(name), part])
   }
   return { inner, rest }
@@ -90,18 +105,28 @@ function parametersOf(parameters: number, buffers: number): string {
   return `${digits(parameters)} parameter${parameters === 1 ? '' : 's'}${buffers ? `, plus ${digits(buffers)}` : ''}`
 }
 
-function count(model: unknown): { tensors: number; parameters: number; buffers: number; bytes: number } {
+interface Count {
+  readonly tensors: number
+  readonly trained: number
+  readonly parameters: number
+  readonly buffers: number
+  readonly bytes: number
+}
+
+function count(model: unknown): Count {
   const seen = new Set<Tensor>()
-  let [tensors, parameters, buffers, bytes] = [0, 0, 0, 0]
+  let [tensors, trained, parameters, buffers, bytes] = [0, 0, 0, 0, 0]
   walk(model, (tensor, _, trainable) => {
     if (seen.has(tensor)) return
     seen.add(tensor)
     tensors++
     bytes += tensor.count * bytesOf(tensor.type)
-    if (trainable && tensor.type === 'float32') parameters += tensor.count
-    else buffers += tensor.count
+    if (trainable && tensor.type === 'float32') {
+      trained++
+      parameters += tensor.count
+    } else buffers += tensor.count
   })
-  return { tensors, parameters, buffers, bytes }
+  return { tensors, trained, parameters, buffers, bytes }
 }
 
 function noteOf(layer: object): string {

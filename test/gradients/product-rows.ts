@@ -65,7 +65,7 @@ const linear = (x: Shape, weight: Shape, bias: boolean): Row => {
 }
 
 /** Einstein's sum as one loop over all letters. */
-function einstein(equation: string, xs: readonly Float64[]): Float64 {
+export function einstein(equation: string, xs: readonly Float64[]): Float64 {
   const [inputs, output] = equation.split('->')
   const terms = inputs.split(',')
   const sizes = new Map<string, number>()

@@ -1,5 +1,6 @@
 import type { Row } from './check.ts'
 import { convolutionRows } from './convolution-rows.ts'
+import { layerRows } from './layer-rows.ts'
 import { lossRows } from './loss-rows.ts'
 import { movementRows } from './movement-rows.ts'
 import { pointwiseRows } from './pointwise-rows.ts'
@@ -15,4 +16,5 @@ export const rows: readonly Row[] = [
   ...productRows,
   ...convolutionRows,
   ...lossRows,
+  ...layerRows,
 ]

@@ -1,5 +1,26 @@
 import { inspect } from 'node:util'
-import { Chain, clone, Dense, full, gelu, layer, ones, relu, softmax, type Tensor, tanh, tensor, zeros } from 'fluxtape'
+import {
+  add,
+  Bilinear,
+  Chain,
+  clone,
+  Dense,
+  full,
+  gelu,
+  layer,
+  Maxout,
+  ones,
+  PairwiseFusion,
+  Parallel,
+  relu,
+  Scale,
+  SkipConnection,
+  softmax,
+  type Tensor,
+  tanh,
+  tensor,
+  zeros,
+} from 'fluxtape'
 import { describe, expect, it, vi } from 'vitest'
 
 const pass = (_: unknown, x: Tensor) => x
@@ -23,6 +44,13 @@ describe('String(model)', () => {
       () => Dense(tensor([[Number.NaN, Number.POSITIVE_INFINITY]]), true),
       'Dense(2, 1)         # 3 parameters  (some NaN)  (some Inf)',
     ],
+    ['Scale', () => Scale(2, 3, relu), 'Scale(2, 3, relu)   # 12 parameters'],
+    ['Scale without bias', () => Scale(3, undefined, { bias: false }), 'Scale(3, { bias: false })  # 3 parameters'],
+    ['Bilinear', () => Bilinear(2, 3, 4, tanh), 'Bilinear(2, 3, 4, tanh)  # 28 parameters'],
+    ['a Chain of nothing', () => Chain(), 'Chain()'],
+    ['layers of functions alone', () => Chain(relu, tanh), 'Chain(relu, tanh)'],
+    ['those with names', () => Parallel(add, { a: relu, b: tanh }), 'Parallel(add, a = relu, b = tanh)'],
+    ['a thousand and a million', () => Dense(1, 1_200_000), 'Dense(1, 1200000)   # 2_400_000 parameters'],
     [
       'integers that are not zero',
       () => layer('Table', { table: tensor(new Int32Array([1, 2])) }, pass),
@@ -87,9 +115,46 @@ describe('String(model)', () => {
         'Chain(',
         '  Norm,                                 # 3 parameters, plus 6',
         '  Dense(3, 1),                          # 4 parameters',
-        ')                                       # Total: 5 arrays, 7 parameters, plus 6, 52 bytes.',
+        ')                                       # Total: 3 trainable arrays, 7 parameters,',
+        '                                        # plus 2 non-trainable, 6 parameters, 52 bytes.',
       ].join('\n'),
     )
+  })
+
+  it('of layers that hold others nests', () => {
+    const model = Chain(
+      SkipConnection(Chain(Dense(2, 2), relu), add),
+      Parallel(Bilinear(2, 2, 3), { a: Dense(2, 2), b: Chain(relu, tanh) }),
+      Maxout(() => Dense(3, 1), 2),
+      PairwiseFusion(add, relu, Scale(1)),
+    )
+    const text = [
+      'Chain(',
+      '  SkipConnection(',
+      '    Chain(',
+      '      Dense(2, 2),                      # 6 parameters',
+      '      relu,',
+      '    ),',
+      '    add,',
+      '  ),',
+      '  Parallel(',
+      '    Bilinear(2, 2, 3),                  # 15 parameters',
+      '    a = Dense(2, 2),                    # 6 parameters',
+      '    b = Chain(relu, tanh),',
+      '  ),',
+      '  Maxout(',
+      '    Dense(3, 1),                        # 4 parameters',
+      '    Dense(3, 1),                        # 4 parameters',
+      '  ),',
+      '  PairwiseFusion(',
+      '    add,',
+      '    relu,',
+      '    Scale(1),                           # 2 parameters',
+      '  ),',
+      ')                                       # Total: 12 arrays, 37 parameters, 148 bytes.',
+    ].join('\n')
+    expect(String(model)).toBe(text)
+    expect(String(clone(model))).toBe(text)
   })
 
   it('of a layer that holds layers shows them', () => {

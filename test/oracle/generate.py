@@ -16,6 +16,7 @@ sys.dont_write_bytecode = True
 
 import activations
 import convolutions
+import composing
 import derivatives
 import layers
 import losses
@@ -29,7 +30,7 @@ from records import lines
 
 FILES = {
     'pointwise': pointwise.rows, 'activations': activations.rows, 'reductions': reductions.rows, 'movement': movement.rows, 'products': products.rows,
-    'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows,
+    'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows, 'composing': composing.rows,
     'schedules': schedules.rows, 'derivatives': derivatives.rows,
 }
 HERE = pathlib.Path(__file__).parent

@@ -57,10 +57,13 @@ export interface OperationCase extends Common {
   readonly anyDtype?: boolean
 }
 
-/** A layer: `op(...args)` makes it; gradients are those of the input and of its parameters, as `params` walks them. */
+/**
+ * A layer: `op(...args)` makes it; gradients are those of the input, or of each, and of its parameters, as `params` walks them. A list that it gives
+ * is joined along axis 0.
+ */
 export interface LayerCase extends Common {
   readonly kind: 'layer'
-  readonly input: TensorSpec
+  readonly input: TensorSpec | readonly TensorSpec[]
   readonly out: Reference
   readonly cotangent: TensorSpec
   readonly gradients: readonly Reference[]
@@ -95,6 +98,7 @@ export const files = [
   'rules',
   'layers',
   'convolutions',
+  'composing',
   'derivatives',
 ] as const
 
@@ -329,23 +333,28 @@ function weighed(library: Library, results: readonly Tensor[], cotangents: reado
 
 function runLayer(library: Library, record: LayerCase): (string | undefined)[] {
   const { tolerance } = record
-  const model = apply(
+  const made = apply(
     library,
     record,
     specsIn(record.args).map(spec => toTensor(library, spec)),
   ) as Call
-  const x = toTensor(library, record.input)
+  const model: Call = (...inputs) => {
+    const y = made(...inputs)
+    return Array.isArray(y) ? exported(library, 'concat')(y) : y
+  }
+  const xs = [record.input].flat().map(spec => toTensor(library, spec as TensorSpec))
   const cotangent = toTensor(library, record.cotangent)
-  const [y, back] = exported(library, 'pullback')(model, x) as [Tensor, Call]
-  const ps = [...(exported(library, 'params')(model) as Iterable<Tensor>)]
-  const loss: Call = () => weighed(library, [model(x) as Tensor], [cotangent])
-  const found = exported(library, 'gradient')(loss, exported(library, 'params')(model)) as { get(p: Tensor): Tensor | undefined }
-  const [ofInput, ...ofParameters] = record.gradients
-  const wrong = [
-    compared('out', model(x) as Tensor, record.out, tolerance),
-    compared('out while recording', y, record.out, tolerance),
-    compared('gradient of the input', (back(cotangent) as readonly Tensor[])[0], ofInput as Reference, { ulp: tolerance.gradientUlp }),
-  ]
+  const [y, back] = exported(library, 'pullback')(model, ...xs) as [Tensor, Call]
+  const ps = [...(exported(library, 'params')(made) as Iterable<Tensor>)]
+  const loss: Call = () => weighed(library, [model(...xs) as Tensor], [cotangent])
+  const found = exported(library, 'gradient')(loss, exported(library, 'params')(made)) as { get(p: Tensor): Tensor | undefined }
+  const ofInputs = record.gradients.slice(0, xs.length)
+  const ofParameters = record.gradients.slice(xs.length)
+  const wrong = [compared('out', model(...xs) as Tensor, record.out, tolerance), compared('out while recording', y, record.out, tolerance)]
+  const gs = back(cotangent) as readonly Tensor[]
+  ofInputs.forEach((wanted, i) => {
+    wrong.push(compared(`gradient of input ${i}`, gs[i], wanted, { ulp: tolerance.gradientUlp }))
+  })
   if (ps.length !== ofParameters.length) return [...wrong, `${ps.length} parameters instead of ${ofParameters.length}`]
   ps.forEach((p, i) => {
     wrong.push(compared(`gradient of parameter ${i}`, found.get(p), ofParameters[i] as Reference, { ulp: tolerance.gradientUlp }))

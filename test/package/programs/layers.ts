@@ -1,15 +1,23 @@
 // What a model knows of its layers.
 import {
+  add,
+  Bilinear,
   Chain,
   type ChainLayer,
   clone,
+  concat,
   Dense,
   type DenseLayer,
   type Layer,
   type Link,
   layer,
+  Maxout,
   ones,
+  PairwiseFusion,
+  Parallel,
   relu,
+  Scale,
+  SkipConnection,
   softmax,
   type Tensor,
   zeros,
@@ -66,3 +74,25 @@ export const scaled: Layer<{ scale: Tensor }, [x: Tensor], Tensor> = layer('Scal
   x.mul(self.scale),
 )
 export const untrained = layer('Scaled', { scale: ones([2]) }, self => self.scale, { trainable: ['sclae'] }) // error 2322 at 'sclae'
+
+const skip = SkipConnection(Dense(2, 2), (y, x) => concat([y, x], 1))
+export const skipped: Tensor = skip(ones([1, 2]))
+export const inSkip: Tensor = skip.layer.weight
+export const residual: Tensor = SkipConnection(Chain(Dense(2, 2), relu), add)(ones([1, 2]))
+const parallel = Parallel(add, { left: Dense(2, 2), right: Scale(2) })
+export const inParallel: Tensor = parallel.left.weight
+export const atIndex: Tensor = Parallel(add, Dense(2, 2), Scale(2))[1].scale
+export const ofTwo: Tensor = parallel(ones([1, 2]), ones([1, 2]))
+export const ofList: Tensor = parallel([ones([1, 2]), ones([1, 2])])
+export const listed: Tensor[] = Parallel((a: Tensor, b: Tensor) => [a, b], relu, relu)(ones([2]))
+export const absentLayer = parallel.missing // error 2339 at missing
+export const fused: Tensor[] = PairwiseFusion(add, relu, Dense(2, 2))(ones([1, 2]))
+export const largest: Tensor = Maxout(() => Dense(2, 2), 3)(ones([1, 2]))
+export const madeFirst: Tensor | undefined = Maxout(() => Dense(2, 2), 3)[0]?.weight
+export const secondOf: Tensor = Maxout(Dense(2, 2), Scale(2))[1].scale
+export const scales = [Scale(2), Scale(2, 3, relu), Scale(2, undefined, { bias: false }), Scale(ones([2]), false, relu)]
+export const noScale = Scale(2, 'relu') // error 2345 at 'relu'
+export const bilinears = [Bilinear(2, 3, 4), Bilinear(2, 3, 4, relu, { init: zeros }), Bilinear(zeros([4, 2, 3]), false, relu)]
+export const ofPair: Tensor = Bilinear(2, 3, 4)([ones([2]), ones([3])])
+export const noOut = Bilinear(2, 3) // error 2554 at Bilinear(
+export const noConnection = Parallel('add', relu) // error 2345 at 'add'

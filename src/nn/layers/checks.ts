@@ -1,0 +1,57 @@
+// What layers with weights ask of their arguments.
+import { checkFunction, DTypeError, gaveNone, noTensor, ShapeError, typeError, written } from '../../errors.ts'
+import { type Activation, traitsOf } from '../../ops/epilogue.ts'
+import { zeros } from '../../tensor/create.ts'
+import { type Shape, sameShape, show } from '../../tensor/shape.ts'
+import { Tensor } from '../../tensor/tensor.ts'
+import { isForeign } from '../../tensor/walk.ts'
+import type { Initializer } from '../initializers.ts'
+
+/** Throws TypeError for what is no function of single elements. */
+export function checkActivation(layer: string, activation: unknown): asserts activation is Activation {
+  if (typeof activation !== 'function')
+    throw typeError(layer, 'the activation must be a function', written(activation), 'Options come behind it.')
+  if (!traitsOf(activation).isOfRows) return
+  const wayOut = `Put it behind the layer: Chain(${layer}(...), ${activation.name}).`
+  throw typeError(layer, `${activation.name} is no function of single elements`, '', wayOut)
+}
+
+/** What an activation gave. Throws TypeError where it is no tensor. */
+export function activity(layer: string, y: unknown): Tensor {
+  if (y instanceof Tensor) return y
+  throw gaveNone(layer, 'the activation', y)
+}
+
+/** How an activation and a missing bias stand in the text of a layer. */
+export function endOf(activation: Activation, bias: unknown): string[] {
+  return [...(traitsOf(activation).epilogue?.number === 0 ? [] : [written(activation)]), ...(bias === undefined ? ['{ bias: false }'] : [])]
+}
+
+/** What an initializer makes of a shape. Throws for what is no function, and where it gives anything but float32 of that shape. */
+export function initial(layer: string, init: Initializer, shape: Shape): Tensor {
+  checkFunction(layer, 'init', init)
+  const made: unknown = init(shape)
+  if (!(made instanceof Tensor)) throw gaveNone(layer, 'init', made)
+  if (made.type !== 'float32') {
+    const wayOut = "Write .cast('float32')."
+    throw new DTypeError({ operation: layer, problem: 'init gives float32', came: made.type, wayOut }, [made.type])
+  }
+  if (sameShape(made.dims, shape)) return made
+  throw new ShapeError({ operation: layer, problem: `init gives ${show(shape)}`, came: show(made.dims) }, [made.dims])
+}
+
+/** The bias of a shape: true are zeros, false is none. Throws TypeError for what is neither nor a tensor, ShapeError for one of another shape. */
+export function biasOf(layer: string, bias: unknown, shape: Shape): Tensor | undefined {
+  if (bias === true) return zeros(shape)
+  if (bias === false) return undefined
+  if (isForeign(bias)) throw noTensor(layer, bias)
+  if (!(bias instanceof Tensor)) throw typeError(layer, 'the bias is true, false or a tensor', `${written(bias)} came`)
+  if (sameShape(bias.dims, shape)) return bias
+  throw new ShapeError({ operation: layer, problem: `the bias is ${show(shape)}`, came: show(bias.dims) }, [bias.dims])
+}
+
+/** Throws TypeError for sizes that are no whole numbers from 1. */
+export function checkSizes(layer: string, sizes: readonly unknown[], wayOut: string): asserts sizes is readonly number[] {
+  if (sizes.length > 0 && sizes.every(size => Number.isInteger(size) && (size as number) > 0)) return
+  throw typeError(layer, 'the sizes must be whole numbers from 1', sizes.map(written).join(', '), wayOut)
+}
