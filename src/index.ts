@@ -138,6 +138,8 @@ export { linear } from './ops/linear.ts'
 export type { MatmulOptions } from './ops/matmul.ts'
 export { matmul } from './ops/matmul.ts'
 export { broadcastTo, expandDims, flatten, permute, reshape, squeeze, sum, transpose } from './ops/movement.ts'
+export type { BatchNormOptions, LayerNormOptions, NormOptions, RMSNormOptions } from './ops/normalization.ts'
+export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from './ops/normalization.ts'
 export { type PadOptions, pad } from './ops/padding.ts'
 export type { Operand } from './ops/pointwise.ts'
 export {

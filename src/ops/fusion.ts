@@ -19,6 +19,8 @@ export const fusion = {
   slopes: true,
   /** The cotangent of a part is added to the sum that it belongs to, in place; otherwise it becomes a tensor of zeros around it, and they are added. */
   parts: true,
+  /** Norms in one kernel forward and one or two backward, with scale, bias and relu. */
+  normalization: true,
   /** One kernel call takes the step of a rule with all parameters, and subtracts it; otherwise each step is computed, then subtracted. */
   optimizer: true,
 }

@@ -14,6 +14,7 @@ import * as indexing from './indexing.ts'
 import { stack } from './joining.ts'
 import * as matmul from './matmul.ts'
 import * as movement from './movement.ts'
+import * as normalization from './normalization.ts'
 import * as padding from './padding.ts'
 import * as pointwise from './pointwise.ts'
 import * as reduce from './reduce.ts'
@@ -36,6 +37,7 @@ export interface Methods
     AsMethods<typeof indexing>,
     AsMethods<typeof matmul>,
     AsMethods<typeof softmax>,
+    AsMethods<typeof normalization>,
     AsMethods<typeof sorting>,
     AsMethods<typeof cumulative>,
     AsMethods<typeof arranging>,
@@ -65,6 +67,7 @@ for (const module of [
   indexing,
   matmul,
   softmax,
+  normalization,
   sorting,
   cumulative,
   arranging,

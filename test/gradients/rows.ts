@@ -3,6 +3,7 @@ import { convolutionRows } from './convolution-rows.ts'
 import { layerRows } from './layer-rows.ts'
 import { lossRows } from './loss-rows.ts'
 import { movementRows } from './movement-rows.ts'
+import { normRows } from './norm-rows.ts'
 import { pointwiseRows } from './pointwise-rows.ts'
 import { productRows } from './product-rows.ts'
 import { normalizedRows, reductionRows } from './reduction-rows.ts'
@@ -17,4 +18,5 @@ export const rows: readonly Row[] = [
   ...convolutionRows,
   ...lossRows,
   ...layerRows,
+  ...normRows,
 ]
