@@ -18,6 +18,7 @@ import {
   equal,
   greater,
   greaterEqual,
+  isFinite,
   less,
   lessEqual,
   logicalAnd,
@@ -66,14 +67,18 @@ function compute(y: Tensor, [x, labels, lengths, counts]: readonly Tensor[], bla
   throw rangeError('ctc', `${word(labels, label)} at place ${label} is no label`, range)
 }
 
-const runCtc = /* @__PURE__ */ operation<{ blank: number }, Readonly<Record<'x' | 'labels' | 'lengths' | 'counts', Tensor>>>({
+const runCtc = /* @__PURE__ */ operation<{ blank: number }, Readonly<Record<'x' | 'labels' | 'lengths' | 'counts' | 'y', Tensor>>>({
   name: 'ctc',
   types: () => ({ output: 'float32' }),
   shape: ([[batch]]) => [batch],
   forward: (y, inputs, { blank }) => compute(y, inputs, blank, NONE),
-  save: (_, [x, labels, lengths, counts]) => ({ x, labels, lengths, counts }),
+  save: (y, [x, labels, lengths, counts]) => ({ x, labels, lengths, counts, y }),
   pullback: [
-    (g, { x, labels, lengths, counts }, options) => mul(reshape(g, [g.count, 1, 1]), runSlopes([x, labels, lengths, counts], options)),
+    (g, { x, labels, lengths, counts, y }, options) => {
+      // What is infinite has no slope, whatever is made of it.
+      const factors = where(isFinite(y), g, 0)
+      return mul(reshape(factors, [g.count, 1, 1]), runSlopes([x, labels, lengths, counts], options))
+    },
     ...[null, null, null],
   ],
 })

@@ -21,7 +21,10 @@ function check(name: string, numbers: Readonly<Record<string, unknown>>): void {
 /** A schedule of what may be a number. */
 function scheduleOf(name: string, input: unknown): StepFunction {
   if (typeof input === 'function') return input as StepFunction
-  if (typeof input === 'number') return () => input
+  if (typeof input === 'number') {
+    check(name, { schedule: input })
+    return () => input
+  }
   throw typeError(name, 'takes a schedule, or a number that stays', `${kindOf(input)} came`, 'Write step => 0.1.')
 }
 
@@ -126,8 +129,9 @@ export function OneCycle(
 ): StepFunction {
   checkOptions('OneCycle', options, ['startval', 'endval', 'percentStart'])
   if (arguments.length > 3) refuseSurplus('OneCycle', 3, arguments)
+  check('OneCycle', { steps, max })
   const { startval = max / 25, endval = max / 1e5, percentStart = 0.25 } = options
-  check('OneCycle', { steps, max, startval, endval, percentStart })
+  check('OneCycle', { startval, endval, percentStart })
   if (!(percentStart >= 0 && percentStart <= 1)) throw rangeError('OneCycle', 'percentStart must lie in [0, 1]', percentStart)
   const top = Math.ceil(steps * percentStart)
   return step => {

@@ -1,15 +1,10 @@
 // Random graphs: values, gradients in all forms and second derivatives, held to PyTorch in double precision; and the forms to each other, bit for bit.
-import { spawnSync } from 'node:child_process'
-import { rmSync, writeFileSync } from 'node:fs'
 import { failed, finish, seeds } from './findings.mjs'
 import { Graph, weighed } from './graph.mjs'
-import { F, scratch } from './library.mjs'
-import { hasPyTorch, PYTHON } from './python.mjs'
+import { F } from './library.mjs'
+import { base64, Held, hasPyTorch } from './python.mjs'
 
-/** So many graphs a call of PyTorch's. */
-const TOGETHER = 200
-
-const base64 = values => Buffer.from(values.buffer, values.byteOffset, values.byteLength).toString('base64')
+const programs = new Map()
 const sameBits = (a, b) => a.every((value, i) => Object.is(value, b[i]) || (value === 0 && b[i] === 0))
 const near = (a, b) => a.every((value, i) => Object.is(value, b[i]) || Math.abs(value - b[i]) <= 1e-5 * Math.abs(b[i]) + 1e-6)
 
@@ -75,42 +70,12 @@ function recordOf(seed) {
   }
 }
 
-/** Python prints a line a problem, and the seed that it is at, so that a crash of PyTorch itself costs one graph. */
-function compare(records) {
-  if (records.length === 0) return
-  const file = scratch('graphs')
-  let rest = records
-  while (rest.length > 0) {
-    writeFileSync(file, rest.map(record => JSON.stringify(record)).join('\n'))
-    const { status, stdout, stderr } = spawnSync(PYTHON, [new URL('graphs.py', import.meta.url).pathname, file], {
-      encoding: 'utf8',
-      maxBuffer: 2 ** 28,
-    })
-    const lines = stdout.split('\n').filter(Boolean)
-    for (const line of lines) {
-      const [seed, problem] = JSON.parse(line)
-      if (problem) failed(seed, problem, programs.get(seed))
-    }
-    if (status === 0) break
-    const [last] = JSON.parse(lines.at(-1) ?? '[0]')
-    crashes.push(last)
-    if (stderr.includes('Traceback')) failed(last, stderr.split('\n').slice(-4).join(' '), programs.get(last) ?? '')
-    rest = rest.slice(rest.findIndex(({ seed }) => seed === last) + 1)
-  }
-  rmSync(file)
-}
-
 hasPyTorch()
-const programs = new Map()
-const crashes = []
-let waiting = []
+const held = new Held('graphs')
 for (const seed of seeds()) {
   const record = recordOf(seed)
-  if (record) waiting.push(record)
-  if (waiting.length < TOGETHER) continue
-  compare(waiting)
-  programs.clear()
-  waiting = []
+  if (record) held.add(record, programs.get(seed))
+  programs.delete(seed)
 }
-compare(waiting)
-finish(crashes.length > 0 ? `PyTorch crashed at ${crashes}` : '')
+held.end()
+finish(held.note)

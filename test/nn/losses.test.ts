@@ -1,9 +1,15 @@
 import {
+  binaryCrossEntropy,
+  binaryFocal,
   crossEntropy,
+  ctc,
   Descent,
   DTypeError,
+  dice,
   full,
   gradient,
+  hinge,
+  huber,
   identity,
   jit,
   logitBinaryCrossEntropy,
@@ -12,17 +18,22 @@ import {
   mae,
   mean,
   mse,
+  msle,
   oneHot,
   ones,
   params,
+  poisson,
   ReleasedError,
   randn,
   ShapeError,
+  siameseContrastive,
   softmax,
+  squaredHinge,
   sum,
   type Tensor,
   tensor,
   trainStep,
+  tversky,
   zeros,
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
@@ -390,4 +401,29 @@ describe('probabilities', () => {
     expect(logitBinaryCrossEntropy(zeros([2]), tensor([1, Number.NaN]), { agg: identity }).data()[1]).toBeNaN()
     expect(logitCrossEntropy(zeros([1, 2]), tensor([[1, Number.NaN]])).item()).toBeNaN()
   })
+})
+
+describe('whole targets', () => {
+  const numbers = { mae, mse, msle, huber, poisson, hinge, squaredHinge, siameseContrastive }
+  const shares = { logitBinaryCrossEntropy, binaryCrossEntropy, binaryFocal, dice, tversky }
+  it.each(Object.entries({ ...numbers, ...shares }))('%s takes them as other numbers', (_, loss) => {
+    const [x, y] = [tensor([0.25, 0.5, 0.75]), tensor([1, 0, 1])]
+    for (const dtype of ['int32', 'uint8', 'bool'] as const) expect(loss(x, y.cast(dtype)).item()).toBe(loss(x, y).item())
+  })
+})
+
+it('what ctc has no room for has a derivative of 0, whatever is made of its loss', () => {
+  const [x, y] = [zeros([2, 1, 3]), tensor([[0, 1]])]
+  const agg = (losses: Tensor) => losses.square().sum()
+  for (const lengths of [
+    [1, 1],
+    [1, 0],
+  ]) {
+    const loss = (logits: Tensor) => ctc(logits, y.broadcastTo([2, 2]), { lengths, agg, targetLengths: [1, 2] })
+    const [plain] = gradient(loss, x)
+    const second = gradient((z: Tensor) => gradient(loss, z)[0].sum(), x)[0]
+    expect(plain.toArray()[1]).toEqual([[0, 0, 0]])
+    expect(plain.isFinite().all().item()).toBe(1)
+    expect(second.toArray()[1]).toEqual([[0, 0, 0]])
+  }
 })

@@ -67,6 +67,8 @@ describe('a schedule', () => {
       () => CosAnneal(1, 0, 5, { cycle: 2 } as never),
       "TypeError: CosAnneal: there is no option 'cycle'. There is restart.",
     ],
+    ['OneCycle of what is no number', () => OneCycle(5, 1n as never), 'TypeError: OneCycle: max must be a number: bigint came.'],
+    ['a schedule that is NaN', () => Warmup(Number.NaN, 5), 'RangeError: Warmup: schedule must be finite: NaN.'],
     ['a share above 1', () => OneCycle(5, 1, { percentStart: 2 }), 'RangeError: OneCycle: percentStart must lie in [0, 1]: 2.'],
     [
       'what is no schedule',

@@ -57,7 +57,7 @@ def likelihood(logarithms, y, options):
     if counted.any():
         flat, classes = logarithms.reshape(-1, logarithms.shape[-1]), torch.where(counted, y, -100).reshape(-1)
         agg = {'identity': 'none'}.get(options.get('agg', 'mean'), options.get('agg', 'mean'))
-        agrees(ours.detach(), F.nll_loss(flat, classes, weight, reduction=agg).reshape(ours.shape).detach())
+        agrees(ours.detach(), F.nll_loss(flat.detach(), classes, None if weight is None else weight.detach(), reduction=agg).reshape(ours.shape))
     return ours
 
 
@@ -83,7 +83,8 @@ def logit_binary_cross_entropy(x, y, options=None):
     # PyTorch computes (1 - y) x + log(1 + exp(-x)), which cancels where y is 0, and is NaN at infinity.
     values = part(y if more is None else more * y, x) + part(1 - y, -x)
     finite = torch.isfinite(x)
-    agrees(values.detach()[finite], F.binary_cross_entropy_with_logits(x, y, pos_weight=more, reduction='none').detach()[finite])
+    theirs = F.binary_cross_entropy_with_logits(x.detach(), y.detach(), pos_weight=None if more is None else more.detach(), reduction='none')
+    agrees(values.detach()[finite], theirs[finite])
     return aggregated(values, options)
 
 

@@ -65,7 +65,7 @@ function whole<N extends Numbers>(name: string, numbers: N, options: Given<N>): 
   return all as N
 }
 
-/** A loss of each element: of a prediction, as float32, and a target of its shape. */
+/** A loss of each element: of a prediction and a target of its shape, both as float32. */
 export function elementwise<N extends Numbers>(
   name: string,
   numbers: N,
@@ -73,7 +73,8 @@ export function elementwise<N extends Numbers>(
 ): (prediction: Tensor, target: Target, options?: LossOptions & Given<N>) => Tensor {
   return loss(name, numbers, [], (prediction, target: Target, options: LossOptions, all) => {
     matched(name, prediction, target)
-    return aggregation(name, options)(formula(cast(prediction, 'float32'), target, all, name))
+    const y = typeof target === 'number' ? target : cast(target, 'float32')
+    return aggregation(name, options)(formula(cast(prediction, 'float32'), y, all, name))
   })
 }
 

@@ -1,0 +1,68 @@
+"""What all programs that hold something to PyTorch have in common."""
+import base64
+import json
+import sys
+
+import numpy as np
+import torch
+
+torch.set_num_threads(1)
+
+
+def decode(text, shape):
+    return np.frombuffer(base64.b64decode(text), dtype=np.float32).reshape(shape)
+
+
+def weights(count, phase):
+    return np.floor(np.cos(np.arange(count, dtype=np.float64) * 0.7 + phase) * 64 + 0.5) / 64
+
+
+def weighed(x, phase):
+    return (x * torch.tensor(weights(x.numel(), phase).reshape(x.shape), dtype=x.dtype)).sum()
+
+
+def gradients(y, leaves, **options):
+    if not y.requires_grad:
+        return [torch.zeros_like(leaf) for leaf in leaves]
+    found = torch.autograd.grad(y, leaves, allow_unused=True, **options)
+    return [torch.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves)]
+
+
+def problem(got, right, single):
+    """What is wrong with `got`; the error of PyTorch in single precision says how hard it is to compute. None: right; False: not to be compared from here on."""
+    if got.shape != right.shape:
+        return f"shape {got.shape} instead of {right.shape}"
+    if got.size == 0:
+        return None
+    with np.errstate(all="ignore"):
+        if (np.abs(right[np.isfinite(right)]) > 1e37).any():
+            return False
+        nan = np.isnan(got) != np.isnan(right)
+        if nan.any():
+            return f"{got[nan][0]} instead of {right[nan][0]}"
+        infinite = (np.isinf(got) | np.isinf(right)) & ~np.isnan(right) & (got != right) & ~(np.abs(right) > 1e37)
+        if infinite.any():
+            return f"{got[infinite][0]} instead of {right[infinite][0]}"
+        finite = np.isfinite(got) & np.isfinite(right)
+        if not finite.any():
+            return None
+        got, right, single = got[finite].astype(np.float64), right[finite], single[finite]
+        rounding = np.abs(np.where(np.isfinite(single), single - right, np.inf)).max()
+        off = np.abs(got - right) / (40 * rounding + 3e-6 * np.abs(right) + 2e-6 * np.abs(right).max() + 1e-6)
+        worst = int(np.argmax(off))
+        return f"{got[worst]} instead of {right[worst]}" if off[worst] > 1 else None
+
+
+def plain(x):
+    """Derivatives that are 0 may come as tensors without memory, of which NumPy would read garbage: added to zeros they have some."""
+    return (x.detach() + torch.zeros(x.shape, dtype=x.dtype)).numpy().astype(np.float64)
+
+
+def compared(check):
+    """Runs `check` on each record of the file, and prints [seed], and then [seed, problem], as lines of JSON."""
+    for line in open(sys.argv[1]):
+        record = json.loads(line)
+        print(json.dumps([record["seed"]]), flush=True)
+        wrong = check(record)
+        if wrong:
+            print(json.dumps([record["seed"], wrong]), flush=True)
