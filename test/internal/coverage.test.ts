@@ -94,6 +94,7 @@ async function exportedFrom(path: string): Promise<string[]> {
 
 const exportedOperations = [
   ...(await exportedFrom('ops')),
+  ...(await exportedFrom('ops/convolution')),
   ...(await exportedFrom('nn/losses')),
   ...(await exportedFrom('data/normalize.ts')),
 ]

@@ -82,7 +82,7 @@ describe('the constructor of Dense', () => {
     [
       'options in the place of the activation',
       () => Dense(2, 2, { bias: false } as never),
-      'Dense: the activation must be a function: object. Options come fourth.',
+      'Dense: the activation must be a function: object. Options come behind it.',
     ],
     [
       'softmax',

@@ -1,9 +1,12 @@
 """conv and its like: every option alone and several together, in 1 to 3 dimensions, sizes that leave something over, one pixel, one channel, empty batches."""
+import zlib
+
 import torch
 from torch.nn import functional as F
 
 from inputs import INF, NAN, label
-from records import Case, Row, filled, integers, literal
+from layers import ACTIVATIONS, summands
+from records import EPSILON, UNDEFINED, Case, Named, Row, as_json, encoded, filled, integers, largest, literal, rounded_up
 
 CONV = [None, F.conv1d, F.conv2d, F.conv3d]
 TRANSPOSED = [None, F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d]
@@ -88,6 +91,35 @@ SHARED = [  # of all: x, weight (as conv takes it, outputs as inputs), options
 SAME = [([1, 2, 7], [2, 2, 4]), ([1, 2, 8], [2, 2, 3]), ([1, 1, 5, 6], [2, 1, 4, 3]), ([1, 1, 3, 4, 2], [1, 1, 2, 3, 4])]
 
 
+class LayerRow:
+    """A layer of ready tensors: gradients of the input, of the weight and of the bias."""
+
+    def __init__(self, op, function, x, w, outputs, activation=None, **options):
+        self.op, self.function, self.shapes, self.outputs, self.activation, self.options = op, function, (x, w), outputs, activation, options
+        self.name = ' '.join([label(x, w), activation or 'no activation', *([] if outputs else ['no bias']), *[f'{key} {text(value)}' for key, value in options.items()]])
+
+    def seeded(self, part, shape):
+        tensor = filled(shape)
+        tensor.seed = zlib.crc32(f'{self.op}/{self.name}/{part}'.encode()) & 0xFFFF
+        return tensor
+
+    def records(self):
+        x, weight = (self.seeded(part, shape) for part, shape in zip(('x', 'weight'), self.shapes))
+        bias = self.seeded('bias', [self.outputs]) if self.outputs else None
+        inputs = [each.torch().requires_grad_() for each in (x, weight, bias) if each]
+        of = lambda x, weight, bias=None: self.function(x, weight, {**self.options, 'bias': bias})
+        out = ACTIVATIONS[self.activation](of(*inputs))
+        size = of(*[each.detach().abs() for each in inputs])
+        cotangent = self.seeded('cotangent', list(out.shape))
+        gradients = torch.autograd.grad(out, inputs, cotangent.torch(), retain_graph=True)
+        sizes = summands(out, cotangent, inputs)
+        args = [weight, bias or False, Named('function', self.activation) if self.activation else UNDEFINED, self.options]
+        yield {'op': self.op, 'name': self.name, 'kind': 'layer', 'args': as_json(args), 'input': x.json(),
+               'out': {**encoded(out.detach().numpy(), 'float64'), 'floor': rounded_up(8 * EPSILON * largest(size))}, 'cotangent': cotangent.json(),
+               'gradients': [{**encoded(g.numpy(), 'float64'), 'floor': rounded_up(16 * EPSILON * s)} for g, s in zip(gradients, sizes)],
+               'tolerance': {'ulp': 8, 'gradientUlp': 16}}
+
+
 def turned(x, w, options):
     """The input of a transposed convolution by the same weight, such that its result is not much larger: [batch, outputs, ...]."""
     return [x[0], w[0], *[min(n, 4) for n in x[2:]]], w, options
@@ -117,3 +149,14 @@ def rows():
         case([2, 3, 7], [3, 1, 3]), case([2, 3, 7], [6, 1, 4], 6, stride=2, pad='same'), case([1, 2, 5, 6], [2, 1, 3, 3], pad=1), case([2, 5, 4, 5], [5, 1, 3, 3], 5, stride=2, pad=1),
         case([1, 2, 6, 5], [4, 1, 2, 3], dilation=[2, 1], pad=[0, 1, 2, 0]), case([1, 1, 3, 3], [3, 1, 3, 3]), case([1, 3, 3, 3, 4], [3, 1, 2, 2, 3], 3, pad=1), case([0, 2, 4, 4], [2, 1, 3, 3]),
     ], ulp=1, magnitude='linear')
+    for op in ('Conv', 'CrossCor'):
+        yield LayerRow(op, conv, [2, 2, 5], [3, 2, 3], 3, 'relu', pad=1)
+        yield LayerRow(op, conv, [2, 2, 5, 6], [4, 1, 3, 2], 4, 'tanh', groups=2, stride=[2, 1], dilation=[1, 2], pad=[1, 0, 0, 2], flipKernel=True)
+        yield LayerRow(op, conv, [1, 1, 3, 4, 3], [2, 1, 2, 3, 2], 0, 'relu', pad='same')
+    yield LayerRow('Conv', conv, [2, 1, 7, 7], [6, 1, 5, 5], 6, 'relu', pad=2)
+    yield LayerRow('Conv', conv, [1, 5, 1, 1], [3, 5, 1, 1], 3)
+    yield LayerRow('ConvTranspose', conv_transpose, [2, 3, 3], [3, 2, 3], 2, 'relu', stride=2, outPad=1)
+    yield LayerRow('ConvTranspose', conv_transpose, [1, 4, 2, 3], [4, 2, 2, 3], 4, 'gelu', groups=2, stride=[2, 3], pad='same')
+    yield LayerRow('ConvTranspose', conv_transpose, [1, 2, 2, 2, 2], [2, 1, 2, 1, 3], 0, dilation=[2, 1, 1], pad=[1, 0, 0, 0, 1, 2])
+    yield LayerRow('DepthwiseConv', depthwise, [2, 3, 5, 6], [3, 1, 3, 3], 3, 'relu', stride=2, pad=1)
+    yield LayerRow('DepthwiseConv', depthwise, [1, 2, 7], [2, 1, 2], 0, 'tanh', dilation=3)

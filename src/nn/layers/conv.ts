@@ -8,7 +8,8 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import type { Layer } from '../layer.ts'
-import { checkActivation, checkBiasKind, initialized, isCount, weighted } from './weighted.ts'
+import { checkActivation, checkSizes, initial } from './checks.ts'
+import { weighted } from './weighted.ts'
 
 /** What `DepthwiseConv` can be told besides its sizes and its activation. */
 export interface DepthwiseConvLayerOptions extends ConvolutionOptions {
@@ -63,39 +64,46 @@ function made(kind: Kind, args: ArrayLike<unknown>): ConvLayer {
   const isReady = first instanceof Tensor
   const [second, third] = [args[1], args[2]]
   const [activation = identity, told = {}] = (isReady ? [third, args[3]] : [args[3], args[4]]) as [Activation?, Told?]
+  if (!isReady) checkKernel(name, first)
   const most = isReady ? 4 : 5
-  checkActivation(name, activation, isReady ? 'fourth' : 'fifth')
+  checkActivation(name, activation)
   if (args.length > most) refuseSurplus(name, most, args)
   const known = [...SHARED, ...kind.known]
   if (isReady) {
-    checkOptions(name, told, isDepthwise ? [...known, 'groups'] : known)
+    checkOptions(name, told, known)
     const kernel = kernelOf(name, first.dims, isTransposed)
-    const groups = told.groups ?? (isDepthwise ? first.dims[0] : 1)
+    const groups = isDepthwise ? first.dims[0] : told.groups
     return layerOf(kind, first, (second ?? true) as Tensor | boolean, activation, { ...told, groups }, kernel)
   }
   checkOptions(name, told, ['bias', 'init', ...known])
-  if (isForeign(first)) throw noTensor(name, first)
-  if (!Array.isArray(first) || first.length < 1 || first.length > 3 || !first.every(isCount)) {
-    const wayOut = `Write ${name}([5, 5], inputs, outputs).`
-    throw typeError(name, 'the kernel is a list of 1 to 3 whole numbers from 1', `${written(first)} came`, wayOut)
-  }
-  if (!isCount(second) || !isCount(third)) {
-    const wayOut = `Write ${name}(kernel, inputs, outputs).`
-    throw typeError(name, 'the channels must be whole numbers from 1', `${written(second)}, ${written(third)}`, wayOut)
-  }
-  const kernel: Shape = [...first]
+  const channels = [second, third]
+  checkSizes(name, channels, `Write ${name}(kernel, inputs, outputs).`)
+  const [inputs, outputs] = channels
+  const kernel = [...(first as Shape)]
   const { bias = true, init = glorotUniform } = told
-  const groups = isDepthwise ? second : told.groups
+  const groups = isDepthwise ? inputs : told.groups
   const settings = settingsOf(name, kernel, { ...told, groups }, isTransposed)
-  const [outer, inner, what] = isTransposed ? [second, third, 'outputs'] : [third, second, 'inputs']
+  const [outer, inner, what] = isTransposed ? [inputs, outputs, 'outputs'] : [outputs, inputs, 'inputs']
   checkGroups(name, what, inner, settings.groups, [])
-  const weight = initialized(name, init, [outer, inner / settings.groups, ...kernel])
+  const weight = initial(name, init, [outer, inner / settings.groups, ...kernel])
   return layerOf(kind, weight, bias, activation, { ...told, groups }, kernel)
+}
+
+function checkKernel(name: string, first: unknown): asserts first is Shape {
+  if (isForeign(first)) throw noTensor(name, first)
+  if (!Array.isArray(first) || first.length < 1 || first.length > 3 || !first.every(size => Number.isInteger(size) && size > 0)) {
+    const wayOut = `Write ${name}([5, 5], inputs, outputs).`
+    throw typeError(
+      name,
+      'the kernel is a list of 1 to 3 whole numbers from 1',
+      `${Array.isArray(first) ? show(first) : written(first)} came`,
+      wayOut,
+    )
+  }
 }
 
 function layerOf(kind: Kind, weight: Tensor, bias: Tensor | boolean, activation: Activation, told: Told, kernel: Shape): ConvLayer {
   const { name, operation, isTransposed = false, isDepthwise = false } = kind
-  checkBiasKind(name, bias)
   const settings = settingsOf(name, kernel, told, isTransposed)
   const { groups } = settings
   const { flipKernel = false } = told
@@ -185,8 +193,8 @@ export function ConvTranspose(): ConvLayer {
  * outputs are a multiple.
  *
  * `DepthwiseConv(kernel, inputs, outputs, activation = identity, { stride = 1, pad = 0, dilation = 1, bias = true, init = glorotUniform })`, or with ready tensors
- * `DepthwiseConv(weight, bias, activation, options)`, weight [outputs, 1, ...kernel]; there are as many inputs as outputs then, if `groups` does not say how many.
- * Errors as `Conv`.
+ * `DepthwiseConv(weight, bias, activation, options)`, weight [channels, 1, ...kernel], as many outputs as inputs
+ * (else write `Conv(weight, bias, activation, { groups })`). Errors as `Conv`.
  *
  * @example DepthwiseConv([3, 3], 8, 16, relu, { pad: 1 })(zeros([1, 8, 7, 7])).shape // [1, 16, 7, 7]
  */

@@ -1,4 +1,4 @@
-import { checkOptions, noTensor, refuseSurplus, ShapeError, typeError, written } from '../../errors.ts'
+import { checkOptions, noTensor, refuseSurplus, ShapeError } from '../../errors.ts'
 import type { Activation } from '../../ops/epilogue.ts'
 import { activated } from '../../ops/linear.ts'
 import { identity } from '../../ops/pointwise.ts'
@@ -8,7 +8,8 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import type { Layer } from '../layer.ts'
-import { checkActivation, checkBiasKind, initialized, isCount, weighted } from './weighted.ts'
+import { checkActivation, checkSizes, initial } from './checks.ts'
+import { weighted } from './weighted.ts'
 
 /** What `Dense` can be told besides its sizes and its activation. */
 export interface DenseOptions {
@@ -42,30 +43,22 @@ export function Dense(
   activation: Activation = identity,
   options: DenseOptions = {},
 ): DenseLayer {
-  checkActivation('Dense', activation, 'fourth')
+  checkActivation('Dense', activation)
   if (arguments.length > 4) refuseSurplus('Dense', 4, arguments)
   if (first instanceof Tensor) {
     if (arguments.length > 3) refuseSurplus('Dense', 3, arguments, 'Ready tensors leave no options.')
     return fromTensors(first, (second ?? true) as Tensor | boolean, activation)
   }
   if (isForeign(first)) throw noTensor('Dense', first)
-  const outputs = second
-  if (!isCount(first) || !isCount(outputs)) {
-    throw typeError(
-      'Dense',
-      'the sizes must be whole numbers from 1',
-      `${written(first)}, ${written(outputs)}`,
-      'Write Dense(inputs, outputs).',
-    )
-  }
+  const sizes = [first, second]
+  checkSizes('Dense', sizes, 'Write Dense(inputs, outputs).')
   checkOptions('Dense', options, ['bias', 'init'])
   const { bias = true, init = glorotUniform } = options
-  return fromTensors(initialized('Dense', init, [outputs, first]), bias, activation)
+  return fromTensors(initial('Dense', init, [...sizes].reverse()), bias, activation)
 }
 
 function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activation): DenseLayer {
   checkTensor('Dense', weight)
-  checkBiasKind('Dense', bias)
   if (weight.rank !== 2) {
     throw new ShapeError({ operation: 'Dense', problem: 'the weight is [outputs, inputs]', came: show(weight.dims) }, [weight.dims])
   }

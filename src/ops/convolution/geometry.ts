@@ -56,7 +56,8 @@ function perAxis(operation: string, name: string, value: unknown, least: number,
     throw new ShapeError({ operation, problem, came: `${show(list)} for the kernel ${show(kernel)}` }, [kernel])
   }
   const odd = list.find(each => !Number.isInteger(each) || each < least || each > MOST_ELEMENTS)
-  if (odd !== undefined) throw rangeError(operation, `${name} is a whole number from ${least}`, odd)
+  if (odd !== undefined)
+    throw rangeError(operation, odd > MOST_ELEMENTS ? `${name} is too large` : `${name} is a whole number from ${least}`, odd)
   return list
 }
 
@@ -119,7 +120,8 @@ function checkChannels(operation: string, x: Shape, weight: Shape, taken: number
 /** Throws ShapeError for channels that do not fall into equal groups. */
 export function checkGroups(operation: string, what: string, count: number, groups: number, weight: Shape): void {
   if (count % groups === 0) return
-  throw new ShapeError({ operation, problem: `groups divide the ${what}`, came: `${count} ${what}, groups ${groups}` }, [weight])
+  const came = `${count} ${what}, ${groups} groups`
+  throw new ShapeError({ operation, problem: `the ${what} do not fall into equal groups`, came }, [weight])
 }
 
 /** The convolution of an x by a weight. Throws ShapeError where they do not fit. */
