@@ -186,6 +186,14 @@ export {
   tanh,
   where,
 } from './ops/pointwise.ts'
+export {
+  adaptiveMaxPool,
+  adaptiveMeanPool,
+  globalMaxPool,
+  globalMeanPool,
+  maxPool,
+  meanPool,
+} from './ops/pooling.ts'
 export type { VarianceOptions } from './ops/reduce.ts'
 export { all, any, argMax, argMin, logSumExp, max, mean, min, norm, prod, std, variance } from './ops/reduce.ts'
 export type { ReduceOptions } from './ops/reduction.ts'
@@ -194,6 +202,7 @@ export { chunk, slice, split } from './ops/slicing.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
 export type { SortOptions } from './ops/sorting.ts'
 export { argSort, sort, topK } from './ops/sorting.ts'
+export type { MaxPoolOptions, MeanPoolOptions } from './ops/windows.ts'
 export { adjust } from './optimizers/adjust.ts'
 export { OptimizerChain } from './optimizers/chain.ts'
 export { ClipGlobalNorm, ClipNorm, type GlobalNormClip } from './optimizers/clip.ts'

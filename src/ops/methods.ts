@@ -17,6 +17,7 @@ import * as movement from './movement.ts'
 import * as normalization from './normalization.ts'
 import * as padding from './padding.ts'
 import * as pointwise from './pointwise.ts'
+import * as pooling from './pooling.ts'
 import * as reduce from './reduce.ts'
 import * as slicing from './slicing.ts'
 import * as softmax from './softmax.ts'
@@ -45,6 +46,7 @@ export interface Methods
     AsMethods<typeof diagonals>,
     AsMethods<typeof contraction>,
     AsMethods<typeof convolution>,
+    AsMethods<typeof pooling>,
     AsMethods<typeof assign>,
     Iterable<Tensor> {
   /** A tensor of one element as a number, any as a text: what `Number(x)`, `x < 1` and templates see. */
@@ -75,6 +77,7 @@ for (const module of [
   diagonals,
   contraction,
   convolution,
+  pooling,
 ]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
     if (typeof run !== 'function') continue
