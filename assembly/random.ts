@@ -93,3 +93,21 @@ export function randomInteger(out: usize, n: i32, key0: u32, key1: u32, stream: 
     put(out + ((<usize>block) << 4), i32x4.add(scaled, i32x4.splat(low)), n - (block << 2))
   }
 }
+
+/** out = x times `scale`, or with probability p, to the nearest multiple of 2^-32, times 0. */
+export function dropout(x: usize, out: usize, n: i32, key0: u32, key1: u32, stream: u32, p: f32, scale: f32, begin: i32, end: i32): void {
+  const limit = i32x4.splat(<u32>min<f64>(nearest<f64>(<f64>p * 4294967296), 4294967295))
+  const factor = f32x4.splat(scale)
+  for (let block = begin; block < end; block++) {
+    const at = (<usize>block) << 4
+    const left = n - (block << 2)
+    const kept = v128.andnot(factor, i32x4.lt_u(philox(key0, key1, stream, block), limit))
+    let four = v128.load32_zero(x + at)
+    if (left >= 4) four = v128.load(x + at)
+    else {
+      if (left > 1) four = v128.load32_lane(x + at + 4, four, 1)
+      if (left > 2) four = v128.load32_lane(x + at + 8, four, 2)
+    }
+    put(out + at, f32x4.mul(four, kept), left)
+  }
+}

@@ -59,6 +59,19 @@ export { PairwiseFusion, type PairwiseFusionLayer } from './nn/layers/pairwise-f
 export { Parallel, type ParallelLayer, type Several } from './nn/layers/parallel.ts'
 export { Scale, type ScaleArguments, type ScaleLayer, type ScaleOptions } from './nn/layers/scale.ts'
 export { SkipConnection, type SkipConnectionLayer } from './nn/layers/skip-connection.ts'
+export { AlphaDropout, type AlphaDropoutLayer, Dropout, type DropoutLayer } from './nn/layers/dropout.ts'
+export {
+  AdaptiveMaxPool,
+  AdaptiveMeanPool,
+  type AdaptivePoolLayer,
+  GlobalMaxPool,
+  GlobalMeanPool,
+  MaxPool,
+  type MaxPoolLayer,
+  MeanPool,
+  type MeanPoolLayer,
+} from './nn/layers/pooling.ts'
+export { Flatten, PixelShuffle, type PixelShuffleLayer, type PlainLayer, Upsample, type UpsampleLayer } from './nn/layers/shaping.ts'
 export {
   type BinaryLossOptions,
   binaryCrossEntropy,
@@ -130,6 +143,7 @@ export {
 export type { ConvolutionOptions, PerAxis } from './ops/convolution/geometry.ts'
 export { cumsum } from './ops/cumulative.ts'
 export { diag, tril, triu } from './ops/diagonals.ts'
+export { alphaDropout, type DropoutOptions, dropout } from './ops/dropping.ts'
 export { einsum } from './ops/einsum.ts'
 export type { Activation } from './ops/epilogue.ts'
 export { gather, oneCold, oneHot, scatterAdd, takeAlong } from './ops/indexing.ts'
@@ -202,6 +216,7 @@ export { chunk, slice, split } from './ops/slicing.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'
 export type { SortOptions } from './ops/sorting.ts'
 export { argSort, sort, topK } from './ops/sorting.ts'
+export { pixelShuffle, type UpsampleMode, type UpsampleOptions, upsample } from './ops/upsampling.ts'
 export type { MaxPoolOptions, MeanPoolOptions } from './ops/windows.ts'
 export { adjust } from './optimizers/adjust.ts'
 export { OptimizerChain } from './optimizers/chain.ts'

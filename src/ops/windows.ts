@@ -35,8 +35,19 @@ export interface Windows {
 
 const ALONE: Axis = [1, 1, 1, 1, 0]
 
-/** One number an axis. Throws TypeError for what is none, ShapeError for another number of them, RangeError for one that is not whole or too small. */
-export function perAxis(operation: string, name: string, value: unknown, axes: number, least = 1, perSide = false): readonly number[] {
+/**
+ * One number an axis; with `perSide` there may be two, and without `isWhole` they lie above `least`. Throws TypeError for what is none, ShapeError for
+ * another number of them, RangeError for one that is not whole or too small.
+ */
+export function perAxis(
+  operation: string,
+  name: string,
+  value: unknown,
+  axes: number,
+  least = 1,
+  perSide = false,
+  isWhole = true,
+): readonly number[] {
   const list = (typeof value === 'number' ? new Array(axes).fill(value) : value) as readonly number[]
   if (!Array.isArray(list) || !list.every(each => typeof each === 'number')) {
     throw typeError(operation, `${name} is a number or a list of one an axis${perSide ? ", or 'same'" : ''}`, `${written(value)} came`)
@@ -45,8 +56,8 @@ export function perAxis(operation: string, name: string, value: unknown, axes: n
     const count = perSide ? `${axes} or ${2 * axes}` : axes
     throw new ShapeError({ operation, problem: `${name} is a number, or a list of ${count}`, came: show(list) }, [list])
   }
-  const odd = list.find(each => !(Number.isInteger(each) && each >= least))
-  if (odd !== undefined) throw rangeError(operation, `${name} is a whole number from ${least}`, odd)
+  const odd = list.find(each => !(isWhole ? Number.isInteger(each) && each >= least : each > least && each < Number.POSITIVE_INFINITY))
+  if (odd !== undefined) throw rangeError(operation, `${name} is a ${isWhole ? 'whole number from' : 'number above'} ${least}`, odd)
   return list
 }
 
@@ -68,7 +79,12 @@ function told(operation: string, window: number | readonly number[], { stride, p
 }
 
 /** Throws for a window and options that fit no x. */
-export function checkWindow(operation: string, window: number | readonly number[], options: MeanPoolOptions, known: readonly string[]): void {
+export function checkWindow(
+  operation: string,
+  window: number | readonly number[],
+  options: MeanPoolOptions,
+  known: readonly string[],
+): void {
   checkOptions(operation, options, known)
   const { stride, pad, countPadding = true } = options
   checkBoolean(operation, 'countPadding', countPadding)
@@ -79,16 +95,17 @@ export function checkWindow(operation: string, window: number | readonly number[
   told(operation, window, options, lists[0]?.length ?? 1)
 }
 
-/** How many spatial axes x has. Throws ShapeError unless they are 1 to 3. */
-export function spatial(operation: string, x: Tensor, more?: number | readonly number[]): number {
+/** How many spatial axes x has, `wanted` of them unless that is 0. Throws ShapeError unless they are 1 to 3. */
+export function spatial(operation: string, x: Tensor, wanted = 0): number {
   checkTensor(operation, x)
   const axes = x.rank - 2
-  const wanted = Array.isArray(more) ? more.length : undefined
-  if (axes >= 1 && axes <= 3 && axes === (wanted ?? axes)) return axes
-  const wayOut = x.rank === (wanted ?? 2) + 1 ? 'expandDims(x) makes a batch of one.' : ''
-  const problem = `x is [batch, channels, ...${wanted ?? '1 to 3'} ${wanted === 1 ? 'axis' : 'axes'}]`
+  if (axes >= 1 && axes <= 3 && axes === (wanted || axes)) return axes
+  const problem = `x is [batch, channels, ...${wanted || '1 to 3'} ${wanted === 1 ? 'axis' : 'axes'}]`
+  const wayOut = axes + 1 === wanted ? 'expandDims(x) makes a batch of one.' : ''
   throw new ShapeError({ operation, problem, came: show(x.dims), wayOut }, [x.dims])
 }
+
+const lengthOf = (value: number | readonly number[]) => (Array.isArray(value) ? value.length : 0)
 
 /** Windows of these axes; leading ones that are not pooled make planes of their own. */
 function windows(x: Tensor, axes: readonly Axis[], countPadding = true): Windows {
@@ -110,7 +127,7 @@ function windows(x: Tensor, axes: readonly Axis[], countPadding = true): Windows
 
 /** The windows that a call asks for. */
 export function windowed(operation: string, x: Tensor, window: number | readonly number[], options: MeanPoolOptions): Windows {
-  const axes = told(operation, window, options, spatial(operation, x, window)).map(([size, stride, low, high], i): Axis => {
+  const axes = told(operation, window, options, spatial(operation, x, lengthOf(window))).map(([size, stride, low, high], i): Axis => {
     const n = x.dims[i + 2]
     const padded = n + low + high
     if (n === 0 || padded < size || padded > MOST_ELEMENTS) {
@@ -127,7 +144,7 @@ export function windowed(operation: string, x: Tensor, window: number | readonly
 
 /** Those of which there are so many: window i goes from ⌊i n / out⌋ up to ⌈(i + 1) n / out⌉. */
 export function adaptive(operation: string, x: Tensor, out: number | readonly number[]): Windows {
-  const counts = perAxis(operation, 'out', out, spatial(operation, x, out))
+  const counts = perAxis(operation, 'out', out, spatial(operation, x, lengthOf(out)))
   const axes = counts.map((count, i): Axis => {
     const n = x.dims[i + 2]
     if (n === 0) throw new ShapeError({ operation, problem: 'there is nothing to pool', came: show(x.dims) }, [x.dims])
