@@ -22,6 +22,7 @@ import layers
 import losses
 import movement
 import pointwise
+import pooling
 import products
 import reductions
 import rules
@@ -30,7 +31,7 @@ from records import lines
 
 FILES = {
     'pointwise': pointwise.rows, 'activations': activations.rows, 'reductions': reductions.rows, 'movement': movement.rows, 'products': products.rows,
-    'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows, 'composing': composing.rows,
+    'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows, 'composing': composing.rows, 'pooling': pooling.rows,
     'schedules': schedules.rows, 'derivatives': derivatives.rows,
 }
 HERE = pathlib.Path(__file__).parent
