@@ -5,6 +5,7 @@ import { lossRows } from './loss-rows.ts'
 import { movementRows } from './movement-rows.ts'
 import { normRows } from './norm-rows.ts'
 import { pointwiseRows } from './pointwise-rows.ts'
+import { poolingRows } from './pooling-rows.ts'
 import { productRows } from './product-rows.ts'
 import { normalizedRows, reductionRows } from './reduction-rows.ts'
 
@@ -19,4 +20,5 @@ export const rows: readonly Row[] = [
   ...lossRows,
   ...layerRows,
   ...normRows,
+  ...poolingRows,
 ]

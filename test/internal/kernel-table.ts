@@ -8,6 +8,7 @@ import { wasm } from '../../src/wasm/module.ts'
 import * as lanes from '../../src/wasm/rules.generated.ts'
 import { convolutionRows } from './kernel-convolution.ts'
 import { gemmRows } from './kernel-gemm.ts'
+import { poolingRows } from './kernel-pooling.ts'
 import type { Arena, Block, Trial } from './kernel-trials.ts'
 
 export type KernelName = keyof Kernels
@@ -640,4 +641,5 @@ export const kernelRows: readonly KernelRow[] = [
   ['sumsOfSquares', squares],
   ...gemmRows,
   ...convolutionRows,
+  ...poolingRows,
 ]

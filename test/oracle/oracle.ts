@@ -102,6 +102,7 @@ export const files = [
   'derivatives',
 ] as const
 export const files = ['pointwise', 'activations', 'reductions', 'movement', 'products', 'losses', 'rules', 'layers', 'pooling', 'derivatives'] as const
+  'pooling',
 
 /** The cases of one file, such as 'pointwise'. */
 export function loadCases(file: string): readonly Case[] {

@@ -98,6 +98,7 @@ const rightTransposed = transpose(right).add(0)
 const many = randn([6, 130, 130])
 const wide = randn([64, 1024])
 const deep = randn([24, 4_000])
+const images = randn([8, 12, 33, 62])
 const rowIndices = randint(0, rows, [1101])
 const columnIndices = randint(0, columns, [rows, 1001])
 const classes = randint(0, columns, [rows])
@@ -279,6 +280,13 @@ export const cases: Readonly<Record<string, () => Tensor>> = {
   bernoulli: () => drawn(() => bernoulli(0.3, [300_001])),
   randint: () => drawn(() => randint(-7, 1000, [300_001])),
   'tanh and its gradient': () => gradientOf(z => tanh(z).sum(), x),
+  ...each('2 x 2', ['maxPool', 'meanPool'], name => library[name](images, 2)),
+  ...each('the gradient of 2 x 2', ['maxPool', 'meanPool'], name => gradientOf(z => library[name](z, 2).square().sum(), images)),
+  ...each('3 x 3, one on', ['maxPool', 'meanPool'], name => library[name](images, 3, { stride: 1, pad: 1 })),
+  ...each('the gradient of 3 x 3', ['maxPool', 'meanPool'], name =>
+    gradientOf(z => library[name](z, 3, { stride: 2 }).square().sum(), images),
+  ),
+  'dropout and its gradient': () => drawn(() => gradientOf(z => flux.dropout(z, 0.3).mul(z).sum(), x)),
   Descent: () => steps(Descent(0.1)),
   Momentum: () => steps(Momentum(0.1)),
   Adam: () => steps(Adam(0.1)),
