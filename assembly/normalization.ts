@@ -9,8 +9,12 @@
 // @cost 1: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { Vector } from './math/vector'
 
+const ONES: usize = memory.data<f32>([1, 1, 1, 1], 16)
+const ZEROS: usize = memory.data<f32>([0, 0, 0, 0], 16)
 const ALONG: i32 = 1
 const COLUMNS: i32 = 2
+/** Groups that make up a unit of the gradient where scale and bias lie along them. */
+const ROWS: i32 = 32
 /** Elements whose sums are single, before they are added to double ones. */
 const BLOCK: i32 = 512
 
@@ -30,7 +34,10 @@ export class Normalization {
   /** Forward alone, or null: given means and variances, instead of the groups' own. */
   mean: usize
   variance: usize
-  /** The gradient alone, or null: Σ g x̂ and Σ g, of each segment if they have scales of their own, else of each group. */
+  /**
+   * The gradient alone, or null: Σ g x̂ and Σ g, of each segment if they have scales of their own, else of each group; where scales lie along
+   * the groups, over those of each unit, for each of their elements.
+   */
   ofScale: usize
   ofBias: usize
   groups: i32
@@ -62,26 +69,14 @@ class Slopes {
   static bias: f64 = 0
 }
 
-function someOf(p: usize, left: i32, rest: v128): v128 {
-  let four = v128.load32_lane(p, rest, 0)
-  if (left > 1) four = v128.load32_lane(p + 4, four, 1)
-  if (left > 2) four = v128.load32_lane(p + 8, four, 2)
-  return four
-}
-function putSome(p: usize, left: i32, four: v128): void {
-  v128.store32_lane(p, four, 0)
-  if (left > 1) v128.store32_lane(p + 4, four, 1)
-  if (left > 2) v128.store32_lane(p + 8, four, 2)
-}
-
-/** Four elements, or as many as are left. */
+/** Four neighbouring elements, or one in lane 0, beside zeros. */
 class Four {
-  @inline static load(p: usize, left: i32, rest: v128): v128 {
-    return left >= 4 ? v128.load(p) : someOf(p, left, rest)
+  @inline static load(p: usize, four: bool): v128 {
+    return four ? v128.load(p) : v128.load32_zero(p)
   }
-  @inline static store(p: usize, left: i32, four: v128): void {
-    if (left >= 4) v128.store(p, four)
-    else putSome(p, left, four)
+  @inline static store(p: usize, four: bool, v: v128): void {
+    if (four) v128.store(p, v)
+    else v128.store32_lane(p, v, 0)
   }
   @inline static standard(x: v128, mean: v128, rest: v128, inverse: v128): v128 {
     return f32x4.mul(f32x4.sub(f32x4.sub(x, mean), rest), inverse)
@@ -100,8 +95,13 @@ class Four {
   }
 }
 
+class Columns {
+  @inline static together(begin: i32, end: i32): i32 {
+    return end - begin >= 4 ? 4 : 1
+  }
+}
+
 function moments(x: usize, segments: i32, stride: usize, n: i32, shift: f32): void {
-  const rest = f32x4.splat(shift)
   const two = f64x2.splat(<f64>shift)
   let sumLow = i32x4.splat(0)
   let sumHigh = sumLow
@@ -109,14 +109,20 @@ function moments(x: usize, segments: i32, stride: usize, n: i32, shift: f32): vo
   let high = sumLow
   for (; segments > 0; segments--, x += stride) {
     let p = x
-    for (let left = n; left > 0; left -= 4, p += 16) {
-      const four = Four.load(p, left, rest)
+    let left = n
+    for (; left >= 4; left -= 4, p += 16) {
+      const four = v128.load(p)
       const a = f64x2.sub(f64x2.promote_low_f32x4(four), two)
       const b = f64x2.sub(f64x2.promote_low_f32x4(Vector.high(four)), two)
       sumLow = f64x2.add(sumLow, a)
       sumHigh = f64x2.add(sumHigh, b)
       low = Vector.fma64(a, a, low)
       high = Vector.fma64(b, b, high)
+    }
+    for (; left > 0; left--, p += 4) {
+      const a = f64x2.sub(f64x2.promote_low_f32x4(v128.load32_lane(p, f32x4.splat(shift), 0)), two)
+      sumLow = f64x2.add(sumLow, a)
+      low = Vector.fma64(a, a, low)
     }
   }
   sumLow = f64x2.add(sumLow, sumHigh)
@@ -152,8 +158,8 @@ function shiftOf(x: usize): f32 {
   return first - first === 0 ? first : 0
 }
 
-/** Up to four columns. */
-function normalizeColumns(r: Normalization, group: i32, count: i32): void {
+/** Four columns, or one. */
+function normalizeColumns(r: Normalization, group: i32, four: bool): void {
   const at = (<usize>group) << 2
   const row = (<usize>r.groups) << 2
   const stride = (<usize>r.stride) << 2
@@ -162,9 +168,9 @@ function normalizeColumns(r: Normalization, group: i32, count: i32): void {
   let rest = zero
   let inverse: v128
   if (r.mean) {
-    mean = Four.load(r.mean + at, count, zero)
+    mean = Four.load(r.mean + at, four)
     const eps = f64x2.splat(<f64>r.eps)
-    const variance = Four.load(r.variance + at, count, zero)
+    const variance = Four.load(r.variance + at, four)
     const one = f64x2.splat(1)
     inverse = Vector.demote(
       f64x2.div(one, f64x2.sqrt(f64x2.add(f64x2.promote_low_f32x4(variance), eps))),
@@ -172,7 +178,7 @@ function normalizeColumns(r: Normalization, group: i32, count: i32): void {
     )
   } else {
     let p = r.x + at
-    const first = Four.load(p, count, zero)
+    const first = Four.load(p, four)
     const shift = v128.bitselect(first, zero, f32x4.eq(f32x4.sub(first, first), zero))
     const shiftLow = f64x2.promote_low_f32x4(shift)
     const shiftHigh = f64x2.promote_low_f32x4(Vector.high(shift))
@@ -181,15 +187,16 @@ function normalizeColumns(r: Normalization, group: i32, count: i32): void {
     let low = zero
     let high = zero
     for (let k = r.segments; k > 0; k--, p += stride) {
-      const four = Four.load(p, count, zero)
-      const a = f64x2.sub(f64x2.promote_low_f32x4(four), shiftLow)
-      const b = f64x2.sub(f64x2.promote_low_f32x4(Vector.high(four)), shiftHigh)
+      const v = Four.load(p, four)
+      const a = f64x2.sub(f64x2.promote_low_f32x4(v), shiftLow)
+      const b = f64x2.sub(f64x2.promote_low_f32x4(Vector.high(v)), shiftHigh)
       sumLow = f64x2.add(sumLow, a)
       sumHigh = f64x2.add(sumHigh, b)
       low = Vector.fma64(a, a, low)
       high = Vector.fma64(b, b, high)
     }
-    for (let lane = 0; lane < count; lane++) {
+    const lanes = four ? 4 : 1
+    for (let lane = 0; lane < lanes; lane++) {
       const shift = f64x2.extract_lane(f64x2.promote_low_f32x4(v128.load32_zero(r.x + at + ((<usize>lane) << 2))), 0)
       noteOf(r, group + lane, f64x2.extract_lane(sumLow, 0), f64x2.extract_lane(low, 0), shift - shift === 0 ? shift : 0)
       const next = v128.shuffle<u64>(sumLow, sumHigh, 1, 2)
@@ -199,25 +206,25 @@ function normalizeColumns(r: Normalization, group: i32, count: i32): void {
       high = v128.shuffle<u64>(high, high, 1, 0)
       low = square
     }
-    mean = Four.load(r.stats + at, count, zero)
-    rest = Four.load(r.stats + row + at, count, zero)
-    inverse = Four.load(r.stats + 2 * row + at, count, zero)
+    mean = Four.load(r.stats + at, four)
+    rest = Four.load(r.stats + row + at, four)
+    inverse = Four.load(r.stats + 2 * row + at, four)
   }
-  const scale = r.scale ? Four.load(r.scale + at, count, zero) : f32x4.splat(1)
-  const bias = r.bias ? Four.load(r.bias + at, count, zero) : zero
+  const scale = r.scale ? Four.load(r.scale + at, four) : f32x4.splat(1)
+  const bias = r.bias ? Four.load(r.bias + at, four) : zero
   const floor = f32x4.splat(r.epilogue ? 0 : -Infinity)
   let p = r.x + at
   let q = r.out + at
   for (let k = r.segments; k > 0; k--, p += stride, q += stride) {
-    const standard = Four.standard(Four.load(p, count, zero), mean, rest, inverse)
-    Four.store(q, count, Vector.atLeast(Vector.fma(standard, scale, bias), floor))
+    const standard = Four.standard(Four.load(p, four), mean, rest, inverse)
+    Four.store(q, four, Vector.atLeast(Vector.fma(standard, scale, bias), floor))
   }
 }
 
 /** y = (x - mean) / sqrt(variance + eps) scale + bias, relu of it where the epilogue is 1. */
 export function normalize(r: Normalization, begin: i32, end: i32): void {
   if (r.kind === COLUMNS) {
-    for (; begin < end; begin += 4) normalizeColumns(r, begin, min(4, end - begin))
+    for (; begin < end; begin += Columns.together(begin, end)) normalizeColumns(r, begin, end - begin >= 4)
     return
   }
   const zero = i32x4.splat(0)
@@ -226,6 +233,8 @@ export function normalize(r: Normalization, begin: i32, end: i32): void {
   const floor = f32x4.splat(r.epilogue ? 0 : -Infinity)
   const scales = r.scale
   const biases = r.bias
+  const scaleStep: usize = scales ? 16 : 0
+  const biasStep: usize = biases ? 16 : 0
   const along = r.kind === ALONG
   const n = r.n
   for (; begin < end; begin++) {
@@ -250,21 +259,30 @@ export function normalize(r: Normalization, begin: i32, end: i32): void {
     for (let k = 0; k < r.segments; k++) {
       let p = r.x + at + <usize>k * stride
       let q = r.out + at + <usize>k * stride
-      let own = (<usize>(first + k * r.each)) << 2
-      let scale = f32x4.splat(1)
-      let bias = zero
-      if (!along) {
-        scale = Four.splat(scales, own, 1)
-        bias = Four.splat(biases, own, 0)
-      }
-      for (let left = n; left > 0; left -= 4, p += 16, q += 16) {
-        if (along) {
-          if (scales) scale = Four.load(scales + own, left, zero)
-          if (biases) bias = Four.load(biases + own, left, zero)
-          own += 16
+      let left = n
+      if (along) {
+        let scale = scales || ONES
+        let bias = biases || ZEROS
+        for (; left >= 4; left -= 4, p += 16, q += 16, scale += scaleStep, bias += biasStep) {
+          const standard = Four.standard(v128.load(p), mean, rest, inverse)
+          v128.store(q, Vector.atLeast(Vector.fma(standard, v128.load(scale), v128.load(bias)), floor))
         }
-        const standard = Four.standard(Four.load(p, left, zero), mean, rest, inverse)
-        Four.store(q, left, Vector.atLeast(Vector.fma(standard, scale, bias), floor))
+        for (; left > 0; left--, p += 4, q += 4, scale += scaleStep >> 2, bias += biasStep >> 2) {
+          const standard = Four.standard(v128.load32_zero(p), mean, rest, inverse)
+          v128.store32_lane(q, Vector.atLeast(Vector.fma(standard, v128.load32_zero(scale), v128.load32_zero(bias)), floor), 0)
+        }
+        continue
+      }
+      const own = (<usize>(first + k * r.each)) << 2
+      const scale = Four.splat(scales, own, 1)
+      const bias = Four.splat(biases, own, 0)
+      for (; left >= 4; left -= 4, p += 16, q += 16) {
+        const standard = Four.standard(v128.load(p), mean, rest, inverse)
+        v128.store(q, Vector.atLeast(Vector.fma(standard, scale, bias), floor))
+      }
+      for (; left > 0; left--, p += 4, q += 4) {
+        const standard = Four.standard(v128.load32_zero(p), mean, rest, inverse)
+        v128.store32_lane(q, Vector.atLeast(Vector.fma(standard, scale, bias), floor), 0)
       }
     }
   }
@@ -282,58 +300,89 @@ function slopes(
   biases: usize,
   along: bool,
   gates: bool,
+  sums: usize,
+  biasSums: usize,
 ): void {
   const zero = i32x4.splat(0)
-  let scale = f32x4.splat(1)
-  let bias = zero
-  if (!along) {
-    scale = Four.splat(scales, 0, 1)
-    bias = Four.splat(biases, 0, 0)
-  }
+  let scale = Four.splat(scales, 0, 1)
+  let bias = Four.splat(biases, 0, 0)
+  const scaleStep: usize = scales ? 16 : 0
+  const biasStep: usize = biases ? 16 : 0
+  if (!scales) scales = ONES
+  if (!biases) biases = ZEROS
   let ofScale: f64 = 0
   let ofBias: f64 = 0
   while (n > 0) {
-    const block = min(n, BLOCK)
+    let left = min(n, BLOCK)
+    n -= left
     let a = zero
     let b = zero
-    for (let left = block; left > 0; left -= 4, g += 16, x += 16) {
-      if (along) {
-        if (scales) {
-          scale = Four.load(scales, left, zero)
-          scales += 16
+    if (along) {
+      for (; left >= 4; left -= 4, g += 16, x += 16, scales += scaleStep, biases += biasStep) {
+        const standard = Four.standard(v128.load(x), mean, rest, inverse)
+        let v = v128.load(g)
+        if (gates) v = Four.gated(v, standard, v128.load(scales), v128.load(biases))
+        if (sums) {
+          v128.store(sums, Vector.fma(v, standard, v128.load(sums)))
+          v128.store(biasSums, f32x4.add(v, v128.load(biasSums)))
+          sums += 16
+          biasSums += 16
         }
-        if (biases) {
-          bias = Four.load(biases, left, zero)
-          biases += 16
-        }
+        v = f32x4.mul(v, v128.load(scales))
+        a = Vector.fma(v, standard, a)
+        b = f32x4.add(b, v)
       }
-      const standard = Four.standard(Four.load(x, left, zero), mean, rest, inverse)
-      let v = Four.load(g, left, zero)
+    } else {
+      for (; left >= 4; left -= 4, g += 16, x += 16) {
+        const standard = Four.standard(v128.load(x), mean, rest, inverse)
+        let v = v128.load(g)
+        if (gates) v = Four.gated(v, standard, scale, bias)
+        a = Vector.fma(v, standard, a)
+        b = f32x4.add(b, v)
+      }
+    }
+    for (; left > 0; left--, g += 4, x += 4) {
+      if (along) {
+        scale = v128.load32_zero(scales)
+        bias = v128.load32_zero(biases)
+        scales += scaleStep >> 2
+        biases += biasStep >> 2
+      }
+      const standard = Four.standard(v128.load32_zero(x), mean, rest, inverse)
+      let v = v128.load32_zero(g)
       if (gates) v = Four.gated(v, standard, scale, bias)
-      if (along) v = f32x4.mul(v, scale)
-      a = Vector.fma(v, standard, a)
+      if (along) {
+        if (sums) {
+          v128.store32_lane(sums, Vector.fma(v, standard, v128.load32_zero(sums)), 0)
+          v128.store32_lane(biasSums, f32x4.add(v, v128.load32_zero(biasSums)), 0)
+          sums += 4
+          biasSums += 4
+        }
+        v = f32x4.mul(v, scale)
+      }
+      // In lane 0 alone: in the others stands what 0 would be.
+      a = f32x4.replace_lane(a, 0, f32x4.extract_lane(Vector.fma(v, standard, a), 0))
       b = f32x4.add(b, v)
     }
     ofScale += Four.sum(a)
     ofBias += Four.sum(b)
-    n -= block
   }
   Slopes.scale = ofScale
   Slopes.bias = ofBias
 }
 
-/** Up to four columns. */
-function columnsGradient(r: Normalization, group: i32, count: i32): void {
+/** Four columns, or one. */
+function columnsGradient(r: Normalization, group: i32, four: bool): void {
   const at = (<usize>group) << 2
   const row = (<usize>r.groups) << 2
   const stride = (<usize>r.stride) << 2
   const gates = r.epilogue !== 0
   const zero = i32x4.splat(0)
-  const mean = Four.load(r.stats + at, count, zero)
-  const rest = Four.load(r.stats + row + at, count, zero)
-  const inverse = Four.load(r.stats + 2 * row + at, count, zero)
-  const scale = r.scale ? Four.load(r.scale + at, count, zero) : f32x4.splat(1)
-  const bias = r.bias ? Four.load(r.bias + at, count, zero) : zero
+  const mean = Four.load(r.stats + at, four)
+  const rest = Four.load(r.stats + row + at, four)
+  const inverse = Four.load(r.stats + 2 * row + at, four)
+  const scale = r.scale ? Four.load(r.scale + at, four) : f32x4.splat(1)
+  const bias = r.bias ? Four.load(r.bias + at, four) : zero
   let p = r.x + at
   let g = r.g + at
   let scaleLow = zero
@@ -341,8 +390,8 @@ function columnsGradient(r: Normalization, group: i32, count: i32): void {
   let biasLow = zero
   let biasHigh = zero
   for (let k = r.segments; k > 0; k--, p += stride, g += stride) {
-    const standard = Four.standard(Four.load(p, count, zero), mean, rest, inverse)
-    let v = Four.load(g, count, zero)
+    const standard = Four.standard(Four.load(p, four), mean, rest, inverse)
+    let v = Four.load(g, four)
     if (gates) v = Four.gated(v, standard, scale, bias)
     const both = f32x4.mul(v, standard)
     scaleLow = f64x2.add(scaleLow, f64x2.promote_low_f32x4(both))
@@ -353,8 +402,8 @@ function columnsGradient(r: Normalization, group: i32, count: i32): void {
   const ofScale = Vector.demote(scaleLow, scaleHigh)
   const ofBias = Vector.demote(biasLow, biasHigh)
   if (r.ofScale) {
-    Four.store(r.ofScale + at, count, ofScale)
-    Four.store(r.ofBias + at, count, ofBias)
+    Four.store(r.ofScale + at, four, ofScale)
+    Four.store(r.ofBias + at, four, ofBias)
   }
   if (!r.out) return
   const factor = f32x4.mul(scale, inverse)
@@ -365,20 +414,20 @@ function columnsGradient(r: Normalization, group: i32, count: i32): void {
   g = r.g + at
   let q = r.out + at
   for (let k = r.segments; k > 0; k--, p += stride, g += stride, q += stride) {
-    const standard = Four.standard(Four.load(p, count, zero), mean, rest, inverse)
-    let v = Four.load(g, count, zero)
+    const standard = Four.standard(Four.load(p, four), mean, rest, inverse)
+    let v = Four.load(g, four)
     if (gates) v = Four.gated(v, standard, scale, bias)
-    Four.store(q, count, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)))
+    Four.store(q, four, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)))
   }
 }
 
 /**
- * x's cotangent, (scale g - mean(scale g) - x̂ mean(scale g x̂)) / σ over each group, and the sums of which those of scale and bias are made, but where
- * these lie along the groups (`normalizeSums`).
+ * x's cotangent, (scale g - mean(scale g) - x̂ mean(scale g x̂)) / σ over each group, and the sums of which those of scale and bias are made. Where these
+ * are asked for and lie along the groups, units are 32 groups.
  */
 export function normalizeGradient(r: Normalization, begin: i32, end: i32): void {
   if (r.kind === COLUMNS) {
-    for (; begin < end; begin += 4) columnsGradient(r, begin, min(4, end - begin))
+    for (; begin < end; begin += Columns.together(begin, end)) columnsGradient(r, begin, end - begin >= 4)
     return
   }
   const zero = i32x4.splat(0)
@@ -391,7 +440,24 @@ export function normalizeGradient(r: Normalization, begin: i32, end: i32): void 
   const scales = r.scale
   const biases = r.bias
   const size = <f64>segments * <f64>n
+  const scaleStep: usize = scales ? 16 : 0
+  const biasStep: usize = biases ? 16 : 0
+  let sums: usize = 0
+  let biasSums: usize = 0
+  if (along && r.ofScale) {
+    begin *= ROWS
+    end = min(end * ROWS, r.groups)
+  }
   for (; begin < end; begin++) {
+    if (along && r.ofScale) {
+      const bytes = (<usize>n) << 2
+      sums = r.ofScale + (<usize>begin / <usize>ROWS) * bytes
+      biasSums = r.ofBias + (<usize>begin / <usize>ROWS) * bytes
+      if (begin % ROWS === 0) {
+        memory.fill(sums, 0, bytes)
+        memory.fill(biasSums, 0, bytes)
+      }
+    }
     const at = (<usize>begin * <usize>r.base) << 2
     const stats = r.stats + ((<usize>begin) << 2)
     const mean = v128.load32_splat(stats)
@@ -405,14 +471,16 @@ export function normalizeGradient(r: Normalization, begin: i32, end: i32): void 
     for (let k = 0; k < segments; k++) {
       const own = (<usize>(first + k * r.each)) << 2
       const from = at + <usize>k * stride
-      slopes(r.g + from, r.x + from, n, mean, rest, inverse, scales ? scales + own : 0, biases ? biases + own : 0, along, gates)
+      const ownScales = scales ? scales + own : 0
+      const ownBiases = biases ? biases + own : 0
+      slopes(r.g + from, r.x + from, n, mean, rest, inverse, ownScales, ownBiases, along, gates, sums, biasSums)
       ownScale += Slopes.scale
       ownBias += Slopes.bias
       if (r.each === 0 && k < segments - 1) continue
       const factor: f64 = scales && !along ? <f64>load<f32>(scales + own) : 1
       ofScale += factor * ownScale
       ofBias += factor * ownBias
-      if (r.ofScale) {
+      if (r.ofScale && !along) {
         const sums = (<usize>(r.each ? begin * segments + k : begin)) << 2
         store<f32>(r.ofScale + sums, <f32>ownScale)
         store<f32>(r.ofBias + sums, <f32>ownBias)
@@ -425,67 +493,46 @@ export function normalizeGradient(r: Normalization, begin: i32, end: i32): void 
     const ofStandard = f32x4.splat(<f32>(ofScale * share))
     const ofAll = f32x4.splat(r.centered ? <f32>(ofBias * share) : 0)
     for (let k = 0; k < segments; k++) {
-      let own = (<usize>(first + k * r.each)) << 2
       const from = at + <usize>k * stride
       let p = r.x + from
       let g = r.g + from
       let q = r.out + from
-      let scale = f32x4.splat(1)
-      let bias = zero
-      if (!along) {
-        scale = Four.splat(scales, own, 1)
-        bias = Four.splat(biases, own, 0)
-      }
-      let factor = f32x4.mul(scale, inverse)
-      for (let left = n; left > 0; left -= 4, p += 16, g += 16, q += 16) {
-        if (along) {
-          if (scales) {
-            scale = Four.load(scales + own, left, zero)
-            factor = f32x4.mul(scale, inverse)
-          }
-          if (biases) bias = Four.load(biases + own, left, zero)
-          own += 16
+      let left = n
+      if (along) {
+        let scale = scales || ONES
+        let bias = biases || ZEROS
+        for (; left >= 4; left -= 4, p += 16, g += 16, q += 16, scale += scaleStep, bias += biasStep) {
+          const standard = Four.standard(v128.load(p), mean, rest, inverse)
+          let v = v128.load(g)
+          if (gates) v = Four.gated(v, standard, v128.load(scale), v128.load(bias))
+          v = Vector.fma(v, f32x4.mul(v128.load(scale), inverse), ofAll)
+          v128.store(q, Vector.fma(standard, ofStandard, v))
         }
-        const standard = Four.standard(Four.load(p, left, zero), mean, rest, inverse)
-        let v = Four.load(g, left, zero)
+        for (; left > 0; left--, p += 4, g += 4, q += 4, scale += scaleStep >> 2, bias += biasStep >> 2) {
+          const standard = Four.standard(v128.load32_zero(p), mean, rest, inverse)
+          let v = v128.load32_zero(g)
+          if (gates) v = Four.gated(v, standard, v128.load32_zero(scale), v128.load32_zero(bias))
+          v = Vector.fma(v, f32x4.mul(v128.load32_zero(scale), inverse), ofAll)
+          v128.store32_lane(q, Vector.fma(standard, ofStandard, v), 0)
+        }
+        continue
+      }
+      const own = (<usize>(first + k * r.each)) << 2
+      const scale = Four.splat(scales, own, 1)
+      const bias = Four.splat(biases, own, 0)
+      const factor = f32x4.mul(scale, inverse)
+      for (; left >= 4; left -= 4, p += 16, g += 16, q += 16) {
+        const standard = Four.standard(v128.load(p), mean, rest, inverse)
+        let v = v128.load(g)
         if (gates) v = Four.gated(v, standard, scale, bias)
-        Four.store(q, left, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)))
+        v128.store(q, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)))
+      }
+      for (; left > 0; left--, p += 4, g += 4, q += 4) {
+        const standard = Four.standard(v128.load32_zero(p), mean, rest, inverse)
+        let v = v128.load32_zero(g)
+        if (gates) v = Four.gated(v, standard, scale, bias)
+        v128.store32_lane(q, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)), 0)
       }
     }
-  }
-}
-
-/** Σ g x̂ and Σ g over the groups, for scale and bias that lie along them: `begin` and `end` count the elements of a group. */
-export function normalizeSums(r: Normalization, begin: i32, end: i32): void {
-  const zero = i32x4.splat(0)
-  const row = (<usize>r.groups) << 2
-  const stride = (<usize>r.base) << 2
-  const gates = r.epilogue !== 0
-  for (; begin < end; begin += 4) {
-    const count = min(4, end - begin)
-    const at = (<usize>begin) << 2
-    const scale = r.scale ? Four.load(r.scale + at, count, zero) : f32x4.splat(1)
-    const bias = r.bias ? Four.load(r.bias + at, count, zero) : zero
-    let p = r.x + at
-    let g = r.g + at
-    let scaleLow = zero
-    let scaleHigh = zero
-    let biasLow = zero
-    let biasHigh = zero
-    let stats = r.stats
-    for (let i = r.groups; i > 0; i--, p += stride, g += stride, stats += 4) {
-      const mean = v128.load32_splat(stats)
-      const rest = v128.load32_splat(stats + row)
-      const standard = Four.standard(Four.load(p, count, zero), mean, rest, v128.load32_splat(stats + 2 * row))
-      let v = Four.load(g, count, zero)
-      if (gates) v = Four.gated(v, standard, scale, bias)
-      const both = f32x4.mul(v, standard)
-      scaleLow = f64x2.add(scaleLow, f64x2.promote_low_f32x4(both))
-      scaleHigh = f64x2.add(scaleHigh, f64x2.promote_low_f32x4(Vector.high(both)))
-      biasLow = f64x2.add(biasLow, f64x2.promote_low_f32x4(v))
-      biasHigh = f64x2.add(biasHigh, f64x2.promote_low_f32x4(Vector.high(v)))
-    }
-    Four.store(r.ofScale + at, count, Vector.demote(scaleLow, scaleHigh))
-    Four.store(r.ofBias + at, count, Vector.demote(biasLow, biasHigh))
   }
 }

@@ -4,7 +4,7 @@ import { operation, several } from '../tape/operation.ts'
 import { type Shape, sizeOf } from '../tensor/shape.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { type Address, NONE, type Real } from '../wasm/kinds.ts'
+import { type Address, behind, NONE, type Real } from '../wasm/kinds.ts'
 import { type Activation, traitsOf } from './epilogue.ts'
 import { fusion, isFused } from './fusion.ts'
 import { broadcastTo, reshape } from './movement.ts'
@@ -33,6 +33,8 @@ export interface Groups {
 
 /** Scales and biases along groups. */
 const ALONG = 1
+/** How many of these make up a unit of the gradient that has those of scale and bias. */
+const ROWS = 32
 /** Groups that are columns of a matrix. */
 const COLUMNS = 2
 
@@ -132,26 +134,30 @@ const runGradient: (inputs: readonly Tensor[], options: GradientOptions) => read
   results: ([, x, , param], _, { ofX, ofParams }) =>
     [...(ofX ? [x] : []), ...(ofParams ? [param, param] : [])].map(shape => [shape, 'float32']),
   forward(results, xs, options) {
-    const { groups, segments, n, params, each, ofX, ofParams } = options
-    const [ofScale, ofBias] = ofParams ? results.slice(ofX ? 1 : 0) : []
-    const { scale, bias } = affineOf(xs, 3, options)
-    const along = options.kind === ALONG
-    const given = { g: xs[0].pointer, x: xs[1].pointer, stats: xs[2].pointer, scale: scale?.pointer, bias: bias?.pointer }
-    const own = words(options, { ...given, out: ofX ? results[0].pointer : NONE, ofScale: ofScale?.pointer, ofBias: ofBias?.pointer })
-    if (along) {
-      if (ofX) kernels.normalizeGradient({ ...own, ofScale: NONE }, groups, 2 * n)
-      if (ofParams) kernels.normalizeSums(own, n, groups)
+    const { groups, segments, n, params, kind, each, ofX, ofParams } = options
+    if (xs[1].count === 0) {
+      for (const each of results) each.view().fill(0)
       return
     }
-    const channels = sizeOf(params)
-    const sums = each ? groups * segments : groups
-    const parts = ofParams && sums > channels ? make([2, sums], 'float32') : undefined
+    const [ofScale, ofBias] = ofParams ? results.slice(ofX ? 1 : 0) : []
+    const { scale, bias } = affineOf(xs, 3, options)
+    const units = ofParams && kind === ALONG ? Math.ceil(groups / ROWS) : groups
+    const count = sizeOf(params)
+    const sums = kind === ALONG ? units * n : each ? groups * segments : groups
+    const parts = ofParams && sums > count ? make([2, sums], 'float32') : undefined
     try {
-      const [first, second] = parts ? [parts.pointer, (parts.pointer + 4 * sums) as Address] : [own.ofScale, own.ofBias]
-      kernels.normalizeGradient({ ...own, ofScale: first, ofBias: second }, groups, 2 * segments * n)
-      if (!parts || !ofScale || !ofBias) return
-      kernels.sum(first, ofScale.pointer, sums / channels, channels, channels, sums / channels)
-      kernels.sum(second, ofBias.pointer, sums / channels, channels, channels, sums / channels)
+      const [first, second] = parts ? [parts.pointer, behind(parts.pointer, 4 * sums)] : [ofScale?.pointer, ofBias?.pointer]
+      const given = { g: xs[0].pointer, x: xs[1].pointer, stats: xs[2].pointer, scale: scale?.pointer, bias: bias?.pointer }
+      const out = ofX ? results[0].pointer : NONE
+      kernels.normalizeGradient(
+        words(options, { ...given, out, ofScale: first, ofBias: second }),
+        units,
+        (2 * segments * n * groups) / units,
+      )
+      if (!parts || !ofScale || !ofBias || !first || !second) return
+      const rows = sums / count
+      kernels.sum(first, ofScale.pointer, rows, count, count, rows)
+      kernels.sum(second, ofBias.pointer, rows, count, count, rows)
     } finally {
       parts?.dispose()
     }
