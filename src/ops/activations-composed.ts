@@ -7,7 +7,7 @@ import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { rand } from '../tensor/random.ts'
 import { resolveAxis, show } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { leakyrelu, relu, relu6, sigmoid } from './activations.ts'
+import { leakyrelu, relu, relu6, sigmoid, sigmoidGradient } from './activations.ts'
 import { numbersOf } from './elementwise.ts'
 import { withTraits } from './epilogue.ts'
 import {
@@ -73,8 +73,9 @@ export const lisht: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
   'lisht',
   x => mul(x, tanh(x)),
   (g, x) => {
-    const t = tanh(x)
-    return mul(g, add(t, mul(clamp(x, -99, 99), sub(1, square(t)))))
+    // 1 - tanh² x is 4 σ'(2x), without cancellation.
+    const c = clamp(x, -99, 99)
+    return add(mul(g, tanh(x)), mul(sigmoidGradient(mul(g, c), mul(c, 2), []), 4))
   },
 )
 /** log(cosh x), exact near 0 and without overflow. Derivative tanh x.

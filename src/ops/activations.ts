@@ -15,8 +15,8 @@ const gate: (x: Tensor, y: Tensor) => Tensor = binary('gate', kernels.gate, {
   right: g => zerosLike(g),
   saves: 'operands',
 })
-/** σ″ = -σ′ tanh(x / 2) */
-const sigmoidGradient = gradientFrom('sigmoid', kernels.sigmoidGradient, (h, g, x, first) =>
+/** @internal g σ′(x), of which the tails are exact; σ″ = -σ′ tanh(x / 2) */
+export const sigmoidGradient = gradientFrom('sigmoid', kernels.sigmoidGradient, (h, g, x, first) =>
   neg(mul(first(mul(h, g), x), tanh(mul(x, 0.5)))),
 )
 
@@ -128,12 +128,13 @@ export const geluTanh = gated('geluTanh', Math.sqrt(8 / Math.PI), 0.044715 * Mat
  * @example tensor([0, 1]).mish().toArray() // [0, 0.8651] */
 export const mish = unary('mish', kernels.mish, {
   gradient: kernels.mishGradient,
-  // With t the tanh, t' = (1 - t²) σ: t' (2 + x (1 - σ (1 + 2 t))).
+  // With t the tanh, t' = (1 - t²) σ: t' (2 + x (1 - σ (1 + 2 t))), where 1 - t² of the softplus is 4 σ'(2 softplus).
   second(h, g, x) {
     const c = bounded(x)
-    const [t, s] = [tanh(softplus(c)), sigmoid(c)]
+    const u = softplus(c)
+    const [t, s] = [tanh(u), sigmoid(c)]
     const factor = add(mul(c, sub(1, mul(s, add(mul(t, 2), 1)))), 2)
-    return mul(mul(h, g), mul(mul(sub(1, square(t)), s), factor))
+    return mul(sigmoidGradient(mul(mul(h, g), mul(s, factor)), mul(u, 2), []), 4)
   },
 })
 /** x Φ(x), Φ the distribution function of the standard normal (Hendrycks & Gimpel 2016). Exact, where Flux's `gelu` is the tanh form.

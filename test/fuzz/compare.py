@@ -28,7 +28,7 @@ def gradients(y, leaves, **options):
     return [torch.zeros_like(leaf) if g is None else g for g, leaf in zip(found, leaves)]
 
 
-def problem(got, right, single):
+def problem(got, right, single, floor=1e-6):
     """What is wrong with `got`; the error of PyTorch in single precision says how hard it is to compute. None: right; False: not to be compared from here on."""
     if got.shape != right.shape:
         return f"shape {got.shape} instead of {right.shape}"
@@ -48,7 +48,7 @@ def problem(got, right, single):
             return None
         got, right, single = got[finite].astype(np.float64), right[finite], single[finite]
         rounding = np.abs(np.where(np.isfinite(single), single - right, np.inf)).max()
-        off = np.abs(got - right) / (40 * rounding + 3e-6 * np.abs(right) + 2e-6 * np.abs(right).max() + 1e-6)
+        off = np.abs(got - right) / (40 * rounding + 3e-6 * np.abs(right) + 2e-6 * np.abs(right).max() + floor)
         worst = int(np.argmax(off))
         return f"{got[worst]} instead of {right[worst]}" if off[worst] > 1 else None
 

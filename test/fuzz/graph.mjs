@@ -16,9 +16,9 @@ export const weighed = (x, phase) => x.mul(F.tensor(weights(x.size, phase), x.sh
 
 /** Draws what a seed says; to be called within a scope. */
 export class Graph {
-  constructor(seed) {
+  constructor(seed, limits) {
     this.source = new Source(seed)
-    const { sizes, most } = this.source.chance(0.1) ? LARGE : SMALL
+    const { sizes, most } = limits ?? (this.source.chance(0.1) ? LARGE : SMALL)
     this.sizes = sizes
     this.most = most
     /** The tensor of each place, and which places are leaves: { at, shape, data }. */
@@ -102,19 +102,24 @@ export class Graph {
     return this.values.push(value) - 1
   }
 
-  /** The loss, of tensors in the leaves' places. */
-  loss(tensors) {
+  /** The values of all places, of tensors in the leaves'. */
+  run(tensors) {
     const values = []
     this.leaves.forEach(({ at }, i) => (values[at] = tensors[i]))
-    const terms = []
     for (const { op, in: inputs, o, out } of this.nodes) {
       values[out] = operations[op].run(
         inputs.map(i => values[i]),
         o,
       )
-      if (this.used.includes(out)) terms.push(weighed(values[out], out))
     }
-    return terms.reduce((sum, term) => sum.add(term))
+    return values
+  }
+
+  /** The loss, of tensors in the leaves' places. */
+  loss(tensors) {
+    const values = this.run(tensors)
+    const used = this.nodes.filter(({ out }) => this.used.includes(out))
+    return used.map(({ out }) => weighed(values[out], out)).reduce((sum, term) => sum.add(term))
   }
 
   /** The program as a text. */

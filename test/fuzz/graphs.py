@@ -261,4 +261,5 @@ def check(record):
     return None
 
 
-compared(check)
+if __name__ == "__main__":
+    compared(check)

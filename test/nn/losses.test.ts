@@ -422,8 +422,8 @@ it('what ctc has no room for has a derivative of 0, whatever is made of its loss
     const loss = (logits: Tensor) => ctc(logits, y.broadcastTo([2, 2]), { lengths, agg, targetLengths: [1, 2] })
     const [plain] = gradient(loss, x)
     const second = gradient((z: Tensor) => gradient(loss, z)[0].sum(), x)[0]
-    expect(plain.toArray()[1]).toEqual([[0, 0, 0]])
+    expect([...plain.data().slice(3)]).toEqual([0, 0, 0])
     expect(plain.isFinite().all().item()).toBe(1)
-    expect(second.toArray()[1]).toEqual([[0, 0, 0]])
+    expect([...second.data().slice(3)]).toEqual([0, 0, 0])
   }
 })

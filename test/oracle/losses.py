@@ -54,7 +54,7 @@ def likelihood(logarithms, y, options):
     weights = counted.double() * (1.0 if weight is None else weight[safe])
     picked = logarithms.gather(-1, safe[..., None])[..., 0]
     ours = aggregated(torch.where(counted, -picked * weights, torch.zeros(())), options, weights)
-    if counted.any():
+    if counted.any() and weights.sum() != 0:
         flat, classes = logarithms.reshape(-1, logarithms.shape[-1]), torch.where(counted, y, -100).reshape(-1)
         agg = {'identity': 'none'}.get(options.get('agg', 'mean'), options.get('agg', 'mean'))
         agrees(ours.detach(), F.nll_loss(flat.detach(), classes, None if weight is None else weight.detach(), reduction=agg).reshape(ours.shape))
@@ -220,7 +220,7 @@ def margin(x, y, options):
 def binary_cross_entropy(x, y, options):
     eps, more = options.get('eps', MACHINE), options.get('posWeight', 1.0)
     ours = -more * xlogy(y, x + eps) - xlogy(1 - y, 1 - x + eps)
-    if eps == 0 and more == 1.0:
+    if eps == 0 and not isinstance(more, torch.Tensor) and more == 1.0:
         inner = (x > 0) & (x < 1)  # PyTorch clamps the logarithms at -100
         agrees(ours.detach()[inner], F.binary_cross_entropy(x, y.expand_as(x), reduction='none').detach()[inner])
     return ours
