@@ -5,6 +5,7 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import * as kernels from '../../wasm/kernels.generated.ts'
 import { type Address, NONE } from '../../wasm/kinds.ts'
 import type { Finish } from '../product.ts'
+import { runSums, runTiles } from './direct.ts'
 import type { Geometry } from './geometry.ts'
 
 /** Where the three tensors lie. */
@@ -53,6 +54,8 @@ function recordOf(geometry: Geometry, { x, weight, y }: Operands, { bias, epilog
   }
 }
 
+const isTiled = (_: Geometry) => true
+
 /** How many multiplications each of the passes takes, those with padding among them. */
 function multiplications({ y, weight }: Geometry): number {
   return sizeOf(y) * sizeOf(weight, 1)
@@ -63,6 +66,7 @@ export function runForward(out: Tensor, geometry: Geometry, operands: Operands, 
   if (out.count === 0) return
   const all = multiplications(geometry)
   observer?.multiplied?.(all)
+  if (isTiled(geometry)) return runTiles(out, geometry, operands, finish, false)
   const units = geometry.y[0] * geometry.y[1]
   kernels.convForward(recordOf(geometry, operands, finish), units, all / units)
 }
@@ -72,6 +76,7 @@ export function runInput(out: Tensor, geometry: Geometry, operands: Operands, fi
   if (out.count === 0) return
   const all = multiplications(geometry)
   observer?.multiplied?.(all)
+  if (isTiled(geometry)) return runTiles(out, geometry, operands, finish, true)
   const units = geometry.x[0] * geometry.x[1]
   kernels.convInput(recordOf(geometry, operands, finish), units, all / units)
 }
@@ -81,6 +86,7 @@ export function runWeight(out: Tensor, geometry: Geometry, operands: Operands): 
   if (out.count === 0) return
   const all = multiplications(geometry)
   observer?.multiplied?.(all)
+  if (isTiled(geometry)) return runSums(out, geometry, operands)
   const units = geometry.weight[0] * geometry.weight[1]
   kernels.convWeight(recordOf(geometry, operands, PLAIN), units, all / units)
 }

@@ -1,0 +1,222 @@
+// The tiles of a convolution: 4 places by 8 channels, or 4 vectors of places by 2 channels, summed over steps.
+//
+// A table says where the input of each step lies relative to a place, so one loop serves every size, stride, dilation, phase and padding. Eight
+// accumulators, and fifteen vectors alive: V8 before 13 lifts every load of a step to its top, and spills the sixteenth. Nothing but
+// stores follows the loop, and tiles are called through a table; tools/tiles.mjs says why.
+import { Arithmetic } from '../gemm/lanes'
+
+/** Words of a tile in its table: the first step, how many, four places in the input and four in the output, in bytes. */
+export const tileBytes: usize = 40
+
+/** Four vectors of places by two channels; the factors of a step are two. */
+class Wide {}
+/** Four places by eight channels, of places that lie side by side in the output; the factors of a step are eight. */
+class Tall {}
+/** The same, of places that lie anywhere. */
+class Scattered {}
+/** The same, added to 32 sums. */
+class Sums {}
+
+class Transposed {
+  // @ts-ignore: decorator
+  @inline static store(v0: v128, v1: v128, v2: v128, v3: v128, c0: usize, c1: usize, c2: usize, c3: usize, floor: v128): void {
+    const low01 = v128.shuffle<f32>(v0, v1, 0, 4, 1, 5)
+    const low23 = v128.shuffle<f32>(v2, v3, 0, 4, 1, 5)
+    const high01 = v128.shuffle<f32>(v0, v1, 2, 6, 3, 7)
+    const high23 = v128.shuffle<f32>(v2, v3, 2, 6, 3, 7)
+    v128.store(c3, f32x4.pmax(v128.shuffle<f64>(high01, high23, 1, 3), floor))
+    v128.store(c2, f32x4.pmax(v128.shuffle<f64>(high01, high23, 0, 2), floor))
+    v128.store(c1, f32x4.pmax(v128.shuffle<f64>(low01, low23, 1, 3), floor))
+    v128.store(c0, f32x4.pmax(v128.shuffle<f64>(low01, low23, 0, 2), floor))
+  }
+
+  /** Lane by lane: a place of four channels. */
+  // @ts-ignore: decorator
+  @inline static scatter(v: v128, at: usize, to1: usize, to2: usize, to3: usize): void {
+    v128.store32_lane(at + to3, v, 3)
+    v128.store32_lane(at + to2, v, 2)
+    v128.store32_lane(at + to1, v, 1)
+    v128.store32_lane(at, v, 0)
+  }
+}
+
+/**
+ * `count` tiles of the table at `tiles`. Channels lie `plane` bytes apart in the output, the last one that is there `last` bytes behind the first: what a tile
+ * makes of channels beyond is stored before that one is, in its place.
+ */
+function tile<T>(
+  count: i32,
+  tiles: usize,
+  x: usize,
+  taps: usize,
+  weight: usize,
+  step: usize,
+  start: usize,
+  y: usize,
+  plane: usize,
+  last: usize,
+  floor: f32,
+): void {
+  do {
+    const first = <usize>load<i32>(tiles)
+    let steps = load<i32>(tiles, 4)
+    const p0 = x + load<usize>(tiles, 8)
+    const p1 = x + load<usize>(tiles, 12)
+    const p2 = x + load<usize>(tiles, 16)
+    const p3 = x + load<usize>(tiles, 20)
+    const y0 = y + load<usize>(tiles, 24)
+    const y1 = y + load<usize>(tiles, 28)
+    const y2 = y + load<usize>(tiles, 32)
+    const y3 = y + load<usize>(tiles, 36)
+    let t = taps + (first << 2)
+    let w = weight + first * step
+    let c00: v128
+    let c01: v128
+    if (idof<T>() === idof<Wide>()) {
+      c00 = v128.load32_splat(start)
+      c01 = v128.load32_splat(start, 4)
+    } else if (idof<T>() === idof<Sums>()) {
+      c00 = f32x4.splat(0)
+      c01 = f32x4.splat(0)
+    } else {
+      c00 = v128.load(start)
+      c01 = v128.load(start, 16)
+    }
+    let c10 = c00
+    let c11 = c01
+    let c20 = c00
+    let c21 = c01
+    let c30 = c00
+    let c31 = c01
+    if (steps > 0) do {
+      const at = load<usize>(t)
+      t += 4
+      let w0: v128
+      let w1: v128
+      let x0: v128
+      let x1: v128
+      let x2: v128
+      let x3: v128
+      if (idof<T>() === idof<Wide>()) {
+        w0 = v128.load32_splat(w)
+        w1 = v128.load32_splat(w, 4)
+        w += 8
+        x0 = v128.load(p0 + at)
+        c00 = Arithmetic.multiplyAdd(x0, w0, c00)
+        c01 = Arithmetic.multiplyAdd(x0, w1, c01)
+        x1 = v128.load(p1 + at)
+        c10 = Arithmetic.multiplyAdd(x1, w0, c10)
+        c11 = Arithmetic.multiplyAdd(x1, w1, c11)
+        x2 = v128.load(p2 + at)
+        c20 = Arithmetic.multiplyAdd(x2, w0, c20)
+        c21 = Arithmetic.multiplyAdd(x2, w1, c21)
+        x3 = v128.load(p3 + at)
+        c30 = Arithmetic.multiplyAdd(x3, w0, c30)
+        c31 = Arithmetic.multiplyAdd(x3, w1, c31)
+      } else {
+        w0 = v128.load(w)
+        w1 = v128.load(w, 16)
+        w += step
+        x0 = v128.load32_splat(p0 + at)
+        c00 = Arithmetic.multiplyAdd(x0, w0, c00)
+        c01 = Arithmetic.multiplyAdd(x0, w1, c01)
+        x1 = v128.load32_splat(p1 + at)
+        c10 = Arithmetic.multiplyAdd(x1, w0, c10)
+        c11 = Arithmetic.multiplyAdd(x1, w1, c11)
+        x2 = v128.load32_splat(p2 + at)
+        c20 = Arithmetic.multiplyAdd(x2, w0, c20)
+        c21 = Arithmetic.multiplyAdd(x2, w1, c21)
+        x3 = v128.load32_splat(p3 + at)
+        c30 = Arithmetic.multiplyAdd(x3, w0, c30)
+        c31 = Arithmetic.multiplyAdd(x3, w1, c31)
+      }
+    } while (--steps !== 0)
+    if (idof<T>() === idof<Sums>()) {
+      v128.store(y0, f32x4.add(v128.load(y0), c00))
+      v128.store(y0, f32x4.add(v128.load(y0, 16), c01), 16)
+      v128.store(y0, f32x4.add(v128.load(y0, 32), c10), 32)
+      v128.store(y0, f32x4.add(v128.load(y0, 48), c11), 48)
+      v128.store(y0, f32x4.add(v128.load(y0, 64), c20), 64)
+      v128.store(y0, f32x4.add(v128.load(y0, 80), c21), 80)
+      v128.store(y0, f32x4.add(v128.load(y0, 96), c30), 96)
+      v128.store(y0, f32x4.add(v128.load(y0, 112), c31), 112)
+    } else {
+      const least = f32x4.splat(floor)
+      if (idof<T>() === idof<Wide>()) {
+        v128.store(y0 + last, f32x4.pmax(c01, least))
+        v128.store(y1 + last, f32x4.pmax(c11, least))
+        v128.store(y2 + last, f32x4.pmax(c21, least))
+        v128.store(y3 + last, f32x4.pmax(c31, least))
+        v128.store(y0, f32x4.pmax(c00, least))
+        v128.store(y1, f32x4.pmax(c10, least))
+        v128.store(y2, f32x4.pmax(c20, least))
+        v128.store(y3, f32x4.pmax(c30, least))
+      } else {
+        const plane2 = min(plane + plane, last)
+        const plane3 = min(plane2 + plane, last)
+        const plane4 = min(plane3 + plane, last)
+        const plane5 = min(plane4 + plane, last)
+        const plane6 = min(plane5 + plane, last)
+        const plane7 = min(plane6 + plane, last)
+        const plane1 = min(plane, last)
+        if (idof<T>() === idof<Tall>()) {
+          Transposed.store(c01, c11, c21, c31, y0 + plane4, y0 + plane5, y0 + plane6, y0 + plane7, least)
+          Transposed.store(c00, c10, c20, c30, y0, y0 + plane1, y0 + plane2, y0 + plane3, least)
+        } else {
+          const upper1 = plane5 - plane4
+          const upper2 = plane6 - plane4
+          const upper3 = plane7 - plane4
+          Transposed.scatter(f32x4.pmax(c01, least), y0 + plane4, upper1, upper2, upper3)
+          Transposed.scatter(f32x4.pmax(c11, least), y1 + plane4, upper1, upper2, upper3)
+          Transposed.scatter(f32x4.pmax(c21, least), y2 + plane4, upper1, upper2, upper3)
+          Transposed.scatter(f32x4.pmax(c31, least), y3 + plane4, upper1, upper2, upper3)
+          Transposed.scatter(f32x4.pmax(c00, least), y0, plane1, plane2, plane3)
+          Transposed.scatter(f32x4.pmax(c10, least), y1, plane1, plane2, plane3)
+          Transposed.scatter(f32x4.pmax(c20, least), y2, plane1, plane2, plane3)
+          Transposed.scatter(f32x4.pmax(c30, least), y3, plane1, plane2, plane3)
+        }
+      }
+    }
+    tiles += tileBytes
+  } while (--count > 0)
+}
+
+type Tile = (
+  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+) => void
+
+function wide(
+  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+): void {
+  tile<Wide>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
+}
+
+function tall(
+  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+): void {
+  tile<Tall>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
+}
+
+function scattered(
+  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+): void {
+  tile<Scattered>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
+}
+
+function sums(
+  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+): void {
+  tile<Sums>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
+}
+
+const table: StaticArray<Tile> = [wide, tall, scattered, sums]
+export const WIDE: i32 = 0
+export const SUMS: i32 = 3
+
+/** Runs tiles of a kind. */
+export function run(
+  kind: i32,
+  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+): void {
+  call_indirect<void>(load<u32>(changetype<usize>(unchecked(table[kind]))), count, tiles, x, taps, weight, step, start, y, plane, last, floor)
+}

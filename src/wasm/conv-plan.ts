@@ -1,0 +1,271 @@
+/** The shapes of a convolution: x [batch, channels, ...], weight [outputs, channels / groups, ...], y [batch, outputs, ...], of 1 to 3 spatial axes. */
+export interface ConvShapes {
+  readonly x: readonly number[]
+  readonly weight: readonly number[]
+  readonly y: readonly number[]
+  readonly groups: number
+  readonly stride: readonly number[]
+  readonly dilation: readonly number[]
+  readonly pad: readonly number[]
+}
+
+/** What is copied with zeros around it, where something lies outside: sizes of the planes before and after, and where theirs begin. */
+export interface Padding {
+  readonly from: readonly number[]
+  readonly to: readonly number[]
+  readonly low: readonly number[]
+}
+
+/** How the output, or the gradient of the input, is computed by tiles. */
+export interface TilesPlan {
+  /** The number of the tile in assembly/convolution/tiles.ts. */
+  readonly kind: number
+  /** Channels of a tile. */
+  readonly width: number
+  /** Channels of a group of what is summed over, and of what comes out. */
+  readonly inside: number
+  readonly channels: number
+  readonly padding: Padding | undefined
+  readonly steps: number
+  /** Tiles of a group of an image, and of a unit. */
+  readonly count: number
+  readonly rows: number
+  readonly units: number
+  /** Byte offsets: ten words a tile, then for each step where its input lies, and its weight. */
+  readonly tables: Int32Array<ArrayBuffer>
+}
+
+/** How the gradient of the weight is computed. */
+export interface SumsPlan {
+  readonly padding: Padding | undefined
+  readonly steps: number
+  readonly count: number
+  readonly units: number
+  /** Ten words a tile of four steps, then for each place where its input lies. */
+  readonly tables: Int32Array<ArrayBuffer>
+}
+
+const WIDE = 0
+const TALL = 1
+const SCATTERED = 2
+/** Words of a tile in its table. */
+const TILE = 10
+/** Units that are enough for all threads. */
+const ENOUGH = 64
+
+/** Plans that were made: a step asks for the same again and again, and a table takes as long as a small convolution. */
+const known = new Map<string, TilesPlan | SumsPlan>()
+const MOST_KNOWN = 64
+
+function remembered<T extends TilesPlan | SumsPlan>(pass: string, s: ConvShapes, make: () => T): T {
+  const key = `${pass}${s.x};${s.weight};${s.y};${s.groups};${s.stride};${s.dilation};${s.pad}`
+  const before = known.get(key)
+  if (before) return before as T
+  if (known.size === MOST_KNOWN) known.clear()
+  const plan = make()
+  known.set(key, plan)
+  return plan
+}
+
+/** Outputs that lie `step` apart from `first` on, whose m-th adds what lies at m `stride` + offset in the source, for each tap. */
+interface Phase {
+  readonly first: number
+  readonly step: number
+  readonly count: number
+  readonly stride: number
+  readonly taps: readonly number[]
+  readonly offsets: readonly number[]
+}
+
+interface Axis {
+  /** Sizes of the source and of the output. */
+  readonly from: number
+  readonly to: number
+  readonly kernel: number
+  readonly phases: readonly Phase[]
+  /** Zeros that are missing on either side. */
+  readonly low: number
+  readonly high: number
+}
+
+function axis(x: number, y: number, kernel: number, stride: number, dilation: number, pad: number, isInput: boolean): Axis {
+  const [from, to] = isInput ? [y, x] : [x, y]
+  const taps = Array.from({ length: kernel }, (_, t) => t)
+  const phases: Phase[] = []
+  if (isInput) {
+    for (let first = 0; first < Math.min(stride, to); first++) {
+      const own = taps.filter(t => (first + pad - t * dilation) % stride === 0)
+      const offsets = own.map(t => (first + pad - t * dilation) / stride)
+      phases.push({ first, step: stride, count: Math.ceil((to - first) / stride), stride: 1, taps: own, offsets })
+    }
+  } else phases.push({ first: 0, step: 1, count: to, stride, taps, offsets: taps.map(t => t * dilation - pad) })
+  const low = Math.max(0, ...phases.flatMap(({ offsets }) => offsets.map(each => -each)))
+  const high = Math.max(0, ...phases.flatMap(phase => phase.offsets.map(each => (phase.count - 1) * phase.stride + each + 1 - from)))
+  return { from, to, kernel, phases, low, high }
+}
+
+/** The three axes; fewer are preceded by such as do nothing, and where no tap lies beside its output all are one. */
+function axesOf({ x, weight, y, stride, dilation, pad }: ConvShapes, isInput: boolean): Axis[] {
+  const axes = stride.map((each, i) => axis(x[i + 2], y[i + 2], weight[i + 2], each, dilation[i], pad[i], isInput))
+  const isFlat = axes.every(({ from, to, kernel, low, phases }) => kernel === 1 && from === to && low === 0 && phases.length === 1)
+  if (isFlat) {
+    const size = axes.reduce((all, { to }) => all * to, 1)
+    axes.splice(0, axes.length, axis(size, size, 1, 1, 1, 0, isInput))
+  }
+  while (axes.length < 3) axes.unshift(axis(1, 1, 1, 1, 1, 0, isInput))
+  return axes
+}
+
+function paddingOf(axes: readonly Axis[], rows: boolean): Padding | undefined {
+  const from = axes.map(each => each.from)
+  const low = axes.map((each, i) => (i === 1 && !rows ? 0 : each.low))
+  const to = axes.map((each, i) => (i === 1 && !rows ? each.from : each.low + each.from + each.high))
+  return to.every((size, i) => size === from[i]) ? undefined : { from, to, low }
+}
+
+/** Outputs of an axis that have the same taps inside the source: from `first` to `end`, the taps from `low` to `high` of the phase. */
+interface Run {
+  readonly first: number
+  readonly end: number
+  readonly low: number
+  readonly high: number
+}
+
+function runsOf({ count, stride, offsets }: Phase, from: number): Run[] {
+  const runs: Run[] = []
+  for (let m = 0; m < count; m++) {
+    const isIn = (offset: number) => m * stride + offset >= 0 && m * stride + offset < from
+    const low = Math.max(offsets.findIndex(isIn), 0)
+    const high = offsets.findLastIndex(isIn) + 1
+    const before = runs.at(-1)
+    if (before && before.low === low && before.high === high) runs[runs.length - 1] = { ...before, end: m + 1 }
+    else runs.push({ first: m, end: m + 1, low, high })
+  }
+  return runs
+}
+
+/**
+ * Plans y from x and the weight, or with `isInput` x from y and the weight.
+ *
+ * Steps run over rows of the kernel, then its depth, the channels of a group, and its columns; of rows that lie outside the source no step is done.
+ */
+export function planTiles(shapes: ConvShapes, isInput: boolean): TilesPlan {
+  return remembered(isInput ? 'input' : 'forward', shapes, () => tilesPlan(shapes, isInput))
+}
+
+function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
+  const { weight, groups } = shapes
+  const axes = axesOf(shapes, isInput)
+  const [depth, height, width] = axes
+  const padding = paddingOf(axes, false)
+  const [inDepth, inHeight, inWidth] = padding?.to ?? axes.map(each => each.from)
+  const own = weight[0] / groups
+  const [inside, channels] = isInput ? [own, weight[1]] : [weight[1], own]
+  const kernel = depth.kernel * height.kernel * width.kernel
+  const isWhole = axes.every(({ phases }) => phases.length === 1)
+  const isDense = width.phases.length === 1 && width.phases[0].stride === 1 && width.to >= 4
+  const wide = Math.ceil(channels / 2) * 2 * Math.ceil(width.to / 4) * 4
+  const tall = Math.ceil(channels / 8) * 8 * width.to
+  const isWide = isWhole && isDense && wide < tall
+  const kind = isWide ? WIDE : isWhole && width.to >= 4 ? TALL : SCATTERED
+  const tiles: number[] = []
+  const inputs: number[] = []
+  const weights: number[] = []
+  for (const d of depth.phases) {
+    for (const h of height.phases) {
+      for (const w of width.phases) {
+        const first = inputs.length
+        for (const [i, tapH] of h.taps.entries()) {
+          for (const [j, tapD] of d.taps.entries()) {
+            for (let c = 0; c < inside; c++) {
+              for (const [k, tapW] of w.taps.entries()) {
+                const plane = c * inDepth + d.offsets[j] + depth.low
+                inputs.push(4 * ((plane * inHeight + h.offsets[i]) * inWidth + w.offsets[k] + width.low))
+                const tap = (tapD * height.kernel + tapH) * width.kernel + tapW
+                weights.push(4 * ((isInput ? c * channels : c) * kernel + tap))
+              }
+            }
+          }
+        }
+        const row = d.taps.length * inside * w.taps.length
+        for (let m = 0; m < d.count; m++) {
+          for (const { first: top, end, low, high } of runsOf(h, height.from)) {
+            const places: number[] = []
+            for (let p = top; p < end; p++) {
+              for (let q = 0; q < w.count; q += isWide ? 4 : 1) {
+                const at = isWide ? Math.min(q, w.count - 4) : q
+                places.push(4 * ((m * d.stride * inHeight + p * h.stride) * inWidth + at * w.stride))
+                const out = (d.first + m * d.step) * height.to + h.first + p * h.step
+                places.push(4 * (out * width.to + w.first + at * w.step))
+              }
+            }
+            const count = places.length / 2
+            for (let t = 0; t < count; t += 4) {
+              const four = [0, 1, 2, 3].map(i => 2 * Math.min(Math.max(Math.min(t, count - 4), 0) + i, count - 1))
+              tiles.push(first + low * row, (high - low) * row, ...four.map(i => places[i]), ...four.map(i => places[i + 1]))
+            }
+          }
+        }
+      }
+    }
+  }
+  const count = tiles.length / TILE
+  const panels = shapes.x[0] * groups * Math.ceil(channels / (isWide ? 2 : 8))
+  const rows = Math.ceil(count / Math.min(count, Math.ceil(ENOUGH / panels)))
+  return {
+    kind,
+    width: isWide ? 2 : 8,
+    inside,
+    channels,
+    padding,
+    steps: inputs.length,
+    count,
+    rows,
+    units: panels * Math.ceil(count / rows),
+    tables: new Int32Array([...tiles, ...inputs, ...weights]),
+  }
+}
+
+/** Plans the weight from x and y. */
+export function planSums(shapes: ConvShapes): SumsPlan {
+  return remembered('sums', shapes, () => sumsPlan(shapes))
+}
+
+function sumsPlan(shapes: ConvShapes): SumsPlan {
+  const { weight, groups } = shapes
+  const axes = axesOf(shapes, false)
+  const padding = paddingOf(axes, true)
+  const [inDepth, inHeight, inWidth] = padding?.to ?? axes.map(each => each.from)
+  const [depth, height, width] = axes
+  const steps: number[] = []
+  for (let c = 0; c < weight[1]; c++) {
+    for (const d of depth.phases[0].offsets) {
+      for (const h of height.phases[0].offsets) {
+        for (const w of width.phases[0].offsets) {
+          steps.push(4 * (((c * inDepth + d + depth.low) * inHeight + h + height.low) * inWidth + w + width.low))
+        }
+      }
+    }
+  }
+  const places: number[] = []
+  for (let d = 0; d < depth.to; d++) {
+    for (let h = 0; h < height.to; h++) {
+      for (let w = 0; w < width.to; w++) {
+        const [dd, hh, ww] = [d * depth.phases[0].stride, h * height.phases[0].stride, w * width.phases[0].stride]
+        places.push(4 * ((dd * inHeight + hh) * inWidth + ww))
+      }
+    }
+  }
+  const quads = Math.ceil(steps.length / 4)
+  const tiles: number[] = []
+  for (let t = 0; t < quads; t++) {
+    tiles.push(0, places.length, ...[0, 1, 2, 3].map(i => steps[Math.min(4 * t + i, steps.length - 1)]), 128 * t, 0, 0, 0)
+  }
+  return {
+    padding,
+    steps: steps.length,
+    count: places.length,
+    units: groups * Math.ceil(weight[0] / groups / 8) * quads,
+    tables: new Int32Array([...tiles, ...places]),
+  }
+}
