@@ -3,7 +3,7 @@
 
 export * from './activations'
 export * from './compare'
-export { convPack, convPad, convSums, convTiles } from './convolution/direct'
+export { convPack, convPad, convSums, convTiles } from './convolution/tiled'
 export { convForward, convInput, convWeight } from './convolution/plain'
 export { ctc } from './ctc'
 export * from './cumulative'

@@ -88,49 +88,50 @@ function tile<T>(
     let c21 = c01
     let c30 = c00
     let c31 = c01
-    if (steps > 0) do {
-      const at = load<usize>(t)
-      t += 4
-      let w0: v128
-      let w1: v128
-      let x0: v128
-      let x1: v128
-      let x2: v128
-      let x3: v128
-      if (idof<T>() === idof<Wide>()) {
-        w0 = v128.load32_splat(w)
-        w1 = v128.load32_splat(w, 4)
-        w += 8
-        x0 = v128.load(p0 + at)
-        c00 = Arithmetic.multiplyAdd(x0, w0, c00)
-        c01 = Arithmetic.multiplyAdd(x0, w1, c01)
-        x1 = v128.load(p1 + at)
-        c10 = Arithmetic.multiplyAdd(x1, w0, c10)
-        c11 = Arithmetic.multiplyAdd(x1, w1, c11)
-        x2 = v128.load(p2 + at)
-        c20 = Arithmetic.multiplyAdd(x2, w0, c20)
-        c21 = Arithmetic.multiplyAdd(x2, w1, c21)
-        x3 = v128.load(p3 + at)
-        c30 = Arithmetic.multiplyAdd(x3, w0, c30)
-        c31 = Arithmetic.multiplyAdd(x3, w1, c31)
-      } else {
-        w0 = v128.load(w)
-        w1 = v128.load(w, 16)
-        w += step
-        x0 = v128.load32_splat(p0 + at)
-        c00 = Arithmetic.multiplyAdd(x0, w0, c00)
-        c01 = Arithmetic.multiplyAdd(x0, w1, c01)
-        x1 = v128.load32_splat(p1 + at)
-        c10 = Arithmetic.multiplyAdd(x1, w0, c10)
-        c11 = Arithmetic.multiplyAdd(x1, w1, c11)
-        x2 = v128.load32_splat(p2 + at)
-        c20 = Arithmetic.multiplyAdd(x2, w0, c20)
-        c21 = Arithmetic.multiplyAdd(x2, w1, c21)
-        x3 = v128.load32_splat(p3 + at)
-        c30 = Arithmetic.multiplyAdd(x3, w0, c30)
-        c31 = Arithmetic.multiplyAdd(x3, w1, c31)
-      }
-    } while (--steps !== 0)
+    if (steps > 0)
+      do {
+        const at = load<usize>(t)
+        t += 4
+        let w0: v128
+        let w1: v128
+        let x0: v128
+        let x1: v128
+        let x2: v128
+        let x3: v128
+        if (idof<T>() === idof<Wide>()) {
+          w0 = v128.load32_splat(w)
+          w1 = v128.load32_splat(w, 4)
+          w += 8
+          x0 = v128.load(p0 + at)
+          c00 = Arithmetic.multiplyAdd(x0, w0, c00)
+          c01 = Arithmetic.multiplyAdd(x0, w1, c01)
+          x1 = v128.load(p1 + at)
+          c10 = Arithmetic.multiplyAdd(x1, w0, c10)
+          c11 = Arithmetic.multiplyAdd(x1, w1, c11)
+          x2 = v128.load(p2 + at)
+          c20 = Arithmetic.multiplyAdd(x2, w0, c20)
+          c21 = Arithmetic.multiplyAdd(x2, w1, c21)
+          x3 = v128.load(p3 + at)
+          c30 = Arithmetic.multiplyAdd(x3, w0, c30)
+          c31 = Arithmetic.multiplyAdd(x3, w1, c31)
+        } else {
+          w0 = v128.load(w)
+          w1 = v128.load(w, 16)
+          w += step
+          x0 = v128.load32_splat(p0 + at)
+          c00 = Arithmetic.multiplyAdd(x0, w0, c00)
+          c01 = Arithmetic.multiplyAdd(x0, w1, c01)
+          x1 = v128.load32_splat(p1 + at)
+          c10 = Arithmetic.multiplyAdd(x1, w0, c10)
+          c11 = Arithmetic.multiplyAdd(x1, w1, c11)
+          x2 = v128.load32_splat(p2 + at)
+          c20 = Arithmetic.multiplyAdd(x2, w0, c20)
+          c21 = Arithmetic.multiplyAdd(x2, w1, c21)
+          x3 = v128.load32_splat(p3 + at)
+          c30 = Arithmetic.multiplyAdd(x3, w0, c30)
+          c31 = Arithmetic.multiplyAdd(x3, w1, c31)
+        }
+      } while (--steps !== 0)
     if (idof<T>() === idof<Sums>()) {
       v128.store(y0, f32x4.add(v128.load(y0), c00))
       v128.store(y0, f32x4.add(v128.load(y0, 16), c01), 16)
@@ -182,29 +183,79 @@ function tile<T>(
 }
 
 type Tile = (
-  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+  count: i32,
+  tiles: usize,
+  x: usize,
+  taps: usize,
+  weight: usize,
+  step: usize,
+  start: usize,
+  y: usize,
+  plane: usize,
+  last: usize,
+  floor: f32,
 ) => void
 
 function wide(
-  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+  count: i32,
+  tiles: usize,
+  x: usize,
+  taps: usize,
+  weight: usize,
+  step: usize,
+  start: usize,
+  y: usize,
+  plane: usize,
+  last: usize,
+  floor: f32,
 ): void {
   tile<Wide>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
 }
 
 function tall(
-  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+  count: i32,
+  tiles: usize,
+  x: usize,
+  taps: usize,
+  weight: usize,
+  step: usize,
+  start: usize,
+  y: usize,
+  plane: usize,
+  last: usize,
+  floor: f32,
 ): void {
   tile<Tall>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
 }
 
 function scattered(
-  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+  count: i32,
+  tiles: usize,
+  x: usize,
+  taps: usize,
+  weight: usize,
+  step: usize,
+  start: usize,
+  y: usize,
+  plane: usize,
+  last: usize,
+  floor: f32,
 ): void {
   tile<Scattered>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
 }
 
 function sums(
-  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+  count: i32,
+  tiles: usize,
+  x: usize,
+  taps: usize,
+  weight: usize,
+  step: usize,
+  start: usize,
+  y: usize,
+  plane: usize,
+  last: usize,
+  floor: f32,
 ): void {
   tile<Sums>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
 }
@@ -216,7 +267,30 @@ export const SUMS: i32 = 3
 /** Runs tiles of a kind. */
 export function run(
   kind: i32,
-  count: i32, tiles: usize, x: usize, taps: usize, weight: usize, step: usize, start: usize, y: usize, plane: usize, last: usize, floor: f32,
+  count: i32,
+  tiles: usize,
+  x: usize,
+  taps: usize,
+  weight: usize,
+  step: usize,
+  start: usize,
+  y: usize,
+  plane: usize,
+  last: usize,
+  floor: f32,
 ): void {
-  call_indirect<void>(load<u32>(changetype<usize>(unchecked(table[kind]))), count, tiles, x, taps, weight, step, start, y, plane, last, floor)
+  call_indirect<void>(
+    load<u32>(changetype<usize>(unchecked(table[kind]))),
+    count,
+    tiles,
+    x,
+    taps,
+    weight,
+    step,
+    start,
+    y,
+    plane,
+    last,
+    floor,
+  )
 }

@@ -31,6 +31,8 @@ export interface TilesPlan {
   readonly count: number
   readonly rows: number
   readonly units: number
+  /** Multiplications of a unit. */
+  readonly work: number
   /** Byte offsets: ten words a tile, then for each step where its input lies, and its weight. */
   readonly tables: Int32Array<ArrayBuffer>
 }
@@ -41,6 +43,7 @@ export interface SumsPlan {
   readonly steps: number
   readonly count: number
   readonly units: number
+  readonly work: number
   /** Ten words a tile of four steps, then for each place where its input lies. */
   readonly tables: Int32Array<ArrayBuffer>
 }
@@ -222,6 +225,7 @@ function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
     count,
     rows,
     units: panels * Math.ceil(count / rows),
+    work: 32 * rows * inputs.length,
     tables: new Int32Array([...tiles, ...inputs, ...weights]),
   }
 }
@@ -266,6 +270,7 @@ function sumsPlan(shapes: ConvShapes): SumsPlan {
     steps: steps.length,
     count: places.length,
     units: groups * Math.ceil(weight[0] / groups / 8) * quads,
+    work: 32 * shapes.x[0] * places.length,
     tables: new Int32Array([...tiles, ...places]),
   }
 }

@@ -21,7 +21,7 @@ export interface Sizes {
   readonly out: Three
 }
 
-const sizes = (
+export const sizes = (
   [batch, channels, outputs]: Three,
   size: Three,
   kernel: Three,

@@ -9,6 +9,7 @@ import * as lanes from '../../src/wasm/rules.generated.ts'
 import { convolutionRows } from './kernel-convolution.ts'
 import { gemmRows } from './kernel-gemm.ts'
 import { poolingRows } from './kernel-pooling.ts'
+import { tilesRows } from './kernel-tiles.ts'
 import type { Arena, Block, Trial } from './kernel-trials.ts'
 
 export type KernelName = keyof Kernels
@@ -642,4 +643,5 @@ export const kernelRows: readonly KernelRow[] = [
   ...gemmRows,
   ...convolutionRows,
   ...poolingRows,
+  ...tilesRows,
 ]

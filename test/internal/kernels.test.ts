@@ -6,6 +6,7 @@ import { f32 } from '../../src/wasm/memory.ts'
 import { passes } from './kernel-convolution.ts'
 import { multiply, products, reference, ways } from './kernel-gemm.ts'
 import { kernelRows } from './kernel-table.ts'
+import { tiled } from './kernel-tiles.ts'
 import { Arena, checkTrial } from './kernel-trials.ts'
 
 /** How often a range is cut. */
@@ -125,5 +126,16 @@ describe('the passes of a convolution', () => {
       arena.free()
     }
     expect(wrong).toEqual([])
+  })
+
+  it.each(['convForward', 'convInput', 'convWeight'] as const)('%s by tiles, too', side => {
+    const arena = new Arena(11)
+    const found: string[] = []
+    for (const { steps, wrong } of tiled(side, arena)) {
+      for (const { run, units } of steps) run(0, units)
+      found.push(...[wrong() ?? []].flat())
+      arena.free()
+    }
+    expect(found).toEqual([])
   })
 })

@@ -5,8 +5,8 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import * as kernels from '../../wasm/kernels.generated.ts'
 import { type Address, NONE } from '../../wasm/kinds.ts'
 import type { Finish } from '../product.ts'
-import { runSums, runTiles } from './direct.ts'
 import type { Geometry } from './geometry.ts'
+import { runSums, runTiles } from './tiled.ts'
 
 /** Where the three tensors lie. */
 export interface Operands {

@@ -180,7 +180,7 @@ export function convPack(task: ConvPack, begin: i32, end: i32): void {
     const first = (unit - group * panels) * task.width
     for (let i: usize = 0; i < width; i++) {
       const channel = first + <i32>i
-      let out = task.out + (<usize>unit * step) + (i << 2)
+      let out = task.out + <usize>unit * step + (i << 2)
       const hasOne = channel < channels
       store<f32>(out, hasOne && task.bias ? load<f32>(task.bias + ((<usize>(group * channels + channel)) << 2)) : 0)
       out += (<usize>(task.groups * panels - unit) + <usize>unit * steps) * step
@@ -226,7 +226,10 @@ export function convPad(task: ConvPad, begin: i32, end: i32): void {
   for (; begin < end; begin++) {
     for (let d = 0; d < task.depth; d++) {
       let to =
-        task.out + <usize>begin * size + <usize>((d + task.lowDepth) * task.outHeight + task.lowHeight) * row + ((<usize>task.lowWidth) << 2)
+        task.out +
+        <usize>begin * size +
+        <usize>((d + task.lowDepth) * task.outHeight + task.lowHeight) * row +
+        ((<usize>task.lowWidth) << 2)
       for (let h = task.height; h > 0; h--) {
         let i: usize = 0
         for (; i + 16 <= width; i += 16) v128.store(to + i, v128.load(from + i))

@@ -1,0 +1,130 @@
+// The passes of a convolution by tiles, as src/wasm/conv-plan.ts has it.
+import { sizeOf } from '../../tensor/shape.ts'
+import { observer, Storage } from '../../tensor/storage.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { type Padding, planSums, planTiles, type SumsPlan, type TilesPlan } from '../../wasm/conv-plan.ts'
+import * as kernels from '../../wasm/kernels.generated.ts'
+import { type Address, behind } from '../../wasm/kinds.ts'
+import { i32 } from '../../wasm/memory.ts'
+import type { Finish } from '../product.ts'
+import type { Geometry } from './geometry.ts'
+import type { Operands } from './passes.ts'
+
+/** Floats, rounded up to a line of the cache. */
+const lines = (floats: number) => Math.ceil(floats / 16) * 16
+
+/** The copy with zeros around of what a pass reads, if it needs one: its planes and floats, and how far its groups and images lie apart. */
+function copyOf(padding: Padding | undefined, batch: number, groups: number, inside: number, spatial: number) {
+  const plane = padding ? sizeOf(padding.to) : spatial
+  const planes = batch * groups * inside
+  return { planes, floats: padding ? lines(planes * plane) : 0, groupX: inside * plane, imageX: groups * inside * plane }
+}
+
+function padRecord(x: Address, out: Address, { from, to, low }: Padding): kernels.ConvPad {
+  const [depth, height, width] = from
+  const [outDepth, outHeight, outWidth] = to
+  const [lowDepth, lowHeight, lowWidth] = low
+  return { x, out, depth, height, width, outDepth, outHeight, outWidth, lowDepth, lowHeight, lowWidth }
+}
+
+/** Where a pass finds its tables and its scratch memory. */
+interface Areas {
+  readonly tables: Address
+  readonly scratch: Address
+}
+
+/** What `planTiles` planned: floats of scratch memory, and the kernels' arguments. */
+export function tilesCalls(geometry: Geometry, plan: TilesPlan, isInput: boolean) {
+  const { groups, weight: shape } = geometry
+  const { padding, width, inside, channels, steps, kind, count, rows } = plan
+  const [from, to] = isInput ? [geometry.y, geometry.x] : [geometry.x, geometry.y]
+  const { floats, planes, groupX, imageX } = copyOf(padding, from[0], groups, inside, sizeOf(from, 2))
+  const kernel = sizeOf(shape, 2)
+  const panels = groups * Math.ceil(channels / width)
+  return {
+    planes,
+    panels,
+    scratch: floats + panels * width * (steps + 1),
+    records({ x, weight, y }: Operands, { bias, epilogue }: Finish, { tables: tiles, scratch }: Areas) {
+      const source = isInput ? y : x
+      const out = behind(scratch, 4 * floats)
+      const taps = behind(tiles, 40 * count)
+      const tapsOfWeights = behind(taps, 4 * steps)
+      const [group, channel] = [inside * channels * kernel, isInput ? kernel : inside * kernel]
+      return {
+        pad: padding && padRecord(source, scratch, padding),
+        pack: { weight, from: tapsOfWeights, bias, out, group, channel, groups, channels, steps, width },
+        tiles: {
+          ...{ x: padding ? scratch : source, imageX, groupX, weight: out, taps, tiles, count, rows },
+          ...{ y: isInput ? x : y, plane: sizeOf(to, 2), channels, groups, steps, kind, epilogue },
+        },
+      }
+    },
+  }
+}
+
+/** What `planSums` planned. */
+export function sumsCalls(geometry: Geometry, plan: SumsPlan) {
+  const { groups, x: shape } = geometry
+  const [outputs, inside] = geometry.weight
+  const { padding, steps, count } = plan
+  const [batch] = shape
+  const channels = outputs / groups
+  const { floats, planes, groupX, imageX } = copyOf(padding, batch, groups, inside, sizeOf(shape, 2))
+  const turned = lines(batch * groups * count * Math.ceil(channels / 4) * 4 + 4)
+  return {
+    planes,
+    panels: batch * groups * Math.ceil(channels / 8),
+    scratch: floats + turned + 32 * plan.units,
+    records({ x, weight, y: b }: Operands, { tables: tiles, scratch }: Areas) {
+      const y = behind(scratch, 4 * floats)
+      return {
+        pad: padding && padRecord(x, scratch, padding),
+        pack: { b, rowB: 1, columnB: count, batchB: channels * count, N: channels, K: count, out: y },
+        sums: {
+          ...{ x: padding ? scratch : x, imageX, groupX, y, tiles, places: behind(tiles, 40 * Math.ceil(steps / 4)) },
+          ...{ sums: behind(y, 4 * turned), weight, batch, groups, channels, steps, count },
+        },
+      }
+    },
+  }
+}
+
+/** Runs `f` with the tables where kernels find them: written by JavaScript, so a captured step keeps them; and with scratch memory. */
+function within(out: Tensor, tables: Int32Array, floats: number, f: (areas: Areas) => void): void {
+  const storage = new Storage(4 * tables.length)
+  try {
+    out.scratch = new Storage(4 * floats)
+    if (storage.isNowhere) return
+    observer?.touched(storage)
+    i32.set(tables, storage.pointer >>> 2)
+    f({ tables: storage.pointer, scratch: out.scratch.pointer })
+  } finally {
+    storage.drop()
+    out.endScratch()
+  }
+}
+
+/** y from x and the weight, or with `isInput` x from y and the weight. */
+export function runTiles(out: Tensor, geometry: Geometry, operands: Operands, finish: Finish, isInput: boolean): void {
+  const plan = planTiles(geometry, isInput)
+  const { planes, panels, scratch, records } = tilesCalls(geometry, plan, isInput)
+  within(out, plan.tables, scratch, areas => {
+    const { pad, pack, tiles } = records(operands, finish, areas)
+    if (pad && plan.padding) kernels.convPad(pad, planes, sizeOf(plan.padding.to))
+    kernels.convPack(pack, panels, plan.width * plan.steps)
+    kernels.convTiles(tiles, plan.units, plan.work)
+  })
+}
+
+/** The weight from x and y. */
+export function runSums(out: Tensor, geometry: Geometry, operands: Operands): void {
+  const plan = planSums(geometry)
+  const { planes, panels, scratch, records } = sumsCalls(geometry, plan)
+  within(out, plan.tables, scratch, areas => {
+    const { pad, pack, sums } = records(operands, areas)
+    if (pad && plan.padding) kernels.convPad(pad, planes, sizeOf(plan.padding.to))
+    kernels.gemmPackB(pack, panels, 8 * plan.count)
+    kernels.convSums(sums, plan.units, plan.work)
+  })
+}
