@@ -53,13 +53,11 @@ export type {
 export { Conv, ConvTranspose, CrossCor, DepthwiseConv } from './nn/layers/conv.ts'
 export type { DenseArguments, DenseLayer, DenseOptions } from './nn/layers/dense.ts'
 export { Dense } from './nn/layers/dense.ts'
+export { AlphaDropout, type AlphaDropoutLayer, Dropout, type DropoutLayer } from './nn/layers/dropout.ts'
 export type { Gives, Holding, Link } from './nn/layers/links.ts'
 export { Maxout, type MaxoutLayer } from './nn/layers/maxout.ts'
 export { PairwiseFusion, type PairwiseFusionLayer } from './nn/layers/pairwise-fusion.ts'
 export { Parallel, type ParallelLayer, type Several } from './nn/layers/parallel.ts'
-export { Scale, type ScaleArguments, type ScaleLayer, type ScaleOptions } from './nn/layers/scale.ts'
-export { SkipConnection, type SkipConnectionLayer } from './nn/layers/skip-connection.ts'
-export { AlphaDropout, type AlphaDropoutLayer, Dropout, type DropoutLayer } from './nn/layers/dropout.ts'
 export {
   AdaptiveMaxPool,
   AdaptiveMeanPool,
@@ -71,7 +69,9 @@ export {
   MeanPool,
   type MeanPoolLayer,
 } from './nn/layers/pooling.ts'
+export { Scale, type ScaleArguments, type ScaleLayer, type ScaleOptions } from './nn/layers/scale.ts'
 export { Flatten, PixelShuffle, type PixelShuffleLayer, type PlainLayer, Upsample, type UpsampleLayer } from './nn/layers/shaping.ts'
+export { SkipConnection, type SkipConnectionLayer } from './nn/layers/skip-connection.ts'
 export {
   type BinaryLossOptions,
   binaryCrossEntropy,

@@ -104,7 +104,7 @@ const columnIndices = randint(0, columns, [rows, 1001])
 const classes = randint(0, columns, [rows])
 const start = randn([250_003])
 const slope = randn([250_003])
-const images = x.slice(':600, :480').reshape([20, 6, 40, 60])
+const planes = x.slice(':600, :480').reshape([20, 6, 40, 60])
 const kernels = randn([7, 6, 3, 3])
 
 /** Three steps of an optimizer on a large parameter and a small one. */
@@ -271,9 +271,9 @@ export const cases: Readonly<Record<string, () => Tensor>> = {
   'matmul in batches with one matrix on the left': () => matmul(many.slice(':1'), many, { transposeRight: true }),
   'matmul of long rows': () => matmul(deep, deep, { transposeRight: true }),
   'matmul with strides of a power of two': () => matmul(wide, wide.slice(':, :130'), { transposeLeft: true }),
-  conv: () => flux.conv(images, kernels, { pad: 1, bias: row.slice(':7') }),
-  'the gradient of conv by the weight': () => gradientOf(w => flux.conv(images, w, { stride: 2 }).square().sum(), kernels),
-  convTranspose: () => flux.convTranspose(images, kernels.reshape([6, 7, 3, 3]), { bias: row.slice(':7') }),
+  conv: () => flux.conv(planes, kernels, { pad: 1, bias: row.slice(':7') }),
+  'the gradient of conv by the weight': () => gradientOf(w => flux.conv(planes, w, { stride: 2 }).square().sum(), kernels),
+  convTranspose: () => flux.convTranspose(planes, kernels.reshape([6, 7, 3, 3]), { bias: row.slice(':7') }),
   'linear with a bias': () => linear(x, y.slice(':101'), row.slice(':101')),
   rand: () => drawn(() => rand([300_001])),
   randn: () => drawn(() => randn([300_001])),
