@@ -24,7 +24,8 @@ const variantless = nightly
   : [
       ...folders('docs', 'io', 'data', 'datasets', 'errors', 'memory', 'params', 'tape'),
       ...files('internal', 'allocator', 'collector', 'coverage', 'failure', 'gemm-plan', 'guard', 'large', 'methods', 'mutation'),
-      ...files('internal', 'pool-faults', 'run', 'sizes', 'state'),
+      ...files('internal', 'pool', 'pool-faults', 'run', 'sizes', 'state'),
+      ...folders('threads'),
       ...files('nn', 'chain', 'layer', 'print'),
       ...files('optimizers', 'hyper', 'own-rule', 'state'),
       ...files('tensor', 'javascript', 'print', 'realms', 'rows'),

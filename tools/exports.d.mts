@@ -22,3 +22,4 @@ export interface PublicExport {
 }
 
 export function publicExports(): PublicExport[]
+export function publicExamples(): Pick<PublicExport, 'name' | 'place' | 'examples'>[]
