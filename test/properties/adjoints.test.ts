@@ -137,6 +137,73 @@ describe('adjoints', () => {
   })
 })
 
+/** Sizes of a convolution and what it is told, all of which fit. */
+const convolutions = fc
+  .record({
+    batch: fc.nat(2),
+    groups: fc.integer({ min: 1, max: 3 }),
+    inside: fc.integer({ min: 1, max: 2 }),
+    outside: fc.integer({ min: 1, max: 2 }),
+    axes: fc.array(
+      fc.record({
+        kernel: fc.integer({ min: 1, max: 3 }),
+        stride: fc.integer({ min: 1, max: 3 }),
+        dilation: fc.integer({ min: 1, max: 2 }),
+        low: fc.nat(2),
+        high: fc.nat(2),
+        out: fc.integer({ min: 1, max: 3 }),
+        left: fc.nat(2),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+    n: seed,
+  })
+  .map(({ batch, groups, inside, outside, axes, n }) => {
+    const least = axes.map(({ kernel, stride, dilation, low, high, out }) => (out - 1) * stride + dilation * (kernel - 1) + 1 - low - high)
+    const outPad = axes.map(({ stride, left }, i) => Math.max(left % stride, 1 - least[i]))
+    return {
+      x: [batch, groups * inside, ...least.map((size, i) => size + outPad[i])],
+      weight: [groups * outside, inside, ...axes.map(({ kernel }) => kernel)],
+      told: {
+        groups,
+        stride: axes.map(({ stride }) => stride),
+        dilation: axes.map(({ dilation }) => dilation),
+        pad: axes.flatMap(({ low, high }) => [low, high]),
+      },
+      outPad,
+      isWhole: outPad.every((each, i) => each < axes[i].stride),
+      n,
+    }
+  })
+
+describe('convolutions', () => {
+  it('by the input: convTranspose, and by the weight', () => {
+    holds(convolutions, ({ x, weight, told, outPad, isWhole, n }) => {
+      const w = toTensor(filled(weight, n + 2))
+      const adjoint = isWhole ? (y: Tensor) => flux.convTranspose(y, w, { ...told, outPad }) : undefined
+      expectAdjoint(z => flux.conv(z, w, told), adjoint, x, n)
+      const input = toTensor(filled(x, n + 3))
+      expectAdjoint(z => flux.conv(input, z, told), undefined, weight, n)
+    })
+  })
+
+  it('transposed, by the input: conv, and by the weight', () => {
+    holds(convolutions, ({ x, weight, told, outPad, isWhole, n }) => {
+      if (!isWhole) return
+      const w = toTensor(filled(weight, n + 2))
+      const { shape } = flux.conv(flux.zeros(x), w, told)
+      expectAdjoint(
+        z => flux.convTranspose(z, w, { ...told, outPad }),
+        y => flux.conv(y, w, told),
+        shape,
+        n,
+      )
+      const input = toTensor(filled(shape, n + 3))
+      expectAdjoint(z => flux.convTranspose(input, z, { ...told, outPad }), undefined, weight, n)
+    })
+  })
+})
+
 /** Functions that are not linear, of one argument. */
 const functions: readonly ((x: Tensor) => Tensor)[] = [
   x => flux.sum(flux.square(x)),

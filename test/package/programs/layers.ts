@@ -4,10 +4,14 @@ import {
   Bilinear,
   Chain,
   type ChainLayer,
+  Conv,
+  type ConvLayer,
+  ConvTranspose,
   clone,
   concat,
   Dense,
   type DenseLayer,
+  DepthwiseConv,
   type Layer,
   type Link,
   layer,
@@ -69,6 +73,22 @@ export const noBias = Dense(zeros([2, 3]), 3) // error 2345 at 3)
 export const tooFew = Dense(2) // error 2554 at Dense(
 export const fromTensors = [Dense(zeros([2, 3])), Dense(zeros([2, 3]), zeros([2]), relu), Dense(zeros([2, 3]), false)]
 export const withOptions = Dense(2, 1, undefined, { bias: undefined, init: zeros })
+
+export const convolutions: readonly ConvLayer[] = [
+  Conv([5, 5], 1, 6, relu, { pad: 2, stride: [1, 2], dilation: 1, groups: 1, bias: false, init: zeros, flipKernel: true }),
+  Conv([3], 2, 4, undefined, { pad: 'same', stride: undefined }),
+  Conv(zeros([4, 2, 3]), zeros([4]), relu, { pad: [1, 0] }),
+  ConvTranspose([2, 2], 4, 2, relu, { stride: 2, outPad: [1, 0] }),
+  DepthwiseConv([3, 3], 4, 8),
+]
+export const noKernel = Conv(5, 1, 6) // error 2345 at 5
+export const noChannels = Conv([5, 5]) // error 2554 at Conv(
+export const noPad = Conv([5, 5], 1, 6, relu, { pad: 'valid' }) // error 2322 at pad
+export const noOutPad = Conv([5, 5], 1, 6, relu, { outPad: 1 }) // error 2353 at outPad
+export const biasTwice = Conv(zeros([4, 2, 3]), true, relu, { bias: false }) // error 2353 at bias
+export const convolved: Tensor = ones([1, 1, 5])
+  .conv(zeros([2, 1, 3]), { pad: [1, 2] })
+  .depthwiseConv(zeros([2, 1, 2]))
 
 export const scaled: Layer<{ scale: Tensor }, [x: Tensor], Tensor> = layer('Scaled', { scale: ones([2]) }, (self, x: Tensor) =>
   x.mul(self.scale),
