@@ -212,13 +212,7 @@ describe('a convolutional network', () => {
   it('of no images has no gradient but zeros', () => {
     const weight = glorotUniform([3, 2, 3, 3])
     const [bySelf, byWeight] = gradient((x, w) => conv(x, w, { pad: 1, bias: zeros([3]) }).sum(), zeros([0, 2, 5, 5]), weight)
-    expect([
-      bySelf?.shape,
-      byWeight
-        ?.toArray()
-        .flat(3)
-        .every(value => value === 0),
-    ]).toEqual([[0, 2, 5, 5], true])
+    expect([bySelf?.shape, byWeight?.data().every(value => value === 0)]).toEqual([[0, 2, 5, 5], true])
     expect(
       conv(zeros([2, 0, 3, 3]), zeros([4, 0, 2, 2]), { bias: tensor([1, 2, 3, 4]) })
         .max(-1)
