@@ -159,6 +159,30 @@ export const operations = {
       if (weight !== undefined) g.push('linear', bias === undefined ? [i, weight] : [i, weight, bias])
     },
   },
+  conv: {
+    weight: 6,
+    run: ([x, weight, bias], { name, ...options }) => F[name](x, weight, { bias, ...options }),
+    draw(g, i) {
+      const [, channels, ...sizes] = g.shape(i)
+      if (sizes.length < 1 || sizes.length > 3 || g.count(i) === 0) return
+      const isTransposed = g.source.chance(0.3)
+      const groups = g.source.pick([1, 1, channels, 2].filter(n => channels % n === 0))
+      const some = choices => sizes.map(() => g.source.pick(choices))
+      const [kernel, stride, dilation] = [some([1, 2, 3]), some([1, 1, 2, 3]), some([1, 1, 2])]
+      const pad = [...sizes, ...sizes].map(() => g.source.pick([0, 0, 1, 2]))
+      const outPad = stride.map(n => g.source.int(0, n - 1))
+      const spans = kernel.map((k, axis) => dilation[axis] * (k - 1) + 1)
+      const whole = (n, axis) => (isTransposed ? (n - 1) * stride[axis] + spans[axis] + outPad[axis] : n)
+      const sides = axis => (pad[2 * axis] + pad[2 * axis + 1]) * (isTransposed ? -1 : 1)
+      if (sizes.some((n, axis) => whole(n, axis) + sides(axis) < (isTransposed ? 1 : spans[axis]))) return
+      const many = g.source.pick([1, 2, 3])
+      const weight = g.leaf(isTransposed ? [channels, many, ...kernel] : [groups * many, channels / groups, ...kernel])
+      const bias = g.source.chance(0.5) ? g.leaf([groups * many]) : undefined
+      if (weight === undefined) return
+      const o = { name: isTransposed ? 'convTranspose' : 'conv', groups, stride, dilation, pad, ...(isTransposed && { outPad }) }
+      g.push('conv', bias === undefined ? [i, weight] : [i, weight, bias], o)
+    },
+  },
   reshape: {
     run: ([x], { shape }) => F.reshape(x, shape),
     draw(g, i) {

@@ -3,6 +3,7 @@ import math
 
 import numpy as np
 import torch
+from torch.nn import functional
 
 from compare import compared, decode, gradients, plain, problem, weighed
 
@@ -86,6 +87,18 @@ def matmul(a, waitLeft=False, waitRight=False, transposeLeft=False, transposeRig
 def linear(a):
     y = torch.matmul(a[0], a[1].t())
     return y + a[2] if len(a) > 2 else y
+
+
+def conv(a, name, groups, stride, dilation, pad, outPad=None):
+    x, weight, bias = a if len(a) > 2 else (*a, None)
+    axes = x.dim() - 2
+    if name == "conv":
+        padded = functional.pad(x, [n for k in reversed(range(axes)) for n in pad[2 * k:2 * k + 2]])
+        return getattr(functional, f"conv{axes}d")(padded, weight, bias, stride, 0, dilation, groups)
+    y = getattr(functional, f"conv_transpose{axes}d")(x, weight, bias, stride, 0, outPad, groups, dilation)
+    for k in range(axes):
+        y = y.narrow(k + 2, pad[2 * k], y.shape[k + 2] - pad[2 * k] - pad[2 * k + 1])
+    return y
 
 
 def flatten(a, **options):
@@ -207,6 +220,7 @@ OPERATIONS = {
     "softmax": lambda a, name, axis: (torch.softmax if name == "softmax" else torch.log_softmax)(a[0], axis),
     "matmul": matmul,
     "linear": linear,
+    "conv": conv,
     "reshape": lambda a, shape: a[0].reshape(shape),
     "flatten": flatten,
     "squeeze": squeeze,
