@@ -13,6 +13,7 @@ const x = f.tensor([
   [1, 2],
   [3, 4],
 ])
+const image = f.ones([1, 1, 2, 2])
 const classes = f.tensor([0, 1], { dtype: 'int32' })
 const model = f.Dense(2, 2)
 const ps = f.params(model)
@@ -223,6 +224,18 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   update: () => [opt, ps, gradients(), { keep: true }],
   init: () => [{ module: 1 }],
   variant: () => [],
+  ...Object.fromEntries(['AdaptiveMaxPool', 'AdaptiveMeanPool', 'AlphaDropout', 'PixelShuffle'].map(name => [name, () => [1]])),
+  ...Object.fromEntries(['GlobalMaxPool', 'GlobalMeanPool', 'Flatten'].map(name => [name, () => []])),
+  ...Object.fromEntries(['globalMaxPool', 'globalMeanPool'].map(name => [name, () => [image]])),
+  ...Object.fromEntries(['adaptiveMaxPool', 'adaptiveMeanPool', 'pixelShuffle', 'alphaDropout'].map(name => [name, () => [image, 1]])),
+  Dropout: () => [0.5, { axis: 0 }],
+  dropout: () => [x, 0.5, { axis: 0 }],
+  MaxPool: () => [2, { stride: 1 }],
+  maxPool: () => [image, 1, { stride: 1 }],
+  MeanPool: () => [2, { countPadding: true }],
+  meanPool: () => [image, 1, { countPadding: true }],
+  Upsample: () => ['nearest', { scale: 2 }],
+  upsample: () => [image, 'nearest', { scale: 2 }],
   where: () => [x.greater(1), x, x],
   zeros: () => [[2], { dtype: 'int32' }],
 }
