@@ -6,6 +6,7 @@ import {
   crossEntropy,
   ctc,
   Descent,
+  dropout,
   focal,
   huber,
   jit,
@@ -96,7 +97,7 @@ const rows: Readonly<Record<string, Row>> = {
   ],
   'the loss of sequences': w => [ctc(w, tensor([1, 0])), ctc(w.reshape([1, 3, 4]), tensor([[2, 1]]), { blank: 0, targetLengths: [1] })],
   'parts and permutations': (w, x) => [...w.split(2, 1), w.permute([1, 0]).add(0), x.less(1).permute([1, 0])],
-  draws: w => [w.mul(rand([4])), w.mul(randn([3, 4])), w.mul(bernoulli(0.5, [3, 1])), randint(0, 9, [4])],
+  draws: w => [w.mul(rand([4])), w.mul(randn([3, 4])), w.mul(bernoulli(0.5, [3, 1])), randint(0, 9, [4]), dropout(w, 0.5)],
 }
 
 describe('kernels with layouts, status words and keys are replayed', () => {
