@@ -5,6 +5,9 @@ import * as flux from 'fluxtape'
 import type { Row } from './check.ts'
 import { array, build, type Float64, type Index, permute, read, reshape } from './float64.ts'
 
+/** The library by name. */
+const library = { ...flux }
+
 type Options = flux.MeanPoolOptions
 type Bounds = (i: number) => readonly [from: number, to: number]
 
@@ -52,7 +55,7 @@ const windowed = (op: 'maxPool' | 'meanPool', shape: readonly number[], window: 
     name: `[${shape}] by [${window}] ${JSON.stringify(options)}`,
     shapes: [shape],
     domain: [-2, 2],
-    run: x => flux[op](x, window, options),
+    run: x => library[op](x, window, options),
     reference: ([x]) =>
       pooled(
         x,
@@ -75,7 +78,7 @@ const adaptive = (
     (count, i): Bounds =>
       j => [Math.floor((j * shape[i + 2]) / count), Math.ceil(((j + 1) * shape[i + 2]) / count)],
   )
-  const run = op === 'globalMaxPool' || op === 'globalMeanPool' ? (x: Tensor) => flux[op](x) : (x: Tensor) => flux[op](x, out)
+  const run = op === 'globalMaxPool' || op === 'globalMeanPool' ? (x: Tensor) => library[op](x) : (x: Tensor) => library[op](x, out)
   const isMax = op === 'adaptiveMaxPool' || op === 'globalMaxPool'
   return {
     op,
