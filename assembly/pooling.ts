@@ -67,6 +67,10 @@ class Four {
   @inline static wins(v: v128, largest: v128): v128 {
     return v128.or(f32x4.gt(v, largest), f32x4.ne(v, v))
   }
+  /** The larger one, the first of equals; a NaN stays. */
+  @inline static larger(largest: v128, v: v128): v128 {
+    return v128.or(f32x4.pmax(largest, v), f32x4.ne(v, v))
+  }
   @inline static even(a: v128, b: v128): v128 {
     return v128.shuffle<u32>(a, b, 0, 2, 4, 6)
   }
@@ -92,16 +96,14 @@ function pairs(by: Pooling, p: usize, q: usize, places: usize, at: i32, isMean: 
     if (isMean) {
       v128.store(q + to, f32x4.mul(f32x4.add(f32x4.add(a, b), f32x4.add(c, d)), quarter))
     } else {
-      const isB = Four.wins(b, a)
-      const ab = v128.bitselect(b, a, isB)
-      const isC = Four.wins(c, ab)
-      const abc = v128.bitselect(c, ab, isC)
-      const isD = Four.wins(d, abc)
-      v128.store(q + to, v128.bitselect(d, abc, isD))
+      const ab = Four.larger(a, b)
+      const abc = Four.larger(ab, c)
+      v128.store(q + to, Four.larger(abc, d))
       if (places) {
         const first = i32x4.add(i32x4.splat(at + 2 * j), lanes)
         const second = i32x4.add(first, below)
-        const place = v128.bitselect(second, i32x4.sub(first, isB), isC)
+        const isD = Four.wins(d, abc)
+        const place = v128.bitselect(second, i32x4.sub(first, Four.wins(b, a)), Four.wins(c, ab))
         v128.store(places + to, v128.bitselect(i32x4.sub(second, isD), place, isD))
       }
     }
@@ -167,9 +169,8 @@ function pooled(by: Pooling, begin: i32, end: i32, isMean: bool): void {
               low = f64x2.add(low, f64x2.promote_low_f32x4(v))
               high = f64x2.add(high, f64x2.promote_low_f32x4(Vector.high(v)))
             } else {
-              const isLarger = Four.wins(v, best)
-              if (places) place = v128.bitselect(i32x4.add(i32x4.splat(at), lanes), place, isLarger)
-              best = v128.bitselect(v, best, isLarger)
+              if (places) place = v128.bitselect(i32x4.add(i32x4.splat(at), lanes), place, Four.wins(v, best))
+              best = Four.larger(best, v)
             }
           }
         }

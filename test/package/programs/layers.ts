@@ -16,6 +16,10 @@ import {
   type Link,
   layer,
   Maxout,
+  Dropout,
+  Flatten,
+  MaxPool,
+  MeanPool,
   ones,
   PairwiseFusion,
   Parallel,
@@ -24,6 +28,7 @@ import {
   SkipConnection,
   softmax,
   type Tensor,
+  Upsample,
   zeros,
 } from 'fluxtape'
 
@@ -116,3 +121,14 @@ export const bilinears = [Bilinear(2, 3, 4), Bilinear(2, 3, 4, relu, { init: zer
 export const ofPair: Tensor = Bilinear(2, 3, 4)([ones([2]), ones([3])])
 export const noOut = Bilinear(2, 3) // error 2554 at Bilinear(
 export const noConnection = Parallel('add', relu) // error 2345 at 'add'
+const pools = Chain(
+  MaxPool([2, 2], { stride: 1, pad: 'same' }),
+  MeanPool(2, { pad: [1, 0], countPadding: false }),
+  Flatten(),
+  Dropout(0.5, { axis: 1 }),
+)
+export const share: number = pools[3].p
+export const noPad = MaxPool(2, { pad: 'valid' }) // error 2322 at pad
+export const noCount = MaxPool(2, { countPadding: true }) // error 2353 at countPadding
+export const noMode = Upsample('bicubic', { scale: 2 }) // error 2345 at 'bicubic'
+export const noAxis = Dropout(0.5, { axis: 'channels' }) // error 2322 at axis
