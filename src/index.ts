@@ -72,6 +72,8 @@ export {
 export { Scale, type ScaleArguments, type ScaleLayer, type ScaleOptions } from './nn/layers/scale.ts'
 export { Flatten, PixelShuffle, type PixelShuffleLayer, type PlainLayer, Upsample, type UpsampleLayer } from './nn/layers/shaping.ts'
 export { SkipConnection, type SkipConnectionLayer } from './nn/layers/skip-connection.ts'
+export type { NormLayer, NormLayerOptions, RMSNormLayer, RMSNormLayerOptions, StatsNormLayer, StatsNormOptions } from './nn/layers/norm.ts'
+export { BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm } from './nn/layers/norm.ts'
 export {
   type BinaryLossOptions,
   binaryCrossEntropy,

@@ -136,7 +136,7 @@ const runGradient: (inputs: readonly Tensor[], options: GradientOptions) => read
   forward(results, xs, options) {
     const { groups, segments, n, params, kind, each, ofX, ofParams } = options
     if (xs[1].count === 0) {
-      for (const each of results) each.view().fill(0)
+      for (const { pointer, count } of results) kernels.fill(pointer, 0, count)
       return
     }
     const [ofScale, ofBias] = ofParams ? results.slice(ofX ? 1 : 0) : []
