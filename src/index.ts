@@ -25,6 +25,7 @@ export type { SafetensorsFile, SafetensorsOptions } from './io/safetensors.ts'
 export { loadSafetensors, saveSafetensors } from './io/safetensors.ts'
 export { type LoadedState, type LoadStateOptions, loadState, type Rename, type State, type StateInput, state } from './io/state.ts'
 export { destructure } from './nn/destructure.ts'
+export { fold } from './nn/fold.ts'
 export type { ConfigurableInitializer, GainOptions, IdentityOptions, SparseOptions, TruncatedNormalOptions } from './nn/initializers.ts'
 export {
   glorotNormal,
@@ -74,6 +75,8 @@ export { Flatten, PixelShuffle, type PixelShuffleLayer, type PlainLayer, Upsampl
 export { SkipConnection, type SkipConnectionLayer } from './nn/layers/skip-connection.ts'
 export type { NormLayer, NormLayerOptions, RMSNormLayer, RMSNormLayerOptions, StatsNormLayer, StatsNormOptions } from './nn/layers/norm.ts'
 export { BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm } from './nn/layers/norm.ts'
+export type { WeightNormLayer } from './nn/layers/weight-norm.ts'
+export { removeWeightNorm, WeightNorm } from './nn/layers/weight-norm.ts'
 export {
   type BinaryLossOptions,
   binaryCrossEntropy,
