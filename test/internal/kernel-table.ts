@@ -10,6 +10,7 @@ import { convolutionRows } from './kernel-convolution.ts'
 import { gemmRows } from './kernel-gemm.ts'
 import { poolingRows } from './kernel-pooling.ts'
 import { tilesRows } from './kernel-tiles.ts'
+import { normRows } from './kernel-norms.ts'
 import type { Arena, Block, Trial } from './kernel-trials.ts'
 
 export type KernelName = keyof Kernels
@@ -644,4 +645,5 @@ export const kernelRows: readonly KernelRow[] = [
   ...convolutionRows,
   ...poolingRows,
   ...tilesRows,
+  ...normRows,
 ]

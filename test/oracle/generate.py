@@ -21,6 +21,7 @@ import derivatives
 import layers
 import losses
 import movement
+import norms
 import pointwise
 import pooling
 import products
@@ -32,6 +33,7 @@ from records import lines
 FILES = {
     'pointwise': pointwise.rows, 'activations': activations.rows, 'reductions': reductions.rows, 'movement': movement.rows, 'products': products.rows,
     'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows, 'composing': composing.rows, 'pooling': pooling.rows,
+    'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'norms': norms.rows,
     'schedules': schedules.rows, 'derivatives': derivatives.rows,
 }
 HERE = pathlib.Path(__file__).parent

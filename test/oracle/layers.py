@@ -56,7 +56,70 @@ class LayerRow:
                'tolerance': {'ulp': 8, 'gradientUlp': 16}}
 
 
+class OwnRow:
+    """A layer of torch.nn, with its first parameters: 1 and 0."""
+
+    def __init__(self, op, args, shape, module, activation='identity'):
+        self.op, self.args, self.shape, self.module, self.activation = op, args, shape, module, ACTIVATIONS.get(activation, lambda x: x)
+        self.name = f'{shape}{"" if activation == "identity" else " " + activation}'
+
+    def records(self):
+        x = filled(self.shape, -2, 3)
+        cotangent = filled(list(self.module(torch.zeros(self.shape)).shape))
+        for part, tensor in (('x', x), ('cotangent', cotangent)):
+            tensor.seed = zlib.crc32(f'{self.op}/{self.name}/{part}'.encode()) & 0xFFFF
+        value = x.torch().requires_grad_()
+        out = self.activation(self.module(value))
+        parameters = list(self.module.parameters())
+        gradients = torch.autograd.grad(out, [value, *parameters], cotangent.torch(), retain_graph=True)
+        floor = rounded_up(64 * EPSILON)
+        yield {'op': self.op, 'name': self.name, 'kind': 'layer', 'args': as_json(self.args), 'input': x.json(),
+               'out': {**encoded(out.detach().numpy(), 'float64'), 'floor': floor}, 'cotangent': cotangent.json(),
+               'gradients': [{**encoded(g.numpy(), 'float64'), 'floor': rounded_up(64 * EPSILON * largest(g))} for g in gradients],
+               'tolerance': {'ulp': 8, 'gradientUlp': 16}}
+
+
+class RMSNorm(torch.nn.Module):
+    def __init__(self, n):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.ones(n))
+
+    def forward(self, x):
+        return x / torch.sqrt((x * x).mean(-1, keepdim=True) + 1e-5) * self.weight
+
+
+def reordered(module):
+    """GroupNorm of Flux has its bias first."""
+    module._parameters = dict(bias=module._parameters['bias'], weight=module._parameters['weight'])
+    return module
+
+
+def seeded(part, shape):
+    tensor = filled(shape)
+    tensor.seed = zlib.crc32(f'WeightNorm/{part}'.encode()) & 0xFFFF
+    return tensor
+
+
+def norms():
+    nn = torch.nn
+    relu = Named('function', 'relu')
+    yield OwnRow('LayerNorm', [5], [3, 5], nn.LayerNorm(5))
+    yield OwnRow('LayerNorm', [3, 4, relu], [2, 3, 4], nn.LayerNorm([3, 4]), 'relu')
+    yield OwnRow('GroupNorm', [6, 2], [3, 6, 2, 2], reordered(nn.GroupNorm(2, 6)))
+    yield OwnRow('GroupNorm', [4, 4, relu], [2, 4, 5], reordered(nn.GroupNorm(4, 4)), 'relu')
+    yield OwnRow('InstanceNorm', [3, relu, {'affine': True}], [2, 3, 7], reordered(nn.InstanceNorm1d(3, affine=True)), 'relu')
+    yield OwnRow('RMSNorm', [5], [3, 5], RMSNorm(5))
+    weight, bias = seeded('weight', [2, 5]), seeded('bias', [2])
+    linear = nn.Linear(5, 2)
+    linear.load_state_dict({'weight': weight.torch(), 'bias': bias.torch()})
+    linear = nn.utils.weight_norm(linear)
+    # As ours has them: v, bias, g.
+    linear._parameters = {key: linear._parameters[key] for key in ('weight_v', 'bias', 'weight_g')}
+    yield OwnRow('WeightNorm', [Call('Dense', weight, bias)], [3, 5], linear)
+
+
 def rows():
+    yield from norms()
     for shape in ([3], [1, 3], [5, 3], [2, 3, 3], [2, 1, 5, 3]):
         yield LayerRow(f'3 to 5 of {shape}', shape, [(3, 5, None)])
     for activation in ('relu', 'tanh', 'sigmoid', 'gelu'):

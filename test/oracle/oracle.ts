@@ -78,7 +78,19 @@ export interface RuleCase extends Common {
   readonly from: string
 }
 
-export type Case = OperationCase | LayerCase | RuleCase
+/**
+ * A layer with running statistics: what it gives for each of `inputs` in training, its mean and variance `after` that, and what it gives for the first in
+ * use.
+ */
+export interface StatsCase extends Common {
+  readonly kind: 'stats'
+  readonly inputs: readonly TensorSpec[]
+  readonly outs: readonly Reference[]
+  readonly after: readonly [mean: Reference, variance: Reference]
+  readonly used: Reference
+}
+
+export type Case = OperationCase | LayerCase | RuleCase | StatsCase
 
 /** What the driver needs of a tensor. */
 interface Tensor {
@@ -100,6 +112,7 @@ export const files = [
   'convolutions',
   'pooling',
   'composing',
+  'norms',
   'derivatives',
 ] as const
 
@@ -380,6 +393,28 @@ function runRule(library: Library, record: RuleCase): (string | undefined)[] {
   return []
 }
 
+function runStats(library: Library, record: StatsCase): (string | undefined)[] {
+  const { tolerance, inputs, outs, after, used } = record
+  const model = apply(library, record, []) as Call & { readonly mean: Tensor; readonly variance: Tensor }
+  const xs = inputs.map(spec => toTensor(library, spec))
+  const [sum, gradient] = [exported(library, 'sum'), exported(library, 'gradient')]
+  const wrong = xs.map((x, i) => {
+    let y: string | undefined
+    gradient((z: Tensor) => {
+      const out = model(z) as Tensor
+      y = compared(`out of step ${i + 1}`, out, outs[i], tolerance)
+      return sum(out)
+    }, x)
+    return y
+  })
+  return [
+    ...wrong,
+    compared('the running mean', model.mean, after[0], tolerance),
+    compared('the running variance', model.variance, after[1], tolerance),
+    compared('out in use', model(xs[0]) as Tensor, used, tolerance),
+  ]
+}
+
 /** Whether the library lacks what a case that may come later asks for. */
 export function isLacking(library: Library, record: Case): boolean {
   return record.later === true && [record.op, ...namesIn(record.args)].some(name => library[name] === undefined)
@@ -396,7 +431,9 @@ export function runCase(library: Library, record: Case): readonly string[] {
         ? runRule(library, record)
         : record.kind === 'layer'
           ? runLayer(library, record)
-          : runOperation(library, record)
+          : record.kind === 'stats'
+            ? runStats(library, record)
+            : runOperation(library, record)
     return found.flatMap(problem => (problem === undefined ? [] : [`${label}: ${problem}`]))
   } catch (error) {
     return [`${label}: threw ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`]

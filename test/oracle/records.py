@@ -31,6 +31,7 @@ class Tensor:
         self.dtype, self.shape, self.values, self.low, self.high = dtype, tuple(shape), values, low, high
         self.seed = None
         self.constant = False
+        self.trained = False  # has a gradient among options, too
 
     def array(self):
         if self.values is not None:
@@ -124,7 +125,7 @@ def tensors(args):
         if isinstance(leaf, Call):
             walk(leaf.args, visit, differentiable)
         elif isinstance(leaf, Tensor):
-            found.append((leaf, differentiable and leaf.dtype == 'float32' and not leaf.constant))
+            found.append((leaf, (differentiable or leaf.trained) and leaf.dtype == 'float32' and not leaf.constant))
 
     walk(args, visit)
     return found
