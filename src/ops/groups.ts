@@ -8,7 +8,7 @@ import { type Address, behind, NONE, type Real } from '../wasm/kinds.ts'
 import { type Activation, traitsOf } from './epilogue.ts'
 import { fusion, isFused } from './fusion.ts'
 import { broadcastTo, reshape } from './movement.ts'
-import { add, cast, div, greater, mul, sqrt, square, sub } from './pointwise.ts'
+import { add, cast, div, greater, mul, sqrt, square, stopGradient, sub } from './pointwise.ts'
 import { mean } from './reduce.ts'
 import { reducedShape } from './reduction.ts'
 import { slice } from './slicing.ts'
@@ -233,7 +233,9 @@ export function normalizeGroups(x: Tensor, groups: Groups, { scale, bias }: Affi
   const keep = { keepDims: true }
   const seen = reshape(cast(x, 'float32'), view)
   const center = mean(seen, axes, keep)
-  const distance = groups.centered ? sub(seen, center) : seen
+  // Again, since the mean of what has an offset is rounded.
+  const near = sub(seen, stopGradient(center))
+  const distance = groups.centered ? sub(near, mean(near, axes, keep)) : seen
   const variance = mean(square(distance), axes, keep)
   const y = reshape(affine(div(distance, sqrt(add(variance, eps))), scale, bias, groups), x.dims)
   const flat = (stat: Tensor) => () => reshape(stat, [groups.groups])
