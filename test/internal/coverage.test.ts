@@ -47,6 +47,7 @@ const heldBy: Readonly<Record<string, readonly string[]>> = {
   ],
   'nn/destructure.test.ts': ['destructure'],
   'nn/layer.test.ts': ['layer'],
+  'nn/norms.test.ts': ['fold', 'removeWeightNorm'],
   'nn/output-size.test.ts': ['activations', 'outputSize', 'summary'],
   'optimizers/hyper.test.ts': ['adjust'],
   'optimizers/own-rule.test.ts': ['rule'],
