@@ -12,7 +12,16 @@ export { diagonalHessian, hessian, hvp, jacobian, jvp } from './autodiff/jacobia
 export { keep, scope } from './autodiff/lifetime.ts'
 export type { Configuration } from './configure.ts'
 export { configure, threads } from './configure.ts'
+export { brightness, type CropOptions, crop, mixup, randomFlip, rotate, shift } from './data/augment.ts'
 export { type Batched, batch, type PaddedSequences, type PadSequencesOptions, padSequences } from './data/batch.ts'
+export {
+  fromImageData,
+  type ImageDataLike,
+  type ImageDataOptions,
+  type ImageInput,
+  type ImagePixels,
+  toImageData,
+} from './data/image-data.ts'
 export { DataLoader, type LoaderOptions } from './data/loader.ts'
 export { type NormalizeOptions, normalize } from './data/normalize.ts'
 export type { BatchOf, Column, Data, DataInput, Dataset, ObservationOf, SubsetOf } from './data/observations.ts'

@@ -15,6 +15,8 @@ const x = f.tensor([
 ])
 const image = f.ones([1, 1, 2, 2])
 const classes = f.tensor([0, 1], { dtype: 'int32' })
+const images = f.ones([1, 3, 2, 2])
+const pixels = { data: new Uint8Array(4), width: 1, height: 1 }
 const model = f.Dense(2, 2)
 const ps = f.params(model)
 const opt = f.Descent(0.1)
@@ -149,6 +151,14 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   leakyrelu: () => [x, 0.01],
   Dense: () => [2, 2, f.relu, { bias: false }],
   Bilinear: () => [2, 2, 2, f.relu, { bias: false }],
+  brightness: () => [images, 0.5],
+  crop: () => [images, 2, { pad: 1 }],
+  fromImageData: () => [pixels, { channels: 3 }],
+  mixup: () => [x, x, 1],
+  randomFlip: () => [images, 0.5, -1],
+  rotate: () => [images, 10],
+  shift: () => [images, 1],
+  toImageData: () => [images],
   Maxout: () => [() => model, 2],
   Scale: () => [2, f.relu, { bias: false }],
   SkipConnection: () => [model, f.add],

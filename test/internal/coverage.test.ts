@@ -34,6 +34,7 @@ const withoutGradient = new Set([
 /** What has no rows, for it computes no values of tensors: the tests that are about it, by what it is. */
 const heldBy: Readonly<Record<string, readonly string[]>> = {
   'data/batch.test.ts': ['batch', 'padSequences', 'unbatch'],
+  'data/images.test.ts': ['brightness', 'crop', 'fromImageData', 'mixup', 'randomFlip', 'rotate', 'shift', 'toImageData'],
   'data/loader.test.ts': ['DataLoader'],
   'data/splits.test.ts': ['kFolds', 'shuffleObs', 'splitObs'],
   'data/views.test.ts': ['filterObs', 'groupObs', 'mapObs', 'slidingWindow'],

@@ -116,7 +116,7 @@ export const largest: Tensor = Maxout(() => Dense(2, 2), 3)(ones([1, 2]))
 export const madeFirst: Tensor | undefined = Maxout(() => Dense(2, 2), 3)[0]?.weight
 export const secondOf: Tensor = Maxout(Dense(2, 2), Scale(2))[1].scale
 export const scales = [Scale(2), Scale(2, 3, relu), Scale(2, undefined, { bias: false }), Scale(ones([2]), false, relu)]
-export const noScale = Scale(2, 'relu') // error 2345 at 'relu'
+export const noScale = Scale(2, 'relu') // error 2345 at 2, 'relu'
 export const bilinears = [Bilinear(2, 3, 4), Bilinear(2, 3, 4, relu, { init: zeros }), Bilinear(zeros([4, 2, 3]), false, relu)]
 export const ofPair: Tensor = Bilinear(2, 3, 4)([ones([2]), ones([3])])
 export const noOut = Bilinear(2, 3) // error 2554 at Bilinear(
