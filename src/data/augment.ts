@@ -11,7 +11,7 @@ import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { arange, tensor } from '../tensor/create.ts'
 import { bernoulli, rand, randint } from '../tensor/random.ts'
-import { sameShape, show } from '../tensor/shape.ts'
+import { resolveAxis, sameShape, show } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /** What `crop` can be told. */
@@ -108,7 +108,7 @@ export const crop = /* @__PURE__ */ composed(
 export const randomFlip = /* @__PURE__ */ composed('randomFlip', 3, function randomFlip(x: Tensor, p = 0.5, axis = -1): Tensor {
   checkMost('randomFlip', 'a probability', p, 1)
   return ofBatch('randomFlip', x, images => {
-    const mirrored = flip(images, axis < 0 ? axis : axis + images.rank - x.rank)
+    const mirrored = flip(images, resolveAxis('randomFlip', axis, x.dims) - x.rank)
     return cast(where(bernoulli(p, [images.dims[0], 1, 1, 1]), mirrored, images), images.type)
   })
 })

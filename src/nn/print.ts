@@ -18,13 +18,14 @@ export function printModel(model: unknown): string {
   if (lines.length === 1) return comment(lines[0].text, lines[0].note, ALONE)
   const body = lines.map(({ text, note }) => comment(text, note, COLUMN))
   const { tensors, trained, parameters, bytes, buffers } = count(model)
-  if (tensors < 3) return body.join('\n')
-  const last = body.pop() ?? ''
-  const size = `parameters, ${bytesText(bytes)}.`
-  if (trained === tensors) return [...body, comment(last, `Total: ${tensors} arrays, ${digits(parameters)} ${size}`, COLUMN)].join('\n')
-  const total = `Total: ${trained} trainable array${trained === 1 ? '' : 's'}, ${digits(parameters)} parameters,`
-  const rest = `plus ${tensors - trained} non-trainable, ${digits(buffers)} ${size}`
-  return [...body, comment(last, total, COLUMN), comment('', rest, COLUMN)].join('\n')
+  if (tensors > 2) {
+    const rest = tensors - trained
+    const size = ` parameters, ${bytesText(bytes)}.`
+    const total = `Total: ${trained}${rest ? ' trainable' : ''} arrays, ${digits(parameters)}${rest ? ' parameters,' : size}`
+    body.push(comment(body.pop() ?? '', total, COLUMN))
+    if (rest) body.push(comment('', `plus ${rest} non-trainable, ${digits(buffers)}${size}`, COLUMN))
+  }
+  return body.join('\n')
 }
 
 interface Line {
