@@ -112,29 +112,23 @@ function unpack({ data, width, height, bytes }: Read, out: Float32Array, channel
 
 /**
  * The bytes of an image [channels, height, width] with numbers from 0 to 1, for a canvas (`context.putImageData`) or an encoder: RGBA, as
- * `{ data, width, height }`, an `ImageData` where the runtime has that; of [n, channels, height, width] a list. 1 channel is grey, 3 are colors, 4 have
+ * `{ data, width, height }`, an `ImageData` where the runtime has that; of a batch `[...batch].map(toImageData)`. 1 channel is grey, 3 are colors, 4 have
  * alpha, too. Values are rounded, and kept from 0 to 255; those of a uint8 tensor are taken as they are. Throws ShapeError for other shapes.
  *
  * @example toImageData(tensor([[[1]], [[0]], [[0.2]]])).data // Uint8ClampedArray(4) [ 255, 0, 51, 255 ]
  */
-export function toImageData(x: Tensor): ImageDataLike | ImageDataLike[] {
+export function toImageData(x: Tensor): ImageDataLike {
   if (arguments.length > 1) refuseSurplus('toImageData', 1, arguments)
   checkTensor('toImageData', x)
-  const [channels, height, width] = x.dims.slice(-3)
-  if ((x.rank !== 3 && x.rank !== 4) || ![1, 3, 4].includes(channels) || width * height === 0) {
-    const problem = 'an image is [channels, height, width] with 1, 3 or 4 channels, or has [n] before'
-    throw new ShapeError({ operation: 'toImageData', problem, came: show(x.dims) }, [x.dims])
+  const [channels, height, width] = x.dims
+  if (x.rank !== 3 || ![1, 3, 4].includes(channels) || width * height === 0) {
+    const wayOut = x.rank === 4 ? 'Of a batch write [...batch].map(toImageData).' : ''
+    const problem = 'an image is [channels, height, width] with 1, 3 or 4 channels'
+    throw new ShapeError({ operation: 'toImageData', problem, came: show(x.dims), wayOut }, [x.dims])
   }
   const values = x.data()
-  const size = channels * height * width
   const scale = x.type === 'uint8' ? 1 : 255
-  const images = Array.from({ length: x.count / size }, (_, i) => pack(values.subarray(i * size, (i + 1) * size), scale, width, height))
-  return x.rank === 3 ? images[0] : images
-}
-
-function pack(values: ArrayLike<number>, scale: number, width: number, height: number): ImageDataLike {
   const count = width * height
-  const channels = values.length / count
   const data = new Uint8ClampedArray(4 * count)
   const [green, blue] = channels === 1 ? [0, 0] : [count, 2 * count]
   for (let i = 0; i < count; i++) {

@@ -66,27 +66,29 @@ describe('fromImageData', () => {
     const data = Uint8ClampedArray.from({ length: 1024 }, (_, i) => (i % 4 === 3 ? 255 : i / 4))
     const image = { data, width: 16, height: 16 }
     expect(toImageData(fromImageData(image))).toEqual({ ...image, colorSpace: 'srgb' })
-    expect(toImageData(fromImageData([image, image], { channels: 4 }))).toEqual([1, 2].map(() => ({ ...image, colorSpace: 'srgb' })))
-    const [first] = toImageData(fromImageData([image], { channels: 1 })) as { data: Uint8ClampedArray }[]
+    const wanted = { ...image, colorSpace: 'srgb' }
+    expect([...fromImageData([image, image], { channels: 4 })].map(toImageData)).toEqual([wanted, wanted])
+    const first = toImageData(fromImageData(image, { channels: 1 }))
     expect([...first.data.subarray(0, 12)]).toEqual([0, 0, 0, 255, 1, 1, 1, 255, 2, 2, 2, 255])
   })
 })
 
 describe('toImageData', () => {
   it('rounds, and keeps bytes from 0 to 255', () => {
-    const { data } = toImageData(tensor([[[-1, 0.002, 0.5, 2, Number.NaN]]])) as { data: Uint8ClampedArray }
+    const { data } = toImageData(tensor([[[-1, 0.002, 0.5, 2, Number.NaN]]]))
     expect(Array.from(data).filter((_, i) => i % 4 === 0)).toEqual([0, 1, 128, 255, 0])
-    const bytes = toImageData(tensor([[[7, 255]]], { dtype: 'uint8' })) as { data: Uint8ClampedArray }
+    const bytes = toImageData(tensor([[[7, 255]]], { dtype: 'uint8' }))
     expect([...bytes.data]).toEqual([7, 7, 7, 255, 255, 255, 255, 255])
   })
 
   it('gives an ImageData where there is that', () => {
     class ImageData {
-      constructor(
-        readonly data: Uint8ClampedArray,
-        readonly width: number,
-        readonly height: number,
-      ) {}
+      readonly width: number
+      readonly height: number
+      constructor(_: Uint8ClampedArray, width: number, height: number) {
+        this.width = width
+        this.height = height
+      }
     }
     vi.stubGlobal('ImageData', ImageData)
     try {
@@ -159,9 +161,10 @@ describe('changes by chance', () => {
     const classes = Array.from({ length: 40 }, (_, i) => i)
     const [x, y] = mixup(tensor(classes).reshape([40, 1]), oneHot(classes, 40), 1)
     const rows = y.toArray() as number[][]
+    const values = x.data()
     rows.forEach((row, i) => {
       const sum = row.reduce((total, share, k) => total + share * k, 0)
-      expect(x.toArray()[i]).toEqual([expect.closeTo(sum, 3)])
+      expect(values[i]).toBeCloseTo(sum, 3)
       expect(row[i]).toBeGreaterThanOrEqual(0)
       expect(row.filter(share => share > 0).length).toBeLessThanOrEqual(2)
     })
@@ -171,7 +174,8 @@ describe('changes by chance', () => {
     for (const alpha of [0.05, 0.2, 1, 4, 300]) {
       // Of samples 0 and 1 half each: the distance of a mixture from the nearer one.
       const n = 4000
-      const shares = mixup(tensor(Array.from({ length: n }, (_, i) => i % 2)).reshape([n, 1]), ones([n, 1]), alpha)[0].data()
+      const samples = tensor(Array.from({ length: n }, (_, i) => i % 2)).reshape([n, 1])
+      const shares = [...mixup(samples, ones([n, 1]), alpha)[0].data()]
       const mixed = shares.map(Math.fround).filter(share => share !== 0 && share !== 1)
       const spread = shares.reduce((sum, share) => sum + (share - 0.5) ** 2, 0) / n
       // Half of the pairs are of one kind.

@@ -158,7 +158,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   randomFlip: () => [images, 0.5, -1],
   rotate: () => [images, 10],
   shift: () => [images, 1],
-  toImageData: () => [images],
+  toImageData: () => [f.ones([3, 2, 2])],
   Maxout: () => [() => model, 2],
   Scale: () => [2, f.relu, { bias: false }],
   SkipConnection: () => [model, f.add],
