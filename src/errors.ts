@@ -77,11 +77,13 @@ function unknownOption(operation: string, name: string, known: readonly string[]
   return typeError(operation, `there is no option '${name}'`, '', `${near ? `Is ${near} meant? ` : ''}${listed(known)}.`)
 }
 
-function isRecord(value: unknown): value is object {
+/** @internal Whether it is an object with names, as options are: no list, no promise, nothing of the runtime's own such as a Date. */
+export function isRecord(value: unknown): value is object {
   if (typeof value !== 'object' || value === null) return false
   // Most are plain objects of this realm.
   if (Object.getPrototypeOf(value) === Object.prototype) return true
-  return !ArrayBuffer.isView(value) && !(Symbol.iterator in value) && !('then' in value)
+  const tag = Object.prototype.toString.call(value)
+  return (tag === '[object Object]' || tag === '[object Module]') && !(Symbol.iterator in value) && !('then' in value)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
+import { checkBoolean, checkOptions, kindOf, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
 import type { ArrayInput } from '../tensor/create.ts'
 import { countUp, keyed, permutation } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -41,6 +41,7 @@ export function splitObs<D extends DataInput, const At extends number | readonly
   checkOptions('splitObs', options, ['at', 'shuffle', 'seed', 'stratified'])
   if (arguments.length > 2) refuseSurplus('splitObs', 2, arguments)
   const { at, shuffle = false, seed, stratified } = options
+  checkBoolean('splitObs', 'shuffle', shuffle)
   const shares = sharesOf(at)
   const { count: n, part: take } = observationsOf('splitObs', data)
   const source = seed === undefined ? undefined : keyed('splitObs', seed)
@@ -161,6 +162,7 @@ export function kFolds<D extends DataInput>(
   checkOptions('kFolds', options, ['shuffle', 'seed'])
   if (arguments.length > 3) refuseSurplus('kFolds', 3, arguments)
   const { shuffle = false, seed } = options
+  checkBoolean('kFolds', 'shuffle', shuffle)
   const { count: n, part: take } = observationsOf('kFolds', data)
   if (!Number.isInteger(k) || k < 2 || k > n)
     throw rangeError('kFolds', 'k lies between 2 and the number of observations', `${written(k)} of ${n}`)

@@ -5,7 +5,7 @@ import { tensor } from '../tensor/create.ts'
 import { countUp, drawIntegers, rand, randn } from '../tensor/random.ts'
 import { scoped } from '../tensor/scope.ts'
 import { checkSizes, type Shape, show, sizeOf } from '../tensor/shape.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { make as room, type Tensor } from '../tensor/tensor.ts'
 
 /** Makes the first values of a parameter of the given shape. */
 export type Initializer = (shape: Shape) => Tensor
@@ -70,14 +70,17 @@ function configurable<Name extends string, Options extends object>(
     checkOptions(name, options, known)
     const numbers = {} as Record<Name, number>
     for (const each of known) {
-      const value = (options as Partial<Numbers<Name>>)[each] ?? defaults[each]
+      const { [each]: value = defaults[each] } = options as Partial<Numbers<Name>>
       checkNumber(name, each, value)
+      if (Number.isNaN(value)) throw rangeError(name, `${each} is no number to draw by`, value)
       numbers[each] = value
     }
     return numbers
   }
   const made = (shape: Shape, numbers: Numbers<Name>) => {
     checkSizes(name, shape)
+    // Before JavaScript looks for as much: what there is no room for is a MemoryError.
+    if (shape.length > 0) scoped(() => room(shape, 'float32', name))
     return make(shape, numbers)
   }
   return function (first: Shape | Options, options?: Options): Tensor | Initializer {

@@ -7,7 +7,7 @@ import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { rand } from '../tensor/random.ts'
 import { resolveAxis, show } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { leakyrelu, relu, relu6, sigmoid, sigmoidGradient } from './activations.ts'
+import { leakyrelu, relu, relu6, sigmoid } from './activations.ts'
 import { numbersOf } from './elementwise.ts'
 import { withTraits } from './epilogue.ts'
 import {
@@ -31,6 +31,7 @@ import {
   tanh,
   where,
 } from './pointwise.ts'
+import { sigmoidGradient } from './sigmoid-slope.ts'
 import { split } from './slicing.ts'
 
 type Numbers = readonly number[]

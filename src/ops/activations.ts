@@ -5,8 +5,9 @@ import { zerosLike } from '../tensor/create.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { NONE, type Real } from '../wasm/kinds.ts'
-import { binary, gradientFrom, numbered, type SecondPullback, unary } from './elementwise.ts'
-import { add, clamp, div, exp, less, minimum, mul, neg, square, sub, tanh, where } from './pointwise.ts'
+import { binary, numbered, type SecondPullback, unary } from './elementwise.ts'
+import { add, clamp, div, exp, less, minimum, mul, square, sub, tanh, where } from './pointwise.ts'
+import { sigmoidGradient } from './sigmoid-slope.ts'
 
 const fromSlope = (g: Tensor, slope: Tensor) => mul(g, slope)
 /** x where y > 0, else 0: the derivative of relu from its output. */
@@ -15,10 +16,6 @@ const gate: (x: Tensor, y: Tensor) => Tensor = binary('gate', kernels.gate, {
   right: g => zerosLike(g),
   saves: 'operands',
 })
-/** @internal g σ′(x), of which the tails are exact; σ″ = -σ′ tanh(x / 2) */
-export const sigmoidGradient = gradientFrom('sigmoid', kernels.sigmoidGradient, (h, g, x, first) =>
-  neg(mul(first(mul(h, g), x), tanh(mul(x, 0.5)))),
-)
 
 /** 1 / (1 + e^(-x)), without overflow at either end.
  * @example tensor([0, 1]).sigmoid().toArray() // [0.5, 0.7311] */

@@ -1,4 +1,4 @@
-import { checkOptions, ShapeError } from '../errors.ts'
+import { checkBoolean, checkOptions, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { show } from '../tensor/shape.ts'
@@ -21,9 +21,12 @@ export interface MatmulOptions {
  * @example tensor([[1, 2], [3, 4]]).matmul(tensor([1, 1])).toArray() // [3, 7]
  */
 export const matmul = /* @__PURE__ */ composed('matmul', 3, function matmul(a: Tensor, b: Tensor, options?: MatmulOptions): Tensor {
-  if (options !== undefined) checkOptions('matmul', options, ['transposeLeft', 'transposeRight'])
-  const transposeLeft = options?.transposeLeft ?? false
-  const transposeRight = options?.transposeRight ?? false
+  const { transposeLeft = false, transposeRight = false } = options ?? {}
+  if (options !== undefined) {
+    checkOptions('matmul', options, ['transposeLeft', 'transposeRight'])
+    checkBoolean('matmul', 'transposeLeft', transposeLeft)
+    checkBoolean('matmul', 'transposeRight', transposeRight)
+  }
   checkTensor('matmul', a)
   checkTensor('matmul', b)
   if (a.rank === 0 || b.rank === 0) {

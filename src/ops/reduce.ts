@@ -1,4 +1,4 @@
-import { rangeError, refuseSurplus, ShapeError } from '../errors.ts'
+import { checkNumber, rangeError, refuseSurplus, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { isTracked, unrecorded } from '../tape/level.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
@@ -67,6 +67,13 @@ export function mean(x: Tensor, axis?: Axis, options?: ReduceOptions): Tensor {
   return runMean([x], { axes: resolveAxes('mean', axis, x.dims), keepDims: keepsDims('mean', options) })
 }
 
+/** By what squares are divided. Throws TypeError for a correction that is no number. */
+function divisor(operation: string, x: Tensor, axes: readonly number[], options: VarianceOptions | undefined): number {
+  const { correction = 0 } = options ?? {}
+  checkNumber(operation, 'correction', correction)
+  return Math.max(0, countOf(x.dims, axes) - correction)
+}
+
 /** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0).
  * @example tensor([1, 3]).variance().item() // 1 */
 export const variance = /* @__PURE__ */ composed(
@@ -77,7 +84,7 @@ export const variance = /* @__PURE__ */ composed(
     const keepDims = keepsDims('variance', options, VARIANCE)
     const axes = resolveAxes('variance', axis, x.dims)
     const deviations = square(sub(cast(x, 'float32'), mean(x, axes, { keepDims: true })))
-    return div(sum(deviations, axes, { keepDims }), Math.max(0, countOf(x.dims, axes) - (options?.correction ?? 0)))
+    return div(sum(deviations, axes, { keepDims }), divisor('variance', x, axes, options))
   },
 )
 
@@ -89,7 +96,7 @@ export const std = /* @__PURE__ */ composed('std', 3, function std(x: Tensor, ax
   const axes = resolveAxes('std', axis, x.dims)
   // Not the root of the variance, whose squares overflow and vanish where its root does not.
   const deviations = sub(cast(x, 'float32'), mean(x, axes, { keepDims: true }))
-  return div(norm(deviations, axes, { keepDims }), Math.sqrt(Math.max(0, countOf(x.dims, axes) - (options?.correction ?? 0))))
+  return div(norm(deviations, axes, { keepDims }), Math.sqrt(divisor('std', x, axes, options)))
 })
 
 /** Extremes: the gradient is shared by all elements that are equal to the extreme, as in PyTorch. */

@@ -1,4 +1,4 @@
-import { checkOptions } from '../errors.ts'
+import { checkBoolean, checkOptions } from '../errors.ts'
 import { fitting } from '../tensor/convert.ts'
 import { type Shape, sizeOf, stepsOf, writeLayout } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
@@ -29,7 +29,9 @@ const KEEP = ['keepDims']
 export function keepsDims(operation: string, options: ReduceOptions | undefined, known: readonly string[] = KEEP): boolean {
   if (options === undefined) return false
   checkOptions(operation, options, known)
-  return options.keepDims ?? false
+  const { keepDims = false } = options
+  checkBoolean(operation, 'keepDims', keepDims)
+  return keepDims
 }
 
 /** The shape that is left of `shape` after a reduction. */

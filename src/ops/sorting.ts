@@ -1,5 +1,5 @@
 // What orders elements.
-import { checkOptions, kindOf, rangeError, typeError } from '../errors.ts'
+import { checkBoolean, checkOptions, kindOf, rangeError, typeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, several } from '../tape/operation.ts'
 import { bytesOf } from '../tensor/dtype.ts'
@@ -95,7 +95,9 @@ const runArgSort = operation<Order>({
 function sortable(name: string, x: Tensor, axis: number, options: SortOptions | undefined): [Tensor, Order] {
   checkTensor(name, x)
   if (options !== undefined) checkOptions(name, options, ['descending'])
-  const order = { axis: resolveAxis(name, axis, x.dims), descending: options?.descending ?? false }
+  const { descending = false } = options ?? {}
+  checkBoolean(name, 'descending', descending)
+  const order = { axis: resolveAxis(name, axis, x.dims), descending }
   return [bytesOf(x.type) === 1 ? cast(x, 'int32') : x, order]
 }
 

@@ -1,4 +1,4 @@
-import { kindOf, refuseSurplus, typeError, written } from '../errors.ts'
+import { isRecord, kindOf, refuseSurplus, typeError, written } from '../errors.ts'
 import { Params } from '../params/params.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { Hyper, HyperInput, LaneKernel, RuleDefinition, Schedule } from './definition.ts'
@@ -76,10 +76,6 @@ function faultOf(definition: unknown): string | undefined {
     if (value !== undefined && typeof value !== 'function') return `${key} is a function: ${kindOf(value)} came`
   }
   return [step, factor, kernel].filter(Boolean).length === 1 ? undefined : 'there must be one formula, step or factor,'
-}
-
-function isRecord(value: unknown): value is object {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 function holdsTensors(value: unknown): boolean {

@@ -1,4 +1,4 @@
-import { checkOptions, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
+import { checkBoolean, checkOptions, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
 import { power } from './power.ts'
 
 /** A function of the count of steps from 0, as the functions here give it. */
@@ -109,6 +109,7 @@ export function CosAnneal(l0: number, l1: number, period: number, options: { rea
   if (arguments.length > 4) refuseSurplus('CosAnneal', 4, arguments)
   check('CosAnneal', { l0, l1, period })
   const { restart = true } = options
+  checkBoolean('CosAnneal', 'restart', restart)
   return step => Math.abs(l0 - l1) * fall((restart ? step % period : step) / period) + Math.min(l0, l1)
 }
 

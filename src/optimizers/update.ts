@@ -1,6 +1,6 @@
 import { spend } from '../autodiff/gradient.ts'
 import { Grads } from '../autodiff/grads.ts'
-import { checkOptions, DivergedError, DTypeError, kindOf, refuseSurplus, ShapeError, typeError } from '../errors.ts'
+import { checkBoolean, checkOptions, DivergedError, DTypeError, kindOf, refuseSurplus, ShapeError, typeError } from '../errors.ts'
 import { copyTensor } from '../params/clone.ts'
 import { Params } from '../params/params.ts'
 import { type Tree, zipTree } from '../params/tree.ts'
@@ -56,6 +56,7 @@ export function update(opt: Optimizer | OptimizerState, target: unknown, gradien
   checkOptions('update', options, ['keep'])
   if (arguments.length > 4) refuseSurplus('update', 4, arguments)
   const { keep = false } = options
+  checkBoolean('update', 'keep', keep)
   const optimizer = optimizerOf('update', opt, target, gradients)
   const pairs = takeUpdate('update', optimizer, target, gradients, gradients instanceof Grads)
   if (keep) return

@@ -30,6 +30,34 @@ const calls: readonly [call: (odd: never) => unknown, odd: object, message: stri
     "logitBinaryCrossEntropy: there is no option 'weight'. There are agg and posWeight.",
   ],
   [odd => f.huber(x, x, odd), { beta: 1 }, "huber: there is no option 'beta'. There are agg and delta."],
+  // What is a switch is true or false.
+  ...Object.entries({ sum: f.sum, mean: f.mean, max: f.max, prod: f.prod, norm: f.norm, argMin: f.argMin, any: f.any, std: f.std }).map(
+    ([name, reduce]) =>
+      [odd => reduce(x, 0, odd), { keepDims: 'axis' }, `${name}: keepDims is true or false: 'axis' came.`] as (typeof calls)[number],
+  ),
+  [odd => f.sort(x, 0, odd), { descending: Object.create(null) }, 'sort: descending is true or false: object came.'],
+  [odd => f.argSort(x, 0, odd), { descending: 1 }, 'argSort: descending is true or false: 1 came.'],
+  [odd => f.matmul(x, x, odd), { transposeLeft: 2 }, 'matmul: transposeLeft is true or false: 2 came.'],
+  [odd => f.CosAnneal(1, 0, 5, odd), { restart: 'no' }, "CosAnneal: restart is true or false: 'no' came."],
+  [odd => f.throttle(() => 1, 1, odd), { leading: 0 }, 'throttle: leading is true or false: 0 came.'],
+  [odd => f.splitObs(x, odd), { at: 0.5, shuffle: 'yes' }, "splitObs: shuffle is true or false: 'yes' came."],
+  [odd => f.kFolds(x, 2, odd), { shuffle: [1] }, 'kFolds: shuffle is true or false: an array came.'],
+  [odd => f.variance(x, 0, odd), { correction: 1n }, 'variance: correction is a number: 1 came.'],
+  [odd => f.std(x, 0, odd), { correction: Object.create(null) }, 'std: correction is a number: object came.'],
+  // What is no object with names is no options.
+  [
+    odd => f.mae(x, x, odd),
+    /x/,
+    'mae: options are an object: a RegExp came. Several things that belong together stand in a list: [x, y]. There is agg.',
+  ],
+  [odd => f.Descent(odd), new Date(0), 'Descent: eta must be a number or a schedule: a Date.'],
+  [odd => f.Adam(0.1, odd), new Map(), 'Adam: beta must be a list of 2 numbers: a Map.'],
+  [odd => f.orthogonal([2, 2], odd), { gain: null }, 'orthogonal: gain is a number: null came.'],
+  [
+    odd => f.mse(x, x, odd),
+    { agg: async () => 1 },
+    'mse: agg gives a tensor: a promise came. Write { agg: sum }, with the sum, mean or identity of fluxtape.',
+  ],
   [odd => f.huber(x, x, odd), { delta: '1' }, "huber: delta is a number: '1' came."],
   [odd => f.dice(x, x, odd), { dim: 0 }, "dice: there is no option 'dim'. Is axis meant? There are agg, axis and smooth."],
   [odd => f.tversky(x, x, odd), { alpha: 0 }, "tversky: there is no option 'alpha'. There are agg, axis, beta and smooth."],

@@ -3,7 +3,7 @@ import { checkNumber, checkOptions, kindOf, rangeError, ShapeError, typeError } 
 import { cast } from '../../ops/pointwise.ts'
 import { mean } from '../../ops/reduce.ts'
 import { composed } from '../../tape/composed.ts'
-import { checkTensor } from '../../tape/operation.ts'
+import { checkTensor, isTensor } from '../../tape/operation.ts'
 import { full } from '../../tensor/create.ts'
 import { type Shape, sameShape, show } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
@@ -44,7 +44,9 @@ export function loss<N extends Numbers, T, Others extends LossOptions>(
   const none = {} as Others & Given<N>
   return composed(name, 3, (prediction: Tensor, target: T, options: Others & Given<N> = none): Tensor => {
     if (options !== none) checkOptions(name, options, known)
-    return formula(prediction, target, options, names.length === 0 ? numbers : whole(name, numbers, options), name)
+    const y: unknown = formula(prediction, target, options, names.length === 0 ? numbers : whole(name, numbers, options), name)
+    if (isTensor(y)) return y
+    throw typeError(name, 'agg gives a tensor', `${kindOf(y)} came`, 'Write { agg: sum }, with the sum, mean or identity of fluxtape.')
   })
 }
 
