@@ -1,5 +1,5 @@
 // The passes of a convolution by tiles (tiles.ts). src/wasm/conv-plan.ts writes the tables that say where everything lies.
-import { run, SUMS, tileBytes, WIDE } from './tiles'
+import { ALONG, run, tileBytes } from './tiles'
 
 /**
  * y[batch, groups, channels, places] from x, which may be a padded copy. Byte offsets lie in `taps` (one a step, relative to a place) and `tiles`; the weight is packed
@@ -21,12 +21,14 @@ export class ConvTiles {
   channels: i32
   groups: i32
   steps: i32
+  /** The tile, and how many channels it has. */
   kind: i32
+  width: i32
   epilogue: i32
 }
 
 /**
- * A unit is `rows` tiles of one panel of channels (8, or 2 of kind 0) in one group of one image: units are batch * groups * panels * ceil(count / rows).
+ * A unit is `rows` tiles of one panel of `width` channels in one group of one image: units are batch * groups * panels * ceil(count / rows).
  * Every output starts from the bias and adds its products in the order of the steps, then comes relu.
  *
  * @cost 0.035 a multiplication
@@ -38,7 +40,7 @@ export function convTiles(task: ConvTiles, begin: i32, end: i32): void {
   const channels = task.channels
   const steps = task.steps
   const kind = task.kind
-  const width = kind === WIDE ? 2 : 8
+  const width = task.width
   const blocks = (count + rows - 1) / rows
   const panels = (channels + width - 1) / width
   const plane = (<usize>task.plane) << 2
@@ -78,8 +80,11 @@ export class ConvSums {
   x: usize
   imageX: i32
   groupX: i32
-  /** y transposed by `gemmPackB`, [batch * groups, panels, places, 8 or a last 4]. */
+  /** Of kind 3 y transposed by `gemmPackB`, [batch * groups, panels, places, 8 or a last 4], of kind 5 [batch * groups, channels, vectors of places]. */
   y: usize
+  /** Floats of a channel of y, and of a group. */
+  channelY: i32
+  groupY: i32
   places: usize
   tiles: usize
   sums: usize
@@ -88,12 +93,13 @@ export class ConvSums {
   groups: i32
   channels: i32
   steps: i32
-  count: i32
+  kind: i32
+  width: i32
 }
 
 /**
- * A unit is 4 steps by 8 channels: units are groups * ceil(channels / 8) * ceil(steps / 4). Sums of an image run in the order of places, then images follow each
- * other. `sums` has 32 floats a unit.
+ * A unit is 4 steps by `width` channels: units are groups * ceil(channels / width) * ceil(steps / 4). Sums of an image run in the order of places (of kind 5 in four
+ * lanes), then images follow each other. `sums` has 32 floats a unit.
  *
  * @cost 0.035 a multiplication
  */
@@ -102,10 +108,11 @@ export function convSums(task: ConvSums, begin: i32, end: i32): void {
   const groups = task.groups
   const channels = task.channels
   const steps = task.steps
-  const panels = (channels + 7) >> 3
+  const width = task.width
+  const isAlong = task.kind === ALONG
+  const panels = (channels + width - 1) / width
   const quads = (steps + 3) >> 2
-  const places = <usize>task.count
-  const whole = places * <usize>((channels + 3) & ~3)
+  const channelY = (<usize>task.channelY) << 2
   memory.fill(task.sums + ((<usize>begin) << 7), 0, (<usize>(end - begin)) << 7)
   for (let image = 0; image < task.batch; image++) {
     let unit = begin
@@ -113,20 +120,20 @@ export function convSums(task: ConvSums, begin: i32, end: i32): void {
       const rest = unit / quads
       const quad = unit - rest * quads
       const group = rest / panels
-      const panel = rest - group * panels
+      const channel = (rest - group * panels) * width
       const some = min(quads - quad, end - unit)
       run(
-        SUMS,
+        task.kind,
         some,
         task.tiles + <usize>quad * tileBytes,
         task.x + ((<usize>image * <usize>task.imageX + <usize>group * <usize>task.groupX) << 2),
         task.places,
-        task.y + ((<usize>(image * groups + group) * whole + <usize>(panel << 3) * places) << 2),
-        channels - (panel << 3) <= 4 ? 16 : 32,
+        task.y + ((<usize>(image * groups + group) * <usize>task.groupY) << 2) + <usize>channel * channelY,
+        channels - channel <= 4 ? 16 : 32,
         0,
         task.sums + ((<usize>(rest * quads)) << 7),
         0,
-        0,
+        isAlong && channel + 1 < channels ? channelY : 0,
         0,
       )
       unit += some
@@ -136,12 +143,15 @@ export function convSums(task: ConvSums, begin: i32, end: i32): void {
     const rest = unit / quads
     const step = (unit - rest * quads) << 2
     const group = rest / panels
-    const channel = (rest - group * panels) << 3
-    let from = task.sums + ((<usize>unit) << 7)
+    const channel = (rest - group * panels) * width
+    const from = task.sums + ((<usize>unit) << 7)
     let to = task.weight + ((<usize>(group * channels + channel) * <usize>steps + <usize>step) << 2)
-    for (let o = min(8, channels - channel); o > 0; o--) {
-      for (let s: usize = 0; s < <usize>min(4, steps - step); s++) store<f32>(to + (s << 2), load<f32>(from + (s << 5)))
-      from += 4
+    for (let o = 0; o < min(width, channels - channel); o++) {
+      for (let s = 0; s < min(4, steps - step); s++) {
+        const at = from + ((<usize>(s * width + o)) << (isAlong ? 4 : 2))
+        const sum: f32 = isAlong ? load<f32>(at) + load<f32>(at, 8) + (load<f32>(at, 4) + load<f32>(at, 12)) : load<f32>(at)
+        store<f32>(to + ((<usize>s) << 2), sum)
+      }
       to += (<usize>steps) << 2
     }
   }
@@ -210,6 +220,8 @@ export class ConvPad {
   lowDepth: i32
   lowHeight: i32
   lowWidth: i32
+  /** Null, or where each float of a row goes instead, in bytes. */
+  columns: usize
 }
 
 /**
@@ -221,17 +233,16 @@ export function convPad(task: ConvPad, begin: i32, end: i32): void {
   const width = (<usize>task.width) << 2
   const row = (<usize>task.outWidth) << 2
   const size = <usize>(task.outDepth * task.outHeight) * row
+  const columns = task.columns
   let from = task.x + <usize>begin * <usize>(task.depth * task.height) * width
   memory.fill(task.out + <usize>begin * size, 0, <usize>(end - begin) * size)
   for (; begin < end; begin++) {
     for (let d = 0; d < task.depth; d++) {
-      let to =
-        task.out +
-        <usize>begin * size +
-        <usize>((d + task.lowDepth) * task.outHeight + task.lowHeight) * row +
-        ((<usize>task.lowWidth) << 2)
+      let to = task.out + <usize>begin * size + <usize>((d + task.lowDepth) * task.outHeight + task.lowHeight) * row
+      if (!columns) to += (<usize>task.lowWidth) << 2
       for (let h = task.height; h > 0; h--) {
         let i: usize = 0
+        if (columns) for (; i < width; i += 4) store<f32>(to + load<usize>(columns + i), load<f32>(from + i))
         for (; i + 16 <= width; i += 16) v128.store(to + i, v128.load(from + i))
         for (; i < width; i += 4) store<f32>(to + i, load<f32>(from + i))
         from += width

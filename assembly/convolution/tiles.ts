@@ -1,4 +1,4 @@
-// The tiles of a convolution: 4 places by 8 channels, or 4 vectors of places by 2 channels, summed over steps.
+// The tiles of a convolution: 4 places by 8 channels, 4 vectors of places by 2 channels, or 4 pairs of vectors by 1, summed over steps.
 //
 // A table says where the input of each step lies relative to a place, so one loop serves every size, stride, dilation, phase and padding. Eight
 // accumulators, and fifteen vectors alive: V8 before 13 lifts every load of a step to its top, and spills the sixteenth. Nothing but
@@ -16,6 +16,10 @@ class Tall {}
 class Scattered {}
 /** The same, added to 32 sums. */
 class Sums {}
+/** Four pairs of vectors of places by a channel; one factor a step. */
+class Deep {}
+/** Vectors of places along which is summed: four of the input by two channels of the output; their eight vectors are added to 32 sums. */
+class Along {}
 
 class Transposed {
   // @ts-ignore: decorator
@@ -75,7 +79,10 @@ function tile<T>(
     if (idof<T>() === idof<Wide>()) {
       c00 = v128.load32_splat(start)
       c01 = v128.load32_splat(start, 4)
-    } else if (idof<T>() === idof<Sums>()) {
+    } else if (idof<T>() === idof<Deep>()) {
+      c00 = v128.load32_splat(start)
+      c01 = c00
+    } else if (idof<T>() === idof<Sums>() || idof<T>() === idof<Along>()) {
       c00 = f32x4.splat(0)
       c01 = f32x4.splat(0)
     } else {
@@ -98,10 +105,27 @@ function tile<T>(
         let x1: v128
         let x2: v128
         let x3: v128
-        if (idof<T>() === idof<Wide>()) {
+        if (idof<T>() === idof<Deep>()) {
           w0 = v128.load32_splat(w)
-          w1 = v128.load32_splat(w, 4)
-          w += 8
+          w += 4
+          c00 = Arithmetic.multiplyAdd(v128.load(p0 + at), w0, c00)
+          c01 = Arithmetic.multiplyAdd(v128.load(p0 + at, 16), w0, c01)
+          c10 = Arithmetic.multiplyAdd(v128.load(p1 + at), w0, c10)
+          c11 = Arithmetic.multiplyAdd(v128.load(p1 + at, 16), w0, c11)
+          c20 = Arithmetic.multiplyAdd(v128.load(p2 + at), w0, c20)
+          c21 = Arithmetic.multiplyAdd(v128.load(p2 + at, 16), w0, c21)
+          c30 = Arithmetic.multiplyAdd(v128.load(p3 + at), w0, c30)
+          c31 = Arithmetic.multiplyAdd(v128.load(p3 + at, 16), w0, c31)
+        } else if (idof<T>() === idof<Wide>() || idof<T>() === idof<Along>()) {
+          if (idof<T>() === idof<Wide>()) {
+            w0 = v128.load32_splat(w)
+            w1 = v128.load32_splat(w, 4)
+            w += 8
+          } else {
+            w0 = v128.load(w)
+            w1 = v128.load(w + last)
+            w += 16
+          }
           x0 = v128.load(p0 + at)
           c00 = Arithmetic.multiplyAdd(x0, w0, c00)
           c01 = Arithmetic.multiplyAdd(x0, w1, c01)
@@ -132,7 +156,7 @@ function tile<T>(
           c31 = Arithmetic.multiplyAdd(x3, w1, c31)
         }
       } while (--steps !== 0)
-    if (idof<T>() === idof<Sums>()) {
+    if (idof<T>() === idof<Sums>() || idof<T>() === idof<Along>()) {
       v128.store(y0, f32x4.add(v128.load(y0), c00))
       v128.store(y0, f32x4.add(v128.load(y0, 16), c01), 16)
       v128.store(y0, f32x4.add(v128.load(y0, 32), c10), 32)
@@ -152,6 +176,15 @@ function tile<T>(
         v128.store(y1, f32x4.pmax(c10, least))
         v128.store(y2, f32x4.pmax(c20, least))
         v128.store(y3, f32x4.pmax(c30, least))
+      } else if (idof<T>() === idof<Deep>()) {
+        v128.store(y0, f32x4.pmax(c00, least))
+        v128.store(y0, f32x4.pmax(c01, least), 16)
+        v128.store(y1, f32x4.pmax(c10, least))
+        v128.store(y1, f32x4.pmax(c11, least), 16)
+        v128.store(y2, f32x4.pmax(c20, least))
+        v128.store(y2, f32x4.pmax(c21, least), 16)
+        v128.store(y3, f32x4.pmax(c30, least))
+        v128.store(y3, f32x4.pmax(c31, least), 16)
       } else {
         const plane2 = min(plane + plane, last)
         const plane3 = min(plane2 + plane, last)
@@ -260,9 +293,41 @@ function sums(
   tile<Sums>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
 }
 
-const table: StaticArray<Tile> = [wide, tall, scattered, sums]
-export const WIDE: i32 = 0
-export const SUMS: i32 = 3
+function deep(
+  count: i32,
+  tiles: usize,
+  x: usize,
+  taps: usize,
+  weight: usize,
+  step: usize,
+  start: usize,
+  y: usize,
+  plane: usize,
+  last: usize,
+  floor: f32,
+): void {
+  tile<Deep>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
+}
+
+function along(
+  count: i32,
+  tiles: usize,
+  x: usize,
+  taps: usize,
+  weight: usize,
+  step: usize,
+  start: usize,
+  y: usize,
+  plane: usize,
+  last: usize,
+  floor: f32,
+): void {
+  tile<Along>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
+}
+
+const table: StaticArray<Tile> = [wide, tall, scattered, sums, deep, along]
+/** The number of `along`. */
+export const ALONG: i32 = 5
 
 /** Runs tiles of a kind. */
 export function run(

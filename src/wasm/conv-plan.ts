@@ -9,18 +9,18 @@ export interface ConvShapes {
   readonly pad: readonly number[]
 }
 
-/** What is copied with zeros around it, where something lies outside: sizes of the planes before and after, and where theirs begin. */
+/** What is copied with zeros around it: sizes of the planes before and after, and where theirs begin, or where each column goes. */
 export interface Padding {
   readonly from: readonly number[]
   readonly to: readonly number[]
   readonly low: readonly number[]
+  readonly columns: readonly number[] | undefined
 }
 
 /** How the output, or the gradient of the input, is computed by tiles. */
 export interface TilesPlan {
-  /** The number of the tile in assembly/convolution/tiles.ts. */
+  /** The number of the tile in assembly/convolution/tiles.ts, and its channels. */
   readonly kind: number
-  /** Channels of a tile. */
   readonly width: number
   /** Channels of a group of what is summed over, and of what comes out. */
   readonly inside: number
@@ -33,28 +33,34 @@ export interface TilesPlan {
   readonly units: number
   /** Multiplications of a unit. */
   readonly work: number
-  /** Byte offsets: ten words a tile, then for each step where its input lies, and its weight. */
+  /** Byte offsets: ten words a tile, then for each step where its input lies, and its weight, then where columns go. */
   readonly tables: Int32Array<ArrayBuffer>
 }
 
 /** How the gradient of the weight is computed. */
 export interface SumsPlan {
+  readonly kind: number
+  readonly width: number
   readonly padding: Padding | undefined
+  /** Of y, where its rows are no whole vectors. */
+  readonly paddingY: Padding | undefined
   readonly steps: number
+  /** Steps of a sum over an image: places, or vectors of them. */
   readonly count: number
   readonly units: number
   readonly work: number
-  /** Ten words a tile of four steps, then for each place where its input lies. */
+  /** Ten words a tile of four steps, then for each place where its input lies, then where columns go. */
   readonly tables: Int32Array<ArrayBuffer>
 }
 
-const WIDE = 0
-const TALL = 1
-const SCATTERED = 2
+/** The tiles, by their numbers. */
+const [WIDE, TALL, SCATTERED, SUMS, DEEP, ALONG] = [0, 1, 2, 3, 4, 5]
 /** Words of a tile in its table. */
 const TILE = 10
 /** Units that are enough for all threads. */
 const ENOUGH = 64
+/** Channels of the tiles. */
+const CHANNELS = [2, 8, 8, 8, 1, 2]
 
 /** Plans that were made: a step asks for the same again and again, and a table takes as long as a small convolution. */
 const known = new Map<string, TilesPlan | SumsPlan>()
@@ -81,7 +87,7 @@ interface Phase {
 }
 
 interface Axis {
-  /** Sizes of the source and of the output. */
+  /** Sizes of the source, and of the output. */
   readonly from: number
   readonly to: number
   readonly kernel: number
@@ -89,9 +95,24 @@ interface Axis {
   /** Zeros that are missing on either side. */
   readonly low: number
   readonly high: number
+  /** Where entries of the source go in a copy, whose size is `copied`. */
+  readonly columns?: readonly number[]
+  readonly copied: number
 }
 
-function axis(x: number, y: number, kernel: number, stride: number, dilation: number, pad: number, isInput: boolean): Axis {
+/** How x, y and the kernel lie to each other along an axis. */
+interface Lengths {
+  readonly x: number
+  readonly y: number
+  readonly kernel: number
+  readonly stride: number
+  readonly dilation: number
+  readonly pad: number
+}
+
+const NOTHING: Lengths = { x: 1, y: 1, kernel: 1, stride: 1, dilation: 1, pad: 0 }
+
+function axis({ x, y, kernel, stride, dilation, pad }: Lengths, isInput: boolean, more = 0): Axis {
   const [from, to] = isInput ? [y, x] : [x, y]
   const taps = Array.from({ length: kernel }, (_, t) => t)
   const phases: Phase[] = []
@@ -103,27 +124,52 @@ function axis(x: number, y: number, kernel: number, stride: number, dilation: nu
     }
   } else phases.push({ first: 0, step: 1, count: to, stride, taps, offsets: taps.map(t => t * dilation - pad) })
   const low = Math.max(0, ...phases.flatMap(({ offsets }) => offsets.map(each => -each)))
-  const high = Math.max(0, ...phases.flatMap(phase => phase.offsets.map(each => (phase.count - 1) * phase.stride + each + 1 - from)))
-  return { from, to, kernel, phases, low, high }
+  const last = (phase: Phase) => (phase.count - 1 + more) * phase.stride + 1
+  const high = Math.max(0, ...phases.flatMap(phase => phase.offsets.map(each => last(phase) + each - from)))
+  return { from, to, kernel, phases, low, high, copied: low + from + high }
+}
+
+/**
+ * The axis so that neighbours in the output read neighbours in the source, whatever the stride: by a copy of every stride-th entry after the other, or for
+ * the input of one with zeros between them. `more` places behind the last can be read.
+ */
+function dense(lengths: Lengths, isInput: boolean, more = 0): Axis {
+  const { stride, y } = lengths
+  if (stride === 1) return axis(lengths, isInput, more)
+  if (isInput) {
+    const spread = axis({ ...lengths, stride: 1, y: (y - 1) * stride + 1 }, true, more)
+    return { ...spread, from: y, columns: Array.from({ length: y }, (_, i) => 4 * (spread.low + i * stride)) }
+  }
+  const { phases, low, copied, ...plain } = axis(lengths, false, more)
+  const part = Math.ceil(copied / stride)
+  const place = (i: number) => ((i + low) % stride) * part + Math.floor((i + low) / stride)
+  return {
+    ...plain,
+    phases: phases.map(phase => ({ ...phase, stride: 1, offsets: phase.offsets.map(place) })),
+    ...{ low: 0, high: 0, copied: part * stride, columns: Array.from({ length: plain.from }, (_, i) => 4 * place(i)) },
+  }
 }
 
 /** The three axes; fewer are preceded by such as do nothing, and where no tap lies beside its output all are one. */
-function axesOf({ x, weight, y, stride, dilation, pad }: ConvShapes, isInput: boolean): Axis[] {
-  const axes = stride.map((each, i) => axis(x[i + 2], y[i + 2], weight[i + 2], each, dilation[i], pad[i], isInput))
-  const isFlat = axes.every(({ from, to, kernel, low, phases }) => kernel === 1 && from === to && low === 0 && phases.length === 1)
-  if (isFlat) {
-    const size = axes.reduce((all, { to }) => all * to, 1)
-    axes.splice(0, axes.length, axis(size, size, 1, 1, 1, 0, isInput))
+function lengthsOf({ x, weight, y, stride, dilation, pad }: ConvShapes): Lengths[] {
+  const all = stride.map((each, i) => ({
+    ...{ x: x[i + 2], y: y[i + 2], kernel: weight[i + 2] },
+    ...{ stride: each, dilation: dilation[i], pad: pad[i] },
+  }))
+  if (all.every(each => each.kernel === 1 && each.stride === 1 && each.pad === 0 && each.x === each.y)) {
+    const size = all.reduce((product, each) => product * each.x, 1)
+    return [NOTHING, NOTHING, { ...NOTHING, x: size, y: size }]
   }
-  while (axes.length < 3) axes.unshift(axis(1, 1, 1, 1, 1, 0, isInput))
-  return axes
+  while (all.length < 3) all.unshift(NOTHING)
+  return all
 }
 
 function paddingOf(axes: readonly Axis[], rows: boolean): Padding | undefined {
   const from = axes.map(each => each.from)
   const low = axes.map((each, i) => (i === 1 && !rows ? 0 : each.low))
-  const to = axes.map((each, i) => (i === 1 && !rows ? each.from : each.low + each.from + each.high))
-  return to.every((size, i) => size === from[i]) ? undefined : { from, to, low }
+  const to = axes.map((each, i) => (i === 1 && !rows ? each.from : each.copied))
+  const { columns } = axes[2]
+  return columns === undefined && to.every((size, i) => size === from[i]) ? undefined : { from, to, low, columns }
 }
 
 /** Outputs of an axis that have the same taps inside the source: from `first` to `end`, the taps from `low` to `high` of the phase. */
@@ -156,21 +202,36 @@ export function planTiles(shapes: ConvShapes, isInput: boolean): TilesPlan {
   return remembered(isInput ? 'input' : 'forward', shapes, () => tilesPlan(shapes, isInput))
 }
 
+/**
+ * The tile that wastes least, in multiplications a row: of channels that are not there, of vectors that overlap, and of zeros between the entries of a source that is
+ * spread out.
+ */
+function kindOf(lengths: readonly Lengths[], isInput: boolean, channels: number): number {
+  const [depth, height, width] = lengths
+  const to = isInput ? width.x : width.y
+  const strides = isInput ? width.stride : 1
+  const tall = (8 * Math.ceil(channels / 8) * to) / strides
+  const wide = to < 4 ? Number.POSITIVE_INFINITY : 8 * Math.ceil(channels / 2) * Math.ceil(to / 4)
+  const deep = to < 8 ? Number.POSITIVE_INFINITY : 9 * channels * Math.ceil(to / 8)
+  if (deep < Math.min(wide, tall)) return DEEP
+  if (wide < tall) return WIDE
+  return (isInput && Math.max(depth.stride, height.stride, width.stride) > 1) || to < 4 ? SCATTERED : TALL
+}
+
 function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
   const { weight, groups } = shapes
-  const axes = axesOf(shapes, isInput)
+  const lengths = lengthsOf(shapes)
+  const own = weight[0] / groups
+  const [inside, channels] = isInput ? [own, weight[1]] : [weight[1], own]
+  const kind = kindOf(lengths, isInput, channels)
+  const isDense = kind === WIDE || kind === DEEP
+  const axes = lengths.map((each, i) => (i === 2 && isDense ? dense(each, isInput) : axis(each, isInput)))
   const [depth, height, width] = axes
   const padding = paddingOf(axes, false)
   const [inDepth, inHeight, inWidth] = padding?.to ?? axes.map(each => each.from)
-  const own = weight[0] / groups
-  const [inside, channels] = isInput ? [own, weight[1]] : [weight[1], own]
   const kernel = depth.kernel * height.kernel * width.kernel
-  const isWhole = axes.every(({ phases }) => phases.length === 1)
-  const isDense = width.phases.length === 1 && width.phases[0].stride === 1 && width.to >= 4
-  const wide = Math.ceil(channels / 2) * 2 * Math.ceil(width.to / 4) * 4
-  const tall = Math.ceil(channels / 8) * 8 * width.to
-  const isWide = isWhole && isDense && wide < tall
-  const kind = isWide ? WIDE : isWhole && width.to >= 4 ? TALL : SCATTERED
+  /** Places of the output in one of a tile. */
+  const side = kind === DEEP ? 8 : kind === WIDE ? 4 : 1
   const tiles: number[] = []
   const inputs: number[] = []
   const weights: number[] = []
@@ -195,8 +256,8 @@ function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
           for (const { first: top, end, low, high } of runsOf(h, height.from)) {
             const places: number[] = []
             for (let p = top; p < end; p++) {
-              for (let q = 0; q < w.count; q += isWide ? 4 : 1) {
-                const at = isWide ? Math.min(q, w.count - 4) : q
+              for (let q = 0; q < w.count; q += side) {
+                const at = Math.min(q, w.count - side)
                 places.push(4 * ((m * d.stride * inHeight + p * h.stride) * inWidth + at * w.stride))
                 const out = (d.first + m * d.step) * height.to + h.first + p * h.step
                 places.push(4 * (out * width.to + w.first + at * w.step))
@@ -213,11 +274,11 @@ function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
     }
   }
   const count = tiles.length / TILE
-  const panels = shapes.x[0] * groups * Math.ceil(channels / (isWide ? 2 : 8))
+  const panels = shapes.x[0] * groups * Math.ceil(channels / CHANNELS[kind])
   const rows = Math.ceil(count / Math.min(count, Math.ceil(ENOUGH / panels)))
   return {
     kind,
-    width: isWide ? 2 : 8,
+    width: CHANNELS[kind],
     inside,
     channels,
     padding,
@@ -226,7 +287,7 @@ function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
     rows,
     units: panels * Math.ceil(count / rows),
     work: 32 * rows * inputs.length,
-    tables: new Int32Array([...tiles, ...inputs, ...weights]),
+    tables: new Int32Array([...tiles, ...inputs, ...weights, ...(padding?.columns ?? [])]),
   }
 }
 
@@ -237,7 +298,13 @@ export function planSums(shapes: ConvShapes): SumsPlan {
 
 function sumsPlan(shapes: ConvShapes): SumsPlan {
   const { weight, groups } = shapes
-  const axes = axesOf(shapes, false)
+  const lengths = lengthsOf(shapes)
+  const channels = weight[0] / groups
+  const to = lengths[2].y
+  const vectors = Math.ceil(to / 4)
+  const kind = Math.ceil(channels / 2) * 2 * vectors * 4 < Math.ceil(channels / 8) * 8 * to ? ALONG : SUMS
+  const isAlong = kind === ALONG
+  const axes = lengths.map((each, i) => (i === 2 && isAlong ? dense(each, false, 4 * vectors - to) : axis(each, false)))
   const padding = paddingOf(axes, true)
   const [inDepth, inHeight, inWidth] = padding?.to ?? axes.map(each => each.from)
   const [depth, height, width] = axes
@@ -254,10 +321,8 @@ function sumsPlan(shapes: ConvShapes): SumsPlan {
   const places: number[] = []
   for (let d = 0; d < depth.to; d++) {
     for (let h = 0; h < height.to; h++) {
-      for (let w = 0; w < width.to; w++) {
-        const [dd, hh, ww] = [d * depth.phases[0].stride, h * height.phases[0].stride, w * width.phases[0].stride]
-        places.push(4 * ((dd * inHeight + hh) * inWidth + ww))
-      }
+      const row = (d * depth.phases[0].stride * inHeight + h * height.phases[0].stride) * inWidth
+      for (let w = 0; w < to; w += isAlong ? 4 : 1) places.push(4 * (row + w * width.phases[0].stride))
     }
   }
   const quads = Math.ceil(steps.length / 4)
@@ -265,12 +330,17 @@ function sumsPlan(shapes: ConvShapes): SumsPlan {
   for (let t = 0; t < quads; t++) {
     tiles.push(0, places.length, ...[0, 1, 2, 3].map(i => steps[Math.min(4 * t + i, steps.length - 1)]), 128 * t, 0, 0, 0)
   }
+  const from = axes.map(each => each.to)
+  const whole = [from[0], from[1], 4 * vectors]
   return {
+    kind,
+    width: CHANNELS[kind],
     padding,
+    paddingY: isAlong && to % 4 > 0 ? { from, to: whole, low: [0, 0, 0], columns: undefined } : undefined,
     steps: steps.length,
     count: places.length,
-    units: groups * Math.ceil(weight[0] / groups / 8) * quads,
+    units: groups * Math.ceil(channels / CHANNELS[kind]) * quads,
     work: 32 * shapes.x[0] * places.length,
-    tables: new Int32Array([...tiles, ...places]),
+    tables: new Int32Array([...tiles, ...places, ...(padding?.columns ?? [])]),
   }
 }

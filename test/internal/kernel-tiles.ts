@@ -68,9 +68,10 @@ function* steps(
   } else if (calls) {
     const plan = planSums(geometry)
     const tables = arena.words([...plan.tables])
-    const { pad, pack, sums } = calls.records({ x, weight, y }, { tables, scratch: scratch.pointer })
-    if (pad) yield step('convPad', calls.planes, part(scratch.pointer, pack.out), () => writeConvPad(WORDS >>> 2, pad))
-    yield step('gemmPackB', calls.panels, part(pack.out, sums.sums), () => writePackB(WORDS >>> 2, pack))
+    const { pad, padY, turn, sums } = calls.records({ x, weight, y }, { tables, scratch: scratch.pointer })
+    if (pad) yield step('convPad', calls.planes, part(scratch.pointer, sums.y), () => writeConvPad(WORDS >>> 2, pad))
+    if (turn) yield step('gemmPackB', calls.panels, part(turn.out, sums.sums), () => writePackB(WORDS >>> 2, turn))
+    if (padY) yield step('convPad', calls.planesY, part(padY.out, sums.sums), () => writeConvPad(WORDS >>> 2, padY))
     yield step('convSums', plan.units, given[1], () => writeConvSums(WORDS >>> 2, sums))
   }
 }

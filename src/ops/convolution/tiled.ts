@@ -4,7 +4,7 @@ import { observer, Storage } from '../../tensor/storage.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { type Padding, planSums, planTiles, type SumsPlan, type TilesPlan } from '../../wasm/conv-plan.ts'
 import * as kernels from '../../wasm/kernels.generated.ts'
-import { type Address, behind } from '../../wasm/kinds.ts'
+import { type Address, behind, NONE } from '../../wasm/kinds.ts'
 import { i32 } from '../../wasm/memory.ts'
 import type { Finish } from '../product.ts'
 import type { Geometry } from './geometry.ts'
@@ -20,11 +20,11 @@ function copyOf(padding: Padding | undefined, batch: number, groups: number, ins
   return { planes, floats: padding ? lines(planes * plane) : 0, groupX: inside * plane, imageX: groups * inside * plane }
 }
 
-function padRecord(x: Address, out: Address, { from, to, low }: Padding): kernels.ConvPad {
+function padRecord(x: Address, out: Address, { from, to, low }: Padding, columns: Address = NONE): kernels.ConvPad {
   const [depth, height, width] = from
   const [outDepth, outHeight, outWidth] = to
   const [lowDepth, lowHeight, lowWidth] = low
-  return { x, out, depth, height, width, outDepth, outHeight, outWidth, lowDepth, lowHeight, lowWidth }
+  return { x, out, depth, height, width, outDepth, outHeight, outWidth, lowDepth, lowHeight, lowWidth, columns }
 }
 
 /** Where a pass finds its tables and its scratch memory. */
@@ -52,11 +52,11 @@ export function tilesCalls(geometry: Geometry, plan: TilesPlan, isInput: boolean
       const tapsOfWeights = behind(taps, 4 * steps)
       const [group, channel] = [inside * channels * kernel, isInput ? kernel : inside * kernel]
       return {
-        pad: padding && padRecord(source, scratch, padding),
+        pad: padding && padRecord(source, scratch, padding, padding.columns && behind(tapsOfWeights, 4 * steps)),
         pack: { weight, from: tapsOfWeights, bias, out, group, channel, groups, channels, steps, width },
         tiles: {
           ...{ x: padding ? scratch : source, imageX, groupX, weight: out, taps, tiles, count, rows },
-          ...{ y: isInput ? x : y, plane: sizeOf(to, 2), channels, groups, steps, kind, epilogue },
+          ...{ y: isInput ? x : y, plane: sizeOf(to, 2), channels, groups, steps, kind, width, epilogue },
         },
       }
     },
@@ -67,23 +67,29 @@ export function tilesCalls(geometry: Geometry, plan: TilesPlan, isInput: boolean
 export function sumsCalls(geometry: Geometry, plan: SumsPlan) {
   const { groups, x: shape } = geometry
   const [outputs, inside] = geometry.weight
-  const { padding, steps, count } = plan
+  const { padding, paddingY, kind, width, steps, count } = plan
   const [batch] = shape
   const channels = outputs / groups
   const { floats, planes, groupX, imageX } = copyOf(padding, batch, groups, inside, sizeOf(shape, 2))
-  const turned = lines(batch * groups * count * Math.ceil(channels / 4) * 4 + 4)
+  const isTurned = width === 8
+  const channelY = isTurned ? count : 4 * count
+  const groupY = channelY * (isTurned ? Math.ceil(channels / 4) * 4 : channels)
+  const floatsY = isTurned || paddingY ? lines(batch * groups * groupY + 4) : 0
   return {
     planes,
     panels: batch * groups * Math.ceil(channels / 8),
-    scratch: floats + turned + 32 * plan.units,
+    planesY: batch * outputs,
+    scratch: floats + floatsY + 32 * plan.units,
     records({ x, weight, y: b }: Operands, { tables: tiles, scratch }: Areas) {
-      const y = behind(scratch, 4 * floats)
+      const out = behind(scratch, 4 * floats)
+      const places = behind(tiles, 40 * Math.ceil(steps / 4))
       return {
-        pad: padding && padRecord(x, scratch, padding),
-        pack: { b, rowB: 1, columnB: count, batchB: channels * count, N: channels, K: count, out: y },
+        pad: padding && padRecord(x, scratch, padding, padding.columns && behind(places, 4 * count)),
+        turn: isTurned ? { b, rowB: 1, columnB: count, batchB: channels * count, N: channels, K: count, out } : undefined,
+        padY: paddingY && padRecord(b, out, paddingY),
         sums: {
-          ...{ x: padding ? scratch : x, imageX, groupX, y, tiles, places: behind(tiles, 40 * Math.ceil(steps / 4)) },
-          ...{ sums: behind(y, 4 * turned), weight, batch, groups, channels, steps, count },
+          ...{ x: padding ? scratch : x, imageX, groupX, y: floatsY > 0 ? out : b, channelY, groupY, tiles, places },
+          ...{ sums: behind(out, 4 * floatsY), weight, batch, groups, channels, steps, kind, width },
         },
       }
     },
@@ -120,11 +126,13 @@ export function runTiles(out: Tensor, geometry: Geometry, operands: Operands, fi
 /** The weight from x and y. */
 export function runSums(out: Tensor, geometry: Geometry, operands: Operands): void {
   const plan = planSums(geometry)
-  const { planes, panels, scratch, records } = sumsCalls(geometry, plan)
+  const { padding, paddingY } = plan
+  const { planes, panels, planesY, scratch, records } = sumsCalls(geometry, plan)
   within(out, plan.tables, scratch, areas => {
-    const { pad, pack, sums } = records(operands, areas)
-    if (pad && plan.padding) kernels.convPad(pad, planes, sizeOf(plan.padding.to))
-    kernels.gemmPackB(pack, panels, 8 * plan.count)
+    const { pad, padY, turn, sums } = records(operands, areas)
+    if (pad && padding) kernels.convPad(pad, planes, sizeOf(padding.to))
+    if (turn) kernels.gemmPackB(turn, panels, 8 * plan.count)
+    if (padY && paddingY) kernels.convPad(padY, planesY, sizeOf(paddingY.to))
     kernels.convSums(sums, plan.units, plan.work)
   })
 }
