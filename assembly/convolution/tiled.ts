@@ -234,6 +234,10 @@ export function convPad(task: ConvPad, begin: i32, end: i32): void {
   const row = (<usize>task.outWidth) << 2
   const size = <usize>(task.outDepth * task.outHeight) * row
   const columns = task.columns
+  // Every other column goes beside the last one: a stride of 2.
+  const even = columns ? load<usize>(columns) : 0
+  const odd = columns && width > 4 ? load<usize>(columns, 4) : 0
+  const isHalved = columns && width > 8 && load<usize>(columns, 8) === even + 4
   let from = task.x + <usize>begin * <usize>(task.depth * task.height) * width
   memory.fill(task.out + <usize>begin * size, 0, <usize>(end - begin) * size)
   for (; begin < end; begin++) {
@@ -242,7 +246,17 @@ export function convPad(task: ConvPad, begin: i32, end: i32): void {
       if (!columns) to += (<usize>task.lowWidth) << 2
       for (let h = task.height; h > 0; h--) {
         let i: usize = 0
-        if (columns) for (; i < width; i += 4) store<f32>(to + load<usize>(columns + i), load<f32>(from + i))
+        if (columns) {
+          if (isHalved) {
+            for (; i + 32 <= width; i += 32) {
+              const low = v128.load(from + i)
+              const high = v128.load(from + i, 16)
+              v128.store(to + even + (i >> 1), v128.shuffle<f32>(low, high, 0, 2, 4, 6))
+              v128.store(to + odd + (i >> 1), v128.shuffle<f32>(low, high, 1, 3, 5, 7))
+            }
+          }
+          for (; i < width; i += 4) store<f32>(to + load<usize>(columns + i), load<f32>(from + i))
+        }
         for (; i + 16 <= width; i += 16) v128.store(to + i, v128.load(from + i))
         for (; i < width; i += 4) store<f32>(to + i, load<f32>(from + i))
         from += width

@@ -42,8 +42,6 @@ export interface SumsPlan {
   readonly kind: number
   readonly width: number
   readonly padding: Padding | undefined
-  /** Of y, where its rows are no whole vectors. */
-  readonly paddingY: Padding | undefined
   readonly steps: number
   /** Steps of a sum over an image: places, or vectors of them. */
   readonly count: number
@@ -112,7 +110,7 @@ interface Lengths {
 
 const NOTHING: Lengths = { x: 1, y: 1, kernel: 1, stride: 1, dilation: 1, pad: 0 }
 
-function axis({ x, y, kernel, stride, dilation, pad }: Lengths, isInput: boolean, more = 0): Axis {
+function axis({ x, y, kernel, stride, dilation, pad }: Lengths, isInput: boolean): Axis {
   const [from, to] = isInput ? [y, x] : [x, y]
   const taps = Array.from({ length: kernel }, (_, t) => t)
   const phases: Phase[] = []
@@ -124,23 +122,22 @@ function axis({ x, y, kernel, stride, dilation, pad }: Lengths, isInput: boolean
     }
   } else phases.push({ first: 0, step: 1, count: to, stride, taps, offsets: taps.map(t => t * dilation - pad) })
   const low = Math.max(0, ...phases.flatMap(({ offsets }) => offsets.map(each => -each)))
-  const last = (phase: Phase) => (phase.count - 1 + more) * phase.stride + 1
-  const high = Math.max(0, ...phases.flatMap(phase => phase.offsets.map(each => last(phase) + each - from)))
+  const high = Math.max(0, ...phases.flatMap(phase => phase.offsets.map(each => (phase.count - 1) * phase.stride + each + 1 - from)))
   return { from, to, kernel, phases, low, high, copied: low + from + high }
 }
 
 /**
  * The axis so that neighbours in the output read neighbours in the source, whatever the stride: by a copy of every stride-th entry after the other, or for
- * the input of one with zeros between them. `more` places behind the last can be read.
+ * the input of one with zeros between them.
  */
-function dense(lengths: Lengths, isInput: boolean, more = 0): Axis {
+function dense(lengths: Lengths, isInput: boolean): Axis {
   const { stride, y } = lengths
-  if (stride === 1) return axis(lengths, isInput, more)
+  if (stride === 1) return axis(lengths, isInput)
   if (isInput) {
-    const spread = axis({ ...lengths, stride: 1, y: (y - 1) * stride + 1 }, true, more)
+    const spread = axis({ ...lengths, stride: 1, y: (y - 1) * stride + 1 }, true)
     return { ...spread, from: y, columns: Array.from({ length: y }, (_, i) => 4 * (spread.low + i * stride)) }
   }
-  const { phases, low, copied, ...plain } = axis(lengths, false, more)
+  const { phases, low, copied, ...plain } = axis(lengths, false)
   const part = Math.ceil(copied / stride)
   const place = (i: number) => ((i + low) % stride) * part + Math.floor((i + low) / stride)
   return {
@@ -202,20 +199,39 @@ export function planTiles(shapes: ConvShapes, isInput: boolean): TilesPlan {
   return remembered(isInput ? 'input' : 'forward', shapes, () => tilesPlan(shapes, isInput))
 }
 
+/** What a float costs to copy where rows are split by a stride, in multiplications. */
+const COPY = 6
+
 /**
- * The tile that wastes least, in multiplications a row: of channels that are not there, of vectors that overlap, and of zeros between the entries of a source that is
- * spread out.
+ * The tile that takes least time for a row, estimated in multiplications: those of channels that are not there, of vectors that overlap and of zeros in a source that
+ * is spread out among them. What a tile costs besides its steps is as long as 5 of them where it is transposed, else 2.
  */
-function kindOf(lengths: readonly Lengths[], isInput: boolean, channels: number): number {
-  const [depth, height, width] = lengths
-  const to = isInput ? width.x : width.y
-  const strides = isInput ? width.stride : 1
-  const tall = (8 * Math.ceil(channels / 8) * to) / strides
-  const wide = to < 4 ? Number.POSITIVE_INFINITY : 8 * Math.ceil(channels / 2) * Math.ceil(to / 4)
-  const deep = to < 8 ? Number.POSITIVE_INFINITY : 9 * channels * Math.ceil(to / 8)
+function kindOf(lengths: readonly Lengths[], isInput: boolean, inside: number, channels: number): number {
+  const [to, from] = isInput ? [lengths[2].x, lengths[2].y] : [lengths[2].y, lengths[2].x]
+  const product = (of: (each: Lengths) => number) => lengths.reduce((all, each) => all * of(each), 1)
+  const { stride } = lengths[2]
+  const strides = isInput ? product(each => each.stride) : 1
+  const steps = (inside * product(each => each.kernel)) / strides
+  const copy = stride > 1 ? COPY * inside * from * (isInput ? 1 : lengths[1].stride) : 0
+  const dense = isInput ? steps * stride : steps
+  const tall = 8 * Math.ceil(channels / 8) * to * (steps + 5)
+  const wide = to < 4 ? Number.POSITIVE_INFINITY : 8 * Math.ceil(channels / 2) * Math.ceil(to / 4) * (1.03 * dense + 2) + copy
+  const deep = to < 8 ? Number.POSITIVE_INFINITY : 8 * channels * Math.ceil(to / 8) * (1.15 * dense + 2) + copy
   if (deep < Math.min(wide, tall)) return DEEP
   if (wide < tall) return WIDE
-  return (isInput && Math.max(depth.stride, height.stride, width.stride) > 1) || to < 4 ? SCATTERED : TALL
+  return strides > 1 || to < 4 ? SCATTERED : TALL
+}
+
+/**
+ * Is the sum along vectors of places the faster one? Rows are to be whole vectors: an infinity that lies behind is not to meet a zero. A tile takes as long as 8 steps besides its own for every image, and to transpose y and to copy x where a stride
+ * splits its rows takes time, too.
+ */
+function isAlongFaster(lengths: readonly Lengths[], inside: number, channels: number, quads: number): boolean {
+  const rows = lengths[0].y * lengths[1].y
+  const { x, y, stride } = lengths[2]
+  const copy = stride > 1 ? (COPY / 32) * inside * rows * lengths[1].stride * x : 0
+  const along = Math.ceil(channels / 2) * quads * ((rows * y) / 4 + 8) + copy
+  return y % 4 === 0 && along < Math.ceil(channels / 8) * (quads * (rows * y + 8) + 0.7 * rows * y)
 }
 
 function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
@@ -223,7 +239,7 @@ function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
   const lengths = lengthsOf(shapes)
   const own = weight[0] / groups
   const [inside, channels] = isInput ? [own, weight[1]] : [weight[1], own]
-  const kind = kindOf(lengths, isInput, channels)
+  const kind = kindOf(lengths, isInput, inside, channels)
   const isDense = kind === WIDE || kind === DEEP
   const axes = lengths.map((each, i) => (i === 2 && isDense ? dense(each, isInput) : axis(each, isInput)))
   const [depth, height, width] = axes
@@ -301,10 +317,9 @@ function sumsPlan(shapes: ConvShapes): SumsPlan {
   const lengths = lengthsOf(shapes)
   const channels = weight[0] / groups
   const to = lengths[2].y
-  const vectors = Math.ceil(to / 4)
-  const kind = Math.ceil(channels / 2) * 2 * vectors * 4 < Math.ceil(channels / 8) * 8 * to ? ALONG : SUMS
-  const isAlong = kind === ALONG
-  const axes = lengths.map((each, i) => (i === 2 && isAlong ? dense(each, false, 4 * vectors - to) : axis(each, false)))
+  const isAlong = isAlongFaster(lengths, weight[1], channels, Math.ceil(weight.slice(1).reduce((all, size) => all * size, 1) / 4))
+  const kind = isAlong ? ALONG : SUMS
+  const axes = lengths.map((each, i) => (i === 2 && isAlong ? dense(each, false) : axis(each, false)))
   const padding = paddingOf(axes, true)
   const [inDepth, inHeight, inWidth] = padding?.to ?? axes.map(each => each.from)
   const [depth, height, width] = axes
@@ -330,13 +345,10 @@ function sumsPlan(shapes: ConvShapes): SumsPlan {
   for (let t = 0; t < quads; t++) {
     tiles.push(0, places.length, ...[0, 1, 2, 3].map(i => steps[Math.min(4 * t + i, steps.length - 1)]), 128 * t, 0, 0, 0)
   }
-  const from = axes.map(each => each.to)
-  const whole = [from[0], from[1], 4 * vectors]
   return {
     kind,
     width: CHANNELS[kind],
     padding,
-    paddingY: isAlong && to % 4 > 0 ? { from, to: whole, low: [0, 0, 0], columns: undefined } : undefined,
     steps: steps.length,
     count: places.length,
     units: groups * Math.ceil(channels / CHANNELS[kind]) * quads,

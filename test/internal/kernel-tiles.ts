@@ -68,10 +68,9 @@ function* steps(
   } else if (calls) {
     const plan = planSums(geometry)
     const tables = arena.words([...plan.tables])
-    const { pad, padY, turn, sums } = calls.records({ x, weight, y }, { tables, scratch: scratch.pointer })
-    if (pad) yield step('convPad', calls.planes, part(scratch.pointer, sums.y), () => writeConvPad(WORDS >>> 2, pad))
+    const { pad, turn, sums } = calls.records({ x, weight, y }, { tables, scratch: scratch.pointer })
+    if (pad) yield step('convPad', calls.planes, part(scratch.pointer, turn?.out ?? sums.sums), () => writeConvPad(WORDS >>> 2, pad))
     if (turn) yield step('gemmPackB', calls.panels, part(turn.out, sums.sums), () => writePackB(WORDS >>> 2, turn))
-    if (padY) yield step('convPad', calls.planesY, part(padY.out, sums.sums), () => writeConvPad(WORDS >>> 2, padY))
     yield step('convSums', plan.units, given[1], () => writeConvSums(WORDS >>> 2, sums))
   }
 }

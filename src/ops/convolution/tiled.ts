@@ -67,18 +67,17 @@ export function tilesCalls(geometry: Geometry, plan: TilesPlan, isInput: boolean
 export function sumsCalls(geometry: Geometry, plan: SumsPlan) {
   const { groups, x: shape } = geometry
   const [outputs, inside] = geometry.weight
-  const { padding, paddingY, kind, width, steps, count } = plan
+  const { padding, kind, width, steps, count } = plan
   const [batch] = shape
   const channels = outputs / groups
   const { floats, planes, groupX, imageX } = copyOf(padding, batch, groups, inside, sizeOf(shape, 2))
   const isTurned = width === 8
   const channelY = isTurned ? count : 4 * count
   const groupY = channelY * (isTurned ? Math.ceil(channels / 4) * 4 : channels)
-  const floatsY = isTurned || paddingY ? lines(batch * groups * groupY + 4) : 0
+  const floatsY = isTurned ? lines(batch * groups * groupY + 4) : 0
   return {
     planes,
     panels: batch * groups * Math.ceil(channels / 8),
-    planesY: batch * outputs,
     scratch: floats + floatsY + 32 * plan.units,
     records({ x, weight, y: b }: Operands, { tables: tiles, scratch }: Areas) {
       const out = behind(scratch, 4 * floats)
@@ -86,9 +85,8 @@ export function sumsCalls(geometry: Geometry, plan: SumsPlan) {
       return {
         pad: padding && padRecord(x, scratch, padding, padding.columns && behind(places, 4 * count)),
         turn: isTurned ? { b, rowB: 1, columnB: count, batchB: channels * count, N: channels, K: count, out } : undefined,
-        padY: paddingY && padRecord(b, out, paddingY),
         sums: {
-          ...{ x: padding ? scratch : x, imageX, groupX, y: floatsY > 0 ? out : b, channelY, groupY, tiles, places },
+          ...{ x: padding ? scratch : x, imageX, groupX, y: isTurned ? out : b, channelY, groupY, tiles, places },
           ...{ sums: behind(out, 4 * floatsY), weight, batch, groups, channels, steps, kind, width },
         },
       }
@@ -126,13 +124,12 @@ export function runTiles(out: Tensor, geometry: Geometry, operands: Operands, fi
 /** The weight from x and y. */
 export function runSums(out: Tensor, geometry: Geometry, operands: Operands): void {
   const plan = planSums(geometry)
-  const { padding, paddingY } = plan
-  const { planes, panels, planesY, scratch, records } = sumsCalls(geometry, plan)
+  const { padding } = plan
+  const { planes, panels, scratch, records } = sumsCalls(geometry, plan)
   within(out, plan.tables, scratch, areas => {
-    const { pad, padY, turn, sums } = records(operands, areas)
+    const { pad, turn, sums } = records(operands, areas)
     if (pad && padding) kernels.convPad(pad, planes, sizeOf(padding.to))
     if (turn) kernels.gemmPackB(turn, panels, 8 * plan.count)
-    if (padY && paddingY) kernels.convPad(padY, planesY, sizeOf(paddingY.to))
     kernels.convSums(sums, plan.units, plan.work)
   })
 }
