@@ -23,6 +23,14 @@ const awkward: readonly Sizes[] = [
   sizes([1, 2, 2], [1, 3, 3], [1, 1, 1], { stride: [1, 4, 4] }),
 ]
 
+const shapesOf = ({ batch, channels, outputs, groups, size, kernel, out, stride, dilation, pad }: Sizes): Geometry => {
+  const x = [batch, channels, ...size]
+  return { x, weight: [outputs, channels / groups, ...kernel], y: [batch, outputs, ...out], groups, stride, dilation, pad }
+}
+
+/** What is tried. */
+export const tiledShapes: readonly Geometry[] = [...geometries, ...awkward].map(shapesOf)
+
 const WORDS = SCRATCH.descriptor
 const valuesOf = ({ pointer, bytes }: Block) => f32.slice(pointer >>> 2, (pointer + bytes) >>> 2)
 
@@ -34,11 +42,6 @@ interface Steps {
   readonly writes: Block
   readonly rewrites?: boolean
   run(begin: number, end: number): void
-}
-
-const shapesOf = ({ batch, channels, outputs, groups, size, kernel, out, stride, dilation, pad }: Sizes): Geometry => {
-  const x = [batch, channels, ...size]
-  return { x, weight: [outputs, channels / groups, ...kernel], y: [batch, outputs, ...out], groups, stride, dilation, pad }
 }
 
 /** The kernels of a pass, one after the other: each is run whole before the next. */
