@@ -9,13 +9,14 @@ export interface AccuracyOptions {
 }
 
 /**
- * The share of observations that a model classifies right, from 0 to 1: the largest of its outputs along the last axis against integer classes
- * or one-hot targets. The data is `[x, y]`, or an iterable of such batches; for an asynchronous one there is a promise.
+ * The share of observations that a model classifies right, from 0 to 1: the largest of its outputs along the last axis against integer classes,
+ * or one-hot or soft targets. The data is `[x, y]`, or an iterable of such batches; for an asynchronous one there is a promise.
  *
  * With a `threshold` each output counts for itself, against targets of 0 and 1 in its shape (of one output `[n, 1]` also `[n]`): for models of
  * one output, or of several labels. Outputs that are NaN, or a row with one, are wrong. Throws ShapeError where predictions and targets do not
- * fit, and for one output without a threshold, RangeError for targets that are no classes (fractions, below 0, above the outputs; with a
- * threshold others than 0 and 1), TypeError for what are no batches of pairs.
+ * fit, and for one output without a threshold (`[n]` against `[n]` is that, too), RangeError for targets that are no classes (fractions, below 0,
+ * above the outputs; rows of several labels or none, whose sum is not 1; with a threshold others than 0 and 1), TypeError for what are no batches
+ * of pairs.
  *
  * @example
  * accuracy(x => x, [tensor([[0, 1], [1, 0]]), tensor([1, 1])]) // 0.5

@@ -183,8 +183,8 @@ export function confusionMatrix<D extends MetricData>(model: Classifier, data: D
 }
 
 /**
- * The share of observations whose class is among the `k` (5) largest outputs, from 0 to 1: [n, classes] against integer classes [n] or one-hot targets. Of
- * equal outputs the first come first, and a row with NaN is wrong, so that with a `k` of 1 it is `accuracy`. Throws RangeError for a `k` that is no
+ * The share of observations whose class is among the `k` largest outputs (5, or all of fewer classes), from 0 to 1: [n, classes] against integer classes [n] or
+ * one-hot targets. Of equal outputs the first come first, and a row with NaN is wrong, so that with a `k` of 1 it is `accuracy`. Throws RangeError for a `k` that is no
  * whole number from 1 to the number of classes; otherwise errors as `accuracy`.
  *
  * @example
@@ -198,12 +198,12 @@ export function topKAccuracy<D extends MetricData>(
 ): Measured<D, number> {
   if (arguments.length > 3) refuseSurplus('topKAccuracy', 3, arguments)
   checkOptions('topKAccuracy', options, ['k'])
-  const { k = 5 } = options
   let right = 0
   let count = 0
   const see = (outputs: Tensor, y: Tensor) => {
     const classes = classesOf('topKAccuracy', outputs, y)
     const n = outputs.dims[outputs.rank - 1]
+    const { k = Math.min(5, n) } = options
     if (!Number.isInteger(k) || k < 1 || k > n)
       throw rangeError('topKAccuracy', `k is a whole number from 1 to ${n}, the number of classes`, written(k))
     const [scores, actual] = [outputs.view(), classes.view()]

@@ -90,23 +90,49 @@ function classOutcomes(operation: string, outputs: Tensor, y: Tensor): Outcomes 
 
 /** The classes that the targets are, in the shape of the outputs but for their last axis. */
 export function classesOf(operation: string, outputs: Tensor, y: Tensor): Tensor {
-  if (outputs.dims.at(-1) === 1) {
+  const isSame = sameShape(y.dims, outputs.dims)
+  // Axis 0 counts observations: of [n] and [n] each has one.
+  if (outputs.dims.at(-1) === 1 || (isSame && outputs.rank === 1)) {
     throw new ShapeError(
       {
         operation,
         problem: 'one output tells no classes apart',
         came: show(outputs.dims),
-        wayOut: 'Pass { threshold: 0 } for logits or { threshold: 0.5 } for probabilities, or use a model with an output for each class.',
+        wayOut: `${thresholds(operation, 'Pass', ', or use')} a model with an output for each class.`,
       },
       [outputs.dims],
     )
   }
-  if (outputs.rank > 0 && sameShape(y.dims, outputs.dims)) return y.argMax(-1)
+  if (isSame && outputs.rank > 0) {
+    checkShares(operation, y)
+    return y.argMax(-1)
+  }
   if (outputs.rank === 0 || !sameShape(y.dims, outputs.dims.slice(0, -1))) throw unfit(operation, outputs, y)
   const classes = asIndices(operation, y.type === 'bool' ? y.cast('int32') : y)
   // Throws for what is no class.
   takeClasses(operation, outputs, classes.expandDims(-1), outputs.rank - 1)
   return classes
+}
+
+/** How far from 1 the shares of the classes may be together: they may have been written with few digits. */
+const SLACK = 0.01
+
+/** Throws RangeError unless each row is one-hot, or has shares of the classes, which are 1 together. */
+function checkShares(operation: string, y: Tensor): void {
+  const [values, classes] = [y.view(), y.dims[y.rank - 1]]
+  for (let start = 0; start < values.length; start += classes) {
+    const row = values.subarray(start, start + classes)
+    if (Math.abs(row.reduce((sum: number, each: number) => sum + (each < 0 ? Number.NaN : each), 0) - 1) <= SLACK) continue
+    const came = row.length > 8 ? `row ${start / classes}` : `[${row.join(', ')}]`
+    const wayOut = `Targets are integer classes, or one-hot. ${thresholds(operation, 'For labels that are each 0 or 1 pass', '.')}`
+    throw rangeError(operation, 'a row of the target is not one-hot', came, wayOut.trim())
+  }
+}
+
+/** What to do about outputs that count for themselves, where that can be said. */
+function thresholds(operation: string, before: string, behind: string): string {
+  if (operation === 'topKAccuracy') return behind === '.' ? '' : 'Use'
+  return `${before} { threshold: 0 } for logits or { threshold: 0.5 } for probabilities${behind}`
 }
 
 /** The targets in the shape of the outputs; of one output [n, 1] they may be [n]. */

@@ -250,6 +250,7 @@ describe('topKAccuracy', () => {
     ])
     expect(topKAccuracy(identity, [odd, int32([0, 1])], { k: 3 })).toBe(0)
     expect(topKAccuracy(identity, [])).toBeNaN()
+    expect(topKAccuracy(identity, [tensor([[3, 2, 1]]), tensor([2])])).toBe(1)
   })
 })
 
@@ -346,6 +347,36 @@ describe('every metric', () => {
       'confusionMatrix',
       () => confusionMatrix(identity, [x.slice('..., 0:1'), y]),
       'ShapeError: confusionMatrix: one output tells no classes apart: [10, 1].',
+    ),
+    bad(
+      'f1',
+      () => f1(identity, [tensor([0.9, 0.1, 0.8, 0.7]), tensor([1, 0, 1, 0])]),
+      'ShapeError: f1: one output tells no classes apart: [4]. Pass { threshold: 0 } for logits or { threshold: 0.5 } for probabilities, or use a model with an output for each class.',
+    ),
+    bad(
+      'topKAccuracy',
+      () => topKAccuracy(identity, [tensor([0.9, 0.1]), tensor([1, 0])]),
+      'ShapeError: topKAccuracy: one output tells no classes apart: [2]. Use a model with an output for each class.',
+    ),
+    ...[accuracy, confusionMatrix, f1, precision, recall].flatMap(metric =>
+      [
+        [1, 1],
+        [0, 0],
+        [2, -1],
+        [0, Number.NaN],
+        [0, 2],
+      ].map(row =>
+        bad(
+          metric.name,
+          () => metric(identity, [zeros([2, 2]), tensor([[0, 1], row])]),
+          `RangeError: ${metric.name}: a row of the target is not one-hot: [${row.join(', ')}]. Targets are integer classes, or one-hot. For labels that are each 0 or 1 pass { threshold: 0 } for logits or { threshold: 0.5 } for probabilities.`,
+        ),
+      ),
+    ),
+    bad(
+      'topKAccuracy',
+      () => topKAccuracy(identity, [zeros([2, 9]), zeros([2, 9])]),
+      'RangeError: topKAccuracy: a row of the target is not one-hot: row 0. Targets are integer classes, or one-hot.',
     ),
     bad('r2', () => r2(identity, [x, y]), 'ShapeError: r2: outputs and targets do not fit: [10, 4] and [10].'),
     bad('r2', () => r2(identity, x as never), 'TypeError: r2: the data is [x, y], or an iterable of such batches, such as a DataLoader.'),
