@@ -37,6 +37,12 @@ export abstract class Optimizer {
   abstract toString(): string
 }
 
+/** Sets how many updates an optimizer has taken: its rules then show what schedules give for the next one. */
+export function countSteps(optimizer: Optimizer, steps: number): void {
+  optimizer.steps = steps
+  for (const [, rule] of optimizer.links) if (rule !== optimizer) rule.steps = steps - rule.missed
+}
+
 function refuseClone(this: void, { name }: { readonly name: string }): never {
   throw typeError(
     'clone',
@@ -85,7 +91,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     this.adjust(written)
   }
 
-  /** The hyperparameters as they are now; a schedule stands for its value at this step. Throws TypeError or RangeError for a value that is none. */
+  /** The hyperparameters; a schedule stands for its value in the next update, in a chain too. Throws TypeError or RangeError for a value that is none. */
   get hyper(): H {
     return this.constant ?? this.hyperOf('')
   }

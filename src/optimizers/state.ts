@@ -6,7 +6,7 @@ import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
 import type { Hyper } from './definition.ts'
-import { Optimizer, overwrite, type Rule } from './rule.ts'
+import { countSteps, Optimizer, overwrite, type Rule } from './rule.ts'
 import { optimizerIn } from './setup.ts'
 import type { OptimizerState } from './update.ts'
 
@@ -78,10 +78,10 @@ export function loadOptimizerState(
   const unknown = [...state.keys()].find(key => !known.has(key))
   if (unknown !== undefined) throw typeError(operation, `no parameter and rule belong to '${unknown}'`)
   scoped(() => writeAll(read))
-  optimizer.steps = steps
   optimizer.links.forEach(([, rule], i) => {
     rule.missed = missed[i]
   })
+  countSteps(optimizer, steps)
 }
 
 /** A rule, a parameter and its path, and what the state has of them: no count, no slots. */

@@ -10,7 +10,7 @@ import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
-import { Optimizer } from './rule.ts'
+import { countSteps, Optimizer } from './rule.ts'
 import { optimizerIn } from './setup.ts'
 import { type Pair, type PathOf, stepOf, takeSteps } from './steps.ts'
 
@@ -95,7 +95,7 @@ export function takeUpdate(
     if (areOwn || wanted.length === 1) takeSteps(optimizer, wanted, pathOf, refusal)
     else scoped(() => takeSteps(optimizer, unshared(wanted), pathOf, refusal))
   }
-  optimizer.steps++
+  countSteps(optimizer, optimizer.steps + 1)
   return pairs
 }
 
@@ -133,7 +133,7 @@ export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
   const optimizer = optimizerOf('apply', opt, x, gradient)
   const [[parameter, g]] = pair('apply', x, gradient)
   const step = stepOf(optimizer, [parameter, g], () => notFinite('apply', optimizer, undefined, g))
-  optimizer.steps++
+  countSteps(optimizer, optimizer.steps + 1)
   return step ?? x.mul(0)
 }
 

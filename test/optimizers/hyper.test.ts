@@ -1,10 +1,12 @@
 import {
+  AccumGrad,
   Adam,
   AdamW,
   adjust,
   apply,
   ClipNorm,
   Descent,
+  loadOptimizerState,
   Momentum,
   OptimizerChain,
   ones,
@@ -135,6 +137,32 @@ describe('a schedule', () => {
     expect(String(opt)).toBe('Descent(eta: 0.5)')
     update(opt, tensor([0]), ones([1]))
     expect(String(opt)).toBe('Descent(eta: 0.25)')
+  })
+
+  it('is read as what the next update will use, alone and in a chain, of which some steps are held back', () => {
+    for (const chained of [false, true]) {
+      const rule = Descent(step => 0.5 ** step)
+      const opt = chained ? OptimizerChain(ClipNorm(100), rule) : rule
+      const x = tensor([0])
+      for (const eta of [1, 0.5, 0.25]) {
+        expect(rule.hyper.eta).toBe(eta)
+        expect(String(opt)).toContain(`Descent(eta: ${eta})`)
+        const before = x.item()
+        update(opt, x, ones([1]))
+        expect(before - x.item()).toBe(eta)
+      }
+      const other = Descent(step => 0.5 ** step)
+      loadOptimizerState(chained ? OptimizerChain(ClipNorm(100), other) : other, params(x), new Map([['steps', 2]]))
+      expect(other.hyper.eta).toBe(0.25)
+    }
+    const held = Descent(step => 0.5 ** step)
+    const opt = OptimizerChain(AccumGrad(2), held)
+    const x = tensor([0])
+    const seen = [1, 2, 3, 4].map(() => {
+      update(opt, x, ones([1]))
+      return held.hyper.eta
+    })
+    expect(seen).toEqual([1, 0.5, 0.5, 0.25])
   })
 })
 
