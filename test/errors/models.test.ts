@@ -381,7 +381,45 @@ describe('losses refuse', () => {
         [() => f.labelSmoothing(tensor([0, 1]), 1.5), 'labelSmoothing: alpha is out of range: 1.5. It lies from 0 to 1.'],
         [
           () => f.labelSmoothing(tensor([0, 2]), 0.1),
-          'labelSmoothing: 2 at place 1 of the target is no probability. A target lies from 0 to 1.',
+          'labelSmoothing: 2 at place 1 of the target is no probability. Labels of 0 and 1, each of its own, take { axis: null }; integer classes become oneHot(y, n).',
+        ],
+        [
+          () => f.labelSmoothing(tensor([0, 1, 1, 0]), 0.1),
+          'labelSmoothing: the classes of row 0 of the target are not 1 together: 2. Labels of 0 and 1, each of its own, take { axis: null }; integer classes become oneHot(y, n).',
+        ],
+        [
+          () =>
+            f.labelSmoothing(
+              tensor([
+                [0, 1],
+                [0, 0],
+              ]).cast('bool'),
+              0.1,
+            ),
+          'labelSmoothing: the classes of row 1 of the target are not 1 together: 0. Labels of 0 and 1, each of its own, take { axis: null }; integer classes become oneHot(y, n).',
+        ],
+        ...[f.hinge, f.squaredHinge].flatMap(loss =>
+          [tensor([-1, 0]), tensor([1, 2]), tensor([1, 0]).cast('bool'), tensor([-1, -0.5])].map(
+            target =>
+              [
+                () => loss(zeros([2]), target),
+                `${loss.name}: the target at place 1 is neither -1 nor 1. Write y.mul(2).sub(1) for targets of 0 and 1.`,
+              ] as const,
+          ),
+        ),
+        [() => f.hinge(zeros([2]), 0), 'hinge: the target at place 0 is neither -1 nor 1. Write y.mul(2).sub(1) for targets of 0 and 1.'],
+        ...[f.logitBinaryCrossEntropy, f.binaryCrossEntropy].flatMap(loss =>
+          [-1, tensor([1, -1]), Number.POSITIVE_INFINITY].map(
+            posWeight =>
+              [
+                () => loss(zeros([2]), zeros([2]), { posWeight }),
+                `${loss.name}: posWeight is out of range: ${posWeight === Number.POSITIVE_INFINITY ? posWeight : -1}. It is finite and not negative.`,
+              ] as const,
+          ),
+        ),
+        [
+          () => f.logitCrossEntropy(zeros([1, 2]), tensor([0]), { weight: tensor([1, -1]) }),
+          'logitCrossEntropy: weight is out of range: -1. It is finite and not negative.',
         ],
         [() => f.ctc(logits, tensor([0]), { blank: 3 }), 'ctc: the blank 3 is no class: classes count from 0 to 2.'],
         [() => f.ctc(logits, tensor([2])), 'ctc: 2 at place 0 is no label: labels count from 0 to 2, without the blank 2.'],
@@ -393,6 +431,13 @@ describe('losses refuse', () => {
         ],
       ] as const
     ).map(([call, message]): Row => [message, call, `RangeError: ${message}`]),
+    ...[[[0], [1]], [1]].map(
+      (labels): Row => [
+        'label smoothing of one class',
+        () => f.labelSmoothing(tensor(labels), 0.1),
+        `ShapeError: labelSmoothing: one class has none to share with: [${tensor(labels).shape.join(', ')}]. Labels of 0 and 1, each of its own, take { axis: null }; integer classes become oneHot(y, n).`,
+      ],
+    ),
     [
       'ctc of targets without a batch',
       () => f.ctc(ones([2, 5, 3]), tensor([0, 1])),

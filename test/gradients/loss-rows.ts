@@ -168,8 +168,22 @@ const byElement: readonly Row[] = [
   ...byBoth('msle', [0.5, 3], (x, y) => (Math.log(x + epsilon) - Math.log(y + epsilon)) ** 2),
   ...byBoth('huber', [-2, 2.3], (x, y) => (Math.abs(x - y) < 1 ? (x - y) ** 2 / 2 : Math.abs(x - y) - 0.5)),
   ...byBoth('poisson', [0.5, 3], (x, y) => x - y * Math.log(x)),
-  ...byBoth('hinge', [-2, 2.3], (x, y) => atLeast0(1 - x * y)),
-  ...byBoth('squaredHinge', [-2, 2.3], (x, y) => atLeast0(1 - x * y) ** 2),
+  ...byBoth(
+    'hinge',
+    [
+      [-2, 2.3],
+      [1, 1],
+    ],
+    (x, y) => atLeast0(1 - x * y),
+  ),
+  ...byBoth(
+    'squaredHinge',
+    [
+      [-2, 2.3],
+      [-1, -1],
+    ],
+    (x, y) => atLeast0(1 - x * y) ** 2,
+  ),
   ...byBoth('binaryCrossEntropy', share, (x, y) => -y * Math.log(x + epsilon) - (1 - y) * Math.log(1 - x + epsilon)),
   ...byBoth('binaryFocal', share, (x, y) => focused(y * (x + epsilon) + (1 - y) * (1 - x - epsilon))),
   ...byBoth('siameseContrastive', [[0.1, 1.9], share], (x, y) => (1 - y) * x * x + y * atLeast0(1 - x) ** 2),
@@ -233,7 +247,8 @@ const shares: readonly Row[] = [
   }),
   row('labelSmoothing', '', {
     shapes: [[2, 3]],
-    domain: share,
+    // Three that are about 1 together.
+    domain: [0.331, 0.335],
     run: y => flux.labelSmoothing(y, 0.25),
     reference: ([y]) => map(y, q => 0.75 * q + 0.25 / 3),
   }),

@@ -5,6 +5,8 @@ const x = f.rand([4, 3])
 const y = f.rand([4, 3])
 const classes = f.tensor([0, 2, 1, 0], undefined, { dtype: 'int32' })
 const labels = f.tensor([0, 1])
+const signs = f.full([4, 3], -1)
+const shares = f.full([4, 3], 1 / 3)
 /** Functions of several operations, called outside every scope. */
 const calls: readonly [name: string, call: () => f.Tensor][] = [
   ['mean', () => x.mean()],
@@ -33,10 +35,10 @@ const calls: readonly [name: string, call: () => f.Tensor][] = [
   ['mse', () => f.mse(x, y)],
   ['huber', () => f.huber(x, y)],
   ['poisson', () => f.poisson(x, y)],
-  ['squaredHinge', () => f.squaredHinge(x, y)],
+  ['squaredHinge', () => f.squaredHinge(x, signs)],
   ['dice', () => f.dice(x, x)],
   ['binaryFocal', () => f.binaryFocal(x, x)],
-  ['labelSmoothing', () => f.labelSmoothing(x, 0.1)],
+  ['labelSmoothing', () => f.labelSmoothing(shares, 0.1)],
   ['ctc', () => f.ctc(x, labels)],
   ['crossEntropy', () => f.crossEntropy(x, classes)],
   ['logitCrossEntropy of classes', () => f.logitCrossEntropy(x, classes)],

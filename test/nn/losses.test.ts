@@ -407,7 +407,8 @@ describe('whole targets', () => {
   const numbers = { mae, mse, msle, huber, poisson, hinge, squaredHinge, siameseContrastive }
   const shares = { logitBinaryCrossEntropy, binaryCrossEntropy, binaryFocal, dice, tversky }
   it.each(Object.entries({ ...numbers, ...shares }))('%s takes them as other numbers', (_, loss) => {
-    const [x, y] = [tensor([0.25, 0.5, 0.75]), tensor([1, 0, 1])]
+    const isOfSigns = loss === hinge || loss === squaredHinge
+    const [x, y] = [tensor([0.25, 0.5, 0.75]), tensor([1, isOfSigns ? 1 : 0, 1])]
     for (const dtype of ['int32', 'uint8', 'bool'] as const) expect(loss(x, y.cast(dtype)).item()).toBe(loss(x, y).item())
   })
 })

@@ -309,12 +309,17 @@ def ctc(x, y, options=None):
     return aggregated(values[0] if one else values, options)
 
 
-def numbers(low=-1, high=1, target_low=-1, target_high=1):
+def signs(shape):
+    return literal(1.0 - 2 * (hashed(math.prod(shape), 3) % 2).reshape(shape))
+
+
+def numbers(low=-1, high=1, target_low=-1, target_high=1, targets=None):
     """Elementwise losses: every size of a kernel's tail, options of agg, and a number as target."""
+    targets = targets or (lambda shape: filled(shape, target_low, target_high))
     for shape in ([], [1], [7], [33], [3, 5], [2, 3, 5]):
-        yield Case(label(shape), filled(shape, low, high), filled(shape, target_low, target_high))
+        yield Case(label(shape), filled(shape, low, high), targets(shape))
     for name, options in (('sum', SUM), ('identity', IDENTITY)):
-        yield Case(f'{name} [3,5]', filled([3, 5], low, high), filled([3, 5], target_low, target_high), options)
+        yield Case(f'{name} [3,5]', filled([3, 5], low, high), targets([3, 5]), options)
     yield Case('a number as target', filled([5], low, high), 1)
 
 
@@ -408,7 +413,7 @@ def rows():
               ulp=6, magnitude=lambda *_: 8.0, gradient_floor=8)
     for name, formula in (('hinge', margin), ('squaredHinge', lambda x, y, o: margin(x, y, o).square())):
         yield Row(name, by_element(formula), [
-            *numbers(-2, 2),
+            *numbers(-2, 2, targets=signs),
             Case('at the margin and beyond', literal([1, -1, 2, -2, 0.5, -INF]), constant(literal([1, -1, 1, 1, -1, 1])), IDENTITY),
             Case('whole numbers', filled([4], -2, 2), literal([1, -1, -1, 1], 'int32'))],
                   ulp=6, magnitude=lambda *_: 4.0, gradient_floor=8)

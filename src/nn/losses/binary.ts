@@ -1,5 +1,13 @@
 // Losses of two classes: targets are 0 or 1, or lie between, or are -1 and 1.
-import { checkedPrediction, checkedTarget, modulated, binaryCrossEntropy as ofSides, shareOf } from '../../ops/likelihood.ts'
+import {
+  checkedPrediction,
+  checkedTarget,
+  checkFactors,
+  checkSigns,
+  modulated,
+  binaryCrossEntropy as ofSides,
+  shareOf,
+} from '../../ops/likelihood.ts'
 import { broadcastTo } from '../../ops/movement.ts'
 import { add, cast, clamp, log, mul, neg, square, sub } from '../../ops/pointwise.ts'
 import { checkTensor } from '../../tape/operation.ts'
@@ -36,6 +44,7 @@ function binary<N extends Numbers>(
     const { dims } = prediction
     const y = checkedTarget(name, asTensor(target))
     if (posWeight !== undefined && typeof posWeight !== 'number') checkTensor(name, posWeight)
+    if (posWeight !== undefined) checkFactors(name, 'posWeight', posWeight)
     const positive = posWeight === undefined ? y : mul(y, posWeight)
     return aggregation(name, options)(formula(prediction, broadcastTo(positive, dims), broadcastTo(sub(1, y), dims), all))
   })
@@ -44,7 +53,7 @@ function binary<N extends Numbers>(
 /**
  * The binary cross-entropy of logits ŷ: -y log σ(ŷ) - (1 - y) log σ(-ŷ), without overflow and as accurate where σ(ŷ) is near 1 as where it
  * is near 0; the mean over all elements. `posWeight` (a number or a tensor that broadcasts) is a factor of the positive term. Throws ShapeError
- * for different shapes, RangeError for targets outside of [0, 1], TypeError for an `agg` that is no function.
+ * for different shapes, RangeError for targets outside of [0, 1] and a negative `posWeight`, TypeError for an `agg` that is no function.
  * @example logitBinaryCrossEntropy(tensor([0, 0]), tensor([0, 1])).item() // 0.6931
  */
 export const logitBinaryCrossEntropy = /* @__PURE__ */ binary('logitBinaryCrossEntropy', {}, ofSides)
@@ -52,7 +61,7 @@ export const logitBinaryCrossEntropy = /* @__PURE__ */ binary('logitBinaryCrossE
 /**
  * The binary cross-entropy of probabilities ŷ: -y log(ŷ + ε) - (1 - y) log(1 - ŷ + ε); the mean over all elements. `eps` is 1.19e-7,
  * `posWeight` as in `logitBinaryCrossEntropy`, which is more accurate. Throws ShapeError for different shapes, RangeError for predictions and
- * targets outside of [0, 1], TypeError for an `agg` that is no function.
+ * targets outside of [0, 1] and a negative `posWeight`, TypeError for an `agg` that is no function.
  * @example binaryCrossEntropy(tensor([0.25, 0.75]), tensor([0, 1])).item() // 0.2877
  */
 export const binaryCrossEntropy = /* @__PURE__ */ binary(
@@ -81,14 +90,21 @@ export const binaryFocal = /* @__PURE__ */ elementwise(
   },
 )
 
-/** The mean of max(0, 1 - ŷy), for targets of -1 and 1; the derivative at the margin is -y. Shapes and errors as `mse`.
- * @example hinge(tensor([0.5, 2]), tensor([-1, 1])).item() // 0.75 */
-export const hinge = /* @__PURE__ */ elementwise('hinge', {}, (prediction, target) => clamp(sub(1, mul(prediction, target)), 0))
+/** 1 - ŷy where it is above 0, else 0, of targets that are signs. */
+function missing(prediction: Tensor, target: Target, name: string): Tensor {
+  checkSigns(name, asTensor(target))
+  return clamp(sub(1, mul(prediction, target)), 0)
+}
 
-/** The mean of max(0, 1 - ŷy)², for targets of -1 and 1. Shapes and errors as `mse`.
+/** The mean of max(0, 1 - ŷy), for targets of -1 and 1; the derivative at the margin is -y. Shapes and errors as `mse`, and RangeError for other
+ * targets.
+ * @example hinge(tensor([0.5, 2]), tensor([-1, 1])).item() // 0.75 */
+export const hinge = /* @__PURE__ */ elementwise('hinge', {}, (prediction, target, _, name) => missing(prediction, target, name))
+
+/** The mean of max(0, 1 - ŷy)², for targets of -1 and 1. Shapes and errors as `hinge`.
  * @example squaredHinge(tensor([0.5, 2]), tensor([-1, 1])).item() // 1.125 */
-export const squaredHinge = /* @__PURE__ */ elementwise('squaredHinge', {}, (prediction, target) =>
-  square(clamp(sub(1, mul(prediction, target)), 0)),
+export const squaredHinge = /* @__PURE__ */ elementwise('squaredHinge', {}, (prediction, target, _, name) =>
+  square(missing(prediction, target, name)),
 )
 
 /**

@@ -4,7 +4,7 @@ import { softmaxCrossEntropy } from '../../ops/cross-entropy.ts'
 import { fusion, isFused } from '../../ops/fusion.ts'
 import { gather } from '../../ops/indexing.ts'
 import { asIndices, takeClasses } from '../../ops/indices.ts'
-import { checkedTarget, logProbability, modulated, shareOf } from '../../ops/likelihood.ts'
+import { checkedTarget, checkFactors, checkShares, logProbability, modulated, shareOf } from '../../ops/likelihood.ts'
 import { expandDims, reshape, sum } from '../../ops/movement.ts'
 import { add, cast, div, equal, isFinite, log, logicalAnd, logicalNot, mul, neg, sub, where } from '../../ops/pointwise.ts'
 import { mean } from '../../ops/reduce.ts'
@@ -32,8 +32,8 @@ export interface ClassLossOptions extends LossOptions {
  * -Σ y log(ŷ + ε) over the classes, of probabilities ŷ; the mean over all samples.
  *
  * Targets are integer classes (ŷ's shape without the class axis), or one-hot or soft (ŷ's shape). `eps` is 1.19e-7. Throws ShapeError for
- * other shapes and for a single output, RangeError for what is no class and for predictions and targets that are no probabilities, such as
- * logits, TypeError for `ignoreIndex` with targets that are one-hot or soft.
+ * other shapes and for a single output, RangeError for what is no class, a negative `weight`, and predictions and targets that are no probabilities, such
+ * as logits, TypeError for `ignoreIndex` with targets that are one-hot or soft.
  *
  * @example crossEntropy(tensor([[0.25, 0.75]]), tensor([1])).item() // 0.2877
  */
@@ -138,6 +138,7 @@ function ofClasses(
   if (weight && show(weight.dims) !== show([classes])) {
     throw new ShapeError({ operation: name, problem: `the weight is [${classes}]`, came: show(weight.dims) }, [weight.dims])
   }
+  if (weight) checkFactors(name, 'weight', weight)
   if (sameShape(scores.dims, target.dims)) {
     if (ignoreIndex === undefined) return ofDistributions(scores, checkedTarget(name, target), at, agg, weight, own)
     throw typeError(
@@ -193,7 +194,8 @@ function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): 
 /**
  * Softens targets that are one-hot or soft: y (1 - α) + α / K, K the number of classes along the axis (-1), so that a loss no longer asks for
  * certainty (Szegedy et al. 2016). `axis: null` is for labels of two classes, each an element of its own: y (1 - α) + α / 2. Throws
- * RangeError for an α outside of [0, 1] and targets outside of it, ShapeError for an axis that is not there, TypeError for what is no number.
+ * RangeError for an α outside of [0, 1], targets outside of it and classes that are not 1 together, ShapeError for an axis that is not there or has
+ * one class, TypeError for what is no number.
  *
  * @example
  * labelSmoothing(tensor([[0, 1]]), 0.1).toArray() // [[0.05, 0.95]]
@@ -208,8 +210,18 @@ export const labelSmoothing = /* @__PURE__ */ composed(
     checkOptions('labelSmoothing', options, ['axis'])
     if (!(alpha >= 0 && alpha <= 1)) throw rangeError('labelSmoothing', 'alpha is out of range', `${alpha}`, 'It lies from 0 to 1.')
     const { axis = -1 } = options
-    const classes = axis === null ? 2 : y.dims[resolveAxis('labelSmoothing', axis, y.dims)]
-    return add(mul(checkedTarget('labelSmoothing', y), 1 - alpha), alpha / classes)
+    const wayOut = 'Labels of 0 and 1, each of its own, take { axis: null }; integer classes become oneHot(y, n).'
+    const shares = checkedTarget('labelSmoothing', y, wayOut)
+    if (axis === null) return add(mul(shares, 1 - alpha), alpha / 2)
+    const at = resolveAxis('labelSmoothing', axis, y.dims)
+    const classes = y.dims[at]
+    if (classes === 1) {
+      throw new ShapeError({ operation: 'labelSmoothing', problem: 'one class has none to share with', came: show(y.dims), wayOut }, [
+        y.dims,
+      ])
+    }
+    checkShares('labelSmoothing', shares, at, wayOut)
+    return add(mul(shares, 1 - alpha), alpha / classes)
   },
 )
 
