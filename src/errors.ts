@@ -60,14 +60,32 @@ function meant(name: string, known: readonly string[]): string | undefined {
   return known.find(each => plain(each) === plain(wanted)) ?? known.find(each => begins(each, wanted) || begins(wanted, each))
 }
 
-/** Throws TypeError for what is no object with options, and for an option that is none of those known: the first is what a bare value would be. */
+/** What options take that take no number. */
+const TAKEN: Readonly<Record<string, string>> = {
+  function: 'agg collate init rename',
+  string: 'dtype mode average side prefix label',
+  boolean:
+    'keepDims bias transposeLeft transposeRight descending shuffle partial deterministic restart leading trailing strict keep trace flipKernel',
+  none: 'metadata trainable module worker stratified signal progress validation onDiverged callbacks weight',
+}
+
+/** How a bare value would be written: as the first option that takes its kind. */
+function optionOf(value: unknown, known: readonly string[]): string {
+  if (value === undefined || value === null) return `Write { ${known[0]}: ... }. `
+  const kindsOf = (name: string) => Object.keys(TAKEN).find(kind => TAKEN[kind].split(' ').includes(name)) ?? 'number'
+  const name = known.find(each => kindsOf(each) === typeof value)
+  return name ? `Write { ${name}: ${written(value)} }. ` : ''
+}
+
+/** Throws TypeError for what is no object with options, and for an option that is none of those known. */
 export function checkOptions(operation: string, options: object, known: readonly string[]): void {
   if (!isRecord(options)) {
-    const first = `${known[0]}: ${options === undefined || options === null ? '...' : written(options)}`
     const wayOut = Array.isArray(options)
-      ? `In map, write x => ${operation}(x)`
-      : `${options === null || typeof options !== 'object' ? `Write { ${first} }` : 'Several things that belong together stand in a list: [x, y]'}`
-    throw typeError(operation, 'options are an object', `${written(options)} came`, `${wayOut}. ${listed(known)}.`)
+      ? `In map, write x => ${operation}(x). `
+      : options === null || typeof options !== 'object'
+        ? optionOf(options, known)
+        : 'Several things that belong together stand in a list: [x, y]. '
+    throw typeError(operation, 'options are an object', `${written(options)} came`, `${wayOut}${listed(known)}.`)
   }
   for (const name in options) if (!known.includes(name)) throw unknownOption(operation, name, known)
 }
@@ -98,6 +116,19 @@ export function refuseSurplus(operation: string, most: number, came: ArrayLike<u
   const surplus = Array.from(came).slice(most)
   const what = surplus.length === 1 ? 'is an argument' : `are ${surplus.length} arguments`
   throw typeError(operation, `there ${what} too many`, `${enumerated(surplus.map(written))} came`, wayOut)
+}
+
+/** Throws TypeError for the numbers of a list that came one by one, the second of two or more; `what` says which list it is: 'the shape is'. */
+export function refuseLoose(operation: string, what: string, came: ArrayLike<unknown>, from = 0, to = came.length): void {
+  const numbers = Array.from(came).slice(from, to)
+  if (numbers.length < 2 || !numbers.every(each => typeof each === 'number')) return
+  throw typeError(operation, `${what} a list`, `${numbers.join(', ')} came`, `Write [${numbers.join(', ')}].`)
+}
+
+/** Throws TypeError for more than x and a list, whose numbers may have come one by one. */
+export function refuseMore(operation: string, what: string, came: ArrayLike<unknown>): void {
+  refuseLoose(operation, what, came, 1)
+  refuseSurplus(operation, 2, came)
 }
 
 /** Lets an error say something else, in the stack too, which some runtimes begin with the message. */

@@ -16,10 +16,10 @@ export function kindOf(value: unknown): string {
   return isPlain ? typeof value : `${/^[AEIO]/.test(tag) ? 'an' : 'a'} ${tag}`
 }
 
-/** A value as an argument was written, where that is short; else its kind. */
+/** A value as an argument was written, where that is short; else its kind. Bundlers number functions of one name: sum$2. */
 export function written(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 40)}'`
-  if (typeof value === 'function') return value.name || 'a function'
+  if (typeof value === 'function') return value.name.replace(/\$\d+$/, '') || 'a function'
   return Object(value) === value ? kindOf(value) : String(value)
 }
 

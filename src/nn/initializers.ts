@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, rangeError, refuseSurplus, ShapeError } from '../errors.ts'
+import { checkNumber, checkOptions, rangeError, refuseLoose, refuseSurplus, ShapeError } from '../errors.ts'
 import { roll } from '../ops/arranging.ts'
 import { abs, add, exp, less, mul, sub } from '../ops/pointwise.ts'
 import { tensor } from '../tensor/create.ts'
@@ -84,6 +84,7 @@ function configurable<Name extends string, Options extends object>(
     return make(shape, numbers)
   }
   return function (first: Shape | Options, options?: Options): Tensor | Initializer {
+    refuseLoose(name, 'the shape is', arguments)
     if (arguments.length > 2 || (arguments.length > 1 && !isShape(first))) {
       refuseSurplus(name, isShape(first) ? 2 : 1, arguments)
     }

@@ -34,7 +34,15 @@ function parse(equation: string, shapes: readonly Shape[]): { inputs: readonly L
   if (!LEGAL.test(text)) throw wrong('cannot read the equation')
   const [left, right] = text.split('->')
   const terms = left.split(',')
-  if (terms.length !== shapes.length) throw wrong(`the equation is of ${terms.length} tensors, and ${shapes.length} came`)
+  if (terms.length !== shapes.length) {
+    const named = `${terms.length} ${terms.length === 1 ? 'tensor is' : 'tensors are'}`
+    throw typeError(
+      'einsum',
+      `${named} named, and ${shapes.length} came`,
+      written(equation),
+      'Terms stand between commas, one for each tensor.',
+    )
+  }
   const inputs = terms.map((term, i) => {
     const labels = named(term, shapes[i].length)
     if (labels.length === shapes[i].length) return labels

@@ -1,4 +1,4 @@
-import { refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
+import { refuseMore, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
 import { trackedAlias } from '../tape/level.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { bytesOf, type DType } from '../tensor/dtype.ts'
@@ -41,7 +41,7 @@ const runReshape = operation<{ shape: Shape }, { from: Shape }>({
  * @example arange(6).reshape([2, -1]).toArray() // [[0, 1, 2], [3, 4, 5]]
  */
 export function reshape(x: Tensor, shape: Shape): Tensor {
-  if (arguments.length > 2) refuseSurplus('reshape', 2, arguments, 'The shape is a list: [2, 3].')
+  if (arguments.length > 2) refuseMore('reshape', 'the shape is', arguments)
   checkTensor('reshape', x)
   if (!Array.isArray(shape)) checkShape('reshape', shape)
   const settled = [...shape]
@@ -166,7 +166,7 @@ const runPermute = operation<{ axes: readonly number[] }>({
  * @example zeros([2, 3, 4]).permute([2, 0, 1]).shape // [4, 2, 3]
  */
 export function permute(x: Tensor, axes: readonly number[]): Tensor {
-  if (arguments.length > 2) refuseSurplus('permute', 2, arguments, 'The axes are a list: [1, 0].')
+  if (arguments.length > 2) refuseMore('permute', 'the axes are', arguments)
   checkTensor('permute', x)
   if (!Array.isArray(axes)) throw typeError('permute', 'takes the list of all axes in their new order', written(axes))
   const order = axes.map(axis => resolveAxis('permute', axis, x.dims))
@@ -213,7 +213,7 @@ const runBroadcastTo = operation<{ shape: Shape }, { from: Shape }>({
 /** Repeats x along new axes and those of size 1 until it has the given shape. Throws ShapeError where a size differs otherwise.
  * @example tensor([1, 2]).broadcastTo([2, 2]).toArray() // [[1, 2], [1, 2]] */
 export function broadcastTo(x: Tensor, shape: Shape): Tensor {
-  if (arguments.length > 2) refuseSurplus('broadcastTo', 2, arguments, 'The shape is a list: [2, 3].')
+  if (arguments.length > 2) refuseMore('broadcastTo', 'the shape is', arguments)
   checkTensor('broadcastTo', x)
   checkSizes('broadcastTo', shape)
   const lead = shape.length - x.rank

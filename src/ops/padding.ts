@@ -59,7 +59,10 @@ export const pad = /* @__PURE__ */ composed(
     checkNumber('pad', 'the value', value)
     if (!['constant', 'reflect', 'edge'].includes(mode)) throw typeError('pad', `a mode is 'constant', 'reflect' or 'edge'`, written(mode))
     if (!Array.isArray(widths) || !widths.every(each => Array.isArray(each) && each.length === 2)) {
-      throw typeError('pad', 'widths are one pair [before, after] an axis', written(widths), 'Write [[1, 1], [0, 0]].')
+      // A number is for both sides, and a pair for every axis, as NumPy has it.
+      const pair = [widths, widths].flat().filter(each => typeof each === 'number')
+      const wanted = x.dims.map(() => show(pair.length < 2 ? [1, 1] : pair.slice(0, 2)))
+      throw typeError('pad', 'widths are one pair [before, after] an axis', written(widths), `Write [${wanted.join(', ')}].`)
     }
     if (!areSizes(widths.flat())) throw rangeError('pad', 'widths are whole numbers from 0', `[${widths.map(show).join(', ')}]`)
     if (widths.length !== x.rank) {

@@ -1,4 +1,15 @@
-import { checkNumber, checkOptions, kindOf, noTensor, rangeError, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
+import {
+  checkNumber,
+  checkOptions,
+  kindOf,
+  noTensor,
+  rangeError,
+  refuseLoose,
+  refuseSurplus,
+  ShapeError,
+  typeError,
+  written,
+} from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { bytesOf, checkDType, DTYPES, type DType, promote, type TypedArray } from './dtype.ts'
 import { checkAllFit, checkFit } from './fits.ts'
@@ -63,6 +74,7 @@ export function tensor(
   second?: Shape | CreateOptions,
   third?: CreateOptions,
 ): Tensor {
+  if (typeof second === 'number') refuseLoose('tensor', 'the shape is', arguments, 1)
   if (arguments.length > 3) refuseSurplus('tensor', 3, arguments)
   if (data instanceof Tensor)
     throw typeError('tensor', 'the data is a tensor already', '', 'Use x.cast(dtype), x.reshape(shape) or clone(x).')
@@ -122,14 +134,16 @@ function dtypeOf(operation: string, options: CreateOptions | undefined): DType |
 /** All elements 0.
  * @example zeros([2, 3]).shape // [2, 3] */
 export function zeros(shape: Shape, options?: CreateOptions): Tensor {
-  if (arguments.length > 2) refuseSurplus('zeros', 2, arguments, 'The shape is a list: [2, 3].')
+  if (typeof shape === 'number') refuseLoose('zeros', 'the shape is', arguments)
+  if (arguments.length > 2) refuseSurplus('zeros', 2, arguments)
   return filled('zeros', shape, 0, dtypeOf('zeros', options) ?? 'float32')
 }
 
 /** All elements 1.
  * @example ones([2]).toArray() // [1, 1] */
 export function ones(shape: Shape, options?: CreateOptions): Tensor {
-  if (arguments.length > 2) refuseSurplus('ones', 2, arguments, 'The shape is a list: [2, 3].')
+  if (typeof shape === 'number') refuseLoose('ones', 'the shape is', arguments)
+  if (arguments.length > 2) refuseSurplus('ones', 2, arguments)
   return filled('ones', shape, 1, dtypeOf('ones', options) ?? 'float32')
 }
 
@@ -157,6 +171,7 @@ function needed(operation: string, x: unknown): void {
 /** All elements `value`; bool where it is a boolean, float32 otherwise. Throws RangeError where it does not fit an integer type.
  * @example full([2], 7).toArray() // [7, 7] */
 export function full(shape: Shape, value: number | boolean, options?: CreateOptions): Tensor {
+  if (typeof shape === 'number') refuseLoose('full', 'the shape is', arguments, 0, -1)
   if (arguments.length > 3) refuseSurplus('full', 3, arguments)
   if (typeof value !== 'boolean') checkNumber('full', 'the value', value)
   return filled('full', shape, value, dtypeOf('full', options) ?? (typeof value === 'boolean' ? 'bool' : 'float32'))
@@ -225,6 +240,7 @@ function series(operation: string, length: number, at: (i: number) => number, dt
  * @example eye(2).toArray() // [[1, 0], [0, 1]] */
 export function eye(n: number, m = n): Tensor {
   if (arguments.length > 2) refuseSurplus('eye', 2, arguments)
+  if (Array.isArray(n)) throw typeError('eye', 'sizes are numbers', 'an array came', `Write eye(${n.map(written).join(', ')}).`)
   checkShape('eye', [n, m])
   const y = make([n, m], 'float32', 'eye')
   const view = unwritten(y).fill(0)

@@ -1,4 +1,4 @@
-import { checkNumber, checkOptions, rangeError, refuseSurplus, written } from '../errors.ts'
+import { checkNumber, checkOptions, rangeError, refuseLoose, refuseSurplus, written } from '../errors.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import type { Address, Key, Real } from '../wasm/kinds.ts'
 import { checkShape, type Shape } from './shape.ts'
@@ -113,6 +113,7 @@ function checkFinite(operation: string, numbers: Readonly<Record<string, number>
  * and for bounds that are not finite.
  * @example rand([2, 3]).shape // [2, 3] */
 export function rand(shape: Shape, options: { readonly low?: number | undefined; readonly high?: number | undefined } = {}): Tensor {
+  if (typeof shape === 'number') refuseLoose('rand', 'the shape is', arguments)
   checkOptions('rand', options, ['low', 'high'])
   if (arguments.length > 2) refuseSurplus('rand', 2, arguments)
   const { low = 0, high = 1 } = options
@@ -126,6 +127,7 @@ export function rand(shape: Shape, options: { readonly low?: number | undefined;
  * and for numbers that are not finite.
  * @example randn([2, 3]).shape // [2, 3] */
 export function randn(shape: Shape, options: { readonly mean?: number | undefined; readonly std?: number | undefined } = {}): Tensor {
+  if (typeof shape === 'number') refuseLoose('randn', 'the shape is', arguments)
   checkOptions('randn', options, ['mean', 'std'])
   if (arguments.length > 2) refuseSurplus('randn', 2, arguments)
   const { mean = 0, std = 1 } = options
@@ -138,6 +140,7 @@ export function randn(shape: Shape, options: { readonly mean?: number | undefine
 /** Uniform int32 numbers from `low` (included) to `high` (excluded). Throws RangeError for an empty range.
  * @example randint(3, 4, [2]).toArray() // [3, 3] */
 export function randint(low: number, high: number, shape: Shape): Tensor {
+  if (typeof shape === 'number') refuseLoose('randint', 'the shape is', arguments, 2)
   if (arguments.length > 3) refuseSurplus('randint', 3, arguments)
   checkShape('randint', shape)
   if (!Number.isInteger(low) || !Number.isInteger(high) || low >= high || low < -(2 ** 31) || high > 2 ** 31) {
@@ -149,6 +152,7 @@ export function randint(low: number, high: number, shape: Shape): Tensor {
 /** 1 with probability p, else 0, as float32. Throws RangeError for a p outside [0, 1].
  * @example bernoulli(1, [2]).toArray() // [1, 1] */
 export function bernoulli(p: number, shape: Shape): Tensor {
+  if (typeof shape === 'number') refuseLoose('bernoulli', 'the shape is', arguments, 1)
   if (arguments.length > 2) refuseSurplus('bernoulli', 2, arguments)
   checkShape('bernoulli', shape)
   checkNumber('bernoulli', 'a probability', p)

@@ -43,7 +43,8 @@ export function areSizes(sizes: readonly number[]): boolean {
 /** Throws unless `shape` is a list of whole numbers >= 0. */
 export function checkSizes(operation: string, shape: unknown): asserts shape is Shape {
   if (!Array.isArray(shape)) {
-    throw typeError(operation, 'a shape is a list of numbers', written(shape), 'Write [2, 3], or [] for a scalar.')
+    const wayOut = typeof shape === 'number' ? `Write [${shape}].` : 'Write [2, 3], or [] for a scalar.'
+    throw typeError(operation, 'a shape is a list of numbers', written(shape), wayOut)
   }
   if (!areSizes(shape)) throw new ShapeError({ operation, problem: 'sizes must be whole numbers from 0', came: show(shape) }, [shape])
 }

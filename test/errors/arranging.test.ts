@@ -38,12 +38,12 @@ describe('pad refuses', () => {
     [
       'a number as widths',
       () => pad(x, 1 as never),
-      'TypeError: pad: widths are one pair [before, after] an axis: 1. Write [[1, 1], [0, 0]].',
+      'TypeError: pad: widths are one pair [before, after] an axis: 1. Write [[1, 1], [1, 1]].',
     ],
     [
       'widths that are no pairs',
       () => pad(x, [1, 2] as never),
-      'TypeError: pad: widths are one pair [before, after] an axis: an array. Write [[1, 1], [0, 0]].',
+      'TypeError: pad: widths are one pair [before, after] an axis: an array. Write [[1, 2], [1, 2]].',
     ],
     ['other pairs than axes', () => pad(x, [[1, 1]]), 'ShapeError: pad: there is one pair an axis: 1 pairs for [2, 3].'],
     ['to cut', () => pad(x, [[-1, 0], [0, 0]]), 'RangeError: pad: widths are whole numbers from 0: [[-1, 0], [0, 0]].'], // biome-ignore format: one line
@@ -90,12 +90,12 @@ describe('contractions refuse', () => {
     [
       'fewer tensors than terms',
       () => einsum('ij,jk', x),
-      "TypeError: einsum: the equation is of 2 tensors, and 1 came: 'ij,jk'. Write 'ij,jk->ik'.",
+      "TypeError: einsum: 2 tensors are named, and 1 came: 'ij,jk'. Terms stand between commas, one for each tensor.",
     ],
     [
       'more tensors than terms',
       () => einsum('ij', x, x),
-      "TypeError: einsum: the equation is of 1 tensors, and 2 came: 'ij'. Write 'ij,jk->ik'.",
+      "TypeError: einsum: 1 tensor is named, and 2 came: 'ij'. Terms stand between commas, one for each tensor.",
     ],
     [
       'a list of tensors',

@@ -466,7 +466,7 @@ def rows():
                   ulp=4, floor=16, magnitude=zero, gradient_ulp=16, gradient_floor=16)
     yield Row('labelSmoothing', label_smoothing, [
         Case('one-hot', one_hot(HOT, 3), 0.1), Case('soft', soft([4, 5]), 0.25), Case('soft along axis 1', soft([2, 3, 4], 1), 0.3, {'axis': 1}),
-        Case('bool', flags([3, 4]), 0.5), Case('labels of two classes', integers([7], 0, 2), 0.2, {'axis': None}),
+        Case('bool', flags([3, 4]), 0.5, {'axis': None}), Case('labels of two classes', integers([7], 0, 2), 0.2, {'axis': None}),
         Case('not at all', soft([4, 5]), 0), Case('wholly', soft([4, 5]), 1)], ulp=2, floor=2, gradient_ulp=2)
     yield Row('ctc', ctc, sequences(), ulp=8, magnitude=lambda *_: 8.0, spread=4, gradient_ulp=16, gradient_floor=16,
               note='no division by the length of the target')
