@@ -48,6 +48,7 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   reduction: 'agg',
   type: 'dtype',
   droplast: 'partial',
+  stratify: 'stratified',
   transposea: 'transposeLeft',
   transposeb: 'transposeRight',
 }

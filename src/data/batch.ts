@@ -81,7 +81,9 @@ export function joined(operation: string, list: readonly unknown[]): unknown {
 
 function checkList(operation: string, list: unknown, of: string): void {
   if (Array.isArray(list) && list.length > 0) return
-  throw typeError(operation, `takes a list of ${of}`, Array.isArray(list) ? 'an empty one came' : kindOf(list))
+  const isEmpty = Array.isArray(list)
+  const wayOut = isEmpty || typeof list !== 'object' || list === null ? '' : `Write ${operation}(unbatch(data)).`
+  throw typeError(operation, `takes a list of ${of}`, isEmpty ? 'an empty one came' : kindOf(list), wayOut)
 }
 
 function unlike(operation: string, one: string, other: string): TypeError {

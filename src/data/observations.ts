@@ -19,6 +19,9 @@ export interface Dataset<T> {
   get(index: number): T
 }
 
+/** A dataset that the library made, to iterate as often as wanted: `for (const observation of dataset)`. */
+export interface DatasetView<T> extends Dataset<T>, Iterable<T> {}
+
 /**
  * Observations: a column; a list of columns, one of which is a tensor; a record of columns; a list of anything else, each an observation; or a
  * dataset. All columns are of one length.
@@ -50,7 +53,7 @@ export type BatchOf<D> = D extends Tensor | ArrayInput
       : { -readonly [K in keyof D]: PartOf<D[K]> }
 
 /** Some of the observations of such data: of a dataset a dataset. */
-export type SubsetOf<D> = D extends Tensor | readonly unknown[] ? BatchOf<D> : D extends Dataset<infer T> ? Dataset<T> : BatchOf<D>
+export type SubsetOf<D> = D extends Tensor | readonly unknown[] ? BatchOf<D> : D extends Dataset<infer T> ? DatasetView<T> : BatchOf<D>
 
 /** A single observation, without axis 0. */
 export type ObservationOf<D> = D extends Tensor | ArrayInput
@@ -147,12 +150,16 @@ function made<T>(operation: string, data: Dataset<T>): Observations<Dataset<T>> 
 }
 
 /** A dataset that checks the index and frees what is made on the way to an observation. */
-export function datasetOf<T>(operation: string, length: number, get: (index: number) => T): Dataset<T> {
+export function datasetOf<T>(operation: string, length: number, get: (index: number) => T): DatasetView<T> {
+  const one = (index: number): T => {
+    if (Number.isInteger(index) && index >= 0 && index < length) return scoped(() => get(index), tensorsIn)
+    throw rangeError(operation, 'an index is a whole number below the length', `${written(index)} of ${length}`)
+  }
   return {
     length,
-    get: index => {
-      if (Number.isInteger(index) && index >= 0 && index < length) return scoped(() => get(index), tensorsIn)
-      throw rangeError(operation, 'an index is a whole number below the length', `${written(index)} of ${length}`)
+    get: one,
+    *[Symbol.iterator]() {
+      for (let i = 0; i < length; i++) yield one(i)
     },
   }
 }

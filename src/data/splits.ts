@@ -7,16 +7,20 @@ import { type DataInput, observationsOf, type SubsetOf } from './observations.ts
 /** How many observations the pairs of all folds may have together. */
 const MOST = 2 ** 28
 
-/** How `splitObs` cuts. */
-export interface SplitOptions<At = number | readonly number[]> {
-  /** The share of the first part, or of each part but the last: 0.8, or [0.6, 0.2]. */
-  readonly at: At
+/** How `kFolds` cuts. */
+export interface FoldOptions {
   /** Shuffle before; false by default. */
   readonly shuffle?: boolean | undefined
   /** Fixes the order of the shuffle. */
   readonly seed?: number | undefined
   /** Classes, numbers or texts, one for each observation: every part then has the same share of each. Shuffles. */
   readonly stratified?: Tensor | ArrayInput | readonly (number | string | boolean)[] | undefined
+}
+
+/** How `splitObs` cuts. */
+export interface SplitOptions<At = number | readonly number[]> extends FoldOptions {
+  /** The share of the first part, or of each part but the last: 0.8, or [0.6, 0.2]. */
+  readonly at: At
 }
 
 /** The parts that shares give: one more than there are shares. */
@@ -43,10 +47,20 @@ export function splitObs<D extends DataInput, const At extends number | readonly
   const { at, shuffle = false, seed, stratified } = options
   checkBoolean('splitObs', 'shuffle', shuffle)
   const shares = sharesOf(at)
+  const shares = sharesOf(options.at)
   const { count: n, part: take } = observationsOf('splitObs', data)
-  const source = seed === undefined ? undefined : keyed('splitObs', seed)
-  const groups = stratified !== undefined ? byClass(stratified, n) : [countUp(n)]
-  const sizes = sizesOf(shares, n)
+  return dealt('splitObs', n, sizesOf(shares, n), options).map(take) as Parts<SubsetOf<D>, At>
+}
+
+/** Which observations go into parts of the given sizes. */
+function dealt(
+  operation: string,
+  n: number,
+  sizes: readonly number[],
+  { shuffle = false, seed, stratified }: FoldOptions,
+): readonly Int32Array[] {
+  const source = seed === undefined ? undefined : keyed(operation, seed)
+  const groups = stratified !== undefined ? byClass(operation, stratified, n) : [countUp(n)]
   const table = countsOf(
     groups.map(group => group.length),
     sizes,
@@ -62,7 +76,7 @@ export function splitObs<D extends DataInput, const At extends number | readonly
       ends[i] += count
     })
   })
-  return parts.map(part => take(stratified ? permutation(part.length, source).map(i => part[i]) : part)) as Parts<SubsetOf<D>, At>
+  return stratified ? parts.map(part => permutation(part.length, source).map(i => part[i])) : parts
 }
 
 function sharesOf(at: SplitOptions['at']): readonly number[] {
@@ -151,15 +165,11 @@ function shift(over: number[][], rows: readonly number[], columns: readonly numb
   })
 }
 
-/** k pairs `[train, validation]`: each observation is in one validation part. Throws RangeError unless 2 <= k <= n, and for more folds than
- * there is memory for.
+/** k pairs `[train, validation]`: each observation is in one validation part. `shuffle`, `seed` and `stratified` as `splitObs`. Throws RangeError unless
+ * 2 <= k <= n, and for more folds than there is memory for, TypeError for what are no classes.
  * @example kFolds(arange(4), 2).map(([, validation]) => validation.toArray()) // [[0, 1], [2, 3]] */
-export function kFolds<D extends DataInput>(
-  data: D,
-  k = 5,
-  options: { readonly shuffle?: boolean | undefined; readonly seed?: number | undefined } = {},
-): [train: SubsetOf<D>, validation: SubsetOf<D>][] {
-  checkOptions('kFolds', options, ['shuffle', 'seed'])
+export function kFolds<D extends DataInput>(data: D, k = 5, options: FoldOptions = {}): [train: SubsetOf<D>, validation: SubsetOf<D>][] {
+  checkOptions('kFolds', options, ['shuffle', 'seed', 'stratified'])
   if (arguments.length > 3) refuseSurplus('kFolds', 3, arguments)
   const { shuffle = false, seed } = options
   checkBoolean('kFolds', 'shuffle', shuffle)
@@ -167,16 +177,21 @@ export function kFolds<D extends DataInput>(
   if (!Number.isInteger(k) || k < 2 || k > n)
     throw rangeError('kFolds', 'k lies between 2 and the number of observations', `${written(k)} of ${n}`)
   if (n * k > MOST) throw rangeError('kFolds', `${k} folds of ${n} observations are too many to be made at once`, '', 'Use a smaller k.')
-  const order = shuffle ? permutation(n, seed === undefined ? undefined : keyed('kFolds', seed)) : countUp(n)
-  let start = 0
-  return Array.from({ length: k }, (_, fold) => {
-    const end = start + Math.floor(n / k) + (fold < n % k ? 1 : 0)
-    const rest = new Int32Array(n - end + start)
-    rest.set(order.subarray(0, start))
-    rest.set(order.subarray(end), start)
-    const pair: [SubsetOf<D>, SubsetOf<D>] = [take(rest), take(order.slice(start, end))]
-    start = end
-    return pair
+  const sizes = Array.from({ length: k }, (_, fold) => Math.floor(n / k) + (fold < n % k ? 1 : 0))
+  const folds = dealt('kFolds', n, sizes, options)
+  const order = new Int32Array(n)
+  let at = 0
+  for (const fold of folds) {
+    order.set(fold, at)
+    at += fold.length
+  }
+  at = 0
+  return folds.map((fold): [SubsetOf<D>, SubsetOf<D>] => {
+    const rest = new Int32Array(n - fold.length)
+    rest.set(order.subarray(0, at))
+    rest.set(order.subarray(at + fold.length), at)
+    at += fold.length
+    return [take(rest), take(fold)]
   })
 }
 
@@ -190,12 +205,12 @@ export function shuffleObs<D extends DataInput>(data: D, options: { readonly see
   return take(permutation(count, seed === undefined ? undefined : keyed('shuffleObs', seed)))
 }
 
-function byClass(classes: NonNullable<SplitOptions['stratified']>, n: number): Int32Array[] {
+function byClass(operation: string, classes: NonNullable<SplitOptions['stratified']>, n: number): Int32Array[] {
   const values = (classes instanceof Tensor ? classes.data() : classes) as readonly (number | string)[]
   if (!Array.isArray(values) && (!ArrayBuffer.isView(values) || 'getInt8' in values)) {
-    throw typeError('splitObs', 'the classes are a tensor or a list, one for each observation', `${written(classes)} came`)
+    throw typeError(operation, 'the classes are a tensor or a list, one for each observation', `${written(classes)} came`)
   }
-  if (values.length !== n) throw rangeError('splitObs', 'one class for each observation', `${values.length} classes for ${n}`)
+  if (values.length !== n) throw rangeError(operation, 'one class for each observation', `${values.length} classes for ${n}`)
   const groups = new Map<number | string, number[]>()
   values.forEach((value, i) => {
     const group = groups.get(value)

@@ -4,7 +4,7 @@ import { scoped } from '../tensor/scope.ts'
 import {
   type BatchOf,
   type DataInput,
-  type Dataset,
+  type DatasetView,
   datasetOf,
   type ObservationOf,
   type Observations,
@@ -32,10 +32,10 @@ export const unbatch = /* @__PURE__ */ composed('unbatch', 1, function unbatch<D
 
 /**
  * A dataset of what the function makes of each observation, when that is asked for: for augmentation and for data that does not fit into memory
- * when it is transformed. What else the function makes is freed. Throws TypeError for what is no function or no data.
+ * when it is transformed. What else the function makes is freed. It can be iterated: `for (const observation of dataset)`. Throws TypeError for what is no function or no data.
  * @example mapObs(x => x.mul(10), tensor([1, 2])).get(1).item() // 20
  */
-export function mapObs<D extends DataInput, T>(f: (observation: ObservationOf<D>) => T, data: D): Dataset<T> {
+export function mapObs<D extends DataInput, const T>(f: (observation: ObservationOf<D>) => T, data: D): DatasetView<T> {
   if (arguments.length > 2) refuseSurplus('mapObs', 2, arguments)
   const { count, one } = taken('mapObs', f, data)
   return datasetOf('mapObs', count, i => f(one(i) as ObservationOf<D>))
@@ -94,11 +94,11 @@ function taken<D extends DataInput>(operation: string, f: unknown, data: D): Obs
 
 /**
  * A dataset of the windows of `size` consecutive observations, each in the form of the data; they begin at every observation, or at every `stride`-th.
- * Only whole windows count, and each is made when it is asked for. Throws RangeError for a size or stride that is no whole number from 1, and for a
+ * Only whole windows count, and each is made when it is asked for, by `get(i)` or by iterating. Throws RangeError for a size or stride that is no whole number from 1, and for a
  * size larger than the data, TypeError for what is no data.
- * @example slidingWindow(arange(5), { size: 3, stride: 2 }).get(1).toArray() // [2, 3, 4]
+ * @example [...slidingWindow(arange(5), { size: 3, stride: 2 })].map(x => x.toArray()) // [[0, 1, 2], [2, 3, 4]]
  */
-export function slidingWindow<D extends DataInput>(data: D, options: WindowOptions): Dataset<BatchOf<D>> {
+export function slidingWindow<D extends DataInput>(data: D, options: WindowOptions): DatasetView<BatchOf<D>> {
   checkOptions('slidingWindow', options, ['size', 'stride'])
   if (arguments.length > 2) refuseSurplus('slidingWindow', 2, arguments)
   const { size, stride = 1 } = options

@@ -122,7 +122,9 @@ function checkShares(operation: string, y: Tensor): void {
   const [values, classes] = [y.view(), y.dims[y.rank - 1]]
   for (let start = 0; start < values.length; start += classes) {
     const row = values.subarray(start, start + classes)
-    if (Math.abs(row.reduce((sum: number, each: number) => sum + (each < 0 ? Number.NaN : each), 0) - 1) <= SLACK) continue
+    let sum = 0
+    for (const each of row) sum += each < 0 ? Number.NaN : each
+    if (Math.abs(sum - 1) <= SLACK) continue
     const came = row.length > 8 ? `row ${start / classes}` : `[${row.join(', ')}]`
     const wayOut = `Targets are integer classes, or one-hot. ${thresholds(operation, 'For labels that are each 0 or 1 pass', '.')}`
     throw rangeError(operation, 'a row of the target is not one-hot', came, wayOut.trim())

@@ -86,7 +86,7 @@ freed.dispose()
 describe('what cannot be joined is refused', () => {
   refuses([
     ['no observation', () => batch([]), 'TypeError: batch: takes a list of observations: an empty one came.'],
-    ['no list', () => batch(arange(2) as never), 'TypeError: batch: takes a list of observations: a tensor.'],
+    ['no list', () => batch(arange(2) as never), 'TypeError: batch: takes a list of observations: a tensor. Write batch(unbatch(data)).'],
     ['two shapes', () => batch([ones([2]), ones([3])]), 'ShapeError: batch: the shapes do not fit: [2] and [3]. padSequences takes sequences of several lengths.'],
     ['two shapes in a record', () => batch([{ x: [1] }, { x: [1, 2] }]), 'ShapeError: batch: the shapes do not fit: [1] and [2]. padSequences takes sequences of several lengths.'],
     ['two kinds', () => batch<unknown>([ones([2]), 'a']), 'TypeError: batch: the observations are not alike: a tensor and string.'],
@@ -96,7 +96,7 @@ describe('what cannot be joined is refused', () => {
     ['a freed one', () => batch([freed]), 'ReleasedError: batch: the tensor has been released: float32 [2]. What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor). A running value of a layer is written with later.'],
     ['to take a scalar apart', () => unbatch(tensor(1)), 'ShapeError: unbatch: a scalar has no observations: [].'],
     ['no sequence', () => padSequences([]), 'TypeError: padSequences: takes a list of sequences: an empty one came.'],
-    ['no list of sequences', () => padSequences(arange(3) as never), 'TypeError: padSequences: takes a list of sequences: a tensor.'],
+    ['no list of sequences', () => padSequences(arange(3) as never), 'TypeError: padSequences: takes a list of sequences: a tensor. Write padSequences(unbatch(data)).'],
     ['a text', () => padSequences(['abc' as never]), 'TypeError: padSequences: a sequence is a tensor, a typed array or a list: string.'],
     ['a scalar', () => padSequences([tensor(1)]), 'ShapeError: padSequences: the shapes do not fit: [] and []. A sequence has its steps along axis 0.'],
     ['other features', () => padSequences([ones([1, 2]), ones([1, 3])]), 'ShapeError: padSequences: the shapes do not fit: [1, 2] and [1, 3]. A sequence has its steps along axis 0.'],

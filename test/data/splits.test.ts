@@ -100,6 +100,27 @@ describe('splitObs', () => {
     expect(splitObs(arange(1e4), { at: [0.6, 0.3], stratified: classes }).map(part => part.size)).toEqual([6000, 3000, 1000])
   })
 
+  it('folds have the same share of each class where stratified', () => {
+    const classes = Array.from({ length: 31 }, (_, i) => (i < 20 ? 'a' : i < 29 ? 'b' : 'c'))
+    const folds = kFolds(classes, 4, { stratified: classes, seed: 2 })
+    expect(folds.map(([train, part]) => [train.length, part.length])).toEqual([[23, 8], [23, 8], [23, 8], [24, 7]]) // biome-ignore format: one line
+    for (const [train, part] of folds) {
+      expect([...train, ...part].sort()).toEqual(classes)
+      for (const [name, share] of [
+        ['a', 20 / 31],
+        ['b', 9 / 31],
+        ['c', 2 / 31],
+      ] as const) {
+        // biome-ignore format: one line
+        const found = part.filter(each => each === name).length
+        expect(Math.abs(found - share * part.length)).toBeLessThan(1)
+      }
+    }
+    const seeded = () => kFolds(arange(6), 3, { stratified: [0, 1, 0, 1, 0, 1], seed: 4 }).map(([, part]) => numbers(part))
+    expect(seeded()).toEqual(seeded())
+    expect(() => kFolds(arange(4), 2, { stratified: [0, 1] })).toThrow('kFolds: one class for each observation: 2 classes for 4.')
+  })
+
   it('stratified is fixed by its seed', () => {
     const stratified = [0, 1, 0, 1, 0, 1, 0, 1]
     const make = (seed: number) => splitObs(arange(8), { at: 0.5, stratified, seed }).map(numbers)

@@ -1,6 +1,8 @@
 import {
   arange,
+  batch,
   DataLoader,
+  type DatasetView,
   filterObs,
   groupObs,
   kFolds,
@@ -15,12 +17,17 @@ import {
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import { refuses } from '../errors/table.ts'
+import { thrown } from '../errors/thrown.ts'
 import { drain, plain } from './drain.ts'
 
 const x = tensor([[1, 2], [3, 4], [5, 6]]) // biome-ignore format: one line
 const squares = { length: 4, get: (i: number) => i * i }
-const all = <T>(dataset: { readonly length: number; get(i: number): T }) =>
-  Array.from({ length: dataset.length }, (_, i) => plain(dataset.get(i)))
+/** By iterating, and by number. */
+const all = <T>(dataset: DatasetView<T>) => {
+  const found = Array.from(dataset, plain)
+  expect(Array.from({ length: dataset.length }, (_, i) => plain(dataset.get(i)))).toEqual(found)
+  return found
+}
 /** In every form that data has. */
 const forms = {
   tensor: arange(3),
@@ -32,7 +39,7 @@ const forms = {
 }
 
 describe('mapObs', () => {
-  it.each<readonly [string, { readonly length: number; get(i: number): unknown }, unknown]>([
+  it.each<readonly [string, DatasetView<unknown>, unknown]>([
     ['a tensor', mapObs(row => row.sum(), x), [3, 7, 11]],
     ['a typed array', mapObs(n => n.item() + 1, Int32Array.of(1, 2)), [2, 3]],
     ['a record', mapObs(({ x: row, name }) => [row.sum().item(), name], { x, name: ['a', 'b', 'c'] }), [[3, 'a'], [7, 'b'], [11, 'c']]],
@@ -42,6 +49,18 @@ describe('mapObs', () => {
     ['what is mapped', mapObs(n => n * 2, mapObs(n => n + 1, squares)), [2, 4, 10, 20]],
     ['nothing', mapObs(n => n, []), []],
   ])('of %s', (_, dataset, observations) => expect(all(dataset)).toEqual(observations)) // biome-ignore format: one row a line
+
+  it('of pairs gives batches of pairs, in types too, and is iterated like a list', () => {
+    const pairs = mapObs(([row, n]) => [row.mul(2), n], [x, arange(3)])
+    for (const [rows, n] of new DataLoader(pairs, { batchSize: 2 })) expect(rows.shape[0]).toBe(n.size)
+    expect([...pairs].map(([, n]) => n.item())).toEqual([0, 1, 2])
+    for (const [row] of pairs) {
+      expect(row.toArray()).toEqual([2, 4])
+      break
+    }
+    expect(batch([...pairs])[0].toArray()).toEqual([[2, 4], [6, 8], [10, 12]]) // biome-ignore format: one line
+    expect(thrown(() => batch(pairs as never))).toBe('TypeError: batch: takes a list of observations: object. Write batch(unbatch(data)).')
+  })
 
   it('works when it is asked, and keeps what it gives alone', () => {
     let calls = 0
@@ -78,7 +97,7 @@ describe('filterObs and groupObs keep the form of the data', () => {
     ['list', [0, 2]],
     ['dataset', [{ i: 0 }, { i: 2 }]],
   ])('%s', (form, even) => {
-    const read = (part: unknown) => (form === 'dataset' ? all(part as typeof squares) : plain(part))
+    const read = (part: unknown) => (form === 'dataset' ? all(part as DatasetView<unknown>) : plain(part))
     const before = memory().tensors
     let at = 0
     expect(read(filterObs(() => at++ % 2 === 0, forms[form]))).toEqual(even)
@@ -99,7 +118,7 @@ describe('filterObs and groupObs keep the form of the data', () => {
 })
 
 describe('slidingWindow', () => {
-  it.each<readonly [string, { readonly length: number; get(i: number): unknown }, unknown]>([
+  it.each<readonly [string, DatasetView<unknown>, unknown]>([
     ['at every observation', slidingWindow(arange(4), { size: 2 }), [[0, 1], [1, 2], [2, 3]]],
     ['at every second, whole ones only', slidingWindow(arange(6), { size: 3, stride: 2 }), [[0, 1, 2], [2, 3, 4]]],
     ['of all', slidingWindow([1, 2], { size: 2 }), [[1, 2]]],

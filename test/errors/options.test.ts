@@ -69,8 +69,9 @@ const calls: readonly [call: (odd: never) => unknown, odd: object, message: stri
   ],
   [odd => f.ctc(x, classes, odd), { blank: true }, 'ctc: blank is a number: true came.'],
   [odd => f.labelSmoothing(x, 0.1, odd), { dim: 1 }, "labelSmoothing: there is no option 'dim'. Is axis meant? There is axis."],
+  [odd => f.kFolds(x, 2, odd), { stratify: classes }, "kFolds: there is no option 'stratify'. Is stratified meant? There are shuffle, seed and stratified."], // biome-ignore format: one line
   [odd => f.splitObs(x, odd), { att: 0.5 }, "splitObs: there is no option 'att'. Is at meant? There are at, shuffle, seed and stratified."],
-  [odd => f.kFolds(x, 2, odd), { folds: 2 }, "kFolds: there is no option 'folds'. There are shuffle and seed."],
+  [odd => f.kFolds(x, 2, odd), { folds: 2 }, "kFolds: there is no option 'folds'. There are shuffle, seed and stratified."],
   [odd => f.shuffleObs(x, odd), { key: 2 }, "shuffleObs: there is no option 'key'. There is seed."],
   [
     odd => f.throttle(() => 1, 1, odd),

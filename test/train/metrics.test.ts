@@ -368,7 +368,7 @@ describe('every metric', () => {
       ].map(row =>
         bad(
           metric.name,
-          () => metric(identity, [zeros([2, 2]), tensor([[0, 1], row])]),
+          () => (metric as unknown as Metric)(identity, [zeros([2, 2]), tensor([[0, 1], row])], {}),
           `RangeError: ${metric.name}: a row of the target is not one-hot: [${row.join(', ')}]. Targets are integer classes, or one-hot. For labels that are each 0 or 1 pass { threshold: 0 } for logits or { threshold: 0.5 } for probabilities.`,
         ),
       ),
