@@ -66,6 +66,8 @@ export { Dense } from './nn/layers/dense.ts'
 export { AlphaDropout, type AlphaDropoutLayer, Dropout, type DropoutLayer } from './nn/layers/dropout.ts'
 export type { Gives, Holding, Link } from './nn/layers/links.ts'
 export { Maxout, type MaxoutLayer } from './nn/layers/maxout.ts'
+export type { NormLayer, NormLayerOptions, RMSNormLayer, RMSNormLayerOptions, StatsNormLayer, StatsNormOptions } from './nn/layers/norm.ts'
+export { BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm } from './nn/layers/norm.ts'
 export { PairwiseFusion, type PairwiseFusionLayer } from './nn/layers/pairwise-fusion.ts'
 export { Parallel, type ParallelLayer, type Several } from './nn/layers/parallel.ts'
 export {
@@ -82,8 +84,6 @@ export {
 export { Scale, type ScaleArguments, type ScaleLayer, type ScaleOptions } from './nn/layers/scale.ts'
 export { Flatten, PixelShuffle, type PixelShuffleLayer, type PlainLayer, Upsample, type UpsampleLayer } from './nn/layers/shaping.ts'
 export { SkipConnection, type SkipConnectionLayer } from './nn/layers/skip-connection.ts'
-export type { NormLayer, NormLayerOptions, RMSNormLayer, RMSNormLayerOptions, StatsNormLayer, StatsNormOptions } from './nn/layers/norm.ts'
-export { BatchNorm, GroupNorm, InstanceNorm, LayerNorm, RMSNorm } from './nn/layers/norm.ts'
 export type { WeightNormLayer } from './nn/layers/weight-norm.ts'
 export { removeWeightNorm, WeightNorm } from './nn/layers/weight-norm.ts'
 export {

@@ -44,9 +44,6 @@ export function splitObs<D extends DataInput, const At extends number | readonly
 ): Parts<SubsetOf<D>, At> {
   checkOptions('splitObs', options, ['at', 'shuffle', 'seed', 'stratified'])
   if (arguments.length > 2) refuseSurplus('splitObs', 2, arguments)
-  const { at, shuffle = false, seed, stratified } = options
-  checkBoolean('splitObs', 'shuffle', shuffle)
-  const shares = sharesOf(at)
   const shares = sharesOf(options.at)
   const { count: n, part: take } = observationsOf('splitObs', data)
   return dealt('splitObs', n, sizesOf(shares, n), options).map(take) as Parts<SubsetOf<D>, At>
@@ -59,6 +56,7 @@ function dealt(
   sizes: readonly number[],
   { shuffle = false, seed, stratified }: FoldOptions,
 ): readonly Int32Array[] {
+  checkBoolean(operation, 'shuffle', shuffle)
   const source = seed === undefined ? undefined : keyed(operation, seed)
   const groups = stratified !== undefined ? byClass(operation, stratified, n) : [countUp(n)]
   const table = countsOf(
@@ -171,8 +169,6 @@ function shift(over: number[][], rows: readonly number[], columns: readonly numb
 export function kFolds<D extends DataInput>(data: D, k = 5, options: FoldOptions = {}): [train: SubsetOf<D>, validation: SubsetOf<D>][] {
   checkOptions('kFolds', options, ['shuffle', 'seed', 'stratified'])
   if (arguments.length > 3) refuseSurplus('kFolds', 3, arguments)
-  const { shuffle = false, seed } = options
-  checkBoolean('kFolds', 'shuffle', shuffle)
   const { count: n, part: take } = observationsOf('kFolds', data)
   if (!Number.isInteger(k) || k < 2 || k > n)
     throw rangeError('kFolds', 'k lies between 2 and the number of observations', `${written(k)} of ${n}`)

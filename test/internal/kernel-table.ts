@@ -8,9 +8,9 @@ import { wasm } from '../../src/wasm/module.ts'
 import * as lanes from '../../src/wasm/rules.generated.ts'
 import { convolutionRows } from './kernel-convolution.ts'
 import { gemmRows } from './kernel-gemm.ts'
+import { normRows } from './kernel-norms.ts'
 import { poolingRows } from './kernel-pooling.ts'
 import { tilesRows } from './kernel-tiles.ts'
-import { normRows } from './kernel-norms.ts'
 import type { Arena, Block, Trial } from './kernel-trials.ts'
 
 export type KernelName = keyof Kernels

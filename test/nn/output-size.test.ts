@@ -140,10 +140,7 @@ describe('outputSize', () => {
 
   it.each<[call: () => unknown, text: string]>([
     [() => outputSize(3 as never, [2]), 'TypeError: outputSize: the model comes first, and is a function: number came.'],
-    [
-      () => outputSize(Dense(2, 2), 3 as never),
-      'TypeError: outputSize: a shape is a list of numbers: 3. Write [3].',
-    ],
+    [() => outputSize(Dense(2, 2), 3 as never), 'TypeError: outputSize: a shape is a list of numbers: 3. Write [3].'],
     [() => outputSize(Dense(2, 2), [-1, 2]), 'ShapeError: outputSize: sizes must be whole numbers from 0: [-1, 2].'],
     [
       () => outputSize((() => 3) as never, [2]),

@@ -15,8 +15,8 @@ import numpy as np
 sys.dont_write_bytecode = True
 
 import activations
-import convolutions
 import composing
+import convolutions
 import derivatives
 import layers
 import losses
@@ -32,8 +32,8 @@ from records import lines
 
 FILES = {
     'pointwise': pointwise.rows, 'activations': activations.rows, 'reductions': reductions.rows, 'movement': movement.rows, 'products': products.rows,
-    'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows, 'composing': composing.rows, 'pooling': pooling.rows,
-    'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'norms': norms.rows,
+    'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows, 'pooling': pooling.rows,
+    'norms': norms.rows, 'composing': composing.rows,
     'schedules': schedules.rows, 'derivatives': derivatives.rows,
 }
 HERE = pathlib.Path(__file__).parent

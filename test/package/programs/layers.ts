@@ -12,12 +12,12 @@ import {
   Dense,
   type DenseLayer,
   DepthwiseConv,
+  Dropout,
+  Flatten,
   type Layer,
   type Link,
   layer,
   Maxout,
-  Dropout,
-  Flatten,
   MaxPool,
   MeanPool,
   ones,
@@ -128,7 +128,7 @@ const pools = Chain(
   Dropout(0.5, { axis: 1 }),
 )
 export const share: number = pools[3].p
-export const noPad = MaxPool(2, { pad: 'valid' }) // error 2322 at pad
+export const noPoolPad = MaxPool(2, { pad: 'valid' }) // error 2322 at pad
 export const noCount = MaxPool(2, { countPadding: true }) // error 2353 at countPadding
 export const noMode = Upsample('bicubic', { scale: 2 }) // error 2345 at 'bicubic'
 export const noAxis = Dropout(0.5, { axis: 'channels' }) // error 2322 at axis
