@@ -35,9 +35,12 @@ export function isFused(isOn: boolean, inputs: readonly (Tensor | undefined)[]):
 
 export const PLAIN: Epilogue = { number: 0 }
 
-/** activation(f()), `f` with two factors and perhaps a bias as inputs: an activation that has an epilogue is computed while `f` writes its result. */
-export function withActivation(activation: Activation, inputs: readonly (Tensor | undefined)[], f: (epilogue: Epilogue) => Tensor): Tensor {
+/**
+ * The epilogue by which an activation is computed while a product or a convolution is written, of two factors and perhaps a bias; undefined where
+ * it comes behind.
+ */
+export function epilogueOf(activation: Activation, inputs: readonly (Tensor | undefined)[]): Epilogue | undefined {
   const { epilogue } = traitsOf(activation)
   const isOn = fusion.activation && (fusion.bias || inputs[2] === undefined)
-  return epilogue && isFused(isOn, inputs) ? f(epilogue) : activation(f(PLAIN))
+  return epilogue && isFused(isOn, inputs) ? epilogue : undefined
 }

@@ -5,7 +5,7 @@ import { sameShape, show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { NONE } from '../wasm/kinds.ts'
 import type { Activation, Epilogue } from './epilogue.ts'
-import { fusion, isFused, PLAIN, withActivation } from './fusion.ts'
+import { epilogueOf, fusion, isFused, PLAIN } from './fusion.ts'
 import { reshape, sum } from './movement.ts'
 import { add } from './pointwise.ts'
 import { matrices, multiply, product } from './product.ts'
@@ -35,7 +35,8 @@ export const linear = /* @__PURE__ */ composed('linear', 3, function linear(x: T
 
 /** @internal activation(x Wᵀ + b): an activation that has an epilogue is computed while the product is written. */
 export function activated(x: Tensor, weight: Tensor, bias: Tensor | undefined, activation: Activation): Tensor {
-  return withActivation(activation, [x, weight, bias], epilogue => affine(x, weight, bias, epilogue))
+  const epilogue = epilogueOf(activation, [x, weight, bias])
+  return epilogue ? affine(x, weight, bias, epilogue) : activation(affine(x, weight, bias, PLAIN))
 }
 
 function affine(x: Tensor, weight: Tensor, bias: Tensor | undefined, epilogue: Epilogue): Tensor {

@@ -107,6 +107,13 @@ describe('a layer that is a convolution', () => {
     expect(clone(model)(x).toArray()).toEqual(model(x).toArray())
   })
 
+  it('takes inputs of other sizes in turn', () => {
+    const [layer, back] = [Conv([3, 3], 2, 3, relu, { stride: 2 }), ConvTranspose([3, 3], 3, 2)]
+    const shapes = [[1, 2, 7, 7], [2, 2, 7, 7], [1, 2, 7, 7], [1, 2, 8, 9]] // biome-ignore format: one line
+    expect(shapes.map(shape => back(layer(zeros(shape))).shape)).toEqual([[1, 2, 5, 5], [2, 2, 5, 5], [1, 2, 5, 5], [1, 2, 5, 6]]) // biome-ignore format: one line
+    expect(() => layer(zeros([1, 3, 7, 7]))).toThrow('conv: x has 3 channels, the weight takes 2')
+  })
+
   it('turns the kernel around where it is told to, as Flux does', () => {
     const [x, weight] = [randn([2, 3, 6, 5]), randn([4, 3, 3, 2])]
     const turned = conv(x, flip(weight, [2, 3]), { stride: 2 }).toArray()

@@ -8,7 +8,7 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import { NONE } from '../../wasm/kinds.ts'
 import { flip } from '../arranging.ts'
 import type { Activation, Epilogue } from '../epilogue.ts'
-import { fusion, isFused, PLAIN, withActivation } from '../fusion.ts'
+import { epilogueOf, fusion, isFused, PLAIN } from '../fusion.ts'
 import { reshape, sum } from '../movement.ts'
 import { add } from '../pointwise.ts'
 import type { Finish } from '../product.ts'
@@ -26,7 +26,7 @@ interface Saved extends Readonly<Record<string, unknown>> {
 }
 
 /** The same form without what is done to a result. */
-const bare = ({ geometry }: Task): Task => ({ geometry, ...PLAIN })
+const bare = ({ geometry }: Task): Task => ({ geometry, number: 0 })
 
 /** Sums over the batch and space: the cotangent of a bias. */
 const ofChannels = (g: Tensor) =>
@@ -90,21 +90,28 @@ export function convolved(
   activation: Activation,
 ): Tensor {
   checkTensor(name, x)
-  const geometry = (isTransposed ? transposedGeometry : geometryOf)(name, x.dims, weight.dims, settings)
-  const channels = isTransposed ? geometry.x[1] : geometry.y[1]
-  if (bias) checkBias(name, bias, channels)
+  let geometry = settings.last
+  const given = isTransposed ? geometry?.y : geometry?.x
+  if (!geometry || !given || !sameShape(given, x.dims) || !sameShape(geometry.weight, weight.dims)) {
+    geometry = settings.last = (isTransposed ? transposedGeometry : geometryOf)(name, x.dims, weight.dims, settings)
+  }
+  if (bias) checkBias(name, bias, isTransposed ? geometry.x[1] : geometry.y[1])
   const run = isTransposed ? runTransposed : runConv
-  return withActivation(activation, [x, weight, bias], epilogue => {
-    const task: Task = { ...epilogue, geometry }
-    if (bias === undefined) return run([x, weight], task)
-    const inputs = [x, weight, bias]
-    if (isFused(fusion.bias, inputs)) return run(inputs, task)
-    return add(run([x, weight], task), reshape(bias, [channels, ...settings.stride.map(() => 1)]))
-  })
+  const inputs = bias ? [x, weight, bias] : [x, weight]
+  const epilogue = epilogueOf(activation, inputs)
+  return epilogue ? biased(run, inputs, geometry, epilogue) : activation(biased(run, inputs, geometry, PLAIN))
 }
 
-/** @internal Throws ShapeError for a bias that has not one number a channel. */
-export function checkBias(operation: string, bias: Tensor, channels: number): void {
+/** The bias is added while the result is written, or behind it. */
+function biased(run: Run<Task>, inputs: readonly Tensor[], geometry: Geometry, { number, through }: Epilogue): Tensor {
+  const task: Task = through ? { geometry, number, through } : { geometry, number }
+  const [x, weight, bias] = inputs
+  if (bias === undefined || isFused(fusion.bias, inputs)) return run(inputs, task)
+  return add(run([x, weight], task), reshape(bias, [bias.count, ...geometry.stride.map(() => 1)]))
+}
+
+/** Throws ShapeError for a bias that has not one number a channel. */
+function checkBias(operation: string, bias: Tensor, channels: number): void {
   checkTensor(operation, bias)
   if (sameShape(bias.dims, [channels])) return
   throw new ShapeError({ operation, problem: `the bias is [${channels}]`, came: show(bias.dims) }, [bias.dims])

@@ -24,6 +24,8 @@ export interface Settings {
   readonly high: readonly number[]
   readonly outPad: readonly number[]
   readonly groups: number
+  /** That of the last call: a layer's is mostly that of the next. */
+  last?: Geometry
 }
 
 /**
