@@ -29,7 +29,8 @@ test('methods are the exported operations and what the class documents', async (
   const methods = described.flatMap(([name, { value }]) => (typeof value === 'function' && !internal.includes(name) ? [name] : []))
   const operations = new Set<string>()
   const folder = new URL('../../src/ops/', import.meta.url)
-  for (const file of readdirSync(folder)) {
+  for (const file of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+    if (!file.endsWith('.ts')) continue
     const members: Readonly<Record<string, unknown>> = await import(new URL(file, folder).pathname)
     for (const name of Object.keys(members))
       if (typeof library[name] === 'function' && library[name] === members[name]) operations.add(name)
