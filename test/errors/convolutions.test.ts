@@ -67,6 +67,8 @@ describe('convolutions refuse', () => {
     ],
     ['a bias of another size', told({ bias: ones([3]) }), 'ShapeError: conv: the bias is [4]: [3].'],
     ['a bias that is none', told({ bias: true }), 'TypeError: conv: a tensor is needed: boolean. Make one with tensor(...).'],
+    ['no bias said so', told({ bias: false }), 'TypeError: conv: a tensor is needed: boolean. Make one with tensor(...).'],
+    ['a stride of null', told({ stride: null }), 'TypeError: conv: stride is a number or a list of one an axis: null came.'],
     ['a stride of 0', told({ stride: 0 }), 'RangeError: conv: stride is a whole number from 1: 0.'],
     ['a pad that is negative', told({ pad: [0, 0, 1, -1] }), 'RangeError: conv: pad is a whole number from 0: -1.'],
     ['a dilation that is not whole', told({ dilation: [1, 1.5] }), 'RangeError: conv: dilation is a whole number from 1: 1.5.'],

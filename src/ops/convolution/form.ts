@@ -95,9 +95,9 @@ export function convolved(
   if (!geometry || !given || !sameShape(given, x.dims) || !sameShape(geometry.weight, weight.dims)) {
     geometry = settings.last = (isTransposed ? transposedGeometry : geometryOf)(name, x.dims, weight.dims, settings)
   }
-  if (bias) checkBias(name, bias, isTransposed ? geometry.x[1] : geometry.y[1])
+  if (bias !== undefined) checkBias(name, bias, isTransposed ? geometry.x[1] : geometry.y[1])
   const run = isTransposed ? runTransposed : runConv
-  const inputs = bias ? [x, weight, bias] : [x, weight]
+  const inputs = bias === undefined ? [x, weight] : [x, weight, bias]
   const epilogue = epilogueOf(activation, inputs)
   return epilogue ? biased(run, inputs, geometry, epilogue) : activation(biased(run, inputs, geometry, PLAIN))
 }

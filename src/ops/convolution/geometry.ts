@@ -60,7 +60,7 @@ function perAxis(operation: string, name: string, value: unknown, least: number,
   const odd = list.find(each => !Number.isInteger(each) || each < least || each > MOST_ELEMENTS)
   if (odd !== undefined)
     throw rangeError(operation, odd > MOST_ELEMENTS ? `${name} is too large` : `${name} is a whole number from ${least}`, odd)
-  return list
+  return [...list]
 }
 
 /**
@@ -68,14 +68,16 @@ function perAxis(operation: string, name: string, value: unknown, least: number,
  * n / s of it, rounded up, and a transposed one n s; where the zeros are odd in number, the last one stands behind.
  */
 export function settingsOf(operation: string, kernel: Shape, options: Told, isTransposed = false): Settings {
-  const stride = perAxis(operation, 'stride', options.stride ?? 1, 1, kernel)
-  const dilation = perAxis(operation, 'dilation', options.dilation ?? 1, 1, kernel)
-  const outPad = perAxis(operation, 'outPad', options.outPad ?? 0, 0, kernel)
+  const { groups = 1, pad = 0 } = options
+  const of = (name: 'stride' | 'dilation' | 'outPad', least: number) => {
+    const value = options[name]
+    return perAxis(operation, name, value === undefined ? least : value, least, kernel)
+  }
+  const [stride, dilation, outPad] = [of('stride', 1), of('dilation', 1), of('outPad', 0)]
   const odd = outPad.findIndex((each, i) => each >= stride[i])
   if (isTransposed && odd >= 0) {
     throw rangeError(operation, 'outPad is smaller than the stride', `outPad ${outPad[odd]}, stride ${stride[odd]}`)
   }
-  const { groups = 1, pad = 0 } = options
   if (typeof groups !== 'number') throw typeError(operation, 'groups is a number', `${written(groups)} came`)
   if (!Number.isInteger(groups) || groups < 1) throw rangeError(operation, 'groups is a whole number from 1', groups)
   if (pad === 'same') {
