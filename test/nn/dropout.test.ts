@@ -52,7 +52,7 @@ test('along axes it drops all or none, of each sample by itself', () => {
   const means = channels.mean([2, 3])
   expect(new Set(means.data())).toEqual(new Set([0, 2]))
   // Not the same channels of all samples.
-  expect(new Set(means.toArray().map(String)).size).toBe(8)
+  expect(new Set((means.toArray() as number[][]).map(String)).size).toBe(8)
   expect(
     new Set(
       dropout(ones([8, 16, 9]), 0.5, { axis: 2 })
