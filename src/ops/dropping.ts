@@ -3,7 +3,7 @@ import { checkNumber, checkOptions, rangeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { ones } from '../tensor/create.ts'
-import { bernoulli, takeStreams } from '../tensor/random.ts'
+import { takeStreams } from '../tensor/random.ts'
 import { type Axis, resolveAxes } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
@@ -75,5 +75,5 @@ export const alphaDropout = /* @__PURE__ */ composed('alphaDropout', 2, function
   if (p === 0) return floats
   if (p === 1) return mul(floats, 0)
   const scale = 1 / Math.sqrt((1 - p) * (1 + p * LEAST ** 2))
-  return add(mul(where(greater(bernoulli(1 - p, x.dims), 0), floats, LEAST), scale), -scale * LEAST * p)
+  return add(mul(where(greater(runDropout([ones(x.dims)], { p, ...takeStreams(1) }), 0), floats, LEAST), scale), -scale * LEAST * p)
 })
