@@ -85,7 +85,7 @@ export { Scale, type ScaleArguments, type ScaleLayer, type ScaleOptions } from '
 export { Flatten, PixelShuffle, type PixelShuffleLayer, type PlainLayer, Upsample, type UpsampleLayer } from './nn/layers/shaping.ts'
 export { SkipConnection, type SkipConnectionLayer } from './nn/layers/skip-connection.ts'
 export type { WeightNormLayer } from './nn/layers/weight-norm.ts'
-export { removeWeightNorm, WeightNorm } from './nn/layers/weight-norm.ts'
+export { WeightNorm } from './nn/layers/weight-norm.ts'
 export {
   type BinaryLossOptions,
   binaryCrossEntropy,
@@ -111,6 +111,7 @@ export { huber, mae, mse, msle, poisson } from './nn/losses/regression.ts'
 export { autoMode, testMode, trainMode } from './nn/modes.ts'
 export { type InputOptions, outputSize, type SizesOf } from './nn/output-size.ts'
 export { type Activations, activations } from './nn/outputs.ts'
+export { removeWeightNorm } from './nn/remove-weight-norm.ts'
 export { summary } from './nn/summary.ts'
 export {
   celu,

@@ -71,7 +71,7 @@ describe('running statistics', () => {
   ])('%s', (_, run, mean) => {
     const m = BatchNorm(2)
     run(m)
-    expect(m.mean?.toArray()[0]).toBeCloseTo(mean, 6)
+    expect(m.mean?.data()[0]).toBeCloseTo(mean, 6)
   })
 
   it('have the unbiased variance, by the momentum, and are what test mode takes', () => {
@@ -173,13 +173,13 @@ describe('WeightNorm', () => {
       f(tensor([[1, 2, 3]]))
         .square()
         .sum()
-    const gs = gradient(loss, m)[0]
-    const [ofWeight] = [gradient(loss, plain)[0].weight as Tensor]
+    const gs = gradient(() => loss(m), params(m))
+    const ofWeight = gradient(() => loss(plain), params(plain)).get(plain.weight) as Tensor
     const lengths = plain.weight.square().sum(1, { keepDims: true }).sqrt()
     // Salimans & Kingma 2016, equation 3, with g the length.
     const along = ofWeight.mul(plain.weight).sum(1, { keepDims: true }).div(lengths)
-    close(gs.g as Tensor, along)
-    close(gs.layer.weight as Tensor, ofWeight.sub(along.mul(plain.weight.div(lengths))))
+    close(gs.get(m.g) as Tensor, along)
+    close(gs.get(m.layer.weight) as Tensor, ofWeight.sub(along.mul(plain.weight.div(lengths))))
   })
 
   it('is undone, in a model and alone', () => {

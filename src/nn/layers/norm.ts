@@ -233,8 +233,8 @@ function move(mean: Tensor, variance: Tensor, found: Normalized, groups: Groups,
  * momentum outside of 0 to 1.
  *
  * @example
- * const norm = BatchNorm(2)
- * norm(tensor([[1, 2], [3, 6]])).toArray() // [[1, 2], [3, 6]]
+ * const norm = BatchNorm(2, relu, { eps: 0 })
+ * norm(tensor([[-1, 2], [3, 6]])).toArray() // [[0, 2], [3, 6]]
  * gradient(x => norm(x).square().sum(), tensor([[1, 2], [3, 6]]))
  * norm.mean.toArray() // [0.2, 0.4]
  * norm.variance.toArray() // [1.1, 1.7]
@@ -252,7 +252,7 @@ export function BatchNorm(channels: number, activation: Activation = identity, o
  * and `variance` of `BatchNorm`, moved by the mean over the samples. Ulyanov et al. 2016, as PyTorch's `nn.InstanceNorm1d` to `3d`. Throws as
  * `BatchNorm`.
  *
- * @example InstanceNorm(2)(tensor([[[1, 3], [2, 6]]])).toArray() // [[[-1, 1], [-1, 1]]]
+ * @example InstanceNorm(2, relu, { eps: 0 })(tensor([[[1, 3], [2, 6]]])).toArray() // [[[0, 1], [0, 1]]]
  */
 export function InstanceNorm(channels: number, activation: Activation = identity, options: StatsNormOptions = {}): StatsNormLayer {
   if (arguments.length > 3) refuseSurplus('InstanceNorm', 3, arguments)
@@ -267,7 +267,7 @@ export function InstanceNorm(channels: number, activation: Activation = identity
  * [batch, channels, ...]; `scale` and `bias` are [channels]. It does the same in training and in test mode. Wu & He 2018, as PyTorch's
  * `nn.GroupNorm`, but for the order of arguments. Throws ShapeError for another shape, TypeError where groups do not divide the channels.
  *
- * @example GroupNorm(4, 2)(tensor([[1, 3, 2, 6]])).toArray() // [[-1, 1, -1, 1]]
+ * @example GroupNorm(4, 2, relu, { eps: 0 })(tensor([[1, 3, 2, 6]])).toArray() // [[0, 1, 0, 1]]
  */
 export function GroupNorm(channels: number, groups: number, activation: Activation = identity, options: NormLayerOptions = {}): NormLayer {
   const name = 'GroupNorm'
@@ -300,7 +300,7 @@ function checkLast(name: string, x: Tensor, sizes: Shape): void {
  * `scale` and `bias` are [...sizes]. It does the same in training and in test mode. Ba et al. 2016, as PyTorch's `nn.LayerNorm`. Throws ShapeError for
  * another shape, TypeError for sizes that are no whole numbers from 1.
  *
- * @example LayerNorm(2)(tensor([[1, 3], [2, 6]])).toArray() // [[-1, 1], [-1, 1]]
+ * @example LayerNorm(2, relu, { eps: 0 })(tensor([[1, 3], [2, 6]])).toArray() // [[0, 1], [0, 1]]
  */
 export function LayerNorm(...args: readonly [size: number, ...rest: readonly (number | Activation | NormLayerOptions)[]]): NormLayer {
   const name = 'LayerNorm'

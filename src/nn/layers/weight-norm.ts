@@ -1,13 +1,11 @@
 import { checkFunction, kindOf, refuseSurplus, typeError, written } from '../../errors.ts'
 import { sum } from '../../ops/movement.ts'
 import { add, div, mul, sqrt, square } from '../../ops/pointwise.ts'
-import { composed } from '../../tape/composed.ts'
 import { unrecorded } from '../../tape/level.ts'
 import { scoped } from '../../tensor/scope.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { isLayer } from '../label.ts'
 import { type Layer, layer } from '../layer.ts'
-import { rebuilt, withFields } from '../rebuilt.ts'
 
 // biome-ignore lint/suspicious/noExplicitAny: what a layer takes is known to it alone
 type Inner = (...inputs: any[]) => any
@@ -27,8 +25,8 @@ function lengthsOf(owner: Inner, weight: Tensor): Tensor {
   return sqrt(add(sum(square(weight), axes, { keepDims: true }), EPS))
 }
 
-/** g v / ‖v‖. */
-const weightOf = (owner: Inner, v: Tensor, g: Tensor) => mul(v, div(g, lengthsOf(owner, v)))
+/** @internal g v / ‖v‖. */
+export const weightOf = (owner: Inner, v: Tensor, g: Tensor) => mul(v, div(g, lengthsOf(owner, v)))
 
 /**
  * A layer whose weight is trained as a direction and a length for each output: w = g v / sqrt(Σ v² + 1.19e-7).
@@ -70,26 +68,4 @@ export function WeightNorm<L extends Inner>(inner: L, which = 'weight'): WeightN
     }
   }
   return layer('WeightNorm', { layer: inner, which, g }, forward)
-}
-
-/**
- * A copy of a model with ordinary layers in the places of `WeightNorm`, with the weights g v / ‖v‖ of the same shapes: for prediction, or to go on
- * without. Throws TypeError for what is no layer.
- *
- * @example
- * const model = removeWeightNorm(WeightNorm(Dense(tensor([[3, 4]]))))
- * model.weight.toArray() // [[3, 4]]
- */
-export const removeWeightNorm = /* @__PURE__ */ composed('removeWeightNorm', 1, removed)
-
-type Without<M> = M extends WeightNormLayer<infer L> ? L : M
-
-function removed<M extends Inner>(model: M): Without<M> {
-  if (!isLayer(model)) throw typeError('removeWeightNorm', 'takes a model', `${kindOf(model)} came`)
-  const plain = (each: object): object => {
-    if ((each as { name?: unknown }).name !== 'WeightNorm' || !('g' in each)) return each
-    const { layer: owner, which, g } = each as { layer: Inner; which: string; g: Tensor }
-    return withFields(owner, { [which]: weightOf(owner, (owner as unknown as Holder)[which], g) })
-  }
-  return unrecorded(() => rebuilt<unknown>(model, plain)) as Without<M>
 }
