@@ -69,7 +69,8 @@ function checkRank(name: string, x: Tensor, least: number): void {
 /**
  * Each row of the last axes, given by their `sizes`, brought to mean 0 and variance 1: (x - mean) / sqrt(variance + eps) scale + bias, with the
  * biased variance. x [..., ...sizes], scale and bias [...sizes], the result as x; `{ sizes, scale, bias, eps = 1e-5 }`. Ba et al. 2016, as
- * `torch.nn.functional.layer_norm`. Throws ShapeError where sizes or shapes do not fit, RangeError for a negative eps.
+ * `torch.nn.functional.layer_norm`. Throws ShapeError where sizes or shapes do not fit, TypeError for sizes that are no numbers, RangeError
+ * for a negative eps.
  *
  * @example tensor([[1, 3], [2, 6]]).layerNorm({ eps: 0 }).toArray() // [[-1, 1], [-1, 1]]
  */

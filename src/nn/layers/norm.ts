@@ -230,7 +230,7 @@ function move(mean: Tensor, variance: Tensor, found: Normalized, groups: Groups,
  * batch's mean and biased variance, and moves the running ones once a step: old (1 - momentum) + batch's momentum, the variance with m / (m - 1) of
  * the m values of a channel; in test mode it takes the running ones (the batch's without `trackStats`). Ioffe & Szegedy 2015, as PyTorch's
  * `nn.BatchNorm1d` to `3d`. Throws ShapeError for another shape, and in training for one value per channel; RangeError for an eps below 0 or a
- * momentum outside of 0 to 1.
+ * momentum outside of 0 to 1, TypeError for channels that are no whole number from 1.
  *
  * @example
  * const norm = BatchNorm(2, relu, { eps: 0 })
@@ -249,8 +249,8 @@ export function BatchNorm(channels: number, activation: Activation = identity, o
  *
  * `InstanceNorm(channels, activation = identity, { affine = false, trackStats = false, eps = 1e-5, momentum = 0.1, initBias = zeros, initScale =
  * ones })` takes and gives [batch, channels, size, ...]; with `affine` there are `scale` and `bias` [channels], with `trackStats` the buffers `mean`
- * and `variance` of `BatchNorm`, moved by the mean over the samples. Ulyanov et al. 2016, as PyTorch's `nn.InstanceNorm1d` to `3d`. Throws as
- * `BatchNorm`.
+ * and `variance` of `BatchNorm`, moved by the mean over the samples. Ulyanov et al. 2016, as PyTorch's `nn.InstanceNorm1d` to `3d`. Throws
+ * ShapeError, RangeError and TypeError as `BatchNorm`.
  *
  * @example InstanceNorm(2, relu, { eps: 0 })(tensor([[[1, 3], [2, 6]]])).toArray() // [[[0, 1], [0, 1]]]
  */
@@ -265,7 +265,8 @@ export function InstanceNorm(channels: number, activation: Activation = identity
  *
  * `GroupNorm(channels, groups, activation = identity, { affine = true, eps = 1e-5, initBias = zeros, initScale = ones })` takes and gives
  * [batch, channels, ...]; `scale` and `bias` are [channels]. It does the same in training and in test mode. Wu & He 2018, as PyTorch's
- * `nn.GroupNorm`, but for the order of arguments. Throws ShapeError for another shape, TypeError where groups do not divide the channels.
+ * `nn.GroupNorm`, but for the order of arguments. Throws ShapeError for another shape, TypeError where groups do not divide the
+ * channels, RangeError for an eps below 0.
  *
  * @example GroupNorm(4, 2, relu, { eps: 0 })(tensor([[1, 3, 2, 6]])).toArray() // [[0, 1, 0, 1]]
  */
@@ -298,7 +299,7 @@ function checkLast(name: string, x: Tensor, sizes: Shape): void {
  *
  * `LayerNorm(...sizes, activation = identity, { affine = true, eps = 1e-5, initBias = zeros, initScale = ones })` takes and gives [..., ...sizes];
  * `scale` and `bias` are [...sizes]. It does the same in training and in test mode. Ba et al. 2016, as PyTorch's `nn.LayerNorm`. Throws ShapeError for
- * another shape, TypeError for sizes that are no whole numbers from 1.
+ * another shape, TypeError for sizes that are no whole numbers from 1, RangeError for an eps below 0.
  *
  * @example LayerNorm(2, relu, { eps: 0 })(tensor([[1, 3], [2, 6]])).toArray() // [[0, 1], [0, 1]]
  */
@@ -330,7 +331,8 @@ const SQUARES = { affine: true, eps: 1e-5, initScale: ones as Initializer }
  * A layer that divides each row of the last axis by its root mean square: x / sqrt(mean(x²) + eps) scale.
  *
  * `RMSNorm(size, { affine = true, eps = 1e-5, initScale = ones })` takes and gives [..., size]; `scale` is [size]. It does the same in training and in
- * test mode. Zhang & Sennrich 2019. Throws ShapeError for another shape, TypeError for a size that is no whole number from 1.
+ * test mode. Zhang & Sennrich 2019. Throws ShapeError for another shape, TypeError for a size that is no whole number from 1,
+ * RangeError for an eps below 0.
  *
  * @example RMSNorm(2)(tensor([[3, 4], [0, 1]])).toArray() // [[0.8485, 1.1314], [0, 1.4142]]
  */
