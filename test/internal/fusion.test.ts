@@ -1,12 +1,17 @@
 // Each fused path gives what its composed form does.
 import {
   add,
+  BatchNorm,
   Dense,
+  GroupNorm,
   gelu,
   gradient,
+  InstanceNorm,
+  LayerNorm,
   linear,
   logitCrossEntropy,
   matmul,
+  params,
   pullback,
   relu,
   scope,
@@ -196,5 +201,30 @@ describe('parts of a tensor', () => {
       )
     const pairs = bothWays(() => [gradient(loss, x)[0] as Tensor])
     for (const [fused, composed] of pairs) expect(fused).toEqual(composed)
+  })
+})
+
+describe('relu of a norm', () => {
+  const rand = (shape: readonly number[]) => tensor(numbers(shape.reduce((n, each) => n * each, 1)), [...shape])
+  const some = { initScale: rand, initBias: rand }
+  it.each<[string, () => (x: Tensor) => Tensor, number[]]>([
+    ['BatchNorm of a matrix', () => BatchNorm(7, relu, { ...some, momentum: 0 }), [9, 7]],
+    ['BatchNorm', () => BatchNorm(3, relu, { ...some, momentum: 0 }), [4, 3, 7]],
+    ['InstanceNorm', () => InstanceNorm(3, relu, { ...some, affine: true }), [4, 3, 7]],
+    ['GroupNorm', () => GroupNorm(6, 2, relu, some), [3, 6, 5]],
+    ['LayerNorm', () => LayerNorm(7, relu, some), [37, 7]],
+  ])('of %s is computed with it, once and twice differentiated, and in use', (_, make, shape) => {
+    const [m, x, w, v] = [make(), rand(shape), rand(shape), rand(shape)]
+    const loss = (z: Tensor) => m(z).square().mul(w).sum()
+    const pairs = bothWays(() => {
+      const [y, back] = pullback((z: Tensor) => m(z), x)
+      // By the cotangent: the fused pullback is differentiated.
+      const byCotangent = gradient(g => (back(g)[0] as Tensor).mul(v).sum(), w)[0] as Tensor
+      const ofParams = gradient(() => loss(x), params(m))
+      const second = gradient(z => (gradient(loss, z)[0] as Tensor).mul(v).sum(), x)[0] as Tensor
+      return [y, m(x), gradient(loss, x)[0] as Tensor, ...[...params(m)].map(p => ofParams.get(p) as Tensor), byCotangent, second]
+    })
+    expect(Math.max(...pairs.map(ulps))).toBeLessThan(100)
+    expect(Math.max(...pairs.slice(0, 2).map(ulps))).toBeLessThan(8)
   })
 })
