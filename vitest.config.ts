@@ -27,6 +27,8 @@ const variantless = nightly
       ...files('internal', 'pool', 'pool-faults', 'run', 'sizes', 'state'),
       ...folders('threads'),
       ...files('nn', 'chain', 'layer', 'print'),
+      ...files('internal', 'pool-faults', 'run', 'sizes', 'state'),
+      ...files('nn', 'chain', 'composing', 'layer', 'print'),
       ...files('optimizers', 'hyper', 'own-rule', 'state'),
       ...files('tensor', 'javascript', 'print', 'realms', 'rows'),
       ...files('train', 'batches', 'breathe', 'callbacks', 'effects-jit', 'errors', 'extras', 'interleaving', 'iteration', 'jit'),

@@ -1,7 +1,7 @@
 import { checkOptions, noTensor, refuseSurplus, ShapeError, typeError } from '../../errors.ts'
 import type { Activation } from '../../ops/epilogue.ts'
 import { activated } from '../../ops/linear.ts'
-import { expandDims, permute, reshape, sum } from '../../ops/movement.ts'
+import { expandDims, permute, reshape } from '../../ops/movement.ts'
 import { add, identity, mul } from '../../ops/pointwise.ts'
 import { product } from '../../ops/product.ts'
 import { checkTensor } from '../../tape/operation.ts'
@@ -100,6 +100,6 @@ function bilinear(
     return reshape(activity('Bilinear', activated(pairs, reshape(weight, [out, in1 * in2]), bias, activation)), [...lead, out])
   }
   const rows = reshape(product(right, reshape(weight, [out * in1, in2]), false, true), [n, out, in1])
-  const z = sum(mul(rows, expandDims(left, 1)), -1)
+  const z = reshape(product(rows, expandDims(left, 2), false, false), [n, out])
   return reshape(activity('Bilinear', activation(bias ? add(z, bias) : z)), [...lead, out])
 }
