@@ -135,7 +135,7 @@ export const rotate = /* @__PURE__ */ composed('rotate', 2, function rotate(x: T
     const whole = pad(cast(images, 'float32'), [[0, 0], [0, 0], [1, 2], [1, 2]]) // biome-ignore format: one line
     const w = width + 3
     const [top, left] = [floor(rows), floor(columns)]
-    const at = cast(add(add(mul(top, w), left), w + 1), 'int32')
+    const at = add(add(mul(cast(top, 'int32'), w), cast(left, 'int32')), w + 1)
     const between = (a: Tensor, b: Tensor, part: Tensor) => add(a, mul(sub(b, a), part))
     const across = sub(columns, left)
     const row = (from: Tensor) => between(pixelsAt(whole, from), pixelsAt(whole, add(from, 1)), across)
