@@ -105,7 +105,7 @@ export const rrelu: (x: Tensor, lo?: number, hi?: number) => Tensor = /* @__PURE
   undefined,
   { lo: 1 / 8, hi: 1 / 3 },
 )
-/** x moved towards 0 by λ (0.5), and 0 where |x| ≤ λ; keeps NaN. Throws TypeError for a lambda that is no number, RangeError for one that is negative or
+/** x moved towards 0 by λ (0.5), and 0 where |x| ≤ λ (Donoho 1995); keeps NaN. Throws TypeError for a lambda that is no number, RangeError for one that is negative or
  * not finite.
  * @example tensor([-2, 0.3, 2]).softshrink().toArray() // [-1.5, 0, 1.5] */
 export const softshrink: (x: Tensor, lambda?: number) => Tensor = /* @__PURE__ */ formula(
@@ -160,6 +160,8 @@ export const tanhshrink: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
 )
 /** x where x > θ (1), else 0; keeps NaN. Derivative 0 at θ. Throws TypeError for a theta that is no number, RangeError for one that is not finite.
  * @example tensor([0.5, 1, 2]).trelu().toArray() // [0, 0, 2] */
+/** x where x > θ (1), else 0 (Konda, Memisevic & Krueger 2014); keeps NaN. Derivative 0 at θ. Throws TypeError for a theta that is no number, RangeError for one that is not finite.
+ * @example trelu(tensor([0.5, 1, 2])).toArray() // [0, 0, 2] */
 export const trelu: (x: Tensor, theta?: number) => Tensor = /* @__PURE__ */ formula(
   'trelu',
   (x, theta) => where(lessEqual(x, theta), 0, x),

@@ -24,13 +24,13 @@ export const sigmoid = unary('sigmoid', kernels.sigmoid, {
   slope: kernels.sigmoidSlope,
   fromSlope,
 })
-/** x where x > 0, else 0; keeps NaN. Derivative 0 at 0.
+/** x where x > 0, else 0 (Nair & Hinton 2010); keeps NaN. Derivative 0 at 0.
  * @example tensor([-1, 2]).relu().toArray() // [0, 2] */
 export const relu = unary('relu', kernels.relu, {
   fromOutput: (g, y) => gate(g, y),
   epilogue: { number: 1, through: (g, y) => gate(g, y) },
 })
-/** x where x > 0, else a x; keeps NaN. Derivative a at 0. Throws TypeError for an a that is no number, RangeError for one that is not finite.
+/** x where x > 0, else a x (Maas, Hannun & Ng 2013); keeps NaN. Derivative a at 0. Throws TypeError for an a that is no number, RangeError for one that is not finite.
  * @example tensor([-1, 2]).leakyrelu().toArray() // [-0.01, 2] */
 export const leakyrelu: (x: Tensor, a?: number) => Tensor = numbered('leakyrelu', kernels.leakyrelu, {
   numbers: { a: 0.01 },
@@ -44,10 +44,10 @@ const kept = (name: string, low: number, high: number, inside: readonly [number,
       kernels.gate(g, out, out, NONE, n)
     },
   })
-/** x kept between 0 and 6; keeps NaN. Derivative 0 at 0 and 6.
+/** x kept between 0 and 6 (Krizhevsky 2010); keeps NaN. Derivative 0 at 0 and 6.
  * @example tensor([-1, 2, 7]).relu6().toArray() // [0, 2, 6] */
 export const relu6 = kept('relu6', 0, 6, [2 ** -149, 6 - 2 ** -21])
-/** x kept between -1 and 1; keeps NaN. Derivative 0 at -1 and 1, where that of `clamp` is 1.
+/** x kept between -1 and 1 (Collobert 2004); keeps NaN. Derivative 0 at -1 and 1, where that of `clamp` is 1.
  * @example tensor([-2, 0.5, 2]).hardtanh().toArray() // [-1, 0.5, 1] */
 export const hardtanh = kept('hardtanh', -1, 1, [2 ** -24 - 1, 1 - 2 ** -24])
 
@@ -92,7 +92,7 @@ const signed = (name: string, sign: Real) =>
     gradient: (g, x, out, n) => kernels.softplusGradient(g, x, out, sign, n),
     second: (h, g, x) => mul(sigmoidGradient(mul(h, g), x, []), sign),
   })
-/** log(1 + eˣ), without overflow.
+/** log(1 + eˣ), without overflow (Dugas et al. 2001).
  * @example tensor([0, 1]).softplus().toArray() // [0.6931, 1.3133] */
 export const softplus = signed('softplus', ONE)
 /** The logarithm of the sigmoid, -log(1 + e^(-x)), without overflow.

@@ -59,7 +59,7 @@ export function Exp(start: number, decay: number): StepFunction {
   return step => start * power(decay, step)
 }
 
-/** Falls as a power to 0 at maxIter, where it stays: start · (1 - s / maxIter)^degree at step s. Throws TypeError for what is no number,
+/** Falls as a power to 0 at maxIter, where it stays (Liu, Rabinovich & Berg 2015): start · (1 - s / maxIter)^degree at step s. Throws TypeError for what is no number,
  * RangeError for a maxIter that is not above 0.
  * @example [0, 2, 4, 6].map(Poly(1, 1, 4)) // [1, 0.5, 0, 0] */
 export function Poly(start: number, degree: number, maxIter: number): StepFunction {
@@ -141,7 +141,7 @@ export function OneCycle(
   }
 }
 
-/** Rises in equal parts to what a schedule begins with, s(0) · (step + 1) / steps, and then follows it from its beginning. Throws TypeError for what
+/** Rises in equal parts to what a schedule begins with (Goyal et al. 2017), s(0) · (step + 1) / steps, and then follows it from its beginning. Throws TypeError for what
  * is neither a schedule nor a number, RangeError for a number of steps that is not above 0.
  * @example [0, 1, 2, 3].map(Warmup(Exp(1, 0.5), 2)) // [0.5, 1, 1, 0.5] */
 export function Warmup(schedule: ScheduleInput, steps: number): StepFunction {

@@ -102,6 +102,9 @@ function missing(prediction: Tensor, target: Target, name: string): Tensor {
 export const hinge = /* @__PURE__ */ elementwise('hinge', {}, (prediction, target, _, name) => missing(prediction, target, name))
 
 /** The mean of max(0, 1 - ŷy)², for targets of -1 and 1. Shapes and errors as `hinge`.
+/** The mean of max(0, 1 - ŷy) (Cortes & Vapnik 1995), for targets of -1 and 1; the derivative at the margin is -y. Shapes and errors as `mse`.
+export const hinge = /* @__PURE__ */ elementwise('hinge', {}, (prediction, target) => clamp(sub(1, mul(prediction, target)), 0))
+/** The mean of max(0, 1 - ŷy)² (Cortes & Vapnik 1995), for targets of -1 and 1. Shapes and errors as `mse`.
  * @example squaredHinge(tensor([0.5, 2]), tensor([-1, 1])).item() // 1.125 */
 export const squaredHinge = /* @__PURE__ */ elementwise('squaredHinge', {}, (prediction, target, _, name) =>
   square(missing(prediction, target, name)),

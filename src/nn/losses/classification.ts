@@ -54,7 +54,7 @@ export const logitCrossEntropy = /* @__PURE__ */ classes(
 )
 
 /**
- * The Kullback-Leibler divergence Σ y (log y - log(ŷ + ε)) over the classes, of probabilities ŷ; the mean over all samples, which PyTorch calls
+ * The divergence Σ y (log y - log(ŷ + ε)) over the classes (Kullback & Leibler 1951), of probabilities ŷ; the mean over all samples, which PyTorch calls
  * batchmean. 0 log 0 is 0. `eps`, targets, shapes and errors as `crossEntropy`.
  * @example klDivergence(tensor([[0.25, 0.75]]), tensor([[0.5, 0.5]])).item() // 0.1438
  */
