@@ -104,28 +104,28 @@ function isShape(value: unknown): value is Shape {
   return Array.isArray(value)
 }
 
-/** U(-b, b), b = gain √(6 / (in + out)), gain 1 (Glorot & Bengio 2010, equation 16).
+/** U(-b, b), b = gain √(6 / (in + out)), gain 1 (Glorot & Bengio 2010, equation 16). Throws RangeError for a NaN.
  * @example glorotUniform([3, 4]).shape // [3, 4] */
 export const glorotUniform = /* @__PURE__ */ scaled('glorotUniform', 1, (shape, gain, inputs, outputs) =>
   uniform(shape, gain * Math.sqrt(6 / (inputs + outputs))),
 )
-/** N(0, gain² 2 / (in + out)), gain 1 (Glorot & Bengio 2010).
+/** N(0, gain² 2 / (in + out)), gain 1 (Glorot & Bengio 2010). Throws RangeError for a NaN.
  * @example glorotNormal([3, 4]).shape // [3, 4] */
 export const glorotNormal = /* @__PURE__ */ scaled('glorotNormal', 1, (shape, gain, inputs, outputs) =>
   randn(shape, { std: gain * Math.sqrt(2 / (inputs + outputs)) }),
 )
-/** U(-b, b), b = gain √(3 / in), gain √2 (He et al. 2015, equation 10).
+/** U(-b, b), b = gain √(3 / in), gain √2 (He et al. 2015, equation 10). Throws RangeError for a NaN.
  * @example kaimingUniform([3, 4]).shape // [3, 4] */
 export const kaimingUniform = /* @__PURE__ */ scaled('kaimingUniform', Math.SQRT2, (shape, gain, inputs) =>
   uniform(shape, gain * Math.sqrt(3 / inputs)),
 )
-/** N(0, gain² / in), gain √2 (He et al. 2015).
+/** N(0, gain² / in), gain √2 (He et al. 2015). Throws RangeError for a NaN.
  * @example kaimingNormal([3, 4]).shape // [3, 4] */
 export const kaimingNormal = /* @__PURE__ */ scaled('kaimingNormal', Math.SQRT2, (shape, gain, inputs) =>
   randn(shape, { std: gain / Math.sqrt(inputs) }),
 )
 
-/** N(0, gain² / in), gain 1 (LeCun et al. 1998): a plain normal distribution, where others cut it.
+/** N(0, gain² / in), gain 1 (LeCun et al. 1998): a plain normal distribution, where others cut it. Throws RangeError for a NaN.
  * @example lecunNormal([3, 4]).shape // [3, 4] */
 export const lecunNormal = /* @__PURE__ */ scaled('lecunNormal', 1, (shape, gain, inputs) =>
   randn(shape, { std: gain / Math.sqrt(inputs) }),
@@ -170,7 +170,8 @@ function asRows(name: string, shape: Shape): [rows: number, columns: number] {
 
 /**
  * Rows, or where there are more of them the columns, of length `gain` (1) at right angles, uniformly distributed: the Q of a QR decomposition of a normal
- * matrix, by Householder reflections (Saxe et al. 2014; Stewart 1980). More than two axes are a matrix [out, rest]. Throws ShapeError for fewer than two.
+ * matrix, by Householder reflections (Saxe et al. 2014; Stewart 1980). More than two axes are a matrix [out, rest]. Throws ShapeError for fewer than two, RangeError
+ * for a gain of NaN.
  * @example orthogonal([2, 2]).square().sum().toArray() // 2
  */
 export const orthogonal: ConfigurableInitializer = /* @__PURE__ */ configurable('orthogonal', { gain: 1 }, (shape, { gain }) => {
