@@ -29,7 +29,7 @@ export class ConvTiles {
 
 /**
  * A unit is `rows` tiles of one panel of `width` channels in one group of one image: units are batch * groups * panels * ceil(count / rows).
- * Every output starts from the bias and adds its products in the order of the steps, then comes relu.
+ * Every output adds its products in the order of the steps, then come the bias and relu.
  *
  * @cost 0.035 a multiplication
  */

@@ -23,7 +23,11 @@ class Along {}
 
 class Transposed {
   // @ts-ignore: decorator
-  @inline static store(v0: v128, v1: v128, v2: v128, v3: v128, c0: usize, c1: usize, c2: usize, c3: usize, floor: v128): void {
+  @inline static store(v0: v128, v1: v128, v2: v128, v3: v128, bias: v128, c0: usize, c1: usize, c2: usize, c3: usize, floor: v128): void {
+    v0 = f32x4.add(v0, bias)
+    v1 = f32x4.add(v1, bias)
+    v2 = f32x4.add(v2, bias)
+    v3 = f32x4.add(v3, bias)
     const low01 = v128.shuffle<f32>(v0, v1, 0, 4, 1, 5)
     const low23 = v128.shuffle<f32>(v2, v3, 0, 4, 1, 5)
     const high01 = v128.shuffle<f32>(v0, v1, 2, 6, 3, 7)
@@ -74,21 +78,8 @@ function tile<T>(
     const y3 = y + load<usize>(tiles, 36)
     let t = taps + (first << 2)
     let w = weight + first * step
-    let c00: v128
-    let c01: v128
-    if (idof<T>() === idof<Wide>()) {
-      c00 = v128.load32_splat(start)
-      c01 = v128.load32_splat(start, 4)
-    } else if (idof<T>() === idof<Deep>()) {
-      c00 = v128.load32_splat(start)
-      c01 = c00
-    } else if (idof<T>() === idof<Sums>() || idof<T>() === idof<Along>()) {
-      c00 = f32x4.splat(0)
-      c01 = f32x4.splat(0)
-    } else {
-      c00 = v128.load(start)
-      c01 = v128.load(start, 16)
-    }
+    let c00 = f32x4.splat(0)
+    let c01 = c00
     let c10 = c00
     let c11 = c01
     let c20 = c00
@@ -167,24 +158,36 @@ function tile<T>(
       v128.store(y0, f32x4.add(v128.load(y0, 112), c31), 112)
     } else {
       const least = f32x4.splat(floor)
+      let bias0: v128
+      let bias1: v128
       if (idof<T>() === idof<Wide>()) {
-        v128.store(y0 + last, f32x4.pmax(c01, least))
-        v128.store(y1 + last, f32x4.pmax(c11, least))
-        v128.store(y2 + last, f32x4.pmax(c21, least))
-        v128.store(y3 + last, f32x4.pmax(c31, least))
-        v128.store(y0, f32x4.pmax(c00, least))
-        v128.store(y1, f32x4.pmax(c10, least))
-        v128.store(y2, f32x4.pmax(c20, least))
-        v128.store(y3, f32x4.pmax(c30, least))
+        bias0 = v128.load32_splat(start)
+        bias1 = v128.load32_splat(start, 4)
       } else if (idof<T>() === idof<Deep>()) {
-        v128.store(y0, f32x4.pmax(c00, least))
-        v128.store(y0, f32x4.pmax(c01, least), 16)
-        v128.store(y1, f32x4.pmax(c10, least))
-        v128.store(y1, f32x4.pmax(c11, least), 16)
-        v128.store(y2, f32x4.pmax(c20, least))
-        v128.store(y2, f32x4.pmax(c21, least), 16)
-        v128.store(y3, f32x4.pmax(c30, least))
-        v128.store(y3, f32x4.pmax(c31, least), 16)
+        bias0 = v128.load32_splat(start)
+        bias1 = bias0
+      } else {
+        bias0 = v128.load(start)
+        bias1 = v128.load(start, 16)
+      }
+      if (idof<T>() === idof<Wide>()) {
+        v128.store(y0 + last, f32x4.pmax(f32x4.add(c01, bias1), least))
+        v128.store(y1 + last, f32x4.pmax(f32x4.add(c11, bias1), least))
+        v128.store(y2 + last, f32x4.pmax(f32x4.add(c21, bias1), least))
+        v128.store(y3 + last, f32x4.pmax(f32x4.add(c31, bias1), least))
+        v128.store(y0, f32x4.pmax(f32x4.add(c00, bias0), least))
+        v128.store(y1, f32x4.pmax(f32x4.add(c10, bias0), least))
+        v128.store(y2, f32x4.pmax(f32x4.add(c20, bias0), least))
+        v128.store(y3, f32x4.pmax(f32x4.add(c30, bias0), least))
+      } else if (idof<T>() === idof<Deep>()) {
+        v128.store(y0, f32x4.pmax(f32x4.add(c00, bias0), least))
+        v128.store(y0, f32x4.pmax(f32x4.add(c01, bias1), least), 16)
+        v128.store(y1, f32x4.pmax(f32x4.add(c10, bias0), least))
+        v128.store(y1, f32x4.pmax(f32x4.add(c11, bias1), least), 16)
+        v128.store(y2, f32x4.pmax(f32x4.add(c20, bias0), least))
+        v128.store(y2, f32x4.pmax(f32x4.add(c21, bias1), least), 16)
+        v128.store(y3, f32x4.pmax(f32x4.add(c30, bias0), least))
+        v128.store(y3, f32x4.pmax(f32x4.add(c31, bias1), least), 16)
       } else {
         const plane2 = min(plane + plane, last)
         const plane3 = min(plane2 + plane, last)
@@ -194,20 +197,20 @@ function tile<T>(
         const plane7 = min(plane6 + plane, last)
         const plane1 = min(plane, last)
         if (idof<T>() === idof<Tall>()) {
-          Transposed.store(c01, c11, c21, c31, y0 + plane4, y0 + plane5, y0 + plane6, y0 + plane7, least)
-          Transposed.store(c00, c10, c20, c30, y0, y0 + plane1, y0 + plane2, y0 + plane3, least)
+          Transposed.store(c01, c11, c21, c31, bias1, y0 + plane4, y0 + plane5, y0 + plane6, y0 + plane7, least)
+          Transposed.store(c00, c10, c20, c30, bias0, y0, y0 + plane1, y0 + plane2, y0 + plane3, least)
         } else {
           const upper1 = plane5 - plane4
           const upper2 = plane6 - plane4
           const upper3 = plane7 - plane4
-          Transposed.scatter(f32x4.pmax(c01, least), y0 + plane4, upper1, upper2, upper3)
-          Transposed.scatter(f32x4.pmax(c11, least), y1 + plane4, upper1, upper2, upper3)
-          Transposed.scatter(f32x4.pmax(c21, least), y2 + plane4, upper1, upper2, upper3)
-          Transposed.scatter(f32x4.pmax(c31, least), y3 + plane4, upper1, upper2, upper3)
-          Transposed.scatter(f32x4.pmax(c00, least), y0, plane1, plane2, plane3)
-          Transposed.scatter(f32x4.pmax(c10, least), y1, plane1, plane2, plane3)
-          Transposed.scatter(f32x4.pmax(c20, least), y2, plane1, plane2, plane3)
-          Transposed.scatter(f32x4.pmax(c30, least), y3, plane1, plane2, plane3)
+          Transposed.scatter(f32x4.pmax(f32x4.add(c01, bias1), least), y0 + plane4, upper1, upper2, upper3)
+          Transposed.scatter(f32x4.pmax(f32x4.add(c11, bias1), least), y1 + plane4, upper1, upper2, upper3)
+          Transposed.scatter(f32x4.pmax(f32x4.add(c21, bias1), least), y2 + plane4, upper1, upper2, upper3)
+          Transposed.scatter(f32x4.pmax(f32x4.add(c31, bias1), least), y3 + plane4, upper1, upper2, upper3)
+          Transposed.scatter(f32x4.pmax(f32x4.add(c00, bias0), least), y0, plane1, plane2, plane3)
+          Transposed.scatter(f32x4.pmax(f32x4.add(c10, bias0), least), y1, plane1, plane2, plane3)
+          Transposed.scatter(f32x4.pmax(f32x4.add(c20, bias0), least), y2, plane1, plane2, plane3)
+          Transposed.scatter(f32x4.pmax(f32x4.add(c30, bias0), least), y3, plane1, plane2, plane3)
         }
       }
     }
