@@ -23,7 +23,6 @@ export {
   toImageData,
 } from './data/image-data.ts'
 export { DataLoader, type LoaderOptions } from './data/loader.ts'
-export { type NormalizeOptions, normalize } from './data/normalize.ts'
 export type { BatchOf, Column, Data, DataInput, Dataset, DatasetView, ObservationOf, SubsetOf } from './data/observations.ts'
 export type { FoldOptions, Parts, SplitOptions } from './data/splits.ts'
 export { kFolds, shuffleObs, splitObs } from './data/splits.ts'
@@ -169,6 +168,7 @@ export { matmul } from './ops/matmul.ts'
 export { broadcastTo, expandDims, flatten, permute, reshape, squeeze, sum, transpose } from './ops/movement.ts'
 export type { BatchNormOptions, LayerNormOptions, NormOptions, RMSNormOptions } from './ops/normalization.ts'
 export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from './ops/normalization.ts'
+export { type NormalizeOptions, normalize } from './ops/normalize.ts'
 export { type PadOptions, pad } from './ops/padding.ts'
 export type { Operand } from './ops/pointwise.ts'
 export {

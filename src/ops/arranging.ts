@@ -1,5 +1,5 @@
 // What puts the elements in other places, or repeats them.
-import { refuseSurplus, ShapeError } from '../errors.ts'
+import { refuseMore, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { type Axis, resolveAxes, resolveAxis, show, stepsOf } from '../tensor/shape.ts'
@@ -12,7 +12,7 @@ import { checkWhole } from './whole.ts'
 /** The elements in reverse along an axis, several, or all. Throws ShapeError for an axis that is not there.
  * @example tensor([[1, 2], [3, 4]]).flip(1).toArray() // [[2, 1], [4, 3]] */
 export function flip(x: Tensor, axis?: Axis): Tensor {
-  if (arguments.length > 2) refuseSurplus('flip', 2, arguments)
+  if (arguments.length > 2) refuseMore('flip', 'the axes are', arguments)
   checkTensor('flip', x)
   const axes = resolveAxes('flip', axis, x.dims)
   const starts = x.dims.map((size, i) => (axes.includes(i) ? size - 1 : 0))
@@ -67,24 +67,29 @@ export const roll = /* @__PURE__ */ composed(
  * Throws RangeError for times that are no whole numbers from 0.
  * @example tensor([1, 2]).tile([2, 2]).toArray() // [[1, 2, 1, 2], [1, 2, 1, 2]]
  */
-export const tile = /* @__PURE__ */ composed('tile', 2, function tile(x: Tensor, times: number | readonly number[]): Tensor {
-  checkTensor('tile', x)
-  const list = [times].flat()
-  checkWhole('tile', 'how often', list, 0)
-  const rank = Math.max(x.rank, list.length)
-  const [from, to, result]: number[][] = [[], [], []]
-  for (let i = 0; i < rank; i++) {
-    const [size, n] = [x.dims[i - rank + x.rank] ?? 1, list[i - rank + list.length] ?? 1]
-    if (n !== 1) {
-      from.push(1)
-      to.push(n)
+export const tile = /* @__PURE__ */ composed(
+  'tile',
+  2,
+  function tile(x: Tensor, times: number | readonly number[]): Tensor {
+    checkTensor('tile', x)
+    const list = [times].flat()
+    checkWhole('tile', 'how often', list, 0)
+    const rank = Math.max(x.rank, list.length)
+    const [from, to, result]: number[][] = [[], [], []]
+    for (let i = 0; i < rank; i++) {
+      const [size, n] = [x.dims[i - rank + x.rank] ?? 1, list[i - rank + list.length] ?? 1]
+      if (n !== 1) {
+        from.push(1)
+        to.push(n)
+      }
+      from.push(size)
+      to.push(size)
+      result.push(n * size)
     }
-    from.push(size)
-    to.push(size)
-    result.push(n * size)
-  }
-  return reshape(broadcastTo(reshape(x, from), to), result)
-})
+    return reshape(broadcastTo(reshape(x, from), to), result)
+  },
+  'the times are',
+)
 
 /**
  * Each entry along an axis `n` times; without an axis those of the flattened tensor, as NumPy. Throws RangeError for an `n` that is no whole

@@ -1,5 +1,5 @@
 // Indices, as what reads and writes by them takes them; and the entries along an axis.
-import { DTypeError, rangeError } from '../errors.ts'
+import { DTypeError, rangeError, typeError, written } from '../errors.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fill, tensor } from '../tensor/create.ts'
 import { overflow } from '../tensor/fits.ts'
@@ -54,6 +54,10 @@ export function asIndices(operation: string, indices: Tensor | number | readonly
 function ofNumbers(operation: string, indices: number | readonly number[]): Tensor {
   if (typeof indices !== 'number' && !Array.isArray(indices)) checkTensor(operation, indices)
   const exact = [indices].flat(Number.POSITIVE_INFINITY)
+  const text = exact.find(value => typeof value === 'string')
+  if (text !== undefined) {
+    throw typeError(operation, 'an index is a number', `${written(text)} came`, 'Count names: labels.map(each => names.indexOf(each)).')
+  }
   const odd = exact.findIndex(value => (typeof value === 'number' ? value !== (value | 0) : typeof value === 'boolean'))
   if (odd >= 0) throw rangeError(operation, `index ${exact[odd]} at place ${odd} is not a whole number`)
   return tensor(indices, undefined, { dtype: 'int32' })

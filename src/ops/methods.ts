@@ -15,6 +15,7 @@ import { stack } from './joining.ts'
 import * as matmul from './matmul.ts'
 import * as movement from './movement.ts'
 import * as normalization from './normalization.ts'
+import * as normalize from './normalize.ts'
 import * as padding from './padding.ts'
 import * as pointwise from './pointwise.ts'
 import * as pooling from './pooling.ts'
@@ -39,6 +40,7 @@ export interface Methods
     AsMethods<typeof matmul>,
     AsMethods<typeof softmax>,
     AsMethods<typeof normalization>,
+    AsMethods<typeof normalize>,
     AsMethods<typeof sorting>,
     AsMethods<typeof cumulative>,
     AsMethods<typeof arranging>,
@@ -70,6 +72,7 @@ for (const module of [
   matmul,
   softmax,
   normalization,
+  normalize,
   sorting,
   cumulative,
   arranging,

@@ -2,7 +2,7 @@ import { checkNumber, kindOf, rangeError, refuseSurplus, ShapeError, typeError, 
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { areSizes, resolveAxis, show } from '../tensor/shape.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
 import { reshape } from './movement.ts'
 import { runSlice, section } from './ranges.ts'
 
@@ -23,10 +23,16 @@ export type SliceEntry = number | null | '...' | readonly (number | null | undef
  * x.slice([[0, 2], -1]).toArray() // [3, 6]
  * x.slice('..., 0').toArray() // [1, 4]
  */
-export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
+export const slice = /* @__PURE__ */ composed('slice', 1e9, function slice(x: Tensor, where: string | readonly SliceEntry[]): Tensor {
+  if (arguments.length > 2) refuseSurplus('slice', 2, arguments, rangeIn([where, arguments[2]], arguments.length))
   checkTensor('slice', x)
   if (typeof where !== 'string' && !Array.isArray(where)) {
-    throw typeError('slice', 'takes a text, or a list with one entry an axis', kindOf(where), "Write slice('1') or slice([1]).")
+    throw typeError(
+      'slice',
+      'takes a text, or a list with one entry an axis',
+      kindOf(where),
+      taking(where) ?? "Write slice('1') or slice([1]).",
+    )
   }
   const given = typeof where === 'string' ? parse(where) : where
   const gap = given.indexOf('...')
@@ -53,7 +59,7 @@ export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tens
       return
     }
     if (entry !== null && !Array.isArray(entry))
-      throw typeError('slice', 'an entry is a number, a list [start, stop, step] or null', `${written(entry)} came`)
+      throw typeError('slice', 'an entry is a number, a list [start, stop, step] or null', `${written(entry)} came`, taking(entry))
     const { start, count, step } = range(entry ?? [], size)
     starts.push(start)
     counts.push(count)
@@ -63,6 +69,19 @@ export const slice = /* @__PURE__ */ composed('slice', 2, function slice(x: Tens
   const part = runSlice([x], { starts, counts, steps })
   return kept.length === counts.length ? part : reshape(part, kept)
 })
+
+/** What to write for bounds, or entries, that came one by one. */
+function rangeIn(parts: readonly unknown[], count: number): string {
+  if (!parts.every(part => typeof part === 'number' || typeof part === 'string')) return ''
+  const isBounds = count === 3 && !parts.some(part => typeof part === 'string')
+  return `Write slice('${parts.join(isBounds ? ':' : ', ')}${count > 3 ? ', ...' : ''}').`
+}
+
+/** What takes rows by a tensor. */
+function taking(where: unknown): string | undefined {
+  if (!(where instanceof Tensor)) return undefined
+  return where.type === 'bool' ? 'By a mask choose with filterObs, or where(mask, x, 0).' : 'Write x.gather(indices).'
+}
 
 /** Start, count and step by Python's rules. */
 function range([from, to, by]: readonly (number | null | undefined)[], size: number): { start: number; count: number; step: number } {

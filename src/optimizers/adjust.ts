@@ -1,5 +1,5 @@
 import { kindOf, refuseSurplus, typeError } from '../errors.ts'
-import { checkKind } from './define.ts'
+import { checkKind, meantBy } from './define.ts'
 import type { Choice, Hyper, HyperInput, HyperValue, Schedule } from './definition.ts'
 import type { Optimizer } from './rule.ts'
 import { optimizerIn } from './setup.ts'
@@ -33,7 +33,10 @@ export function adjust(
   const rules = optimizer.links.map(([, rule]) => rule)
   for (const name in named) {
     const owners = rules.filter(rule => rule.has(name))
-    if (owners.length === 0) throw typeError('adjust', `no rule has a hyperparameter '${name}'`, String(optimizer))
+    if (owners.length === 0) {
+      const names = rules.flatMap(rule => Object.keys(rule.definition.hyper))
+      throw typeError('adjust', `no rule has a hyperparameter '${name}'`, String(optimizer), meantBy(name, names).trim())
+    }
     for (const rule of owners) checkKind(rule.name, name, named[name], rule.definition.hyper[name])
   }
   const before: (() => void)[] = []

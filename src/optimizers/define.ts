@@ -2,7 +2,7 @@ import { isRecord, kindOf, refuseSurplus, typeError, written } from '../errors.t
 import { Params } from '../params/params.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { Hyper, HyperInput, LaneKernel, RuleDefinition, Schedule } from './definition.ts'
-import { Rule } from './rule.ts'
+import { Optimizer, Rule } from './rule.ts'
 
 /** The arguments of a rule: hyperparameters in order, the last options object by name. */
 export type RuleArguments<H extends Hyper> = readonly (H[keyof H] | Schedule | HyperInput<H> | undefined)[]
@@ -33,7 +33,10 @@ export function rule<H extends Hyper, const Kernel extends LaneKernel = LaneKern
   const names = Object.keys(definition.hyper)
   // A declaration, so that `new` does no harm.
   function make(...args: RuleArguments<H>): Rule<H> {
-    for (const each of args as readonly unknown[]) if (holdsTensors(each)) throw misplaced(name, each)
+    for (const each of args as readonly unknown[]) {
+      if (holdsTensors(each)) throw misplaced(name, each)
+      if (each instanceof Optimizer) throw nested(name, args, each, 'eta' in definition.hyper)
+    }
     const last = args.at(-1)
     const byName = isRecord(last) ? last : undefined
     const positional = byName ? args.slice(0, -1) : args
@@ -48,6 +51,10 @@ export function rule<H extends Hyper, const Kernel extends LaneKernel = LaneKern
       if (!names.includes(key)) throw unknown(name, key, names)
       const value = (byName as Record<string, unknown>)[key]
       if (value !== undefined) written[key] = value
+    }
+    // Of those of the library, the one that has no default.
+    if (definition.kernel && definition.hyper.n === 0 && written.n === undefined) {
+      throw typeError(name, 'takes the number of gradients to gather', '', `Write ${name}(4).`)
     }
     for (const key in written) checkKind(name, key, written[key], definition.hyper[key])
     return new Rule(name, definition as RuleDefinition<H>, written as HyperInput<H>)
@@ -93,6 +100,13 @@ function misplaced(name: string, came: unknown): TypeError {
   )
 }
 
+/** For an optimizer among the hyperparameters; what has a learning rate comes last. */
+function nested(name: string, args: readonly unknown[], other: Optimizer, isLast: boolean): TypeError {
+  const parts = [`${name}(${args.filter(each => typeof each === 'number').join(', ')})`, `${other.name}()`]
+  if (isLast) parts.reverse()
+  return typeError(name, 'takes numbers, no optimizer', `${other.name} came`, `Write OptimizerChain(${parts.join(', ')}).`)
+}
+
 /** What hyperparameters are called elsewhere, in small letters. */
 const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
   eta: ['lr', 'learningrate', 'rate'],
@@ -104,10 +118,14 @@ const ELSEWHERE: Readonly<Record<string, readonly string[]>> = {
 }
 
 function unknown(rule: string, key: string, names: readonly string[]): TypeError {
+  return typeError(rule, `there is no hyperparameter '${key}'`, '', `${meantBy(key, names)}It has ${names.join(', ')}.`)
+}
+
+/** Asks for the hyperparameter that another library calls by this name. */
+export function meantBy(key: string, names: readonly string[]): string {
   const plain = key.toLowerCase().replace(/[^a-z]/g, '')
   const meant = names.find(name => ELSEWHERE[name]?.includes(plain) || name === plain)
-  const wayOut = meant ? `Is ${meant} meant? ` : ''
-  return typeError(rule, `there is no hyperparameter '${key}'`, '', `${wayOut}It has ${names.join(', ')}.`)
+  return meant ? `Is ${meant} meant? ` : ''
 }
 
 /** Throws TypeError unless the value is of the default's kind, or a schedule in the place of a number. */

@@ -28,7 +28,9 @@ export abstract class Optimizer {
     Object.defineProperty(prototype, CLONE, { value: refuseClone })
     Object.defineProperty(prototype, 'toJSON', { value: asText })
     const wayOut = 'Write update(opt, ps, grads), or train'
-    hint(prototype, 'Optimizer', { step: wayOut, minimize: wayOut, zero_grad: 'Gradients are returned, and do not add up' })
+    const zero = 'Gradients are returned, and do not add up'
+    const lr = 'opt.hyper.eta is read, adjust(opt, 0.01) changes it'
+    hint(prototype, 'Optimizer', { step: wayOut, minimize: wayOut, zero_grad: zero, zeroGrad: zero, lr })
     seal(prototype, refusal, Rule.prototype)
   }
 

@@ -7,16 +7,18 @@ export type StepFunction = (step: number) => number
 /** A schedule, or a number that stays. */
 export type ScheduleInput = StepFunction | number
 
-/** Throws TypeError for what is no number, RangeError for one that is not finite, or not above 0 for a period or a count of steps. */
-function check(name: string, numbers: Readonly<Record<string, unknown>>): void {
+/** Throws TypeError for what is no number, RangeError for one that is not finite, or not above 0 for a period or a count of steps. `takes`: all arguments. */
+function check(name: string, numbers: Readonly<Record<string, unknown>>, takes = Object.keys(numbers).join(', ')): void {
   for (const [key, value] of Object.entries(numbers)) {
-    if (typeof value !== 'number') throw typeError(name, `${key} must be a number`, `${kindOf(value)} came`)
+    if (typeof value !== 'number') throw typeError(name, `${key} must be a number`, `${kindOf(value)} came`, `Write ${name}(${takes}).`)
     const isLength = key === 'period' || key === 'steps' || key === 'rate' || key === 'stepSizes' || key === 'maxIter'
     // The last of a sequence may go on for ever.
     if (isLength ? value > 0 : Number.isFinite(value)) continue
     throw rangeError(name, `${key} must ${isLength ? 'lie above 0' : 'be finite'}`, value)
   }
 }
+
+const STEP = 'start, decay, stepSizes'
 
 /** A schedule of what may be a number. */
 function scheduleOf(name: string, input: unknown): StepFunction {
@@ -40,8 +42,8 @@ function fall(part: number): number {
  */
 export function Step(start: number, decay: number, stepSizes: number | readonly number[]): StepFunction {
   if (arguments.length > 3) refuseSurplus('Step', 3, arguments)
-  check('Step', { start, decay })
-  for (const each of [stepSizes].flat()) check('Step', { stepSizes: each })
+  check('Step', { start, decay }, STEP)
+  for (const each of [stepSizes].flat()) check('Step', { stepSizes: each }, STEP)
   if (typeof stepSizes === 'number') return step => start * power(decay, Math.floor(step / stepSizes))
   let sum = 0
   const ends = stepSizes.map(size => {
@@ -132,7 +134,7 @@ export function OneCycle(
   if (arguments.length > 3) refuseSurplus('OneCycle', 3, arguments)
   check('OneCycle', { steps, max })
   const { startval = max / 25, endval = max / 1e5, percentStart = 0.25 } = options
-  check('OneCycle', { startval, endval, percentStart })
+  check('OneCycle', { startval, endval, percentStart }, 'steps, max, { startval, endval, percentStart }')
   if (!(percentStart >= 0 && percentStart <= 1)) throw rangeError('OneCycle', 'percentStart must lie in [0, 1]', percentStart)
   const top = Math.ceil(steps * percentStart)
   return step => {
@@ -147,7 +149,7 @@ export function OneCycle(
 export function Warmup(schedule: ScheduleInput, steps: number): StepFunction {
   if (arguments.length > 2) refuseSurplus('Warmup', 2, arguments)
   const s = scheduleOf('Warmup', schedule)
-  check('Warmup', { steps })
+  check('Warmup', { steps }, 'schedule, steps')
   return step => (step < steps ? (s(0) * (step + 1)) / steps : s(step - steps))
 }
 
@@ -158,9 +160,10 @@ export function Warmup(schedule: ScheduleInput, steps: number): StepFunction {
  */
 export function Sequence(...parts: readonly (readonly [schedule: ScheduleInput, steps?: number])[]): StepFunction {
   const list = parts.map((part, i) => {
-    if (!Array.isArray(part)) throw typeError('Sequence', 'takes pairs [schedule, steps]', `${kindOf(part)} came`)
+    if (!Array.isArray(part))
+      throw typeError('Sequence', 'takes pairs [schedule, steps]', `${kindOf(part)} came`, 'Write Sequence([schedule, steps], ...).')
     const steps: unknown = part[1] ?? (i === parts.length - 1 ? Number.POSITIVE_INFINITY : undefined)
-    check('Sequence', { steps })
+    check('Sequence', { steps }, '[schedule, steps], ...')
     return [scheduleOf('Sequence', part[0]), steps as number] as const
   })
   if (list.length === 0) throw typeError('Sequence', 'there is no schedule', '', 'Write Sequence([Warmup(0.1, 10), 100], [0.01]).')
@@ -178,7 +181,7 @@ export function Sequence(...parts: readonly (readonly [schedule: ScheduleInput, 
 export function Loop(schedule: ScheduleInput, period: number): StepFunction {
   if (arguments.length > 2) refuseSurplus('Loop', 2, arguments)
   const s = scheduleOf('Loop', schedule)
-  check('Loop', { period })
+  check('Loop', { period }, 'schedule, period')
   return step => s(step % period)
 }
 
@@ -188,7 +191,7 @@ export function Loop(schedule: ScheduleInput, period: number): StepFunction {
 export function Interpolator(schedule: ScheduleInput, rate: number): StepFunction {
   if (arguments.length > 2) refuseSurplus('Interpolator', 2, arguments)
   const s = scheduleOf('Interpolator', schedule)
-  check('Interpolator', { rate })
+  check('Interpolator', { rate }, 'schedule, rate')
   return step => s(Math.ceil((step + 1) / rate) - 1)
 }
 
@@ -198,6 +201,6 @@ export function Interpolator(schedule: ScheduleInput, rate: number): StepFunctio
 export function Shifted(schedule: ScheduleInput, offset: number): StepFunction {
   if (arguments.length > 2) refuseSurplus('Shifted', 2, arguments)
   const s = scheduleOf('Shifted', schedule)
-  check('Shifted', { offset })
+  check('Shifted', { offset }, 'schedule, offset')
   return step => s(step + offset)
 }

@@ -1,5 +1,5 @@
 import { kindOf, refuseSurplus, typeError } from '../errors.ts'
-import { seal, unassignable } from '../tensor/seal.ts'
+import { hint, seal, unassignable } from '../tensor/seal.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { PARTS, refusesForeign, table, walk } from '../tensor/walk.ts'
 
@@ -22,6 +22,7 @@ export class Params implements Iterable<Tensor> {
     if (isClosed) return
     isClosed = true
     Object.defineProperty(Params.prototype, PARTS, { value: Params.prototype.entries })
+    hint(Params.prototype, 'Params', { length: 'ps.size counts parameters' })
     seal(Params.prototype, name => unassignable('Params', name, 'add and delete change what is in it.'))
   }
 

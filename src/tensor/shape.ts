@@ -1,7 +1,7 @@
 import { ShapeError } from '../errors.ts'
 import type { Layout } from '../wasm/kinds.ts'
 import { i32, SCRATCH } from '../wasm/memory.ts'
-import { typeError, written } from '../words.ts'
+import { kindOf, typeError, written } from '../words.ts'
 
 /** The sizes of the axes, the outermost first; a scalar has none. */
 export type Shape = readonly number[]
@@ -57,9 +57,14 @@ export function checkShape(operation: string, shape: unknown): asserts shape is 
   }
 }
 
+/** The error for what is no axis; options in its place come too early. */
+function noAxis(operation: string, axis: unknown, what: string): TypeError {
+  return typeError(operation, what, written(axis), kindOf(axis) === 'object' ? 'Options come behind the axis.' : '')
+}
+
 /** An axis from 0 to rank - 1. Throws ShapeError where it is not there. */
 export function resolveAxis(operation: string, axis: number, shape: Shape): number {
-  if (typeof axis !== 'number') throw typeError(operation, 'an axis is a number', written(axis))
+  if (typeof axis !== 'number') throw noAxis(operation, axis, 'an axis is a number')
   const resolved = axis < 0 ? axis + shape.length : axis
   if (Number.isInteger(axis) && resolved >= 0 && resolved < shape.length) return resolved
   throw new ShapeError(
@@ -77,7 +82,7 @@ export function resolveAxis(operation: string, axis: number, shape: Shape): numb
 export function resolveAxes(operation: string, axis: Axis, shape: Shape): readonly number[] {
   if (axis === undefined) return shape.map((_, i) => i)
   if (typeof axis === 'number') return [resolveAxis(operation, axis, shape)]
-  if (!Array.isArray(axis)) throw typeError(operation, 'an axis is a number or a list of numbers', written(axis))
+  if (!Array.isArray(axis)) throw noAxis(operation, axis, 'an axis is a number or a list of numbers')
   const axes = axis.map(each => resolveAxis(operation, each, shape)).sort((a, b) => a - b)
   const twice = axes.find((each, i) => each === axes[i + 1])
   if (twice !== undefined) throw new ShapeError({ operation, problem: `axis ${twice} comes twice`, came: show(axis) }, [shape])

@@ -15,7 +15,7 @@ import { observer, Storage } from './storage.ts'
  * An array of numbers in linear memory: contiguous, row-major, of a fixed shape and dtype.
  *
  * Tensors never change under you; only `update`, `train`, `assign` and a normalizing layer's running statistics write in place. Every
- * operation of the library that takes a tensor first is also a method.
+ * operation that takes a tensor first is also a method; what belongs to the tape (`onGradient(x, f)`) or makes a copy (`clone(x)`) is none.
  *
  * @example tensor([[1, 2], [3, 4]]).mul(2).sum().item() // 20
  */
@@ -308,7 +308,20 @@ Object.defineProperty(Tensor.prototype, TENSOR, { value: COPY })
 Object.defineProperty(Tensor.prototype, 'then', { value: undefined })
 const read = 'Write x.data(), or x.toArray()'
 const cast = "Write x.cast('int32'), or 'float32'"
+/** Names of other libraries, and what is written instead behind x and a point. */
+const METHODS =
+  'unsqueeze expandDims(axis)|topk topK(k)|argmax argMax(axis)|argmin argMin(axis)|matMul matmul(y)|gt greater(y)|lt less(y)|eq equal(y)|ne notEqual(y)|ge greaterEqual(y)|le lessEqual(y)|clip clamp(low, high)|view_as reshape(y.shape)|expand broadcastTo(shape)|argsort argSort(axis)|isnan isNaN()|numel size|dim rank|ndim rank|var variance(axis)|at slice([i])|index_select gather(indices, axis)|repeat_interleave repeat(n, axis)|logsumexp logSumExp(axis)|cumprod log().cumsum(axis).exp(), of what is above 0'
 hint(Tensor.prototype, 'Tensor', {
+  ...Object.fromEntries(
+    METHODS.split('|')
+      .map(each => each.split(/ (.*)/))
+      .map(([name, call]) => [name, `Write x.${call}`]),
+  ),
+  cat: 'Write concat([x, y])',
+  clone: 'Write clone(x)',
+  map: 'Write x.data().map(f), and tensor(..., x.shape) of that',
+  masked_fill: 'Write where(mask, value, x)',
+  register_hook: 'Write onGradient(x, f)',
   backward: 'Write gradient(() => loss, params(model)), or train',
   grad: 'gradient returns the gradients',
   detach: 'Write stopGradient(x)',
@@ -318,16 +331,11 @@ hint(Tensor.prototype, 'Tensor', {
   tolist: read,
   dataSync: read,
   arraySync: read,
-  unsqueeze: 'Write x.expandDims(axis)',
-  topk: 'Write x.topK(k)',
   long: cast,
   float: cast,
   asType: cast,
   toFloat: cast,
   toInt: cast,
-  argmax: 'Write x.argMax(axis)',
-  argmin: 'Write x.argMin(axis)',
-  matMul: 'Write x.matmul(y)',
   print: 'Write console.log(x)',
   equals: 'Write x.equal(y).all().item()',
   length: 'x.shape[0] counts rows, x.size elements',

@@ -22,6 +22,16 @@ describe('a name of another library', () => {
     ['Tensor: there is no length here. x.shape[0] counts rows, x.size elements.', x, 'length'],
     ['Tensor: there is no [10] here. x.slice([i]) is a row, x.data()[i] an element.', x, '10'],
     ['Optimizer: there is no step here. Write update(opt, ps, grads), or train.', Adam(), 'step'],
+    ['Tensor: there is no gt here. Write x.greater(y).', x, 'gt'],
+    ['Tensor: there is no unsqueeze here. Write x.expandDims(axis).', x, 'unsqueeze'],
+    ['Tensor: there is no expand here. Write x.broadcastTo(shape).', x, 'expand'],
+    ['Tensor: there is no clip here. Write x.clamp(low, high).', x, 'clip'],
+    ['Tensor: there is no cumprod here. Write x.log().cumsum(axis).exp(), of what is above 0.', x, 'cumprod'],
+    ['Tensor: there is no masked_fill here. Write where(mask, value, x).', x, 'masked_fill'],
+    ['Tensor: there is no cat here. Write concat([x, y]).', x, 'cat'],
+    ['Params: there is no length here. ps.size counts parameters.', params(model), 'length'],
+    ['Optimizer: there is no lr here. opt.hyper.eta is read, adjust(opt, 0.01) changes it.', Adam(), 'lr'],
+    ['Optimizer: there is no zeroGrad here. Gradients are returned, and do not add up.', Adam(), 'zeroGrad'],
     ['Optimizer: there is no zero_grad here. Gradients are returned, and do not add up.', OptimizerChain(Adam()), 'zero_grad'],
   ])('%s', (text, target, name) => {
     expect(thrown(() => read(target, name))).toBe(`TypeError: ${text}`)

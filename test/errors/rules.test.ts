@@ -1,4 +1,20 @@
-import { Adam, AdamW, adjust, ClipNorm, clone, Descent, Momentum, OptimizerChain, ones, rule, type Tensor, update } from 'fluxtape'
+import {
+  AccumGrad,
+  Adam,
+  AdamW,
+  adjust,
+  ClipNorm,
+  clone,
+  Descent,
+  Momentum,
+  OptimizerChain,
+  ones,
+  RMSProp,
+  rule,
+  type Tensor,
+  update,
+  WeightDecay,
+} from 'fluxtape'
 import { describe } from 'vitest'
 import { ps, w } from './subject.ts'
 import { refuses } from './table.ts'
@@ -19,6 +35,27 @@ describe('rules refuse', () => {
   refuses([
     ['a negative rate', () => Descent(-1), 'RangeError: Descent: eta must lie from 0 up: -1.'],
     ['a rate that is NaN', () => Descent(Number.NaN), 'RangeError: Descent: eta must lie from 0 up: NaN.'],
+    ['AccumGrad of nothing', () => AccumGrad(), 'TypeError: AccumGrad: takes the number of gradients to gather. Write AccumGrad(4).'],
+    [
+      'an optimizer within AccumGrad',
+      () => AccumGrad(4, Adam() as never),
+      'TypeError: AccumGrad: takes numbers, no optimizer: Adam came. Write OptimizerChain(AccumGrad(4), Adam()).',
+    ],
+    [
+      'an optimizer within WeightDecay',
+      () => WeightDecay(0.1, Adam() as never),
+      'TypeError: WeightDecay: takes numbers, no optimizer: Adam came. Write OptimizerChain(WeightDecay(0.1), Adam()).',
+    ],
+    [
+      'an optimizer within one that has a learning rate',
+      () => RMSProp(ClipNorm(1) as never),
+      'TypeError: RMSProp: takes numbers, no optimizer: ClipNorm came. Write OptimizerChain(ClipNorm(), RMSProp()).',
+    ],
+    [
+      'a learning rate by another name',
+      () => adjust(Descent(1), { lr: 1 }),
+      "TypeError: adjust: no rule has a hyperparameter 'lr': Descent(eta: 1). Is eta meant?",
+    ],
     ['a rate that is text', () => Adam('0.1' as never), "TypeError: Adam: eta must be a number or a schedule: '0.1'."],
     ['betas outside of their range', () => Adam(0.1, [0.9, 1]), 'RangeError: Adam: beta must lie in [0, 1): 1.'],
     ['one beta where there are two', () => Adam(0.1, 0.9 as never), 'TypeError: Adam: beta must be a list of 2 numbers: 0.9.'],

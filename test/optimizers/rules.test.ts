@@ -202,7 +202,7 @@ describe('numbers out of range', () => {
     ['ClipGrad: delta must lie from 0 up: -1.', () => ClipGrad(-1)],
     ['SignDecay: lambda must lie from 0 up: Infinity.', () => SignDecay(Number.POSITIVE_INFINITY)],
     ['AccumGrad: n must be a whole number from 1: 1.5.', () => AccumGrad(1.5)],
-    ['AccumGrad: n must be a whole number from 1: 0.', () => AccumGrad()],
+    ['AccumGrad: n must be a whole number from 1: 0.', () => AccumGrad(0)],
   ])('%s', (text, make) => {
     expect(make).toThrow(new RangeError(text))
   })

@@ -53,11 +53,26 @@ describe('a schedule', () => {
   })
 
   refuses([
-    ['text', () => Exp('1' as never, 0.5), 'TypeError: Exp: start must be a number: string came.'],
+    [
+      "PyTorch's arguments",
+      () => CosAnneal(1e-3, 100, undefined as never),
+      'TypeError: CosAnneal: period must be a number: undefined came. Write CosAnneal(l0, l1, period).',
+    ],
+    [
+      'arguments the other way round',
+      () => Warmup(100, Exp(1, 0.5) as never),
+      'TypeError: Warmup: steps must be a number: function came. Write Warmup(schedule, steps).',
+    ],
+    [
+      "Flux's lists",
+      () => Sequence([Exp(1, 0.5), Exp(1, 0.5)] as never, [3, 3]),
+      'TypeError: Sequence: steps must be a number: function came. Write Sequence([schedule, steps], ...).',
+    ],
+    ['text', () => Exp('1' as never, 0.5), 'TypeError: Exp: start must be a number: string came. Write Exp(start, decay).'],
     [
       'a number that is left out',
       () => (Poly as (...args: number[]) => unknown)(1, 2),
-      'TypeError: Poly: maxIter must be a number: undefined came.',
+      'TypeError: Poly: maxIter must be a number: undefined came. Write Poly(start, degree, maxIter).',
     ],
     ['NaN', () => Exp(Number.NaN, 0.5), 'RangeError: Exp: start must be finite: NaN.'],
     ['a stage without length', () => Step(1, 0.5, [3, 0]), 'RangeError: Step: stepSizes must lie above 0: 0.'],
@@ -67,7 +82,11 @@ describe('a schedule', () => {
       () => CosAnneal(1, 0, 5, { cycle: 2 } as never),
       "TypeError: CosAnneal: there is no option 'cycle'. There is restart.",
     ],
-    ['OneCycle of what is no number', () => OneCycle(5, 1n as never), 'TypeError: OneCycle: max must be a number: bigint came.'],
+    [
+      'OneCycle of what is no number',
+      () => OneCycle(5, 1n as never),
+      'TypeError: OneCycle: max must be a number: bigint came. Write OneCycle(steps, max).',
+    ],
     ['a schedule that is NaN', () => Warmup(Number.NaN, 5), 'RangeError: Warmup: schedule must be finite: NaN.'],
     ['a share above 1', () => OneCycle(5, 1, { percentStart: 2 }), 'RangeError: OneCycle: percentStart must lie in [0, 1]: 2.'],
     [
@@ -75,8 +94,16 @@ describe('a schedule', () => {
       () => Shifted('up' as never, 2),
       'TypeError: Shifted: takes a schedule, or a number that stays: string came. Write step => 0.1.',
     ],
-    ['a schedule without its steps', () => Sequence([1], [2]), 'TypeError: Sequence: steps must be a number: undefined came.'],
-    ['schedules that are no pairs', () => Sequence(1 as never), 'TypeError: Sequence: takes pairs [schedule, steps]: number came.'],
+    [
+      'a schedule without its steps',
+      () => Sequence([1], [2]),
+      'TypeError: Sequence: steps must be a number: undefined came. Write Sequence([schedule, steps], ...).',
+    ],
+    [
+      'schedules that are no pairs',
+      () => Sequence(1 as never),
+      'TypeError: Sequence: takes pairs [schedule, steps]: number came. Write Sequence([schedule, steps], ...).',
+    ],
     ['no schedules', () => Sequence(), 'TypeError: Sequence: there is no schedule. Write Sequence([Warmup(0.1, 10), 100], [0.01]).'],
   ])
 })

@@ -1,10 +1,10 @@
 import { checkNumber, checkOptions, rangeError } from '../errors.ts'
-import { add, cast, div, sqrt, square, sub } from '../ops/pointwise.ts'
-import { mean } from '../ops/reduce.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { type Axis, resolveAxes } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { add, cast, div, sqrt, square, sub } from './pointwise.ts'
+import { mean } from './reduce.ts'
 
 /** What `normalize` can be told. */
 export interface NormalizeOptions {
