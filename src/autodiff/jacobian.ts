@@ -83,7 +83,7 @@ export function diagonalHessian<Xs extends readonly Point[]>(f: (...xs: Seen<Xs>
 
 /**
  * The value of a function and its derivative in a direction: `[y, dy]` with dy = Σⱼ ∂y/∂xⱼ vⱼ, both of the shape of y. With several arguments lists of
- * arguments and tangents. Works backwards twice, so it costs a few gradients however many elements there are.
+ * arguments and tangents, `jvp(f, [x, w], [v, u])`, where `jacobian(f, x, w)` takes them as f does. Works backwards twice, so it costs a few gradients however many elements there are.
  *
  * Throws ShapeError for a tangent that has another shape than its argument, TypeError where there is not one for each; else errors as `jacobian`.
  *
@@ -107,7 +107,7 @@ export function jvp<const X extends Point | readonly Point[]>(
 
 /**
  * The second derivatives of a scalar function times a vector, Σⱼ ∂²f/∂xᵢ∂xⱼ vⱼ, without the matrix: a tensor of the shape of x, with several arguments
- * a list. Costs a few gradients. Errors as `jvp`, and ShapeError for an f that is no scalar.
+ * lists, as `jvp`; by all parameters of a model `hvp(() => loss(x, y), [...params(model)], vs)`. Costs a few gradients. Errors as `jvp`, and ShapeError for an f that is no scalar.
  *
  * @example
  * hvp(x => x.pow(3).sum(), tensor([1, 2]), tensor([1, 1])).toArray() // [6, 12]

@@ -14,7 +14,8 @@ export interface NormalizeOptions {
 
 /**
  * x with mean 0 and variance 1 along an axis (0, the observations: each feature for itself), or several: (x - mean) / sqrt(variance + eps), where
- * the variance is divided by n. A feature that never changes becomes 0, with a finite gradient. Of integers and booleans comes float32. Throws
+ * the variance is divided by n. A feature that never changes becomes 0, with a finite gradient. `eps` (1e-5) is added to the variance: of features in
+ * small units, whose deviation is not far above 0.003, the variance stays below 1, so scale them, or pass a smaller one. Of integers and booleans comes float32. Throws
  * RangeError for an axis that x does not have and for an `eps` below 0.
  * @example normalize(tensor([[1, 10], [3, 10]]), 0, { eps: 0.25 }).toArray() // [[-0.8944, 0], [0.8944, 0]]
  */

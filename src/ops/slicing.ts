@@ -124,7 +124,7 @@ function checkParts(operation: string, n: number, made: number): void {
 }
 
 /**
- * Cuts x along an axis (0) into `n` equal parts, or into parts of the given sizes. Throws ShapeError where they do not fit, RangeError for
+ * Cuts x along an axis (0) into `n` equal parts, as `numpy.split` (`torch.split` takes the size of a part), or into parts of the given sizes. Throws ShapeError where they do not fit, RangeError for
  * an `n` below 1 or above 2^20, TypeError for what is neither a number nor a list.
  * @example tensor([1, 2, 3, 4]).split(2).map(part => part.toArray()) // [[1, 2], [3, 4]]
  */

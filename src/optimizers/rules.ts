@@ -65,7 +65,7 @@ export const Adam = /* @__PURE__ */ rule('Adam', { hyper: ADAM, kernel: lanes.ad
 
 /**
  * Adam with decoupled weight decay (Loshchilov & Hutter 2019): Δ = η(adam + λx), or with `couple: false` η adam + λx. `decay` says which parameters
- * decay: `AdamW(1e-3, { lambda: 0.01, decay: p => p.rank > 1 })`. `AdamW(eta = 1e-3, beta = [0.9, 0.999], lambda = 0, epsilon = 1e-8, couple = true,
+ * decay: `AdamW(1e-3, { lambda: 0.01, decay: p => p.rank > 1 })`; without a lambda none does. `AdamW(eta = 1e-3, beta = [0.9, 0.999], lambda = 0, epsilon = 1e-8, couple = true,
  * decay = true)`. Throws RangeError for a number out of its range.
  * @example apply(AdamW(0.1, { lambda: 0.01 }), tensor([1, 2]), tensor([5, 0])).toArray() // [0.101, 0.002]
  */

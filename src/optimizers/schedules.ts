@@ -36,8 +36,8 @@ function fall(part: number): number {
 }
 
 /**
- * Falls by stages: start · decayⁱ, where i counts the stages that are over. A stage takes `stepSizes` steps; a list gives the length of each, and behind
- * it the value stays. Throws TypeError for what is no number, RangeError for a length that is not above 0.
+ * Falls by stages: start · decayⁱ, where i counts the stages that are over. A stage takes `stepSizes` steps; a list gives the length of each (not the
+ * steps at which they end, as PyTorch's milestones), and behind it the value stays. Throws TypeError for what is no number, RangeError for a length that is not above 0.
  * @example [0, 1, 2, 3].map(Step(1, 0.5, 2)) // [1, 1, 0.5, 0.5]
  */
 export function Step(start: number, decay: number, stepSizes: number | readonly number[]): StepFunction {
@@ -103,7 +103,8 @@ function wave(name: string, l0: number, l1: number, period: number, form: (part:
 
 /**
  * Falls by a cosine from the larger of two values to the smaller one within a period (Loshchilov & Hutter 2017), and begins again, or with `restart: false`
- * rises as it fell. `CosAnneal(l0, l1, period, { restart = true })`. Throws TypeError for what is no number, RangeError for a period that is not above 0.
+ * rises as it fell. `CosAnneal(l0, l1, period, { restart = true })`. One that stays at its end is
+ * `Sequence([CosAnneal(1, 0, 100), 100], [0])`. Throws TypeError for what is no number, RangeError for a period that is not above 0.
  * @example [0, 1, 2, 3].map(CosAnneal(1, 0, 2)) // [1, 0.5, 1, 0.5]
  */
 export function CosAnneal(l0: number, l1: number, period: number, options: { readonly restart?: boolean | undefined } = {}): StepFunction {
@@ -144,6 +145,8 @@ export function OneCycle(
 }
 
 /** Rises in equal parts to what a schedule begins with (Goyal et al. 2017), s(0) · (step + 1) / steps, and then follows it from its beginning. Throws TypeError for what
+/** Rises in equal parts to what a schedule begins with, s(0) · (step + 1) / steps, and then follows it from its beginning, again and again if
+ * that is what it does, as `CosAnneal`. Throws TypeError for what
  * is neither a schedule nor a number, RangeError for a number of steps that is not above 0.
  * @example [0, 1, 2, 3].map(Warmup(Exp(1, 0.5), 2)) // [0.5, 1, 1, 0.5] */
 export function Warmup(schedule: ScheduleInput, steps: number): StepFunction {

@@ -21,7 +21,8 @@ export interface ClassLossOptions extends LossOptions {
   readonly axis?: number | undefined
   /**
    * A factor [classes] for each class. `mean` then divides by the sum of the factors of integer targets, and with targets that are one-hot or soft
-   * by the number of samples, both as PyTorch.
+   * by the number of samples, both as PyTorch. An `agg` of your own gets the losses times their factors, without these: `l => l.mean()` divides by the
+   * number of samples, those of `ignoreIndex` (which are 0) among them, and is not `mean`.
    */
   readonly weight?: Tensor | undefined
   /** A class, as an integer target, that does not count. */

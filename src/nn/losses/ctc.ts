@@ -26,7 +26,7 @@ export interface CtcOptions extends LossOptions {
  * Without the batch axis it is one sequence, and its loss.
  *
  * `blank` is the last class. `lengths` and `targetLengths` say how many steps and labels of each sample count: all. A target that its steps have no
- * room for costs Infinity, with a derivative of 0; an empty one is all blanks. Throws ShapeError for other shapes, RangeError for a label that is
+ * room for costs Infinity, with a derivative of 0 (`agg: l => where(isFinite(l), l, 0).mean()` leaves it out); an empty one is all blanks. Throws ShapeError for other shapes, RangeError for a label that is
  * no class or the blank, and for a blank and lengths that are out of range, TypeError for an `agg` that is no function.
  *
  * @example ctc(tensor([[0, 0], [0, 0]]), tensor([0])).item() // 0.2877
