@@ -26,8 +26,6 @@ const variantless = nightly
       ...files('internal', 'allocator', 'collector', 'coverage', 'failure', 'gemm-plan', 'guard', 'large', 'methods', 'mutation'),
       ...files('internal', 'pool', 'pool-faults', 'run', 'sizes', 'state'),
       ...folders('threads'),
-      ...files('nn', 'chain', 'layer', 'print'),
-      ...files('internal', 'pool-faults', 'run', 'sizes', 'state'),
       ...files('nn', 'chain', 'composing', 'layer', 'print'),
       ...files('optimizers', 'hyper', 'own-rule', 'state'),
       ...files('tensor', 'javascript', 'print', 'realms', 'rows'),

@@ -158,10 +158,9 @@ export const tanhshrink: (x: Tensor) => Tensor = /* @__PURE__ */ formula(
   },
   (g, x) => mul(g, square(tanh(x))),
 )
-/** x where x > θ (1), else 0; keeps NaN. Derivative 0 at θ. Throws TypeError for a theta that is no number, RangeError for one that is not finite.
+/** x where x > θ (1), else 0 (Konda, Memisevic & Krueger 2014); keeps NaN. Derivative 0 at θ. Throws TypeError for a theta that is no number, RangeError for one that
+ * is not finite.
  * @example tensor([0.5, 1, 2]).trelu().toArray() // [0, 0, 2] */
-/** x where x > θ (1), else 0 (Konda, Memisevic & Krueger 2014); keeps NaN. Derivative 0 at θ. Throws TypeError for a theta that is no number, RangeError for one that is not finite.
- * @example trelu(tensor([0.5, 1, 2])).toArray() // [0, 0, 2] */
 export const trelu: (x: Tensor, theta?: number) => Tensor = /* @__PURE__ */ formula(
   'trelu',
   (x, theta) => where(lessEqual(x, theta), 0, x),

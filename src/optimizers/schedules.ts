@@ -144,9 +144,8 @@ export function OneCycle(
   }
 }
 
-/** Rises in equal parts to what a schedule begins with (Goyal et al. 2017), s(0) · (step + 1) / steps, and then follows it from its beginning. Throws TypeError for what
-/** Rises in equal parts to what a schedule begins with, s(0) · (step + 1) / steps, and then follows it from its beginning, again and again if
- * that is what it does, as `CosAnneal`. Throws TypeError for what
+/** Rises in equal parts to what a schedule begins with (Goyal et al. 2017), s(0) · (step + 1) / steps, and then follows it from its beginning, again
+ * and again if that is what it does, as `CosAnneal`. Throws TypeError for what
  * is neither a schedule nor a number, RangeError for a number of steps that is not above 0.
  * @example [0, 1, 2, 3].map(Warmup(Exp(1, 0.5), 2)) // [0.5, 1, 1, 0.5] */
 export function Warmup(schedule: ScheduleInput, steps: number): StepFunction {

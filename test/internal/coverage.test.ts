@@ -100,7 +100,6 @@ const exportedOperations = [
   ...(await exportedFrom('nn/losses')),
   ...(await exportedFrom('data/normalize.ts')),
 ]
-const exportedOperations = [...(await exportedFrom('ops')), ...(await exportedFrom('nn/losses'))]
 const layersAndRules = [
   ...(await exportedFrom('nn/layers')),
   ...(await exportedFrom('optimizers/rules.ts')),

@@ -96,15 +96,12 @@ function missing(prediction: Tensor, target: Target, name: string): Tensor {
   return clamp(sub(1, mul(prediction, target)), 0)
 }
 
-/** The mean of max(0, 1 - ŷy), for targets of -1 and 1; the derivative at the margin is -y. Shapes and errors as `mse`, and RangeError for other
- * targets.
+/** The mean of max(0, 1 - ŷy) (Cortes & Vapnik 1995), for targets of -1 and 1; the derivative at the margin is -y. Shapes and errors as `mse`, and RangeError for
+ * other targets.
  * @example hinge(tensor([0.5, 2]), tensor([-1, 1])).item() // 0.75 */
 export const hinge = /* @__PURE__ */ elementwise('hinge', {}, (prediction, target, _, name) => missing(prediction, target, name))
 
-/** The mean of max(0, 1 - ŷy)², for targets of -1 and 1. Shapes and errors as `hinge`.
-/** The mean of max(0, 1 - ŷy) (Cortes & Vapnik 1995), for targets of -1 and 1; the derivative at the margin is -y. Shapes and errors as `mse`.
-export const hinge = /* @__PURE__ */ elementwise('hinge', {}, (prediction, target) => clamp(sub(1, mul(prediction, target)), 0))
-/** The mean of max(0, 1 - ŷy)² (Cortes & Vapnik 1995), for targets of -1 and 1. Shapes and errors as `mse`.
+/** The mean of max(0, 1 - ŷy)² (Cortes & Vapnik 1995), for targets of -1 and 1. Shapes and errors as `hinge`.
  * @example squaredHinge(tensor([0.5, 2]), tensor([-1, 1])).item() // 1.125 */
 export const squaredHinge = /* @__PURE__ */ elementwise('squaredHinge', {}, (prediction, target, _, name) =>
   square(missing(prediction, target, name)),
