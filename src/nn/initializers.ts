@@ -170,8 +170,8 @@ function asRows(name: string, shape: Shape): [rows: number, columns: number] {
 
 /**
  * Rows, or where there are more of them the columns, of length `gain` (1) at right angles, uniformly distributed: the Q of a QR decomposition of a normal
- * matrix, by Householder reflections (Saxe et al. 2014; Stewart 1980). More than two axes are a matrix [out, rest]. Throws ShapeError for fewer than two, RangeError
- * for a gain of NaN.
+ * matrix, by Householder reflections (Saxe et al. 2014; Stewart 1980). More than two axes are a matrix [out, rest]. Throws ShapeError for fewer than
+ * two, RangeError for a gain of NaN.
  * @example orthogonal([2, 2]).square().sum().toArray() // 2
  */
 export const orthogonal: ConfigurableInitializer = /* @__PURE__ */ configurable('orthogonal', { gain: 1 }, (shape, { gain }) => {

@@ -74,7 +74,8 @@ function divisor(operation: string, x: Tensor, axes: readonly number[], options:
   return Math.max(0, countOf(x.dims, axes) - correction)
 }
 
-/** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0).
+/** The mean squared distance from the mean along an axis, several, or all: divided by n - correction (0). Throws TypeError for a
+ * correction that is no number.
  * @example tensor([1, 3]).variance().item() // 1 */
 export const variance = /* @__PURE__ */ composed(
   'variance',
@@ -88,7 +89,7 @@ export const variance = /* @__PURE__ */ composed(
   },
 )
 
-/** The square root of the variance; derivative 0 where it is 0.
+/** The square root of the variance; derivative 0 where it is 0. Throws TypeError for a correction that is no number.
  * @example tensor([[1, 3]]).std(1, { correction: 1 }).toArray() // [1.4142] */
 export const std = /* @__PURE__ */ composed('std', 3, function std(x: Tensor, axis?: Axis, options?: VarianceOptions): Tensor {
   checkTensor('std', x)
@@ -225,6 +226,8 @@ const runPNorm = operation<{ p: number }, { x: Tensor; y: Tensor }>({
  * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. A number alone is the axis: the 1-norm of all is `norm(x,
  * undefined, { p: 1 })`. It overflows only where the norm itself is no
  * float32. Derivative 0 where x is 0. Throws RangeError for a p that is not above 0.
+ * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. It overflows only where the norm itself is no
+ * float32. Derivative 0 where x is 0. Throws RangeError for a p that is not above 0, TypeError for what is no number.
  * @example tensor([3, 4]).norm().item() // 5
  */
 export const norm = /* @__PURE__ */ composed(
@@ -234,6 +237,7 @@ export const norm = /* @__PURE__ */ composed(
     checkTensor('norm', x)
     const keepDims = keepsDims('norm', options, NORM)
     const { p = 2 } = options ?? {}
+    checkNumber('norm', 'p', p)
     if (!(p > 0)) throw rangeError('norm', 'p must be above 0', p)
     const floats = cast(x, 'float32')
     if (p === Number.POSITIVE_INFINITY) return max(abs(floats), axis, { keepDims })

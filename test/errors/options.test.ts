@@ -42,6 +42,7 @@ const calls: readonly [call: (odd: never) => unknown, odd: object, message: stri
   [odd => f.throttle(() => 1, 1, odd), { leading: 0 }, 'throttle: leading is true or false: 0 came.'],
   [odd => f.splitObs(x, odd), { at: 0.5, shuffle: 'yes' }, "splitObs: shuffle is true or false: 'yes' came."],
   [odd => f.kFolds(x, 2, odd), { shuffle: [1] }, 'kFolds: shuffle is true or false: an array came.'],
+  [odd => f.norm(x, 0, odd), { p: '2' }, "norm: p is a number: '2' came."],
   [odd => f.variance(x, 0, odd), { correction: 1n }, 'variance: correction is a number: 1 came.'],
   [odd => f.std(x, 0, odd), { correction: Object.create(null) }, 'std: correction is a number: object came.'],
   // What is no object with names is no options.
