@@ -4,7 +4,6 @@
 export * from './activations'
 export * from './compare'
 export { convPack, convPad, convSums, convTiles } from './convolution/tiled'
-export { convForward, convInput, convWeight } from './convolution/plain'
 export { ctc } from './ctc'
 export * from './cumulative'
 export * from './finite'

@@ -1,9 +1,4 @@
-/** The three passes of a convolution as the kernels of assembly/convolution take them, and the same in plain loops in double precision. */
-import { type Convolution, type Kernels, writeConvolution } from '../../src/wasm/kernels.generated.ts'
-import { NONE } from '../../src/wasm/kinds.ts'
-import { f32, SCRATCH } from '../../src/wasm/memory.ts'
-import { wasm } from '../../src/wasm/module.ts'
-import type { Arena, Block, Trial } from './kernel-trials.ts'
+/** The three passes of a convolution in plain loops in double precision, and geometries to try. */
 
 type Three = readonly [number, number, number]
 
@@ -109,56 +104,3 @@ export function reference(
   if (bias) values.forEach((_, at) => void (values[at] += bias[Math.floor(at / plane) % channels]))
   return { values: relu ? values.map(value => Math.max(value, 0)) : values, sizes }
 }
-
-/** The record of a kernel. */
-export function recordOf(geometry: Sizes, [x, weight, y]: readonly Block[], bias: Block | undefined, relu: boolean): Convolution {
-  const { batch, channels, outputs, groups, size, kernel, stride, dilation, pad, out } = geometry
-  return {
-    ...{ x: x.pointer, weight: weight.pointer, y: y.pointer, bias: bias?.pointer ?? NONE, epilogue: Number(relu) },
-    ...{ batch, channels, outputs, groups, depth: size[0], height: size[1], width: size[2] },
-    ...{ outDepth: out[0], outHeight: out[1], outWidth: out[2], kernelDepth: kernel[0], kernelHeight: kernel[1], kernelWidth: kernel[2] },
-    ...{ strideDepth: stride[0], strideHeight: stride[1], strideWidth: stride[2] },
-    ...{ dilationDepth: dilation[0], dilationHeight: dilation[1], dilationWidth: dilation[2] },
-    ...{ padDepth: pad[0], padHeight: pad[1], padWidth: pad[2] },
-  }
-}
-
-const WORDS = SCRATCH.descriptor
-const valuesOf = ({ pointer, bytes }: Block) => f32.slice(pointer >>> 2, (pointer + bytes) >>> 2)
-
-/** A pass over all geometries: with and without a bias and relu, which a weight's derivative has none of. */
-export const passes = (pass: Pass) =>
-  function* (arena: Arena): Iterable<Trial & { wrong(): string | undefined }> {
-    for (const [i, geometry] of geometries.entries()) {
-      const blocks = counts(geometry).map(count => arena.floats(count))
-      const which = { convInput: 0, convWeight: 1, convForward: 2 }[pass]
-      const { batch, channels, outputs, groups } = geometry
-      const units = { convInput: batch * channels, convWeight: outputs * (channels / groups), convForward: batch * outputs }[pass]
-      const relu = which !== 1 && i % 3 === 0
-      const bias = which === 1 || i % 2 === 0 ? undefined : arena.floats(which === 0 ? channels : outputs)
-      const record = recordOf(geometry, blocks, bias, relu)
-      const given = blocks.map(valuesOf)
-      const name = `[${batch}, ${channels}, ${geometry.size}] to ${outputs} by [${geometry.kernel}], geometry ${i}`
-      yield {
-        name,
-        units,
-        writes: [blocks[which]],
-        run(begin, end) {
-          writeConvolution(WORDS >>> 2, record)
-          wasm[pass](WORDS, begin, end)
-        },
-        wrong() {
-          const wanted = reference(pass, geometry, given, bias && valuesOf(bias), relu)
-          const got = valuesOf(blocks[which])
-          const at = got.findIndex((value, j) => !(Math.abs(value - wanted.values[j]) <= 3e-7 * (wanted.sizes[j] + 3)))
-          return at < 0 ? undefined : `${pass}, ${name}: ${got[at]} at ${at} instead of ${wanted.values[at]}`
-        },
-      }
-    }
-  }
-
-export const convolutionRows: readonly (readonly [keyof Kernels, (arena: Arena) => Iterable<Trial>])[] = [
-  ['convForward', passes('convForward')],
-  ['convInput', passes('convInput')],
-  ['convWeight', passes('convWeight')],
-]

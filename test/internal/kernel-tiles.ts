@@ -6,7 +6,7 @@ import { type Kernels, writeConvPack, writeConvPad, writeConvSums, writeConvTile
 import { NONE } from '../../src/wasm/kinds.ts'
 import { f32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
-import { counts, geometries, reference, type Sizes, sizes } from './kernel-convolution.ts'
+import { counts, geometries, type Pass, reference, type Sizes, sizes } from './kernel-convolution.ts'
 import type { Arena, Block, Trial } from './kernel-trials.ts'
 
 /** Around the tiles: rows narrower than a vector, places and channels that are left over, rows that see a part of the kernel, phases. */
@@ -34,8 +34,7 @@ export const tiledShapes: readonly Geometry[] = [...geometries, ...awkward].map(
 const WORDS = SCRATCH.descriptor
 const valuesOf = ({ pointer, bytes }: Block) => f32.slice(pointer >>> 2, (pointer + bytes) >>> 2)
 
-/** A trial of the last kernel of a pass, which can say what is wrong with what it wrote. */
-export type Side = 'convForward' | 'convInput' | 'convWeight'
+/** A kernel of a pass. */
 interface Steps {
   readonly kernel: 'convPad' | 'convPack' | 'gemmPackB' | 'convTiles' | 'convSums'
   readonly units: number
@@ -47,7 +46,7 @@ interface Steps {
 /** The kernels of a pass, one after the other: each is run whole before the next. */
 function* steps(
   arena: Arena,
-  side: Side,
+  side: Pass,
   geometry: Geometry,
   given: readonly Block[],
   bias: Block | undefined,
@@ -99,7 +98,7 @@ interface Tiled {
 }
 
 /** A side over all geometries. */
-export function* tiled(side: Side, arena: Arena): Iterable<Tiled> {
+export function* tiled(side: Pass, arena: Arena): Iterable<Tiled> {
   for (const [i, geometry] of [...geometries, ...awkward].entries()) {
     const blocks = counts(geometry).map(count => arena.floats(count))
     const which = { convInput: 0, convWeight: 1, convForward: 2 }[side]
@@ -118,7 +117,7 @@ export function* tiled(side: Side, arena: Arena): Iterable<Tiled> {
   }
 }
 
-const sides: readonly Side[] = ['convForward', 'convInput', 'convWeight']
+const sides: readonly Pass[] = ['convForward', 'convInput', 'convWeight']
 
 /** The trials of one kernel; those before it in a pass are run. */
 const trialsOf = (kernel: Steps['kernel']) =>

@@ -99,7 +99,6 @@ function within(out: Tensor, tables: Int32Array, floats: number, f: (areas: Area
   const storage = new Storage(4 * tables.length)
   try {
     out.scratch = new Storage(4 * floats)
-    if (storage.isNowhere) return
     observer?.touched(storage)
     i32.set(tables, storage.pointer >>> 2)
     f({ tables: storage.pointer, scratch: out.scratch.pointer })
@@ -111,6 +110,7 @@ function within(out: Tensor, tables: Int32Array, floats: number, f: (areas: Area
 
 /** y from x and the weight, or with `isInput` x from y and the weight. */
 export function runTiles(out: Tensor, geometry: Geometry, operands: Operands, finish: Finish, isInput: boolean): void {
+  if (out.storage.isNowhere) return
   const plan = planTiles(geometry, isInput)
   const { planes, panels, scratch, records } = tilesCalls(geometry, plan, isInput)
   within(out, plan.tables, scratch, areas => {
@@ -123,6 +123,7 @@ export function runTiles(out: Tensor, geometry: Geometry, operands: Operands, fi
 
 /** The weight from x and y. */
 export function runSums(out: Tensor, geometry: Geometry, operands: Operands): void {
+  if (out.storage.isNowhere) return
   const plan = planSums(geometry)
   const { padding } = plan
   const { planes, panels, scratch, records } = sumsCalls(geometry, plan)
