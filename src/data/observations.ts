@@ -99,6 +99,7 @@ function readers<D extends DataInput>(operation: string, data: D): Omit<Observat
   const foreign = parts.find(isForeign)
   if (foreign) throw noTensor(operation, foreign)
   if (Array.isArray(data) && !data.some(each => each instanceof Tensor)) {
+    refuseColumns(operation, data)
     return {
       count: data.length,
       take: indices => Array.from(indices, i => data[i]) as unknown as BatchOf<D>,
@@ -194,6 +195,20 @@ function refuseSamples(operation: string, columns: readonly Column[], count: num
     'a list of tensors has their axis 0 for observations',
     `${columns.length} tensors ${show((column as Tensor).dims)} look like observations themselves`,
     'Pass stack(list); columns of that shape as a record.',
+  )
+}
+
+/** Two typed arrays of one length and of different types are no observations of one kind, but columns. */
+function refuseColumns(operation: string, data: readonly unknown[]): void {
+  const [x, y] = data
+  if (data.length !== 2 || !ArrayBuffer.isView(x) || !ArrayBuffer.isView(y) || tagOf(x) === tagOf(y)) return
+  const [length, other] = [x, y].map(each => (each as unknown as ArrayInput).length)
+  if (length !== other || length <= 2) return
+  throw typeError(
+    operation,
+    'a list without a tensor is one of observations',
+    `${kindOf(x)} and ${kindOf(y)} of ${length} look like columns`,
+    'Pass { x, y }, or [tensor(x), tensor(y)].',
   )
 }
 

@@ -171,7 +171,14 @@ export function kFolds<D extends DataInput>(data: D, k = 5, options: FoldOptions
   if (arguments.length > 3) refuseSurplus('kFolds', 3, arguments)
   const { count: n, part: take } = observationsOf('kFolds', data)
   if (!Number.isInteger(k) || k < 2 || k > n)
-    throw rangeError('kFolds', 'k lies between 2 and the number of observations', `${written(k)} of ${n}`)
+    throw rangeError(
+      'kFolds',
+      'k lies between 2 and the number of observations',
+      `${written(k)} of ${n}`,
+      Array.isArray(data) && !data.some(each => each instanceof Tensor)
+        ? 'A list without a tensor is one of observations; columns are tensors, or { x, y }.'
+        : '',
+    )
   if (n * k > MOST) throw rangeError('kFolds', `${k} folds of ${n} observations are too many to be made at once`, '', 'Use a smaller k.')
   const sizes = Array.from({ length: k }, (_, fold) => Math.floor(n / k) + (fold < n % k ? 1 : 0))
   const folds = dealt('kFolds', n, sizes, options)

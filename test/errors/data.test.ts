@@ -1,6 +1,6 @@
 import { DataLoader, kFolds, ones, shuffleObs, splitObs, tensor, zeros } from 'fluxtape'
 import { describe } from 'vitest'
-import { refuses } from './table.ts'
+import { type Row, refuses } from './table.ts'
 
 const x = ones([4, 2])
 
@@ -133,6 +133,18 @@ describe('data refuses', () => {
       () => splitObs(x, { at: 0.5, stratified: [0, 1] }),
       'RangeError: splitObs: one class for each observation: 2 classes for 4.',
     ],
+    [
+      'columns that are lists',
+      () => kFolds([[1, 2, 3, 4], [0, 1, 0, 1]], 4), // biome-ignore format: one line
+      'RangeError: kFolds: k lies between 2 and the number of observations: 4 of 2. A list without a tensor is one of observations; columns are tensors, or { x, y }.',
+    ],
+    ...[splitObs, kFolds].map(
+      (cut): Row => [
+        `columns that are typed arrays, in ${cut.name}`,
+        () => cut([Float32Array.of(1, 2, 3), Int32Array.of(0, 1, 0)] as never, (cut === kFolds ? 2 : { at: 0.5 }) as never),
+        `TypeError: ${cut.name}: a list without a tensor is one of observations: a Float32Array and an Int32Array of 3 look like columns. Pass { x, y }, or [tensor(x), tensor(y)].`,
+      ],
+    ),
     ['one fold', () => kFolds(x, 1), 'RangeError: kFolds: k lies between 2 and the number of observations: 1 of 4.'],
     ['more folds than observations', () => kFolds(x, 5), 'RangeError: kFolds: k lies between 2 and the number of observations: 5 of 4.'],
     ['to shuffle a scalar', () => shuffleObs(tensor(1)), 'ShapeError: shuffleObs: a scalar has no observations: [].'],
