@@ -224,10 +224,8 @@ const runPNorm = operation<{ p: number }, { x: Tensor; y: Tensor }>({
 
 /**
  * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. A number alone is the axis: the 1-norm of all is `norm(x,
- * undefined, { p: 1 })`. It overflows only where the norm itself is no
- * float32. Derivative 0 where x is 0. Throws RangeError for a p that is not above 0.
- * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. It overflows only where the norm itself is no
- * float32. Derivative 0 where x is 0. Throws RangeError for a p that is not above 0, TypeError for what is no number.
+ * undefined, { p: 1 })`. It overflows only where the norm itself is no float32. Derivative 0 where x is 0. Throws RangeError for a p that is not above 0,
+ * TypeError for what is no number.
  * @example tensor([3, 4]).norm().item() // 5
  */
 export const norm = /* @__PURE__ */ composed(

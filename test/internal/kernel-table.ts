@@ -641,7 +641,6 @@ export const kernelRows: readonly KernelRow[] = [
   ['notFinite', finiteness],
   ['sumsOfSquares', squares],
   ...gemmRows,
-  ...convolutionRows,
   ...poolingRows,
   ...tilesRows,
   ...normRows,
