@@ -1,5 +1,5 @@
 import type { Grads } from '../autodiff/grads.ts'
-import { checkBoolean, checkOptions, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
+import { checkBoolean, checkOptions, kindOf, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { Params } from '../params/params.ts'
 
@@ -101,7 +101,8 @@ export function throttle<Args extends readonly unknown[], Result>(
   checkOptions('throttle', options, ['leading', 'trailing'])
   if (arguments.length > 3) refuseSurplus('throttle', 3, arguments)
   if (typeof f !== 'function') throw typeError('throttle', 'the first argument is a function', `${kindOf(f)} came`)
-  if (!(seconds >= 0)) throw rangeError('throttle', 'seconds is a number from 0', String(seconds), 'Write throttle(f, 1).')
+  const isTime = typeof seconds === 'number' && seconds >= 0
+  if (!isTime) throw rangeError('throttle', 'seconds is a number from 0', written(seconds), 'Write throttle(f, 1).')
   const { leading = true, trailing = false } = options
   checkBoolean('throttle', 'leading', leading)
   checkBoolean('throttle', 'trailing', trailing)

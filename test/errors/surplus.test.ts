@@ -510,6 +510,9 @@ describe('an argument or an option that another library has', () => {
   ])('%s', async (text, call) => expect(await message(call)).toBe(`TypeError: ${text}`))
 
   it('throttle says that it needs seconds', () => {
+    expect(() => any.throttle(loss, Symbol('s'))).toThrow(
+      new RangeError('throttle: seconds is a number from 0: Symbol(s). Write throttle(f, 1).'),
+    )
     expect(() => any.throttle(loss)).toThrow(new RangeError('throttle: seconds is a number from 0: undefined. Write throttle(f, 1).'))
   })
 })
