@@ -236,7 +236,7 @@ function series(operation: string, length: number, at: (i: number) => number, dt
   return y
 }
 
-/** The n x m matrix with ones on the diagonal.
+/** The n x m matrix with ones on the diagonal. Throws TypeError for a list of sizes.
  * @example eye(2).toArray() // [[1, 0], [0, 1]] */
 export function eye(n: number, m = n): Tensor {
   if (arguments.length > 2) refuseSurplus('eye', 2, arguments)
