@@ -142,7 +142,10 @@ describe('data refuses', () => {
       (cut): Row => [
         `columns that are typed arrays, in ${cut.name}`,
         () =>
-          (cut as (...args: unknown[]) => unknown)([Float32Array.of(1, 2, 3), Int32Array.of(0, 1, 0)], cut === kFolds ? 2 : { at: 0.5 }),
+          (cut as unknown as (...args: unknown[]) => unknown)(
+            [Float32Array.of(1, 2, 3), Int32Array.of(0, 1, 0)],
+            cut === kFolds ? 2 : { at: 0.5 },
+          ),
         `TypeError: ${cut.name}: a list without a tensor is one of observations: a Float32Array and an Int32Array of 3 look like columns. Pass { x, y }, or [tensor(x), tensor(y)].`,
       ],
     ),
