@@ -1,7 +1,8 @@
 // A residual network (He et al. 2015) tells small color images apart: what a block computes is added to what came in, so that deep networks learn, too.
-// Run it with `node examples/resnet.mjs [--data DIR] [--epochs 10] [--seeds 1,2,3] [--first N]`. DIR holds CIFAR-10's binary files (data_batch_1.bin to
+// Run it with `node examples/resnet.mjs [--data DIR] [--epochs 10] [--seeds 1,2,3] [--first N] [--tests 500]`. DIR holds CIFAR-10's binary files (data_batch_1.bin to
 // data_batch_5.bin and test_batch.bin of www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz); without it the images are drawn below: six shapes in two colors,
-// anywhere, turned and noisy. `--first 500` learns from the first 500 images only.
+// anywhere, turned and noisy. `--first 500` learns from the first 500 images only,
+// `--tests` says how many shapes are drawn to test on.
 //
 // Of 500 shapes that it never saw it names STATED % (the median of three seeds) after it has learned from 2,000.
 import { readFileSync } from 'node:fs'
@@ -44,6 +45,7 @@ const { values } = parseArgs({
     epochs: { type: 'string', default: '10' },
     seeds: { type: 'string', default: '1' },
     first: { type: 'string', default: 'Infinity' },
+    tests: { type: 'string', default: '500' },
   },
 })
 const epochs = Number(values.epochs)
@@ -130,7 +132,7 @@ const resnet = classes =>
 manualSeed(0)
 const parts = values.data
   ? { train: [1, 2, 3, 4, 5].map(i => readCifar(`data_batch_${i}.bin`)), test: readCifar('test_batch.bin') }
-  : { train: [draw(2000)], test: draw(500) }
+  : { train: [draw(2000)], test: draw(Number(values.tests)) }
 const [x, y] = [0, 1].map(column => concat(parts.train.map(part => part[column])))
 const trainSet = [x, y].map(each => each.slice([[0, Math.min(y.size, Number(values.first))]]))
 const testLoader = new DataLoader(parts.test, { batchSize: 250 })
