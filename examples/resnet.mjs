@@ -1,7 +1,7 @@
 // A residual network (He et al. 2015) tells small color images apart: what a block computes is added to what came in, so that deep networks learn, too.
 // Run it with `node examples/resnet.mjs [--data DIR] [--epochs 10] [--seeds 1,2,3] [--first N] [--tests 500]`. DIR holds CIFAR-10's binary files (data_batch_1.bin to
-// data_batch_5.bin and test_batch.bin of www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz); without it the images are drawn below: six shapes in two colors,
-// anywhere, turned and noisy. `--first 500` learns from the first 500 images only,
+// data_batch_5.bin and test_batch.bin of www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz); without it the images are drawn below: six light shapes on
+// dark ground, anywhere, turned and noisy. `--first 500` learns from the first 500 images only,
 // `--tests` says how many shapes are drawn to test on.
 //
 // Of 500 shapes that it never saw it names STATED % (the median of three seeds) after it has learned from 2,000.
@@ -91,7 +91,7 @@ function draw(n) {
       const across = (pixel % SIDE) + 0.5 - middleX
       const down = Math.floor(pixel / SIDE) + 0.5 - middleY
       const isInside = shapes[y[i]](cos * across + sin * down, cos * down - sin * across)
-      for (let c = 0; c < 3; c++) x[i * BYTES + c * SIDE * SIDE + pixel] = colors[isInside ? 3 + c : c]
+      for (let c = 0; c < 3; c++) x[i * BYTES + c * SIDE * SIDE + pixel] = isInside ? 0.5 + 0.5 * colors[3 + c] : 0.6 * colors[c]
     }
   }
   const images = scope(() => tensor(x, [n, 3, SIDE, SIDE]).add(randn([n, 3, SIDE, SIDE], { std: 0.15 })).clamp(0, 1).mul(255).cast('uint8')) // biome-ignore format: one line

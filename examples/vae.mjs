@@ -1,7 +1,7 @@
 // A variational autoencoder (Kingma & Welling 2014) learns to draw digits: an encoder makes a few numbers of an image, a decoder an image of a few numbers,
 // and since those of all digits together spread as chance does, any that chance gives become a digit that nobody wrote.
 // It learns from the digits that come with the library. The picture is written by a package: `npm install pngjs`. Run it with
-// `node examples/vae.mjs [--epochs 150] [--seed 1] [--first N] [--file vae.png]`; `--first 400` learns from the first 400 only.
+// `node examples/vae.mjs [--epochs 100] [--seed 1] [--first N] [--file vae.png]`; `--first 400` learns from the first 400 only.
 //
 // Digits that it never saw cost STATED nats (the bound of their log likelihood, for levels of gray as chances of ink).
 import { writeFileSync } from 'node:fs'
@@ -38,7 +38,7 @@ import { PNG } from 'pngjs'
 
 const { values } = parseArgs({
   options: {
-    epochs: { type: 'string', default: '150' },
+    epochs: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
     first: { type: 'string', default: 'Infinity' },
     file: { type: 'string', default: 'vae.png' },

@@ -1,5 +1,6 @@
 // Puts the page together: controls to the trainer, the trainer's news to numbers and plots, drawings to the network.
 import { memory, threads, variant } from 'fluxtape'
+import { paintFilters } from './filters.js'
 import { toGrid } from './grid.js'
 import { Pad } from './pad.js'
 import { plots } from './plots.js'
@@ -22,10 +23,11 @@ const VARIANTS = {
 }
 
 const at = id => document.getElementById(id)
+const network = () => ({ kind: at('network').value, hidden: Number(at('hidden').value) })
 const curves = plots(at('loss-plot'), at('accuracy-plot'))
 const reading = new Reading({ bars: at('bars'), answer: at('answer'), text: at('answer-text'), seen: at('seen') })
 const pad = new Pad(at('pad'), drawn)
-const trainer = new Trainer({ onState, onStep: step, onEpoch: epoch }, Number(at('hidden').value))
+const trainer = new Trainer({ onState, onStep: step, onEpoch: epoch }, network())
 
 let image
 let truth
@@ -48,7 +50,7 @@ at('go').addEventListener('click', () => {
 })
 at('stop').addEventListener('click', () => trainer.stop())
 at('reset').addEventListener('click', reset)
-at('hidden').addEventListener('change', reset)
+for (const id of ['network', 'hidden']) at(id).addEventListener('change', reset)
 at('rate').addEventListener('input', () => {
   showRate()
   trainer.setRate(rate())
@@ -65,7 +67,7 @@ at('sample').addEventListener('click', () => {
 })
 
 async function reset() {
-  await trainer.reset(Number(at('hidden').value))
+  await trainer.reset(network())
   latest = undefined
   curves.clear()
   refresh()
@@ -89,7 +91,7 @@ function onState(state, error) {
   at('state').classList.toggle('trouble', state === 'failed')
   if (!isBusy && document.activeElement === at('stop')) at('go').focus()
   at('stop').disabled = !isBusy
-  for (const id of ['hidden', 'batch', 'epochs', 'vary']) at(id).disabled = isBusy
+  for (const id of ['network', 'hidden', 'batch', 'epochs', 'vary']) at(id).disabled = isBusy
   marks = []
   isDirty = true
   requestAnimationFrame(frame)
@@ -121,8 +123,15 @@ function refresh() {
   at('accuracy-plot').ariaLabel = latest
     ? `Accuracy after ${latest.epoch} epochs: ${percent(latest.seen)} of digits to learn from, ${percent(latest.test)} of test digits`
     : 'Accuracy, no epochs yet'
+  showFilters()
   runtime()
   predict()
+}
+
+function showFilters() {
+  const filters = trainer.filters()
+  at('filters-figure').hidden = filters === undefined
+  if (filters) paintFilters(at('filters'), filters)
 }
 
 /** Steps a second, over the last second; the last such number while nothing runs. */

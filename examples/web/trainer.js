@@ -4,9 +4,12 @@ import {
   accuracy,
   adjust,
   Chain,
+  Conv,
   DataLoader,
   Dense,
+  Flatten,
   logitCrossEntropy,
+  MaxPool,
   params,
   relu,
   scope,
@@ -22,6 +25,24 @@ const { train: trainSet, test: testSet } = digits()
 /** As many of the digits to learn from as there are to test on, to compare with. */
 const seen = trainSet.map(each => each.slice([[0, testSet[1].size]]))
 
+const asImages = x => x.reshape([-1, 1, 8, 8])
+
+/** Networks from [n, 64] levels to a score for each digit, [n, 10], with layers of `hidden` in them. */
+const networks = {
+  dense: hidden => Chain(Dense(64, hidden, relu), Dense(hidden, hidden, relu), Dense(hidden, 10)),
+  convolutional: hidden =>
+    Chain(
+      asImages,
+      Conv([5, 5], 1, 8, relu, { pad: 2 }),
+      MaxPool([2, 2]),
+      Conv([3, 3], 8, 16, relu, { pad: 1 }),
+      MaxPool([2, 2]),
+      Flatten(),
+      Dense(16 * 2 * 2, hidden, relu),
+      Dense(hidden, 10),
+    ),
+}
+
 export class Trainer {
   /** 'ready', 'running', 'paused', 'stopped', 'done' or 'failed'. */
   state = 'ready'
@@ -35,14 +56,17 @@ export class Trainer {
   #ending = false
   #run = Promise.resolve()
 
-  /** `hooks`: `onState(state, error)`, `onStep({ epoch, loss })` with the epoch as a fraction, `onEpoch({ epoch, seen, test })` with accuracies. */
-  constructor(hooks, hidden) {
+  /**
+   * `hooks`: `onState(state, error)`, `onStep({ epoch, loss })` with the epoch as a fraction, `onEpoch({ epoch, seen, test })` with accuracies.
+   * `network`: `{ kind: 'dense' | 'convolutional', hidden }`.
+   */
+  constructor(hooks, network) {
     this.hooks = hooks
-    this.#build(hidden)
+    this.#build(network)
   }
 
-  #build(hidden) {
-    this.model = Chain(Dense(64, hidden, relu), Dense(hidden, hidden, relu), Dense(hidden, 10))
+  #build({ kind, hidden }) {
+    this.model = networks[kind](hidden)
     this.optimizer = Adam(1e-3)
     this.step = this.epoch = this.progress = 0
   }
@@ -103,9 +127,9 @@ export class Trainer {
   }
 
   /** Ends the run and begins with new weights. */
-  async reset(hidden) {
+  async reset(network) {
     await this.stop()
-    this.#build(hidden)
+    this.#build(network)
     this.#to('ready')
   }
 
@@ -116,6 +140,12 @@ export class Trainer {
   /** The probability of each class for an image of 64 levels. */
   predict(image) {
     return scope(() => softmax(this.model(tensor(image, [1, 64]))).data())
+  }
+
+  /** The weights of the first convolution, filter by filter, and the side of one; undefined where there is none. */
+  filters() {
+    const weight = this.model.layers[1]?.weight
+    return weight?.rank === 4 ? { weights: scope(() => weight.data()), size: weight.shape[3] } : undefined
   }
 
   #to(state, error) {
