@@ -224,6 +224,16 @@ export class ConvPad {
   columns: usize
 }
 
+class Row {
+  /** Zeros. memory.fill would take longer to call than most rows take. */
+  // @ts-ignore: decorator
+  @inline static clear(to: usize, bytes: usize): void {
+    let i: usize = 0
+    for (; i + 16 <= bytes; i += 16) v128.store(to + i, i32x4.splat(0))
+    for (; i < bytes; i += 4) store<f32>(to + i, 0)
+  }
+}
+
 /**
  * Units are planes.
  *
@@ -232,35 +242,41 @@ export class ConvPad {
 export function convPad(task: ConvPad, begin: i32, end: i32): void {
   const width = (<usize>task.width) << 2
   const row = (<usize>task.outWidth) << 2
-  const size = <usize>(task.outDepth * task.outHeight) * row
+  const low = (<usize>task.lowWidth) << 2
   const columns = task.columns
   // Every other column goes beside the last one: a stride of 2.
   const even = columns ? load<usize>(columns) : 0
   const odd = columns && width > 4 ? load<usize>(columns, 4) : 0
   const isHalved = columns && width > 8 && load<usize>(columns, 8) === even + 4
   let from = task.x + <usize>begin * <usize>(task.depth * task.height) * width
-  memory.fill(task.out + <usize>begin * size, 0, <usize>(end - begin) * size)
+  let to = task.out + <usize>begin * <usize>(task.outDepth * task.outHeight) * row
   for (; begin < end; begin++) {
-    for (let d = 0; d < task.depth; d++) {
-      let to = task.out + <usize>begin * size + <usize>((d + task.lowDepth) * task.outHeight + task.lowHeight) * row
-      if (!columns) to += (<usize>task.lowWidth) << 2
-      for (let h = task.height; h > 0; h--) {
+    for (let d = -task.lowDepth; d < task.outDepth - task.lowDepth; d++) {
+      for (let h = -task.lowHeight; h < task.outHeight - task.lowHeight; h++, to += row) {
+        if (<u32>d >= <u32>task.depth || <u32>h >= <u32>task.height) {
+          Row.clear(to, row)
+          continue
+        }
         let i: usize = 0
         if (columns) {
+          Row.clear(to, row)
           if (isHalved) {
             for (; i + 32 <= width; i += 32) {
-              const low = v128.load(from + i)
-              const high = v128.load(from + i, 16)
-              v128.store(to + even + (i >> 1), v128.shuffle<f32>(low, high, 0, 2, 4, 6))
-              v128.store(to + odd + (i >> 1), v128.shuffle<f32>(low, high, 1, 3, 5, 7))
+              const first = v128.load(from + i)
+              const second = v128.load(from + i, 16)
+              v128.store(to + even + (i >> 1), v128.shuffle<f32>(first, second, 0, 2, 4, 6))
+              v128.store(to + odd + (i >> 1), v128.shuffle<f32>(first, second, 1, 3, 5, 7))
             }
           }
           for (; i < width; i += 4) store<f32>(to + load<usize>(columns + i), load<f32>(from + i))
+        } else {
+          Row.clear(to, low)
+          const at = to + low
+          for (; i + 16 <= width; i += 16) v128.store(at + i, v128.load(from + i))
+          for (; i < width; i += 4) store<f32>(at + i, load<f32>(from + i))
+          Row.clear(at + width, row - low - width)
         }
-        for (; i + 16 <= width; i += 16) v128.store(to + i, v128.load(from + i))
-        for (; i < width; i += 4) store<f32>(to + i, load<f32>(from + i))
         from += width
-        to += row
       }
     }
   }
