@@ -52,7 +52,12 @@ export interface SumsPlan {
 }
 
 /** The tiles, by their numbers. */
-const [WIDE, TALL, SCATTERED, SUMS, DEEP, ALONG] = [0, 1, 2, 3, 4, 5]
+const WIDE = 0
+const TALL = 1
+const SCATTERED = 2
+const SUMS = 3
+const DEEP = 4
+const ALONG = 5
 /** Words of a tile in its table. */
 const TILE = 10
 /** Units that are enough for all threads. */
@@ -90,12 +95,11 @@ interface Axis {
   readonly to: number
   readonly kernel: number
   readonly phases: readonly Phase[]
-  /** Zeros that are missing on either side. */
+  /** Zeros that are missing before it, and its size with those that are behind it, too. */
   readonly low: number
-  readonly high: number
-  /** Where entries of the source go in a copy, whose size is `copied`. */
-  readonly columns?: readonly number[]
   readonly copied: number
+  /** Where entries of the source go in a copy, in bytes; left out where they follow each other. */
+  readonly columns?: readonly number[]
 }
 
 /** How x, y and the kernel lie to each other along an axis. */
@@ -123,7 +127,7 @@ function axis({ x, y, kernel, stride, dilation, pad }: Lengths, isInput: boolean
   } else phases.push({ first: 0, step: 1, count: to, stride, taps, offsets: taps.map(t => t * dilation - pad) })
   const low = Math.max(0, ...phases.flatMap(({ offsets }) => offsets.map(each => -each)))
   const high = Math.max(0, ...phases.flatMap(phase => phase.offsets.map(each => (phase.count - 1) * phase.stride + each + 1 - from)))
-  return { from, to, kernel, phases, low, high, copied: low + from + high }
+  return { from, to, kernel, phases, low, copied: low + from + high }
 }
 
 /**
@@ -137,13 +141,16 @@ function dense(lengths: Lengths, isInput: boolean): Axis {
     const spread = axis({ ...lengths, stride: 1, y: (y - 1) * stride + 1 }, true)
     return { ...spread, from: y, columns: Array.from({ length: y }, (_, i) => 4 * (spread.low + i * stride)) }
   }
-  const { phases, low, copied, ...plain } = axis(lengths, false)
-  const part = Math.ceil(copied / stride)
-  const place = (i: number) => ((i + low) % stride) * part + Math.floor((i + low) / stride)
+  const plain = axis(lengths, false)
+  const part = Math.ceil(plain.copied / stride)
+  const place = (i: number) => ((i + plain.low) % stride) * part + Math.floor((i + plain.low) / stride)
+  const [phase] = plain.phases
   return {
     ...plain,
-    phases: phases.map(phase => ({ ...phase, stride: 1, offsets: phase.offsets.map(place) })),
-    ...{ low: 0, high: 0, copied: part * stride, columns: Array.from({ length: plain.from }, (_, i) => 4 * place(i)) },
+    phases: [{ ...phase, stride: 1, offsets: phase.offsets.map(place) }],
+    low: 0,
+    copied: part * stride,
+    columns: Array.from({ length: plain.from }, (_, i) => 4 * place(i)),
   }
 }
 
@@ -223,8 +230,8 @@ function kindOf(lengths: readonly Lengths[], isInput: boolean, inside: number, c
 }
 
 /**
- * Is the sum along vectors of places the faster one? Rows are to be whole vectors: an infinity that lies behind is not to meet a zero. A tile takes as long as 8 steps besides its own for every image, and to transpose y and to copy x where a stride
- * splits its rows takes time, too.
+ * Is the sum along vectors of places the faster one? Rows are to be whole vectors: an infinity that lies behind them is not to meet a zero. A tile takes as long as 8
+ * steps besides its own for every image, and it takes time to transpose y, or to copy x where a stride splits its rows.
  */
 function isAlongFaster(lengths: readonly Lengths[], inside: number, channels: number, quads: number): boolean {
   const rows = lengths[0].y * lengths[1].y
@@ -322,22 +329,20 @@ function sumsPlan(shapes: ConvShapes): SumsPlan {
   const axes = lengths.map((each, i) => (i === 2 && isAlong ? dense(each, false) : axis(each, false)))
   const padding = paddingOf(axes, true)
   const [inDepth, inHeight, inWidth] = padding?.to ?? axes.map(each => each.from)
-  const [depth, height, width] = axes
+  const [depth, height, width] = axes.map(({ phases, low }) => ({ ...phases[0], offsets: phases[0].offsets.map(each => each + low) }))
+  const at = (d: number, h: number, w: number) => 4 * ((d * inHeight + h) * inWidth + w)
   const steps: number[] = []
   for (let c = 0; c < weight[1]; c++) {
-    for (const d of depth.phases[0].offsets) {
-      for (const h of height.phases[0].offsets) {
-        for (const w of width.phases[0].offsets) {
-          steps.push(4 * (((c * inDepth + d + depth.low) * inHeight + h + height.low) * inWidth + w + width.low))
-        }
+    for (const d of depth.offsets) {
+      for (const h of height.offsets) {
+        for (const w of width.offsets) steps.push(at(c * inDepth + d, h, w))
       }
     }
   }
   const places: number[] = []
-  for (let d = 0; d < depth.to; d++) {
-    for (let h = 0; h < height.to; h++) {
-      const row = (d * depth.phases[0].stride * inHeight + h * height.phases[0].stride) * inWidth
-      for (let w = 0; w < to; w += isAlong ? 4 : 1) places.push(4 * (row + w * width.phases[0].stride))
+  for (let d = 0; d < depth.count; d++) {
+    for (let h = 0; h < height.count; h++) {
+      for (let w = 0; w < to; w += isAlong ? 4 : 1) places.push(at(d * depth.stride, h * height.stride, w * width.stride))
     }
   }
   const quads = Math.ceil(steps.length / 4)

@@ -132,7 +132,8 @@ def rows():
         *[case(x, w, w[0], **options) for x, w, options in SHARED[3:6] + SHARED[10:13] + SHARED[-2:]],
         *[case(x, w, flipKernel=True, **options) for x, w, options in [SHARED[2], SHARED[13], SHARED[18], SHARED[-1]]],
         Case('NaN and infinities in x', spoiled([2, 2, 5, 6], [(7, NAN), (70, INF), (100, -INF)]), filled([3, 2, 3, 2]), {'stride': [1, 2]}),
-        Case('NaN and infinities in the weight', filled([2, 2, 5, 6]), spoiled([4, 2, 3, 2], [(3, NAN), (16, INF), (30, -INF)]), {'stride': [1, 2]}),
+        # Without a gradient: that of x multiplies zeros beside the cotangent by the weight, which PyTorch leaves out.
+        Case('NaN and infinities in the weight', filled([2, 2, 5, 6]), spoiled([4, 2, 3, 2], [(3, NAN), (16, INF), (30, -INF)]), {'stride': [1, 2]}, gradient=False),
         Case('infinities of both signs', literal([[[1.0, INF, 2, -INF, 3, 4]]]), literal([[[1.0, 0, 1]], [[1.0, 2, 3]]]), gradient=False),
         Case('large and small', literal([[[1e30, 1e-30, 1e20, 1]]]), literal([[[1e-30, 1e30]]]), magnitude=None, gradient=False),
         Case('int32', integers([2, 2, 5]), filled([3, 2, 2])),
