@@ -224,16 +224,6 @@ export class ConvPad {
   columns: usize
 }
 
-class Row {
-  /** Zeros. memory.fill would take longer to call than most rows take. */
-  // @ts-ignore: decorator
-  @inline static clear(to: usize, bytes: usize): void {
-    let i: usize = 0
-    for (; i + 16 <= bytes; i += 16) v128.store(to + i, i32x4.splat(0))
-    for (; i < bytes; i += 4) store<f32>(to + i, 0)
-  }
-}
-
 /**
  * Units are planes.
  *
@@ -250,16 +240,16 @@ export function convPad(task: ConvPad, begin: i32, end: i32): void {
   const isHalved = columns && width > 8 && load<usize>(columns, 8) === even + 4
   let from = task.x + <usize>begin * <usize>(task.depth * task.height) * width
   let to = task.out + <usize>begin * <usize>(task.outDepth * task.outHeight) * row
+  if (columns) memory.fill(to, 0, <usize>(end - begin) * <usize>(task.outDepth * task.outHeight) * row)
   for (; begin < end; begin++) {
     for (let d = -task.lowDepth; d < task.outDepth - task.lowDepth; d++) {
       for (let h = -task.lowHeight; h < task.outHeight - task.lowHeight; h++, to += row) {
         if (<u32>d >= <u32>task.depth || <u32>h >= <u32>task.height) {
-          Row.clear(to, row)
+          if (!columns) memory.fill(to, 0, row)
           continue
         }
         let i: usize = 0
         if (columns) {
-          Row.clear(to, row)
           if (isHalved) {
             for (; i + 32 <= width; i += 32) {
               const first = v128.load(from + i)
@@ -270,11 +260,12 @@ export function convPad(task: ConvPad, begin: i32, end: i32): void {
           }
           for (; i < width; i += 4) store<f32>(to + load<usize>(columns + i), load<f32>(from + i))
         } else {
-          Row.clear(to, low)
+          for (; i < low; i += 4) store<f32>(to + i, 0)
           const at = to + low
+          i = 0
           for (; i + 16 <= width; i += 16) v128.store(at + i, v128.load(from + i))
           for (; i < width; i += 4) store<f32>(at + i, load<f32>(from + i))
-          Row.clear(at + width, row - low - width)
+          for (i += low; i < row; i += 4) store<f32>(to + i, 0)
         }
         from += width
       }
