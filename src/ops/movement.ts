@@ -80,7 +80,7 @@ export function flatten(x: Tensor, from = 1): Tensor {
 /** Leaves out axes of size 1: those named, or all. Throws ShapeError where a named one is longer.
  * @example zeros([1, 3, 1]).squeeze().shape // [3] */
 export function squeeze(x: Tensor, axis?: Axis): Tensor {
-  if (arguments.length > 2) refuseSurplus('squeeze', 2, arguments)
+  if (arguments.length > 2) refuseMore('squeeze', 'the axes are', arguments)
   checkTensor('squeeze', x)
   const axes = axis === undefined ? x.dims.flatMap((size, i) => (size === 1 ? [i] : [])) : resolveAxes('squeeze', axis, x.dims)
   const long = axes.find(each => x.dims[each] !== 1)

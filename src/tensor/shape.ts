@@ -59,7 +59,9 @@ export function checkShape(operation: string, shape: unknown): asserts shape is 
 
 /** The error for what is no axis; options in its place come too early. */
 function noAxis(operation: string, axis: unknown, what: string): TypeError {
-  return typeError(operation, what, written(axis), kindOf(axis) === 'object' ? 'Options come behind the axis.' : '')
+  const { axis: inner, dim = inner } = Object(axis) as { readonly axis?: unknown; readonly dim?: unknown }
+  const wayOut = typeof dim === 'number' ? `Write ${operation}(x, ${dim}).` : 'Options come behind the axis.'
+  return typeError(operation, what, written(axis), kindOf(axis) === 'object' ? wayOut : '')
 }
 
 /** An axis from 0 to rank - 1. Throws ShapeError where it is not there. */
