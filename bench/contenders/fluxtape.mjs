@@ -4,6 +4,9 @@ import { families } from './steps.mjs'
 
 const build = new URL('../../dist/fluxtape.js', import.meta.url)
 
+/** What `jit` has no part in. */
+const withoutJit = ['gemm', 'prediction']
+
 /** With `eager` the steps alone, their losses without jit. */
 const isEager = process.argv[3] === 'eager'
 
@@ -17,7 +20,7 @@ serve(async threads => {
     versions: { node: process.versions.node, v8: process.versions.v8 },
     families: Object.fromEntries(
       Object.entries(families)
-        .filter(([name]) => !isEager || name !== 'gemm')
+        .filter(([name]) => !isEager || !withoutJit.includes(name))
         .map(([name, family]) => [name, (spec, data) => family(isEager ? { ...flux, jit: undefined } : flux, spec, data)]),
     ),
   }

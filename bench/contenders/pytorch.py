@@ -78,6 +78,64 @@ def fill(parameter, values):
         parameter.copy_(values)
 
 
+class Sum(torch.nn.Module):
+    def __init__(self, paths, activation):
+        super().__init__()
+        self.paths = torch.nn.ModuleList(paths)
+        self.activation = activation
+
+    def forward(self, x):
+        first, second = (path(x) for path in self.paths)
+        return self.activation(first + second)
+
+
+ACTIVATIONS = {None: torch.nn.Identity, "relu": torch.nn.ReLU, "relu6": torch.nn.ReLU6}
+
+
+def network(layers, data):
+    modules = []
+    for layer in layers:
+        kind, activation = layer["kind"], ACTIVATIONS[layer.get("activation")]()
+        if kind == "conv":
+            options = {name: layer[name] for name in ("stride", "groups", "bias")}
+            module = torch.nn.Conv2d(layer["inputs"], layer["outputs"], layer["kernel"], padding=layer["pad"], **options)
+        elif kind == "dense":
+            module = torch.nn.Linear(layer["inputs"], layer["outputs"])
+        elif kind == "norm":
+            module = torch.nn.BatchNorm2d(layer["channels"])
+        elif kind == "maxPool":
+            module = torch.nn.MaxPool2d(layer["window"])
+        elif kind == "mean":
+            module = torch.nn.AdaptiveAvgPool2d(1)
+        elif kind == "flatten":
+            module = torch.nn.Flatten()
+        elif kind == "sum":
+            module, activation = Sum([network(path, data) for path in layer["paths"]], activation), None
+        else:
+            raise ValueError(f"no layer {kind}")
+        if "name" in layer:
+            for part, parameter in module.named_parameters():
+                fill(parameter, data[f"{layer['name']}.{part}"])
+        modules.append(module)
+        if activation is not None and layer.get("activation"):
+            modules.append(activation)
+    return torch.nn.Sequential(*modules)
+
+
+def images(spec, data):
+    return train(network(spec["layers"], data), data["x"], spec, data)
+
+
+def prediction(spec, data):
+    model, x, state = network(spec["layers"], data).eval(), data["x"], {}
+
+    def step():
+        with torch.no_grad():
+            state["y"] = model(x)
+
+    return step, lambda: checksum(state["y"])
+
+
 class Recurrent(torch.nn.Module):
     def __init__(self, spec, data):
         super().__init__()
@@ -152,6 +210,11 @@ def gpt(spec, data):
     return train(Transformer(spec, data), data["tokens"].long(), spec, data)
 
 
+def checksum(values):
+    flat = values.double().flatten()
+    return float((flat * (1 + torch.arange(flat.numel()) % 7)).sum())
+
+
 def gemm(spec, data):
     a = data["a"].t() if spec["transposeA"] else data["a"]
     b = data["b"].t() if spec["transposeB"] else data["b"]
@@ -160,14 +223,10 @@ def gemm(spec, data):
     def step():
         state["c"] = torch.matmul(a, b)
 
-    def value():
-        flat = state["c"].double().flatten()
-        return float((flat * (1 + torch.arange(flat.numel()) % 7)).sum())
-
-    return step, value
+    return step, lambda: checksum(state["c"])
 
 
-FAMILIES = {"mlp": mlp, "mlp-chain": mlp, "lstm": lstm, "gpt": gpt, "gemm": gemm}
+FAMILIES = {"mlp": mlp, "mlp-chain": mlp, "images": images, "prediction": prediction, "lstm": lstm, "gpt": gpt, "gemm": gemm}
 
 
 def repeat(step, budget):

@@ -33,6 +33,54 @@ function clipped(flux, spec, data) {
   return mlp(flux, spec, data, OptimizerChain(ClipGlobalNorm(spec.norm), AdamW(spec.rate, { lambda: spec.lambda })))
 }
 
+/** A network that sees, of a list of layers as workloads/images.mjs has it. */
+function network(flux, layers, data) {
+  const { BatchNorm, Chain, Conv, Dense, Flatten, GlobalMeanPool, MaxPool, Parallel, SkipConnection, add, identity, tensor } = flux
+  const find = name => (name in data ? tensor(data[name].data, data[name].shape) : false)
+  const activationOf = ({ activation }) => (activation === undefined ? identity : flux[activation])
+  const make = {
+    conv: layer => {
+      const { name, stride, pad, groups } = layer
+      return Conv(find(`${name}.weight`), find(`${name}.bias`), activationOf(layer), { stride, pad, groups })
+    },
+    dense: layer => Dense(find(`${layer.name}.weight`), find(`${layer.name}.bias`), activationOf(layer)),
+    norm: layer => BatchNorm(layer.channels, activationOf(layer)),
+    maxPool: ({ window }) => MaxPool(window),
+    mean: () => GlobalMeanPool(),
+    flatten: () => Flatten(),
+    sum: layer => {
+      const activation = activationOf(layer)
+      const connection = (y, x) => activation(add(y, x))
+      const [path, around] = layer.paths
+      return around.length === 0 ? SkipConnection(chain(path), connection) : Parallel(connection, chain(path), chain(around))
+    },
+  }
+  const chain = list => Chain(...list.map(layer => make[layer.kind](layer)))
+  return chain(layers)
+}
+
+function images(flux, { layers, rate }, data) {
+  const { logitCrossEntropy, tensor } = flux
+  const model = network(flux, layers, data)
+  const x = tensor(data.x.data, data.x.shape)
+  const batches = [0, 1].map(i => [x, tensor(data[`classes.${i}`].data)])
+  return training(flux, model, (x, classes) => logitCrossEntropy(model(x), classes), batches, rate)
+}
+
+function prediction(flux, { layers }, data) {
+  const { scope, tensor } = flux
+  const model = network(flux, layers, data)
+  const x = tensor(data.x.data, data.x.shape)
+  const predict = () => model(x).data()
+  let last
+  return {
+    step: () => {
+      last = scope(predict)
+    },
+    value: () => checksum(last),
+  }
+}
+
 /** Training of `model`, a function of the tokens, the weights and the spec. */
 function trainTokens(flux, model, weights, { rate, ...spec }, data) {
   const { logitCrossEntropy, tensor } = flux
@@ -110,4 +158,4 @@ function gemm({ matmul, scope, tensor }, { transposeA, transposeB }, data) {
 }
 
 /** A function of the library, a workload's spec and its data for each family. */
-export const families = { mlp, 'mlp-chain': clipped, lstm, gpt, gemm }
+export const families = { mlp, 'mlp-chain': clipped, images, prediction, lstm, gpt, gemm }

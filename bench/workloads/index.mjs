@@ -1,4 +1,5 @@
 import { workloads as gemm } from './gemm.mjs'
+import { workloads as images } from './images.mjs'
 import { workloads as mlp } from './mlp.mjs'
 import { workloads as sequences } from './sequences.mjs'
 
@@ -13,10 +14,10 @@ import { workloads as sequences } from './sequences.mjs'
  */
 
 /** @type {Workload[]} */
-export const workloads = [...mlp, ...sequences, ...gemm]
+export const workloads = [...mlp, ...images, ...sequences, ...gemm]
 
 /** What a quick run takes a look at. */
-const glimpse = ['mlp-xs', 'mlp-s', 'mlp-l', 'lstm', 'gpt', 'gemm-64', 'gemm-512']
+const glimpse = ['mlp-xs', 'mlp-s', 'mlp-l', 'lenet', 'predict-lenet', 'lstm', 'gpt', 'gemm-64', 'gemm-512']
 
 /**
  * The workloads that a user named: each name is a whole one, or the beginning of several (`gemm`, `gemm-nt`).
