@@ -72,14 +72,14 @@ function readOptions() {
 }
 
 /** Starts everybody one after the other; who is missing is told, with the reason. */
-async function assemble(chosen) {
+async function assemble(chosen, floor) {
   const children = []
   const missing = {}
   for (const entrant of chosen) {
     report(`starting ${label(entrant)}`)
     const child = await startChild(entrant)
     const { gemm1024, missing: reason } = child.hello
-    const isTooSlow = gemm1024 < pytorchFloor * entrant.threads
+    const isTooSlow = gemm1024 < floor * entrant.threads
     if (reason) missing[label(entrant)] = reason
     else if (isTooSlow) missing[label(entrant)] = `refused: ${gemm1024.toFixed(0)} GFLOP/s; install libopenblas0-pthread`
     else children.push(child)
@@ -161,7 +161,7 @@ async function main(choice) {
     console.error(`${outlook(workloads, chosen, plan)}${isQuick ? '; the figures will be rough' : ' (--quick takes a minute or two)'}.`)
   }
   const folder = await mkdtemp(join(tmpdir(), 'fluxtape-bench-'))
-  const { children, missing } = await assemble(chosen)
+  const { children, missing } = await assemble(chosen, isVerifying ? 0 : pytorchFloor)
   try {
     if (isVerifying) {
       const { text, agrees } = await verify(children, workloads, folder)
