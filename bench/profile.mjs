@@ -35,7 +35,7 @@ if (values.part) console.log(JSON.stringify(await parts[values.part](selectWorkl
 else report()
 
 function report() {
-  const profiles = selectWorkloads(positionals.length > 0 ? positionals : ['mlp', 'lstm', 'gpt']).map(profile)
+  const profiles = selectWorkloads(positionals.length > 0 ? positionals : ['mlp', 'lenet', 'resnet', 'mobile', 'lstm', 'gpt']).map(profile)
   const firstStep = timeFirstStep()
   console.log(`\nfrom import to the end of the first mlp-xs step: ${firstStep.toFixed(1)} ms (median of nine processes)`)
   const [few, many, most] = [100, 10_000, 100_000].map(bytesAfter)

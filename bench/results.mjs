@@ -62,6 +62,8 @@ const ratio = (workload, contender, threads = 1) => find(workload, contender, th
 const two = workload => find(workload, 'fluxtape', 2)?.ratio
 const plain = value => value.toFixed(2)
 const inverse = value => `1/${(1 / value).toFixed(1)}`
+/** PyTorch is harder to beat where it has wider vectors: its own products tell. */
+const hasWideVectors = header.pytorchGemm1024?.[1] > 100
 const small = profile.profiles.find(each => each.workload === 'mlp-s')
 const javaScript = small.javaScript / small.microseconds
 const speedups = sizes.slice(1).map(n => (two(`gemm-${n}`) === undefined ? undefined : 1 / two(`gemm-${n}`)))
@@ -80,6 +82,21 @@ const targets = [
   target('mlp-l-chain, time over mlp-l', limit('mlp-l') / limit('mlp-l-chain'), 1.08, 1.03, plain, true),
   target('lstm, share of the limit, one thread', limit('lstm'), 0.5, 0.75, percent),
   target('gpt, share of the limit, one thread', limit('gpt'), 0.6, 0.82, percent),
+  target('lenet, share of the limit, one thread', limit('lenet'), 0.55, 0.72, percent),
+  target('resnet, share of the limit, one thread', limit('resnet'), 0.65, 0.85, percent),
+  ...['lenet', 'resnet'].map(name => target(`${name}, two threads over one`, 1 / two(name), 1.6, 1.9, plain)),
+  ...threadCounts.flatMap(threads => {
+    const against = (name, first, end) => {
+      const label = `${name}, time over PyTorch, ${threads} thread${threads > 1 ? 's' : ''}`
+      return target(label, ratio(name, 'pytorch', threads), first, end, plain, true)
+    }
+    return [
+      against('lenet', hasWideVectors ? 0.8 : 0.45, hasWideVectors ? 0.55 : 0.3),
+      against('resnet', 1.3, 1),
+      against('mobile', 0.5, 0.3),
+    ]
+  }),
+  target('predict-lenet, time over onnxruntime-web', ratio('predict-lenet', 'onnxruntime'), 1, 0.5, plain, true),
   target('mlp-xs, time over PyTorch', ratio('mlp-xs', 'pytorch'), 0.5, 0.15, plain, true),
   target('mlp-xs, time over jax-js', ratio('mlp-xs', 'jax-js'), 1 / 5, 1 / 20, inverse, true),
   target('import to the end of the first mlp-xs step, ms', profile.firstStepMilliseconds, 60, 30, value => value.toFixed(0), true),
@@ -110,6 +127,10 @@ const targets = [
   target('JavaScript share of an mlp-s step', javaScript, 0.2, 0.08, percent, true),
 ]
 
+/** Why a contender has no figure, where it tried. */
+const reason = (workload, contender, threads) =>
+  header.gaps?.find(gap => gap.workload === workload && gap.contender === contender && gap.threads === threads)?.missing ?? ''
+
 const contenders = unique(records.map(record => record.contender)).filter(name => name !== 'fluxtape')
 function comparison(threads) {
   const rows = workloads.map(workload => {
@@ -117,7 +138,9 @@ function comparison(threads) {
     if (!own) return undefined
     const against = contenders.map(contender => {
       const record = find(workload, contender, threads)
-      return record ? `${record.ratio.toPrecision(2)} (${record.q1.toPrecision(2)}–${record.q3.toPrecision(2)})` : ''
+      return record
+        ? `${record.ratio.toPrecision(2)} (${record.q1.toPrecision(2)}–${record.q3.toPrecision(2)})`
+        : reason(workload, contender, threads)
     })
     const share = own.peakShare ?? own.limitShare
     return [workload, milliseconds(own.seconds), share === undefined ? '' : percent(share), ...against]
@@ -165,7 +188,7 @@ Runtimes: ${runtimes.map(runtime => `${runtime} ${header.versions[runtime]} (${h
 PyTorch ${header.versions.pytorch}; its own gemm-1024: ${gemmFigure.join(', ')}${header.pytorchEnvironment?.OPENBLAS_CORETYPE ? ` (with OPENBLAS_CORETYPE=${header.pytorchEnvironment.OPENBLAS_CORETYPE})` : ''}.
 Everything is measured interleaved, round by round. Ratios are our time over theirs, the median over rounds with its quartiles: below 1 we are faster. "Of the limit" is the
 step's arithmetic at the peak of a register-only kernel, measured in the same rounds, over our time. Our steps are those of \`jit(loss)\`, which are replayed; "without-jit" is
-the same with the loss itself.
+the same with the loss itself. predict-lenet calls the model in a scope and reads what it gives.
 ${Object.entries(header.missing ?? {})
   .map(([name, reason]) => `\nMissing: ${name}: ${reason}`)
   .join('')}

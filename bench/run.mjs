@@ -9,7 +9,7 @@ import { outlook, progressOf, secondsOf } from './harness/progress.mjs'
 import { reasonOf } from './harness/reason.mjs'
 import { records } from './harness/records.mjs'
 import { contenderNames, entrants, findNodes, isInstalled } from './harness/roster.mjs'
-import { label, load, measure, quick, thorough, unload } from './harness/rounds.mjs'
+import { label, load, measure, named, quick, thorough, unload } from './harness/rounds.mjs'
 import { tables } from './harness/table.mjs'
 import { verify } from './harness/verify.mjs'
 import { selectWorkloads } from './workloads/index.mjs'
@@ -140,7 +140,8 @@ async function bench({ workloads, plan }, children, folder) {
     await unload(outcomes, workload.name)
     all.push(...records(workload, outcomes))
     for (const { child, missing } of outcomes) {
-      const absent = { workload: workload.name, contender: label(child.entrant), missing }
+      const { entrant } = child
+      const absent = { workload: workload.name, contender: named(entrant), threads: entrant.threads, missing }
       // A peer that has no function for the family says nothing about that workload.
       if (missing && missing !== `no ${workload.family}`) gaps.push(absent)
     }
@@ -176,8 +177,8 @@ async function main(choice) {
     report('')
     const { all: measured, gaps } = await bench(choice, children, folder)
     printHeader(head)
-    for (const gap of gaps) console.log(`missing: ${gap.contender} in ${gap.workload}: ${gap.missing}`)
-    console.log(`\n${tables(measured)}`)
+    for (const gap of gaps) console.log(`missing: ${label(gap)} in ${gap.workload}: ${gap.missing}`)
+    console.log(`\n${tables(measured, gaps)}`)
     if (isQuick) console.log('\nA quick run, whose figures are rough: npm run bench measures with more and longer rounds.')
     if (choice.json)
       await writeFile(choice.json, `[\n${[{ ...head, gaps }, ...measured].map(record => JSON.stringify(record)).join(',\n')}\n]\n`)

@@ -120,6 +120,7 @@ function network(tf, layers, data) {
 const imagesOf = (tf, { data, shape }) => tf.tidy(() => tf.tensor4d(data, shape).transpose([0, 2, 3, 1]))
 
 function images(tf, { layers, rate }, data) {
+  if (!tf.getKernel('Conv2DBackpropFilter', backend)) throw new Error('no gradient of a convolution')
   const { model, variables } = network(tf, layers, data)
   return training(tf, model, variables, imagesOf(tf, data.x), { batch: data.x.shape[0], classes: 10, rate }, data)
 }

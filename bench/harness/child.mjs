@@ -17,10 +17,30 @@ import { createInterface } from 'node:readline'
 const patience = 120_000
 
 /**
- * Starts a contender's process and waits until it is ready, or says why it is missing.
+ * Starts a contender's process and waits until it is ready, or says why it is missing. One that has died of a workload is started again for the next.
  * @param {Entrant} entrant
  */
 export async function startChild(entrant) {
+  let current = spawned(entrant)
+  const hello = await current.next()
+  return {
+    entrant,
+    hello,
+    /** @param {object} request */
+    ask: async request => {
+      if (current.hasEnded() && request.load) {
+        current = spawned(entrant)
+        const { missing } = await current.next()
+        if (missing) return { missing }
+      }
+      return current.ask(request)
+    },
+    close: () => current.close(),
+  }
+}
+
+/** @param {Entrant} entrant */
+function spawned(entrant) {
   const child = spawn(entrant.command, entrant.args, {
     env: { ...process.env, ...entrant.env },
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -55,11 +75,9 @@ export async function startChild(entrant) {
         resolve(answer)
       })
     })
-  const hello = await next()
   return {
-    entrant,
-    hello,
-    /** @param {object} request */
+    next,
+    hasEnded: () => ended !== undefined,
     ask: request => {
       child.stdin.write(`${JSON.stringify(request)}\n`)
       return next()

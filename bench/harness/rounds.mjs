@@ -79,5 +79,7 @@ export async function measure(outcomes, { name, family }, plan, report) {
 }
 
 /** @param {import('./child.mjs').Entrant} entrant */
-export const label = ({ contender, threads, runtime, isOurs }) =>
-  `${contender}${isOurs ? `@${runtime}` : ''}${threads > 1 ? `, ${threads} threads` : ''}`
+export const named = ({ contender, runtime, isOurs }) => `${contender}${isOurs ? `@${runtime}` : ''}`
+
+/** @param {import('./child.mjs').Entrant} entrant */
+export const label = entrant => `${named(entrant)}${entrant.threads > 1 ? `, ${entrant.threads} threads` : ''}`

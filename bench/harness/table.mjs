@@ -2,21 +2,31 @@
  * One table for each of our runtimes and thread counts: a row a workload, ours first, then the ratio to each contender with
  * that contender's own time.
  * @param {import('./records.mjs').BenchRecord[]} records
+ * @param {{ workload: string, contender: string, threads: number, missing: string }[]} gaps what a contender could not do, and why
  * @returns {string}
  */
-export function tables(records) {
+export function tables(records, gaps) {
   const groups = new Map()
   for (const record of records) {
     const title = `${record.runtime}, ${record.threads} thread${record.threads > 1 ? 's' : ''}`
     groups.set(title, [...(groups.get(title) ?? []), record])
   }
-  return [...groups].map(([title, group]) => `${title}\n\n${table(group)}`).join('\n\n')
+  return [...groups]
+    .map(
+      ([title, group]) =>
+        `${title}\n\n${table(
+          group,
+          gaps.filter(gap => gap.threads === group[0].threads),
+        )}`,
+    )
+    .join('\n\n')
 }
 
-function table(records) {
+function table(records, gaps) {
   const contenders = [...new Set(records.map(r => r.contender))].filter(name => name !== 'fluxtape')
   const names = [...new Set(records.map(r => r.workload))]
   const find = (workload, contender) => records.find(r => r.workload === workload && r.contender === contender)
+  const missing = (workload, contender) => gaps.find(gap => gap.workload === workload && gap.contender === contender)?.missing
   const head = ['workload', 'ours', 'limit share', 'peak', ...contenders.map(name => `ours / ${name}`)]
   const rows = names.map(name => {
     const mine = find(name, 'fluxtape')
@@ -25,7 +35,7 @@ function table(records) {
       mine ? time(mine.seconds) : '',
       mine?.limitShare ? `${(100 * mine.limitShare).toFixed(0)} %` : '',
       mine?.peak ? `${mine.peak.toFixed(1)} GF/s` : '',
-      ...contenders.map(contender => cell(find(name, contender))),
+      ...contenders.map(contender => cell(find(name, contender)) || missing(name, contender) || ''),
     ]
   })
   return align([head, ...rows])

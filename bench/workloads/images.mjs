@@ -99,13 +99,21 @@ function arithmetic(layers, size) {
   return { counts, size: now }
 }
 
-const weighted = layers =>
-  layers.flatMap(layer => (layer.kind === 'sum' ? layer.paths.flatMap(weighted) : 'name' in layer ? [layer] : []))
+const weighted = layers => layers.flatMap(layer => (layer.kind === 'sum' ? layer.paths.flatMap(weighted) : 'name' in layer ? [layer] : []))
 
 function data(layers, shape, isTrained) {
   const random = uniform(11)
   const batch = shape[0]
-  const entries = { x: { shape, data: random.floats(shape.reduce((product, each) => product * each), 0, 1) } }
+  const entries = {
+    x: {
+      shape,
+      data: random.floats(
+        shape.reduce((product, each) => product * each),
+        0,
+        1,
+      ),
+    },
+  }
   if (isTrained) for (const i of [0, 1]) entries[`classes.${i}`] = { shape: [batch], data: random.integers(batch, 10) }
   for (const { name, inputs, outputs, kernel, groups = 1, bias = true } of weighted(layers)) {
     const window = kernel === undefined ? [] : [kernel, kernel]
