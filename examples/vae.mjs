@@ -21,6 +21,7 @@ import {
   logitBinaryCrossEntropy,
   manualSeed,
   mul,
+  pad,
   randn,
   relu,
   scope,
@@ -102,13 +103,13 @@ for (let line = 0; line < 2; line++) {
   }
 }
 
-// A picture of 10 by 16 digits, each level four pixels wide.
+// A picture of 10 by 16 digits with room around each, and each level four pixels wide.
 const [ROWS, COLUMNS] = [10, 16]
 const picture = scope(() => {
-  const grid = samples(ROWS * COLUMNS)
-    .reshape([ROWS, COLUMNS, 8, 8])
-    .permute([0, 2, 1, 3])
-  return toImageData(upsample(grid.reshape([1, 1, 8 * ROWS, 8 * COLUMNS]), 'nearest', { scale: 4 }).squeeze(0))
+  const around = [1, 1]
+  const tiles = pad(samples(ROWS * COLUMNS), [[0, 0], [0, 0], around, around]).reshape([ROWS, COLUMNS, 10, 10]) // biome-ignore format: one line
+  const grid = tiles.permute([0, 2, 1, 3]).reshape([1, 1, 10 * ROWS, 10 * COLUMNS])
+  return toImageData(upsample(grid, 'nearest', { scale: 4 }).squeeze(0))
 })
 const png = new PNG({ width: picture.width, height: picture.height })
 png.data.set(picture.data)

@@ -35,6 +35,7 @@ const whole = {
   tests: { args: ['node_modules/vitest/vitest.mjs', 'run'] },
   runtimes: { args: ['test/runtimes/run.mjs', '--long'], isHere: existsSync('test/runtimes/node_modules') },
   mnist: { args: ['test/examples/mnist.mjs', mnist, '--seeds', '1,2,3,4,5'], isHere: existsSync(mnist) },
+  examples: { args: ['test/examples/stated.mjs'] },
 }
 
 const { values } = parseArgs({
