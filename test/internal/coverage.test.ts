@@ -98,7 +98,6 @@ const exportedOperations = [
   ...(await exportedFrom('ops')),
   ...(await exportedFrom('ops/convolution')),
   ...(await exportedFrom('nn/losses')),
-  ...(await exportedFrom('data/normalize.ts')),
 ]
 const layersAndRules = [
   ...(await exportedFrom('nn/layers')),

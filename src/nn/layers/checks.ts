@@ -31,6 +31,7 @@ export function endOf(activation: Activation, bias: unknown): string[] {
 export function initial(layer: string, init: Initializer, shape: Shape): Tensor {
   checkFunction(layer, 'init', init)
   const made: unknown = init(shape)
+  if (isForeign(made)) throw noTensor(layer, made)
   if (!(made instanceof Tensor)) throw gaveNone(layer, 'init', made)
   if (made.type !== 'float32') {
     const wayOut = "Write .cast('float32')."
