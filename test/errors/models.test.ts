@@ -27,7 +27,7 @@ import {
   withGradient,
   zeros,
 } from 'fluxtape'
-import { describe } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { type Row, refuses } from './table.ts'
 
 const x = ones([2, 3])
@@ -576,4 +576,23 @@ describe('state and files refuse', () => {
       'TypeError: loadSafetensors: the bytes of a file are a Uint8Array or an ArrayBuffer: string came. Read or fetch the file first.',
     ],
   ])
+})
+
+describe('what losses refuse, a replay refuses, too', () => {
+  it.each<[name: string, loss: (y: Tensor) => Tensor, good: Tensor, bad: Tensor, text: string]>([
+    ['a sign', y => f.hinge(zeros([2]), y), tensor([1, -1]), tensor([1, 0]), 'the target at place 1 is neither -1 nor 1'],
+    ['shares', y => f.labelSmoothing(y, 0.1), f.eye(2), ones([2, 2]), 'of row 0 of the target are not 1 together: 2'],
+    [
+      'a factor',
+      y => logitBinaryCrossEntropy(zeros([2]), 1, { posWeight: y }),
+      ones([2]),
+      tensor([1, -1]),
+      'posWeight is out of range: -1',
+    ],
+  ])('%s', (_, loss, good, bad, text) => {
+    const replayed = f.jit(loss)
+    for (let i = 0; i < 4; i++) replayed(good)
+    expect(() => replayed(bad)).toThrow(text)
+    expect(replayed(good).toArray()).toEqual(loss(good).toArray())
+  })
 })

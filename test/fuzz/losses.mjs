@@ -143,8 +143,9 @@ const LOSSES = {
   labelSmoothing: {
     draw() {
       const shape = [...small(2), source.pick([2, 3, 5])]
-      const axis = source.pick([undefined, null, 0, -1, source.int(-shape.length, shape.length - 1)])
-      const y = source.chance(0.5) ? distribution(shape, -1, true) : fill(shape, share)
+      const axes = [0, -1, source.int(-shape.length, shape.length - 1)]
+      const axis = source.pick([undefined, null, ...axes.filter(each => shape.at(each) > 1)])
+      const y = axis === null ? fill(shape, share) : distribution(shape, axis ?? -1, true)
       return [y, source.pick([0, 0.1, 0.5, 1]), axis === undefined ? {} : { axis }]
     },
   },
