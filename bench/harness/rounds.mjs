@@ -19,6 +19,8 @@ export const quick = { rounds: 3, warm: 400, warmSteps: 800, settle: 10, budget:
 /** A contender whose step takes longer than this many budgets is measured in these rounds only. */
 const slow = 3
 const roundsOfSlow = 3
+/** Seconds a step from which a contender is not measured: its cell says how long one takes. */
+const tooSlow = 20
 
 /**
  * Gives a workload's data to every contender and lets each load it.
@@ -60,7 +62,7 @@ export async function measure(outcomes, { name, family }, plan, report) {
     if (outcome.missing) continue
     report(`${name}: warming up ${label(outcome.child.entrant)}`, i * half)
     const { missing, seconds } = await outcome.child.ask({ warm: name, budget: warm })
-    outcome.missing = missing
+    outcome.missing = missing ?? (seconds > tooSlow ? `a step takes ${seconds.toFixed(0)} s` : undefined)
     estimates.set(outcome, 1000 * seconds)
   }
   for (let round = 0; round < plan.rounds; round++) {
