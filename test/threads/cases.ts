@@ -106,6 +106,7 @@ const start = randn([250_003])
 const slope = randn([250_003])
 const planes = x.slice(':600, :480').reshape([20, 6, 40, 60])
 const kernels = randn([7, 6, 3, 3])
+const many3x3 = randn([160, 60, 3, 3])
 
 /** Three steps of an optimizer on a large parameter and a small one. */
 function steps(optimizer: Optimizer): Tensor {
@@ -280,6 +281,7 @@ export const cases: Readonly<Record<string, () => Tensor>> = {
   'matmul of long rows': () => matmul(deep, deep, { transposeRight: true }),
   'matmul with strides of a power of two': () => matmul(wide, wide.slice(':, :130'), { transposeLeft: true }),
   conv: () => flux.conv(planes, kernels, { pad: 1, bias: row.slice(':7') }),
+  'conv of many channels': () => flux.conv(planes.slice(':4, :, :, :60').reshape([4, 60, 24, 10]), many3x3),
   'the gradient of conv by the weight': () => gradientOf(w => flux.conv(planes, w, { stride: 2 }).square().sum(), kernels),
   convTranspose: () => flux.convTranspose(planes, kernels.reshape([6, 7, 3, 3]), { bias: row.slice(':7') }),
   'linear with a bias': () => linear(x, y.slice(':101'), row.slice(':101')),
