@@ -1,19 +1,19 @@
-// Packs the wasm that @rollup/plugin-wasm inlined, for the bundle only. In base64, where three bytes are four characters, gzip does not see
-// what repeats. So each literal becomes a call that decodes it from a text in which a byte is a character (a rare one, two), the same each
-// time; and a piece of one variant is followed by the same piece of the other, so that gzip writes it as copies of the first.
-import { readFileSync } from 'node:fs'
+// Packs the wasm that @rollup/plugin-wasm inlined, for the bundle only: gzip makes a third more of it than packing/ does, and sees nothing of what
+// repeats in base64, so each literal becomes a call that unpacks it. The variants are packed as one, since they are much the same.
+import { createHash } from 'node:crypto'
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { packed } from './packing/pack.mjs'
+import { unpacked } from './packing/unpack.mjs'
 
 const PACKED = '\0packed'
-/** Pieces of each file: a piece and its twin must lie within the 32 KB that gzip looks back. */
-const PIECES = 12
-/** Printable, and nowhere escaped: not in any quotes, in a template or in a script tag. A blank ends a piece. */
-const CHARS = Array.from({ length: 91 }, (_, i) => String.fromCharCode(33 + i)).filter(char => !'\'"\\`$<{'.includes(char))
-/** With one of these before it, a character stands for a rare byte. */
-const PREFIXES = ['|', '}', '~']
 /** What plugin-wasm writes. */
 const LITERAL = /'[A-Za-z0-9+/=]{100,}'/
+const SOURCES = ['tools/packing/pack.mjs', 'tools/packing/unpack.mjs']
+/** Packing takes seconds. */
+const CACHE = 'build/packed'
 
+/** `files`: the variants, the one that is mostly used first. */
 export function pack(files) {
   const paths = files.map(file => resolve(file))
   return {
@@ -37,55 +37,37 @@ export function pack(files) {
 
 /** A module whose `unpack(i)` gives the i-th file in base64, which is what plugin-wasm's loader reads. */
 function unpacker(contents) {
-  const bytes = byFrequency(contents)
-  const codes = new Map(bytes.map((byte, rank) => [byte, codeOf(rank)]))
-  const pieces = Array.from({ length: PIECES }, (_, i) => contents.map(content => encoded(piece(content, i), codes)))
+  const ends = contents.map((_, i) => contents.slice(0, i + 1).reduce((end, content) => end + content.length, 0))
   return `
-const ranked = '${Buffer.from(bytes).toString('base64')}'
-const chars = '${CHARS.join('')}'
-const packed = '${pieces.flat().join(' ')}'
+${readFileSync(SOURCES[1], 'utf8')}
+const ends = ${JSON.stringify([0, ...ends])}
+const text = '${cached(contents)}'
 
 export function unpack(index) {
-  // A row of 128 for a character alone, then one for each of | } ~ before it.
-  const table = new Uint8Array(512)
-  const bytes = atob(ranked)
-  for (let rank = 0; rank < 256; rank++) {
-    table[(Math.floor(rank / chars.length) << 7) | chars.charCodeAt(rank % chars.length)] = bytes.charCodeAt(rank)
-  }
-  const pieces = packed.split(' ')
-  let text = ''
-  for (let i = index; i < pieces.length; i += ${contents.length}) text += unpackPiece(pieces[i], table)
-  return btoa(text)
-}
-
-function unpackPiece(piece, table) {
-  const bytes = new TextEncoder().encode(piece)
-  let length = 0
-  for (let i = 0; i < bytes.length; i++) {
-    const char = bytes[i]
-    bytes[length++] = table[char > 123 ? ((char - 123) << 7) | bytes[++i] : char]
-  }
-  return String.fromCharCode.apply(null, bytes.subarray(0, length))
+  const bytes = unpacked(Uint8Array.from(atob(text), char => char.charCodeAt(0)), ends[index + 1])
+  let chars = ''
+  for (let at = ends[index]; at < bytes.length; at += 8192) chars += String.fromCharCode.apply(null, bytes.subarray(at, at + 8192))
+  return btoa(chars)
 }
 `
 }
 
-/** All 256 bytes, the most frequent first. */
-function byFrequency(contents) {
-  const counts = new Array(256).fill(0)
-  for (const content of contents) for (const byte of content) counts[byte]++
-  return Array.from(counts.keys()).sort((a, b) => counts[b] - counts[a] || a - b)
-}
-
-function codeOf(rank) {
-  const row = Math.floor(rank / CHARS.length)
-  return (row > 0 ? PREFIXES[row - 1] : '') + CHARS[rank % CHARS.length]
-}
-
-function piece(content, i) {
-  return content.subarray(Math.floor((content.length * i) / PIECES), Math.floor((content.length * (i + 1)) / PIECES))
-}
-
-function encoded(content, codes) {
-  return Array.from(content, byte => codes.get(byte)).join('')
+/** The files packed, in base64. */
+function cached(contents) {
+  const hash = createHash('sha256')
+  for (const content of [...SOURCES.map(file => readFileSync(file)), ...contents]) hash.update(content)
+  const key = hash.digest('hex')
+  try {
+    const [known, text] = readFileSync(CACHE, 'utf8').split(' ')
+    if (known === key) return text
+  } catch {
+    // It has not been packed yet.
+  }
+  const all = Buffer.concat(contents)
+  const bytes = packed(all, contents[0].length)
+  if (!all.equals(unpacked(bytes, all.length))) throw new Error('what is packed does not unpack')
+  const text = Buffer.from(bytes).toString('base64')
+  mkdirSync('build', { recursive: true })
+  writeFileSync(CACHE, `${key} ${text}`)
+  return text
 }

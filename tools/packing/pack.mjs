@@ -1,0 +1,227 @@
+// Writes bytes the way unpack.mjs reads them. Which copies are taken is a shortest path (Storer & Szymanski 1982), by prices that the round before found.
+import { CONTEXTS } from './unpack.mjs'
+
+const ROUNDS = 3
+/** Beginnings by which earlier places are found, in bytes, and how many of those are looked at. */
+const BEGINNINGS = [3, 5, 12]
+const LOOKS = 60
+/** Of a longer copy the whole is taken, or nearly. */
+const LONG = 300
+
+/** The bytes in fewer. `twin`: from there on they are much as those from the beginning on. */
+export function packed(bytes, twin) {
+  const copies = copiesIn(bytes, twin)
+  let prices = firstPrices(bytes)
+  let best
+  for (let round = 0; round < ROUNDS; round++) {
+    const writer = written(bytes, path(bytes, copies, prices))
+    const found = writer.end()
+    if (!best || found.length < best.length) best = found
+    prices = { writer, ofByte: prices.ofByte.map((price, i) => (writer.spent[i] > 0 ? (price + writer.spent[i]) / 2 : price)) }
+  }
+  return best
+}
+
+/** For each place the copies that it may begin: [length, distance], of each length the nearest. */
+function copiesIn(bytes, twin) {
+  const chains = BEGINNINGS.map(length => ({ length, last: new Map(), before: new Int32Array(bytes.length) }))
+  const pairs = new Map()
+  return Array.from(bytes, (_, at) => {
+    const offers = []
+    const offer = from => {
+      let length = 0
+      while (at + length < bytes.length && bytes[from + length] === bytes[at + length]) length++
+      if (length > 1) offers.push([length, at - from])
+      return length
+    }
+    const pair = bytes[at] * 256 + bytes[at + 1]
+    if (pairs.has(pair)) offer(pairs.get(pair))
+    pairs.set(pair, at)
+    for (const { length, last, before } of chains) {
+      let key = 0
+      for (let i = 0; i < length; i++) key = Math.imul(key ^ bytes[at + i], 0x01000193) ^ (key >>> 15)
+      let from = last.get(key) ?? -1
+      before[at] = from
+      last.set(key, at)
+      for (let looks = 0; from >= 0 && looks < LOOKS && offer(from) < LONG; looks++) from = before[from]
+    }
+    if (at >= twin) offer(at - twin)
+    offers.sort(([a, from], [b, to]) => from - to || b - a)
+    let longest = 1
+    return offers.filter(([length]) => length > longest && (longest = length) > 0)
+  })
+}
+
+/** A writer of nothing yet, and of each byte about what it costs behind the one before. */
+function firstPrices(bytes) {
+  const pairs = new Float64Array(65536)
+  const singles = new Float64Array(256)
+  for (let i = 1; i < bytes.length; i++) {
+    pairs[bytes[i - 1] * 256 + bytes[i]]++
+    singles[bytes[i - 1]]++
+  }
+  const price = i => 1.5 - 0.8 * Math.log2((pairs[bytes[i - 1] * 256 + bytes[i]] + 0.2) / (singles[bytes[i - 1]] + 10))
+  return { writer: new Writer(bytes), ofByte: Float64Array.from(bytes, (_, i) => (i > 0 ? price(i) : 8)) }
+}
+
+/** The cheapest way to the end: [length, distance] of a copy, undefined for a byte. */
+function path(bytes, copies, { writer, ofByte }) {
+  const steps = new Array(bytes.length + 1)
+  steps[0] = { cost: 0, past: 0, distance: 1 }
+  const lengths = Array.from({ length: LONG + 1 }, (_, i) => (i > 1 ? writer.priceOfNumber(CONTEXTS.length, i - 1) : 0))
+  const agains = Array.from({ length: LONG + 1 }, (_, i) => (i > 0 ? writer.priceOfNumber(CONTEXTS.again, i) : 0))
+  const distances = [0, 1, 2, 3].map(() => new Map())
+  const ofDistance = (distance, kind) => {
+    const known = distances[kind].get(distance)
+    if (known !== undefined) return known
+    const price = writer.priceOfNumber(CONTEXTS.distance + 1024 * kind, distance)
+    distances[kind].set(distance, price)
+    return price
+  }
+  for (let at = 0; at < bytes.length; at++) {
+    const { cost, past, distance: last } = steps[at]
+    const take = (length, distance, total) => {
+      if (steps[at + length]?.cost <= total) return
+      const isCopy = length > 1 || distance !== undefined
+      steps[at + length] = { cost: total, past: ((past * 2) & 7) + +isCopy, distance: distance ?? last, from: at, isCopy }
+    }
+    take(1, undefined, cost + writer.price(CONTEXTS.kind + past, 0) + ofByte[at])
+    const base = cost + writer.price(CONTEXTS.kind + past, 1)
+    const isTold = past % 2 === 0
+    if (isTold && last <= at) {
+      let length = 0
+      while (at + length < bytes.length && bytes[at + length] === bytes[at + length - last]) length++
+      const again = base + writer.price(CONTEXTS.repeated + past, 1)
+      for (let i = length; i > 0 && (length < LONG || i > length - 8); i--) {
+        take(i, last, again + (agains[i] ?? writer.priceOfNumber(CONTEXTS.again, i)))
+      }
+    }
+    const fresh = base + (isTold ? writer.price(CONTEXTS.repeated + past, 0) : 0)
+    let least = 2
+    for (const [length, distance] of copies[at]) {
+      for (let i = length > LONG ? length - 1 : least; i <= length; i++) {
+        const ofLength = lengths[i] ?? writer.priceOfNumber(CONTEXTS.length, i - 1)
+        take(i, distance, fresh + ofLength + ofDistance(distance, Math.min(i - 2, 3)))
+      }
+      least = length + 1
+    }
+  }
+  const taken = []
+  for (let at = bytes.length; at > 0; at = steps[at].from) {
+    const { from, isCopy, distance } = steps[at]
+    taken.push(isCopy ? [at - from, distance] : undefined)
+  }
+  return taken.reverse()
+}
+
+function written(bytes, taken) {
+  const writer = new Writer(bytes)
+  for (const each of taken) {
+    if (each) writer.copy(...each)
+    else writer.byte()
+  }
+  return writer
+}
+
+/** The arithmetic code, and what has been written of `bytes`. */
+class Writer {
+  chances = new Float64Array(CONTEXTS.all).fill(0.5)
+  counts = new Uint8Array(CONTEXTS.all)
+  out = []
+  low = 0
+  range = 1
+  length = 0
+  distance = 1
+  past = 0
+  bits = 0
+
+  constructor(bytes) {
+    this.bytes = bytes
+    /** Bits that each single byte took. */
+    this.spent = new Float64Array(bytes.length)
+  }
+
+  price(context, value) {
+    return -Math.log2(Math.max(1e-5, value ? this.chances[context] : 1 - this.chances[context]))
+  }
+
+  priceOfNumber(base, value) {
+    let price = 0
+    eachBit(base, value, (context, bit) => {
+      price += this.price(context, bit)
+    })
+    return price
+  }
+
+  bit(context, value) {
+    this.bits += this.price(context, value)
+    while (this.range < 16777216) {
+      this.range *= 256
+      this.out.push(Math.floor(this.low / 16777216))
+      this.low = (this.low % 16777216) * 256
+    }
+    const bound = 128 + Math.floor((this.range - 256) * this.chances[context])
+    if (value === 0) this.low += bound
+    this.range = value ? bound : this.range - bound
+    if (this.low >= 2 ** 32) {
+      this.low -= 2 ** 32
+      let at = this.out.length - 1
+      while (this.out[at] === 255) this.out[at--] = 0
+      this.out[at]++
+    }
+    this.chances[context] += (value - this.chances[context]) / (this.counts[context] + 1.5)
+    if (this.counts[context] < 120) this.counts[context]++
+  }
+
+  number(base, value) {
+    eachBit(base, value, (context, bit) => this.bit(context, bit))
+  }
+
+  copy(count, distance) {
+    const { past } = this
+    this.bit(CONTEXTS.kind + past, 1)
+    const isAgain = past % 2 === 0 && distance === this.distance
+    if (past % 2 === 0) this.bit(CONTEXTS.repeated + past, +isAgain)
+    if (isAgain) this.number(CONTEXTS.again, count)
+    else {
+      this.number(CONTEXTS.length, count - 1)
+      this.number(CONTEXTS.distance + 1024 * Math.min(count - 2, 3), distance)
+    }
+    this.distance = distance
+    this.length += count
+    this.past = ((past * 2) & 7) + 1
+  }
+
+  byte() {
+    const { bytes, length, past } = this
+    this.bit(CONTEXTS.kind + past, 0)
+    const before = this.bits
+    const told = past % 2 ? bytes[length - this.distance] : -1
+    let value = 1
+    for (let i = 7; i >= 0; i--) {
+      const expected = told >= 0 && (told + 256) >> (i + 1) === value ? 1 + ((told >> i) & 1) : 0
+      const bit = (bytes[length] >> i) & 1
+      this.bit(CONTEXTS.byte + 768 * (bytes[length - 1] >> 4) + 256 * expected + value, bit)
+      value = value * 2 + bit
+    }
+    this.spent[length] = this.bits - before
+    this.length++
+    this.past = (past * 2) & 7
+  }
+
+  /** All that was written; the reader begins behind the four bytes that are nought. */
+  end() {
+    const rest = [24, 16, 8, 0].map(shift => Math.floor(this.low / 2 ** shift) % 256)
+    return Uint8Array.from([...this.out, ...rest].slice(4))
+  }
+}
+
+/** The bits of a whole number from 1, with their contexts: how many digits, then all but the first. */
+function eachBit(base, value, each) {
+  const digits = 32 - Math.clz32(value)
+  for (let i = 1; i <= digits; i++) each(base + i, i < digits ? 1 : 0)
+  for (let i = digits - 2; i >= 0; i--) {
+    const head = value >>> (i + 1)
+    each(base + 32 + 32 * digits + (head < 8 ? head : 8 + i), (value >> i) & 1)
+  }
+}
