@@ -156,6 +156,7 @@ export function wrapperSource(kernels, exported) {
     "import { f32, i32, SCRATCH } from './memory.ts'",
     "import { wasm } from './module.ts'",
     "import { fork, grain } from './pool.ts'",
+    "import { parametersOf } from './traits.generated.ts'",
     '',
     '/** What `abi()` of kernels that these wrappers may call gives. */',
     `export const ABI = ${abiOf(kernels)}`,
@@ -168,6 +169,14 @@ export function wrapperSource(kernels, exported) {
           .map(name => `${name}: number`)
           .join(', ')}): ${resultOf(kernel)}`,
     ),
+    '}',
+    '',
+    '/** Arguments are written here alone, and only for work above the grain: what stands in each wrapper is bytes of the bundle. */',
+    'function forkOf(kernel: number, units: number, cost: number, ...words: readonly number[]): void {',
+    '  const D = SCRATCH.descriptor >>> 2',
+    '  const kinds = parametersOf[kernel]',
+    "  for (let i = 0; i < words.length; i++) (kinds[i] === 'f' ? f32 : i32)[D + i] = words[i]",
+    '  fork(kernel, units, cost)',
     '}',
     '',
     ...ranged.flatMap((kernel, id) => {
@@ -194,8 +203,8 @@ export function wrapperSource(kernels, exported) {
         `  const cost = ${cost} * work`,
         ...(record
           ? [`  write${record}(SCRATCH.descriptor >>> 2, record)`, call(['SCRATCH.descriptor'])]
-          : [call(listed(parameters)), '  const D = SCRATCH.descriptor >>> 2', ...written(parameters, 'D')]),
-        `  fork(${id}, units, cost)`,
+          : [call(listed(parameters))]),
+        record ? `  fork(${id}, units, cost)` : `  forkOf(${[id, 'units', 'cost', ...listed(parameters)].join(', ')})`,
         '}',
       ]
     }),
