@@ -55,10 +55,7 @@ function pages(known, table) {
 }
 
 function entryPage(page, entries, types) {
-  const lead =
-    page === 'tensors'
-      ? ' What takes a tensor first is a method, too: `x.flip(1)` is `flip(x, 1)`; but what layers are made of, such as `conv(x, weight)`, is a function alone.'
-      : ''
+  const lead = page === 'tensors' ? ' What takes a tensor first is a method, too: `x.flip(1)` is `flip(x, 1)`.' : ''
   const parts = [
     `# ${page[0].toUpperCase()}${page.slice(1)}`,
     `Made from the docstrings by \`npm run reference\`.${lead} [All names](names.md).`,

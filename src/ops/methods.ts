@@ -1,5 +1,4 @@
-// Every operation that takes a tensor first is also a method of Tensor, from the one definition; but for those that layers are made of (convolution,
-// pooling, norms, dropout, upsampling): a program without these layers does not carry them.
+// Every operation that takes a tensor first is also a method of Tensor, from the one definition.
 import './javascript.ts'
 import type { WrittenTensor } from '../tensor/create.ts'
 import { STACK, Tensor } from '../tensor/tensor.ts'
@@ -8,15 +7,18 @@ import * as composed from './activations-composed.ts'
 import * as arranging from './arranging.ts'
 import * as assign from './assign.ts'
 import * as contraction from './contraction.ts'
+import * as convolution from './convolution/conv.ts'
 import * as cumulative from './cumulative.ts'
 import * as diagonals from './diagonals.ts'
 import * as indexing from './indexing.ts'
 import { stack } from './joining.ts'
 import * as matmul from './matmul.ts'
 import * as movement from './movement.ts'
+import * as normalization from './normalization.ts'
 import * as normalize from './normalize.ts'
 import * as padding from './padding.ts'
 import * as pointwise from './pointwise.ts'
+import * as pooling from './pooling.ts'
 import * as reduce from './reduce.ts'
 import * as slicing from './slicing.ts'
 import * as softmax from './softmax.ts'
@@ -37,6 +39,7 @@ export interface Methods
     AsMethods<typeof indexing>,
     AsMethods<typeof matmul>,
     AsMethods<typeof softmax>,
+    AsMethods<typeof normalization>,
     AsMethods<typeof normalize>,
     AsMethods<typeof sorting>,
     AsMethods<typeof cumulative>,
@@ -44,6 +47,8 @@ export interface Methods
     AsMethods<typeof padding>,
     AsMethods<typeof diagonals>,
     AsMethods<typeof contraction>,
+    AsMethods<typeof convolution>,
+    AsMethods<typeof pooling>,
     AsMethods<typeof assign>,
     Iterable<Tensor> {
   /** A tensor of one element as a number, any as a text: what `Number(x)`, `x < 1` and templates see. */
@@ -66,6 +71,7 @@ for (const module of [
   indexing,
   matmul,
   softmax,
+  normalization,
   normalize,
   sorting,
   cumulative,
@@ -73,6 +79,8 @@ for (const module of [
   padding,
   diagonals,
   contraction,
+  convolution,
+  pooling,
 ]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
     if (typeof run !== 'function') continue

@@ -72,7 +72,7 @@ function checkRank(name: string, x: Tensor, least: number): void {
  * `torch.nn.functional.layer_norm`. Throws ShapeError where sizes or shapes do not fit, TypeError for sizes that are no numbers, RangeError
  * for a negative eps.
  *
- * @example layerNorm(tensor([[1, 3], [2, 6]]), { eps: 0 }).toArray() // [[-1, 1], [-1, 1]]
+ * @example tensor([[1, 3], [2, 6]]).layerNorm({ eps: 0 }).toArray() // [[-1, 1], [-1, 1]]
  */
 export const layerNorm = /* @__PURE__ */ composed('layerNorm', 2, function layerNorm(x: Tensor, options: LayerNormOptions = {}): Tensor {
   checkTensor('layerNorm', x)
@@ -93,7 +93,7 @@ export const layerNorm = /* @__PURE__ */ composed('layerNorm', 2, function layer
  * Each row of the last axis divided by its root mean square: x / sqrt(mean(x²) + eps) scale. x [..., n], scale [n], the result as x;
  * `{ scale, eps = 1e-5 }`. Zhang & Sennrich 2019. Throws ShapeError where shapes do not fit, RangeError for a negative eps.
  *
- * @example rmsNorm(tensor([[3, 4], [0, 1]])).toArray() // [[0.8485, 1.1314], [0, 1.4142]]
+ * @example tensor([[3, 4], [0, 1]]).rmsNorm().toArray() // [[0.8485, 1.1314], [0, 1.4142]]
  */
 export const rmsNorm = /* @__PURE__ */ composed('rmsNorm', 2, function rmsNorm(x: Tensor, options: RMSNormOptions = {}): Tensor {
   checkTensor('rmsNorm', x)
@@ -112,7 +112,7 @@ const PLAIN = ['scale', 'bias', 'eps']
  * eps = 1e-5 }`. Wu & He 2018, as `torch.nn.functional.group_norm`. Throws ShapeError where groups or shapes do not fit, TypeError for groups that are
  * no whole number from 1, RangeError for a negative eps.
  *
- * @example groupNorm(tensor([[1, 3, 2, 6]]), 2, { eps: 0 }).toArray() // [[-1, 1, -1, 1]]
+ * @example tensor([[1, 3, 2, 6]]).groupNorm(2, { eps: 0 }).toArray() // [[-1, 1, -1, 1]]
  */
 export const groupNorm = /* @__PURE__ */ composed(
   'groupNorm',
@@ -136,7 +136,7 @@ export const groupNorm = /* @__PURE__ */ composed(
  * scale and bias [channels], the result as x; `{ scale, bias, eps = 1e-5 }`. Ulyanov et al. 2016, as `torch.nn.functional.instance_norm`.
  * Throws ShapeError where shapes do not fit, RangeError for a negative eps.
  *
- * @example instanceNorm(tensor([[[1, 3], [2, 6]]]), { eps: 0 }).toArray() // [[[-1, 1], [-1, 1]]]
+ * @example tensor([[[1, 3], [2, 6]]]).instanceNorm({ eps: 0 }).toArray() // [[[-1, 1], [-1, 1]]]
  */
 export const instanceNorm = /* @__PURE__ */ composed(
   'instanceNorm',
@@ -157,8 +157,8 @@ export const instanceNorm = /* @__PURE__ */ composed(
  *
  * @example
  * const x = tensor([[1, 2], [3, 6]])
- * batchNorm(x, { eps: 0 }).toArray() // [[-1, -1], [1, 1]]
- * batchNorm(x, { mean: zeros([2]), variance: full([2], 4), eps: 0 }).toArray() // [[0.5, 1], [1.5, 3]]
+ * x.batchNorm({ eps: 0 }).toArray() // [[-1, -1], [1, 1]]
+ * x.batchNorm({ mean: zeros([2]), variance: full([2], 4), eps: 0 }).toArray() // [[0.5, 1], [1.5, 3]]
  */
 export const batchNorm = /* @__PURE__ */ composed('batchNorm', 2, function batchNorm(x: Tensor, options: BatchNormOptions = {}): Tensor {
   checkRank('batchNorm', x, 2)

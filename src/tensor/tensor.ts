@@ -15,8 +15,7 @@ import { observer, Storage } from './storage.ts'
  * An array of numbers in linear memory: contiguous, row-major, of a fixed shape and dtype.
  *
  * Tensors never change under you; only `update`, `train`, `assign` and a normalizing layer's running statistics write in place. Every
- * operation that takes a tensor first is also a method. What belongs to the tape (`onGradient(x, f)`) or makes a copy (`clone(x)`) is none, nor is
- * what layers are made of (`conv(x, weight)`, poolings, norms, dropout, upsampling): a program without these layers does not carry it.
+ * operation that takes a tensor first is also a method; what belongs to the tape (`onGradient(x, f)`) or makes a copy (`clone(x)`) is none.
  *
  * @example tensor([[1, 2], [3, 4]]).mul(2).sum().item() // 20
  */
@@ -312,11 +311,7 @@ const cast = "Write x.cast('int32'), or 'float32'"
 /** Names of other libraries, and what is written instead behind x and a point. */
 const METHODS =
   'unsqueeze expandDims(axis)|topk topK(k)|argmax argMax(axis)|argmin argMin(axis)|matMul matmul(y)|gt greater(y)|lt less(y)|eq equal(y)|ne notEqual(y)|ge greaterEqual(y)|le lessEqual(y)|clip clamp(low, high)|view_as reshape(y.shape)|expand broadcastTo(shape)|argsort argSort(axis)|isnan isNaN()|numel size|dim rank|ndim rank|var variance(axis)|at slice([i])|index_select gather(indices, axis)|repeat_interleave repeat(n, axis)|logsumexp logSumExp(axis)|cumprod log().cumsum(axis).exp(), of what is above 0'
-/** Operations behind layers, which are functions alone. */
-const FUNCTIONS =
-  'conv convTranspose depthwiseConv maxPool meanPool adaptiveMaxPool adaptiveMeanPool globalMaxPool globalMeanPool batchNorm layerNorm groupNorm instanceNorm rmsNorm upsample pixelShuffle dropout alphaDropout'
 hint(Tensor.prototype, 'Tensor', {
-  ...Object.fromEntries(FUNCTIONS.split(' ').map(name => [name, `Write ${name}(x, ...)`])),
   ...Object.fromEntries(
     METHODS.split('|')
       .map(each => each.split(/ (.*)/))

@@ -12,33 +12,29 @@ const trained = (m: (z: f.Tensor) => f.Tensor, z: f.Tensor) => () => f.gradient(
 
 describe('norms refuse', () => {
   refuses([
-    ['no channels', () => f.batchNorm(f.ones([3])), 'ShapeError: batchNorm: x is [batch, channels, ...]: [3].'],
+    ['no channels', () => f.ones([3]).batchNorm(), 'ShapeError: batchNorm: x is [batch, channels, ...]: [3].'],
     [
       'nothing behind the channels',
-      () => f.instanceNorm(f.ones([3, 2])),
+      () => f.ones([3, 2]).instanceNorm(),
       'ShapeError: instanceNorm: x is [batch, channels, size, ...]: [3, 2].',
     ],
-    [
-      'a scale of another size',
-      () => f.batchNorm(x, { scale: f.ones([4]) }),
-      'ShapeError: batchNorm: the scale is [3]: [4] for x [2, 3, 4].',
-    ],
+    ['a scale of another size', () => x.batchNorm({ scale: f.ones([4]) }), 'ShapeError: batchNorm: the scale is [3]: [4] for x [2, 3, 4].'],
     [
       'a mean alone',
-      () => f.batchNorm(x, { mean: three }),
+      () => x.batchNorm({ mean: three }),
       'TypeError: batchNorm: mean and variance come together: mean alone came. Leave both out for those of the batch.',
     ],
-    ['a negative eps', () => f.batchNorm(x, { eps: -1 }), 'RangeError: batchNorm: eps must be 0 or more: -1.'],
+    ['a negative eps', () => x.batchNorm({ eps: -1 }), 'RangeError: batchNorm: eps must be 0 or more: -1.'],
     [
       'what is no option',
       () => any.batchNorm(x, { weight: three }),
       "TypeError: batchNorm: there is no option 'weight'. There are scale, bias, eps, mean and variance.",
     ],
-    ['groups that do not divide', () => f.groupNorm(x, 2), 'ShapeError: groupNorm: 2 groups do not divide the channels: [2, 3, 4].'],
-    ['half a group', () => f.groupNorm(x, 0.5), 'TypeError: groupNorm: groups are a whole number from 1: 0.5 came. Write groupNorm(x, 4).'],
+    ['groups that do not divide', () => x.groupNorm(2), 'ShapeError: groupNorm: 2 groups do not divide the channels: [2, 3, 4].'],
+    ['half a group', () => x.groupNorm(0.5), 'TypeError: groupNorm: groups are a whole number from 1: 0.5 came. Write groupNorm(x, 4).'],
     [
       'other sizes',
-      () => f.layerNorm(x, { sizes: [3] }),
+      () => x.layerNorm({ sizes: [3] }),
       'ShapeError: layerNorm: the last axes of x have other sizes: x [2, 3, 4], sizes [3].',
     ],
     [
@@ -46,7 +42,7 @@ describe('norms refuse', () => {
       () => any.layerNorm(x, { sizes: '4' }),
       "TypeError: layerNorm: sizes are a number or a list of numbers: '4' came.",
     ],
-    ['a scalar', () => f.rmsNorm(f.tensor(1)), 'ShapeError: rmsNorm: x is [..., n]: [].'],
+    ['a scalar', () => f.tensor(1).rmsNorm(), 'ShapeError: rmsNorm: x is [..., n]: [].'],
     ['no count of channels', () => f.BatchNorm(0), 'TypeError: BatchNorm: channels are a whole number from 1: 0 came.'],
     [
       'options in the place of an activation',

@@ -1,7 +1,6 @@
 // Norms: running statistics and when they move, what is folded and what is not, WeightNorm, how they print.
 import {
   BatchNorm,
-  batchNorm,
   Chain,
   checkpoint,
   clone,
@@ -243,7 +242,7 @@ describe('a norm', () => {
         const variance = values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length
         return { mean, variance }
       })
-      const y = batchNorm(moved).data()
+      const y = moved.batchNorm().data()
       const errors = Array.from(seen, (value, i) => {
         const { mean, variance } = wanted[Math.floor(i / 50) % 3]
         return Math.abs(y[i] - (value - mean) / Math.sqrt(variance + 1e-5))

@@ -9,12 +9,10 @@ import {
   ConvTranspose,
   clone,
   concat,
-  conv,
   Dense,
   type DenseLayer,
   DepthwiseConv,
   Dropout,
-  depthwiseConv,
   Flatten,
   type Layer,
   type Link,
@@ -93,8 +91,9 @@ export const noChannels = Conv([5, 5]) // error 2554 at Conv(
 export const noPad = Conv([5, 5], 1, 6, relu, { pad: 'valid' }) // error 2322 at pad
 export const noOutPad = Conv([5, 5], 1, 6, relu, { outPad: 1 }) // error 2353 at outPad
 export const biasTwice = Conv(zeros([4, 2, 3]), true, relu, { bias: false }) // error 2353 at bias
-export const convolved: Tensor = depthwiseConv(conv(ones([1, 1, 5]), zeros([2, 1, 3]), { pad: [1, 2] }), zeros([2, 1, 2]))
-export const noMethod = ones([1, 1, 5]).conv(zeros([2, 1, 3])) // error 2339 at conv(
+export const convolved: Tensor = ones([1, 1, 5])
+  .conv(zeros([2, 1, 3]), { pad: [1, 2] })
+  .depthwiseConv(zeros([2, 1, 2]))
 
 export const scaled: Layer<{ scale: Tensor }, [x: Tensor], Tensor> = layer('Scaled', { scale: ones([2]) }, (self, x: Tensor) =>
   x.mul(self.scale),
