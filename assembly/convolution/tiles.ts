@@ -1,8 +1,8 @@
 // The tiles of a convolution: 4 places by 8 channels, 4 vectors of places by 2 channels, or 4 pairs of vectors by 1, summed over steps.
 //
 // A table says where the input of each step lies relative to a place, so one loop serves every size, stride, dilation, phase and padding. Eight
-// accumulators, and fifteen vectors alive: V8 before 13 lifts every load of a step to its top, and spills the sixteenth. Nothing but
-// stores follows the loop, and tiles are called through a table; tools/tiles.mjs says why.
+// accumulators, and fifteen vectors alive: V8 before 13 lifts every load of a step to its top, and spills the sixteenth. The bias
+// and stores alone follow the loop, and tiles are called through a table; tools/tiles.mjs says why.
 import { Arithmetic } from '../gemm/lanes'
 
 /** Words of a tile in its table: the first step, how many, four places in the input and four in the output, in bytes. */
