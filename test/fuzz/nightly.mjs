@@ -9,6 +9,7 @@ import { parseArgs } from 'node:util'
 const programs = {
   graphs: { share: 10 },
   losses: { share: 6 },
+  vision: { share: 8 },
   derivatives: { share: 4 },
   rules: { share: 5 },
   metrics: { share: 2, most: 200_000 },
