@@ -1,5 +1,5 @@
 // Dropout: what chance takes away. The mask is never stored, for a stream of random numbers can be read again: the pullback drops what was dropped.
-import { checkNumber, checkOptions, rangeError } from '../errors.ts'
+import { checkOptions } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { ones } from '../tensor/create.ts'
@@ -9,6 +9,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import type { Key, Real } from '../wasm/kinds.ts'
 import { add, cast, greater, mul, where } from './pointwise.ts'
+import { checkShare } from './told.ts'
 
 /** What `dropout` can be told. */
 export interface DropoutOptions {
@@ -32,12 +33,6 @@ const runDropout: Run<Draw> = /* @__PURE__ */ operation<Draw>({
   },
   pullback: [(g, _, draw) => runDropout([g], draw)],
 })
-
-/** Throws TypeError for a p that is no number, RangeError for one outside [0, 1]. */
-export function checkShare(operation: string, p: number): void {
-  checkNumber(operation, 'p', p)
-  if (!(p >= 0 && p <= 1)) throw rangeError(operation, 'p lies in [0, 1]', p)
-}
 
 /**
  * x with entries set to 0 by chance, each with probability p, and the others times 1 / (1 - p), so that the mean stays: x of any shape, by the library's

@@ -10,6 +10,7 @@ import * as contraction from './contraction.ts'
 import * as convolution from './convolution/conv.ts'
 import * as cumulative from './cumulative.ts'
 import * as diagonals from './diagonals.ts'
+import * as dropping from './dropping.ts'
 import * as indexing from './indexing.ts'
 import { stack } from './joining.ts'
 import * as matmul from './matmul.ts'
@@ -23,6 +24,7 @@ import * as reduce from './reduce.ts'
 import * as slicing from './slicing.ts'
 import * as softmax from './softmax.ts'
 import * as sorting from './sorting.ts'
+import * as upsampling from './upsampling.ts'
 
 /** The functions of a module as methods: without their first parameter. */
 type AsMethods<Module> = {
@@ -49,6 +51,8 @@ export interface Methods
     AsMethods<typeof contraction>,
     AsMethods<typeof convolution>,
     AsMethods<typeof pooling>,
+    AsMethods<typeof upsampling>,
+    AsMethods<typeof dropping>,
     AsMethods<typeof assign>,
     Iterable<Tensor> {
   /** A tensor of one element as a number, any as a text: what `Number(x)`, `x < 1` and templates see. */
@@ -81,6 +85,8 @@ for (const module of [
   contraction,
   convolution,
   pooling,
+  upsampling,
+  dropping,
 ]) {
   for (const [name, run] of Object.entries<unknown>(module)) {
     if (typeof run !== 'function') continue

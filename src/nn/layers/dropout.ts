@@ -1,5 +1,6 @@
 import { checkOptions, refuseSurplus, typeError, written } from '../../errors.ts'
-import { alphaDropout, checkShare, type DropoutOptions, dropout } from '../../ops/dropping.ts'
+import { alphaDropout, type DropoutOptions, dropout } from '../../ops/dropping.ts'
+import { checkShare } from '../../ops/told.ts'
 import { isTraining } from '../../tape/mode.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Layer } from '../layer.ts'

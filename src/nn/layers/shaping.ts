@@ -1,6 +1,7 @@
 import { refuseSurplus } from '../../errors.ts'
 import { flatten } from '../../ops/movement.ts'
-import { checkFactor, checkUpsample, pixelShuffle, type UpsampleMode, type UpsampleOptions, upsample } from '../../ops/upsampling.ts'
+import { checkFactor, checkUpsample, type UpsampleMode, type UpsampleOptions } from '../../ops/told.ts'
+import { pixelShuffle, upsample } from '../../ops/upsampling.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Layer } from '../layer.ts'
 import { plain } from './plain.ts'
