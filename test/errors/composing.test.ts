@@ -53,7 +53,6 @@ describe('Scale and Bilinear refuse', () => {
     ['no sizes', () => Scale(), 'TypeError: Scale: the sizes must be whole numbers from 1: undefined. Write Scale(...sizes).'],
     ['a list of sizes', () => Scale([2, 3] as never), 'TypeError: Scale: the sizes must be whole numbers from 1: an array. Write Scale(...sizes).'],
     ['a size of 0', () => Scale(2, 0), 'TypeError: Scale: the sizes must be whole numbers from 1: 2, 0. Write Scale(...sizes).'],
-    ['options in the place of the activation', () => Scale(2, { bias: false } as never), 'TypeError: Scale: the activation must be a function: object. Options come behind it.'],
     ['softmax', () => Scale(2, softmax), 'TypeError: Scale: softmax is no function of single elements. Put it behind the layer: Chain(Scale(...), softmax).'],
     ['an unknown option', () => Scale(2, relu, { bais: false } as never), "TypeError: Scale: there is no option 'bais'. There are bias and init."],
     ['a bias of another shape', () => Scale(2, relu, { bias: zeros([3]) }), 'ShapeError: Scale: the bias is [2]: [3].'],

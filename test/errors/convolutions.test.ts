@@ -155,11 +155,6 @@ describe('layers of convolutions refuse', () => {
       'TypeError: Conv: the sizes must be whole numbers from 1: 6, undefined. Write Conv(kernel, inputs, outputs).',
     ],
     [
-      'options in the place of the activation',
-      () => any.Conv([5, 5], 1, 6, { pad: 2 }),
-      'TypeError: Conv: the activation must be a function: object. Options come behind it.',
-    ],
-    [
       'softmax',
       () => Conv([5, 5], 1, 6, softmax),
       'TypeError: Conv: softmax is no function of single elements. Put it behind the layer: Chain(Conv(...), softmax).',

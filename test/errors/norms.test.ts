@@ -45,11 +45,6 @@ describe('norms refuse', () => {
     ['a scalar', () => f.tensor(1).rmsNorm(), 'ShapeError: rmsNorm: x is [..., n]: [].'],
     ['no count of channels', () => f.BatchNorm(0), 'TypeError: BatchNorm: channels are a whole number from 1: 0 came.'],
     [
-      'options in the place of an activation',
-      () => any.BatchNorm(3, { affine: false }),
-      'TypeError: BatchNorm: the activation must be a function: object. Options come behind it.',
-    ],
-    [
       'softmax',
       () => f.BatchNorm(3, f.softmax),
       'TypeError: BatchNorm: softmax is no function of single elements. Put it behind the layer: Chain(BatchNorm(...), softmax).',

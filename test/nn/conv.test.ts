@@ -169,6 +169,19 @@ describe('the sizes of a convolution', () => {
     }
   })
 
+  it("with 'same' are taken back by the adjoint", () => {
+    for (const k of [1, 2, 3, 4, 5]) {
+      for (const stride of [1, 2, 3, 4]) {
+        for (const dilation of [1, 2]) {
+          const told = { pad: 'same', stride, dilation } as const
+          const [w, x, y] = [randn([1, 1, k]), randn([1, 1, 3 * stride]), randn([1, 1, 3])]
+          const there = conv(x, w, told).mul(y).sum().item()
+          expect(convTranspose(y, w, told).mul(x).sum().item()).toBeCloseTo(there, 4)
+        }
+      }
+    }
+  })
+
   it('are taken back by a transposed one with what the stride left over as outPad', () => {
     for (const [n, k, stride, pad, dilation] of [
       [7, 3, 2, 1, 1],

@@ -80,11 +80,6 @@ describe('the constructor of Dense', () => {
     ],
     ['a fraction', () => Dense(2, 1.5), 'Dense: the sizes must be whole numbers from 1: 2, 1.5. Write Dense(inputs, outputs).'],
     [
-      'options in the place of the activation',
-      () => Dense(2, 2, { bias: false } as never),
-      'Dense: the activation must be a function: object. Options come behind it.',
-    ],
-    [
       'softmax',
       () => Dense(2, 2, softmax),
       'Dense: softmax is no function of single elements. Put it behind the layer: Chain(Dense(...), softmax).',

@@ -210,11 +210,10 @@ describe('a norm', () => {
     [() => InstanceNorm(3, undefined, { affine: true }), 'InstanceNorm(3, { affine: true })  # 6 parameters'],
     [() => GroupNorm(4, 2), 'GroupNorm(4, 2)     # 8 parameters'],
     [() => LayerNorm(3, 4, relu), 'LayerNorm(3, 4, relu)  # 24 parameters'],
-    [() => LayerNorm(3, { affine: false } as never), 'thrown'],
+    [() => LayerNorm(3, { affine: false }), 'LayerNorm(3, { affine: false })'],
     [() => RMSNorm(5), 'RMSNorm(5)          # 5 parameters'],
     [() => WeightNorm(Dense(2, 3)), 'WeightNorm('],
   ])('prints %s', (make, text) => {
-    if (text === 'thrown') return void expect(thrown(make)).toContain('LayerNorm: the activation must be a function')
     expect(String(make()).split('\n')[0].trimEnd()).toContain(text)
   })
 

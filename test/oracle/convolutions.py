@@ -20,7 +20,7 @@ def sides(pad, zeros):
     """[before, after] of each axis; 'same' puts the odd one of the zeros behind."""
     axes = len(zeros)
     if pad == 'same':
-        return [[max(n, 0) // 2, max(n, 0) - max(n, 0) // 2] for n in zeros]
+        return [[n // 2, n - n // 2] for n in zeros]
     if not isinstance(pad, int) and len(pad) == 2 * axes:
         return [list(pad[2 * i:2 * i + 2]) for i in range(axes)]
     return [[each, each] for each in per_axis(pad, axes)]
@@ -45,11 +45,15 @@ def conv(x, weight, options=None):
 def conv_transpose(x, weight, options=None):
     """What is cut off is cut off the whole result, so that both sides may differ."""
     axes, stride, dilation, groups, bias, pad, spans = told(weight, options)
-    zeros = [span + 1 - s for span, s in zip(spans, stride)]
-    more = [max(0, -n) for n in zeros] if pad == 'same' else per_axis((options or {}).get('outPad', 0), axes)
+    more = per_axis((options or {}).get('outPad', 0), axes)
+    cut = sides(pad, spans)
+    if pad == 'same':
+        # What the convolution of n stride places pads with, but for places behind that its stride leaves out.
+        cut = [[low, high + 1 - s] for (low, high), s in zip(cut, stride)]
+        more = [max(0, -high) for _, high in cut]
     y = TRANSPOSED[axes](x, weight, bias, stride, 0, more, groups, dilation)
-    for axis, (low, high) in enumerate(sides(pad, zeros)):
-        y = y.narrow(axis + 2, low, y.shape[axis + 2] - low - high)
+    for axis, (low, high) in enumerate(cut):
+        y = y.narrow(axis + 2, low, y.shape[axis + 2] - low - max(0, high))
     return y
 
 

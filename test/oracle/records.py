@@ -69,6 +69,9 @@ class Named:
     def __init__(self, kind, value=None):
         self.kind, self.value = kind, value
 
+    def __repr__(self):
+        return self.kind if self.value is None else str(self.value)
+
 
 UNDEFINED = Named('undefined')
 

@@ -10,7 +10,7 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import { type Layer, layer } from '../layer.ts'
-import { activity, biasOf, checkActivation, checkSizes, endOf, initial } from './checks.ts'
+import { activity, biasOf, checkActivation, checkSizes, ending, endOf, initial } from './checks.ts'
 
 /** What `Bilinear` can be told besides its sizes and its activation. */
 export interface BilinearOptions {
@@ -29,7 +29,7 @@ export type BilinearLayer = Layer<
 
 /** What follows the first argument of `Bilinear`: sizes, or ready tensors. */
 export type BilinearArguments<First> = First extends number
-  ? [in2: number, out: number, activation?: Activation | undefined, options?: BilinearOptions]
+  ? [in2: number, out: number, activation?: Activation | BilinearOptions | undefined, options?: BilinearOptions]
   : [bias?: Tensor | boolean | undefined, activation?: Activation | undefined]
 
 /**
@@ -50,9 +50,9 @@ export function Bilinear(first: number | Tensor, ...rest: readonly unknown[]): B
     if (surplus.length > 0) refuseSurplus('Bilinear', 3, [first, ...rest], 'Ready tensors leave no options.')
     return bilinearOf(first, bias, activation)
   }
-  const [in2, out, activation = identity, options = {}, ...surplus] = rest as [number, number, Activation?, BilinearOptions?]
+  const [in2, out, third, fourth, ...surplus] = rest as [number, number, unknown, BilinearOptions?]
   checkSizes('Bilinear', [first, in2, out], 'Write Bilinear(in1, in2, out).')
-  checkActivation('Bilinear', activation)
+  const [activation, options] = ending('Bilinear', third, fourth)
   if (surplus.length > 0) refuseSurplus('Bilinear', 5, [first, ...rest])
   checkOptions('Bilinear', options, ['bias', 'init'])
   const { bias = true, init = glorotUniform } = options

@@ -1,7 +1,9 @@
 // What layers with weights ask of their arguments.
 import { checkFunction, DTypeError, gaveNone, noTensor, ShapeError, typeError, written } from '../../errors.ts'
 import { type Activation, traitsOf } from '../../ops/epilogue.ts'
+import { identity } from '../../ops/pointwise.ts'
 import { zeros } from '../../tensor/create.ts'
+import { isPlain } from '../../tensor/realm.ts'
 import { type Shape, sameShape, show } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
@@ -10,10 +12,21 @@ import type { Initializer } from '../initializers.ts'
 /** Throws TypeError for what is no function of single elements. */
 export function checkActivation(layer: string, activation: unknown): asserts activation is Activation {
   if (typeof activation !== 'function')
-    throw typeError(layer, 'the activation must be a function', written(activation), 'Options come behind it.')
+    throw typeError(layer, 'the activation must be a function', written(activation), 'Options may stand there, or behind it.')
   if (!traitsOf(activation).isOfRows) return
   const wayOut = `Put it behind the layer: Chain(${layer}(...), ${activation.name}).`
   throw typeError(layer, `${activation.name} is no function of single elements`, '', wayOut)
+}
+
+/**
+ * The activation and the options of a layer: options may stand where the activation is left out. Throws TypeError for an activation that is no function of single
+ * elements.
+ */
+export function ending<Options extends object>(layer: string, activation: unknown, options: Options | undefined): [Activation, Options] {
+  const isLeftOut = options === undefined && isPlain(activation)
+  const f = isLeftOut || activation === undefined ? identity : activation
+  checkActivation(layer, f)
+  return [f, (isLeftOut ? activation : options === undefined ? {} : options) as Options]
 }
 
 /** What an activation gave. Throws TypeError where it is no tensor. */

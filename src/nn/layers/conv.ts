@@ -2,13 +2,12 @@ import { checkBoolean, checkOptions, noTensor, refuseSurplus, ShapeError, typeEr
 import { convolved, flipped } from '../../ops/convolution/form.ts'
 import { type ConvolutionOptions, checkGroups, kernelOf, type PerAxis, settingsOf } from '../../ops/convolution/geometry.ts'
 import type { Activation } from '../../ops/epilogue.ts'
-import { identity } from '../../ops/pointwise.ts'
 import { type Shape, show } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import type { Layer } from '../layer.ts'
-import { checkActivation, checkSizes, initial } from './checks.ts'
+import { checkSizes, ending, initial } from './checks.ts'
 import { weighted } from './weighted.ts'
 
 /** What `DepthwiseConv` can be told besides its sizes and its activation. */
@@ -39,8 +38,8 @@ export type ConvLayer = Layer<{ weight: Tensor; bias: Tensor | undefined; activa
 
 /** What follows the first argument of `Conv` and its like: sizes after those of the kernel, or ready tensors after the weight. */
 export type ConvArguments<First, Options> = First extends Tensor
-  ? [bias?: Tensor | boolean, activation?: Activation, options?: Omit<Options, 'bias' | 'init'>]
-  : [inputs: number, outputs: number, activation?: Activation, options?: Options]
+  ? [bias?: Tensor | boolean, activation?: Activation | Omit<Options, 'bias' | 'init'>, options?: Omit<Options, 'bias' | 'init'>]
+  : [inputs: number, outputs: number, activation?: Activation | Options, options?: Options]
 
 /** What a layer was told, whichever it is. */
 interface Told extends ConvLayerOptions, ConvTransposeLayerOptions {}
@@ -63,10 +62,9 @@ function made(kind: Kind, args: ArrayLike<unknown>): ConvLayer {
   const first = args[0]
   const isReady = first instanceof Tensor
   const [second, third] = [args[1], args[2]]
-  const [activation = identity, told = {}] = (isReady ? [third, args[3]] : [args[3], args[4]]) as [Activation?, Told?]
   if (!isReady) checkKernel(name, first)
   const most = isReady ? 4 : 5
-  checkActivation(name, activation)
+  const [activation, told] = ending<Told>(name, args[most - 2], args[most - 1] as Told | undefined)
   if (args.length > most) refuseSurplus(name, most, args)
   const known = [...SHARED, ...kind.known]
   if (isReady) {

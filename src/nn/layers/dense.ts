@@ -1,14 +1,13 @@
 import { checkOptions, noTensor, refuseSurplus, ShapeError } from '../../errors.ts'
 import type { Activation } from '../../ops/epilogue.ts'
 import { activated } from '../../ops/linear.ts'
-import { identity } from '../../ops/pointwise.ts'
 import { checkTensor } from '../../tape/operation.ts'
 import { show } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import type { Layer } from '../layer.ts'
-import { checkActivation, checkSizes, initial } from './checks.ts'
+import { checkSizes, ending, initial } from './checks.ts'
 import { weighted } from './weighted.ts'
 
 /** What `Dense` can be told besides its sizes and its activation. */
@@ -24,7 +23,7 @@ export type DenseLayer = Layer<{ weight: Tensor; bias: Tensor | undefined; activ
 
 /** What follows the first argument of `Dense`: sizes, or ready tensors. One signature, so that an error names the argument that is wrong. */
 export type DenseArguments<First> = First extends number
-  ? [outputs: number, activation?: Activation, options?: DenseOptions]
+  ? [outputs: number, activation?: Activation | DenseOptions, options?: DenseOptions]
   : [bias?: Tensor | boolean, activation?: Activation]
 
 /**
@@ -40,10 +39,10 @@ export function Dense<First extends number | Tensor>(first: First, ...rest: Dens
 export function Dense(
   first: number | Tensor,
   second?: number | Tensor | boolean,
-  activation: Activation = identity,
-  options: DenseOptions = {},
+  third?: Activation | DenseOptions,
+  fourth?: DenseOptions,
 ): DenseLayer {
-  checkActivation('Dense', activation)
+  const [activation, options] = ending('Dense', third, fourth)
   if (arguments.length > 4) refuseSurplus('Dense', 4, arguments)
   if (first instanceof Tensor) {
     if (arguments.length > 3) refuseSurplus('Dense', 3, arguments, 'Ready tensors leave no options.')

@@ -3,7 +3,6 @@ import {
   checkFunction,
   checkNumber,
   checkOptions,
-  gaveNone,
   rangeError,
   refuseSurplus,
   ShapeError,
@@ -28,9 +27,10 @@ import { isTraining } from '../../tape/mode.ts'
 import { checkTensor } from '../../tape/operation.ts'
 import { ones, zeros } from '../../tensor/create.ts'
 import { type Shape, sameShape, show, sizeOf } from '../../tensor/shape.ts'
-import { Tensor } from '../../tensor/tensor.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
 import type { Initializer } from '../initializers.ts'
 import { type Layer, layer } from '../layer.ts'
+import { activity, ending } from './checks.ts'
 
 /** What `LayerNorm` and `GroupNorm` can be told. */
 export interface NormLayerOptions {
@@ -107,18 +107,6 @@ function checkCount(name: string, what: string, value: unknown): asserts value i
   if (!Number.isInteger(value) || (value as number) < 1) throw typeError(name, `${what} a whole number from 1`, `${written(value)} came`)
 }
 
-function checkActivation(name: string, activation: unknown): asserts activation is Activation {
-  if (typeof activation !== 'function')
-    throw typeError(name, 'the activation must be a function', written(activation), 'Options come behind it.')
-  if (!traitsOf(activation).isOfRows) return
-  throw typeError(
-    name,
-    `${activation.name} is no function of single elements`,
-    '',
-    `Put it behind the layer: Chain(${name}(...), ${activation.name}).`,
-  )
-}
-
 /** A parameter as `init` makes it. */
 function made(name: string, what: string, init: Initializer, shape: Shape): Tensor {
   const tensor = init(shape)
@@ -157,12 +145,6 @@ function checkChannels(name: string, x: Tensor, channels: number, least: number)
   throw new ShapeError({ operation: name, problem, came: show(x.dims) }, [x.dims])
 }
 
-/** What a layer gives. */
-function resultOf(name: string, y: unknown): Tensor {
-  if (y instanceof Tensor) return y
-  throw gaveNone(name, 'the activation', y)
-}
-
 const BATCH = { ...DEFAULTS, trackStats: true, momentum: 0.1 }
 const INSTANCE = { ...BATCH, affine: false, trackStats: false }
 
@@ -172,11 +154,11 @@ function statsNorm(
   overBatch: boolean,
   defaults: typeof BATCH,
   channels: number,
-  activation: Activation,
-  options: StatsNormOptions,
+  second: Activation | StatsNormOptions | undefined,
+  third: StatsNormOptions | undefined,
 ): StatsNormLayer {
   checkCount(name, 'channels are', channels)
-  checkActivation(name, activation)
+  const [activation, options] = ending(name, second, third)
   const settings = settingsOf(name, options, defaults)
   const { trackStats, eps, momentum } = settings
   const fields: StatsFields = {
@@ -194,7 +176,7 @@ function statsNorm(
     const groups = channelGroups(x.dims, overBatch)
     const inTraining = isTraining()
     if (!inTraining && mean && variance) {
-      return resultOf(name, normalizeGiven(x, groups, { bias, scale, mean, variance }, self.eps, self.activation))
+      return activity(name, normalizeGiven(x, groups, { bias, scale, mean, variance }, self.eps, self.activation))
     }
     const n = groups.segments * groups.n
     if (inTraining && n < 2) {
@@ -205,7 +187,7 @@ function statsNorm(
     }
     const found = normalizeGroups(x, groups, self, self.eps, self.activation)
     if (inTraining && mean && variance && x.count > 0) move(mean, variance, found, groups, self.momentum, n / (n - 1))
-    return resultOf(name, found.y)
+    return activity(name, found.y)
   }
   const label = labelOf(name, [channels], activation, options, defaults)
   return layer(name, fields, forward, { label, trainable: ['bias', 'scale'] }) as StatsNormLayer
@@ -239,7 +221,7 @@ function move(mean: Tensor, variance: Tensor, found: Normalized, groups: Groups,
  * norm.mean.toArray() // [0.2, 0.4]
  * norm.variance.toArray() // [1.1, 1.7]
  */
-export function BatchNorm(channels: number, activation: Activation = identity, options: StatsNormOptions = {}): StatsNormLayer {
+export function BatchNorm(channels: number, activation?: Activation | StatsNormOptions, options?: StatsNormOptions): StatsNormLayer {
   if (arguments.length > 3) refuseSurplus('BatchNorm', 3, arguments)
   return statsNorm('BatchNorm', true, BATCH, channels, activation, options)
 }
@@ -254,7 +236,7 @@ export function BatchNorm(channels: number, activation: Activation = identity, o
  *
  * @example InstanceNorm(2, relu, { eps: 0 })(tensor([[[1, 3], [2, 6]]])).toArray() // [[[0, 1], [0, 1]]]
  */
-export function InstanceNorm(channels: number, activation: Activation = identity, options: StatsNormOptions = {}): StatsNormLayer {
+export function InstanceNorm(channels: number, activation?: Activation | StatsNormOptions, options?: StatsNormOptions): StatsNormLayer {
   if (arguments.length > 3) refuseSurplus('InstanceNorm', 3, arguments)
   return statsNorm('InstanceNorm', false, INSTANCE, channels, activation, options)
 }
@@ -270,19 +252,19 @@ export function InstanceNorm(channels: number, activation: Activation = identity
  *
  * @example GroupNorm(4, 2, relu, { eps: 0 })(tensor([[1, 3, 2, 6]])).toArray() // [[0, 1, 0, 1]]
  */
-export function GroupNorm(channels: number, groups: number, activation: Activation = identity, options: NormLayerOptions = {}): NormLayer {
+export function GroupNorm(channels: number, groups: number, third?: Activation | NormLayerOptions, fourth?: NormLayerOptions): NormLayer {
   const name = 'GroupNorm'
   if (arguments.length > 4) refuseSurplus(name, 4, arguments)
   checkCount(name, 'channels are', channels)
   checkCount(name, 'groups are', groups)
   if (channels % groups !== 0) throw typeError(name, 'groups divide the channels', `${groups} came for ${channels}`)
-  checkActivation(name, activation)
+  const [activation, options] = ending(name, third, fourth)
   const settings = settingsOf(name, options, DEFAULTS)
   const fields: NormFields = { ...affineOf(name, settings, [channels]), eps: settings.eps, activation }
   const forward = (self: NormFields, x: Tensor, ...surplus: never[]) => {
     if (surplus.length > 0) refuseSurplus(name, 1, [x, ...surplus])
     checkChannels(name, x, channels, 2)
-    return resultOf(name, normalizeGroups(x, neighbourGroups(x.dims, groups), self, self.eps, self.activation).y)
+    return activity(name, normalizeGroups(x, neighbourGroups(x.dims, groups), self, self.eps, self.activation).y)
   }
   return layer(name, fields, forward, { label: labelOf(name, [channels, groups], activation, options, DEFAULTS) }) as NormLayer
 }
@@ -307,22 +289,22 @@ export function LayerNorm(...args: readonly [size: number, ...rest: readonly (nu
   const name = 'LayerNorm'
   const count = args.findIndex(each => typeof each !== 'number')
   const sizes = (count < 0 ? args : args.slice(0, count)) as readonly number[]
-  const [activation = identity, options = {}, ...surplus] = count < 0 ? [] : args.slice(count)
+  const [second, third, ...surplus] = (count < 0 ? [] : args.slice(count)) as [unknown, NormLayerOptions?]
   if (surplus.length > 0) refuseSurplus(name, sizes.length + 2, args)
   if (sizes.length === 0)
     throw typeError(name, 'the sizes come first', `${written(args[0])} came`, 'Write LayerNorm(64) or LayerNorm(3, 4, relu).')
   for (const size of sizes) checkCount(name, 'sizes are', size)
-  checkActivation(name, activation)
-  const settings = settingsOf(name, options as NormLayerOptions, DEFAULTS)
+  const [activation, options] = ending(name, second, third)
+  const settings = settingsOf(name, options, DEFAULTS)
   const { bias, scale } = affineOf(name, settings, sizes)
   const fields: NormFields = { scale, bias, eps: settings.eps, activation }
   const n = sizeOf(sizes)
   const forward = (self: NormFields, x: Tensor, ...surplus: never[]) => {
     if (surplus.length > 0) refuseSurplus(name, 1, [x, ...surplus])
     checkLast(name, x, sizes)
-    return resultOf(name, normalizeGroups(x, rowGroups(x.count / n, n, 1), self, self.eps, self.activation).y)
+    return activity(name, normalizeGroups(x, rowGroups(x.count / n, n, 1), self, self.eps, self.activation).y)
   }
-  return layer(name, fields, forward, { label: labelOf(name, sizes, activation, options as object, DEFAULTS) }) as NormLayer
+  return layer(name, fields, forward, { label: labelOf(name, sizes, activation, options, DEFAULTS) }) as NormLayer
 }
 
 const SQUARES = { affine: true, eps: 1e-5, initScale: ones as Initializer }

@@ -8,7 +8,7 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
 import type { Initializer } from '../initializers.ts'
 import { type Layer, layer } from '../layer.ts'
-import { activity, biasOf, checkActivation, checkSizes, endOf, initial } from './checks.ts'
+import { activity, biasOf, checkActivation, checkSizes, ending, endOf, initial } from './checks.ts'
 
 /** What `Scale` can be told besides its sizes and its activation. */
 export interface ScaleOptions {
@@ -24,7 +24,7 @@ export type ScaleLayer = Layer<{ scale: Tensor; bias: Tensor | undefined; activa
 /** What `Scale` is given: sizes, an activation and options; or ready tensors and an activation. */
 export type ScaleArguments =
   | [...sizes: number[]]
-  | [...sizes: number[], activation: Activation | undefined]
+  | [...sizes: number[], activation: Activation | ScaleOptions | undefined]
   | [...sizes: number[], activation: Activation | undefined, options: ScaleOptions]
   | [scale: Tensor, bias?: Tensor | boolean | undefined, activation?: Activation | undefined]
 
@@ -48,9 +48,9 @@ export function Scale(...args: readonly unknown[]): ScaleLayer {
   }
   const end = args.findIndex(each => typeof each !== 'number')
   const sizes = end < 0 ? args : args.slice(0, end)
-  const [activation = identity, options = {}, ...surplus] = (end < 0 ? [] : args.slice(end)) as [Activation?, ScaleOptions?]
+  const [third, fourth, ...surplus] = (end < 0 ? [] : args.slice(end)) as [unknown, ScaleOptions?]
   checkSizes('Scale', sizes.length === 0 ? [first] : sizes, 'Write Scale(...sizes).')
-  checkActivation('Scale', activation)
+  const [activation, options] = ending('Scale', third, fourth)
   if (surplus.length > 0) refuseSurplus('Scale', sizes.length + 2, args)
   checkOptions('Scale', options, ['bias', 'init'])
   return scaleOf(initial('Scale', options.init ?? ones, sizes as number[]), options.bias ?? true, activation)

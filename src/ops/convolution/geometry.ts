@@ -65,7 +65,7 @@ function perAxis(operation: string, name: string, value: unknown, least: number,
 
 /**
  * What an operation or a layer is told, for a kernel of these sizes. With 'same' a convolution of stride 1 gives the size that came and one of stride s
- * n / s of it, rounded up, and a transposed one n s; where the zeros are odd in number, the last one stands behind.
+ * n / s of it, rounded up, and a transposed one, its adjoint, n s; where the zeros are odd in number, the last one stands behind.
  */
 export function settingsOf(operation: string, kernel: Shape, options: Told, isTransposed = false): Settings {
   const { groups = 1, pad = 0 } = options
@@ -81,10 +81,11 @@ export function settingsOf(operation: string, kernel: Shape, options: Told, isTr
   if (typeof groups !== 'number') throw typeError(operation, 'groups is a number', `${written(groups)} came`)
   if (!Number.isInteger(groups) || groups < 1) throw rangeError(operation, 'groups is a whole number from 1', groups)
   if (pad === 'same') {
-    const zeros = kernel.map((size, i) => dilation[i] * (size - 1) + (isTransposed ? 1 - stride[i] : 0))
-    const low = zeros.map(each => Math.floor(Math.max(each, 0) / 2))
-    const high = zeros.map((each, i) => Math.max(each, 0) - low[i])
-    return { stride, dilation, groups, low, high, outPad: zeros.map((each, i) => (each < 0 ? -each : outPad[i])) }
+    const zeros = kernel.map((size, i) => dilation[i] * (size - 1))
+    const low = zeros.map(each => Math.floor(each / 2))
+    const rest = zeros.map((each, i) => each - low[i] + (isTransposed ? 1 - stride[i] : 0))
+    const high = rest.map(each => Math.max(each, 0))
+    return { stride, dilation, groups, low, high, outPad: rest.map((each, i) => (each < 0 ? -each : outPad[i])) }
   }
   const sides = perAxis(operation, 'pad', pad, 0, kernel, true)
   const isOfSides = sides.length > kernel.length
