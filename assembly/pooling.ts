@@ -49,10 +49,11 @@ function ends(axis: usize, i: i32): i32 {
   return min(begins(axis, i) + window, size)
 }
 
-/** Are the windows 2 x 2 side by side, and four of them or more in a row? */
+/** Are the windows 2 x 2 side by side, none with padding in it, and four of them or more in a row? */
 function isPaired(by: Pooling): bool {
   const isTwo = ((by.windowH ^ 2) | (by.windowW ^ 2) | (by.strideH ^ 2) | (by.strideW ^ 2)) === 0
-  return isTwo && by.sizeD === 1 && (by.padH | by.padW) === 0 && by.windowD === 1 && by.countW >= 4
+  const isInside = 2 * by.countH <= by.sizeH && 2 * by.countW <= by.sizeW && (by.padH | by.padW) === 0
+  return isTwo && by.sizeD === 1 && isInside && by.windowD === 1 && by.countW >= 4
 }
 
 class Four {

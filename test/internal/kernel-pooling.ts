@@ -21,6 +21,8 @@ const adaptive = (size: number, count: number): Axis => [size, count, 0, 0, 0]
 const shapes: readonly (readonly [Axis, Axis, Axis])[] = [
   // Two by two, in rows around four windows and with a rest.
   ...[6, 8, 9, 10, 14, 28].map((size): [Axis, Axis, Axis] => [one, window(size - 1, 2, 2), window(size, 2, 2)]),
+  // Half a window behind the last row, or column.
+  ...[7, 9, 10].map((size): [Axis, Axis, Axis] => [one, window(size - 1, 2, 2, 0, 1), window(size, 2, 2, 0, 1)]),
   [one, one, window(33, 3, 1)],
   [one, window(7, 3, 2, 1), window(17, 3, 2, 1)],
   [one, window(5, 3, 1, 1), window(9, 3, 1, 1)],
