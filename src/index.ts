@@ -154,7 +154,7 @@ export {
   type DepthwiseConvOptions,
   depthwiseConv,
 } from './ops/convolution/conv.ts'
-export type { ConvolutionOptions, PerAxis } from './ops/convolution/geometry.ts'
+export type { ConvolutionOptions } from './ops/convolution/geometry.ts'
 export { cumsum } from './ops/cumulative.ts'
 export { diag, tril, triu } from './ops/diagonals.ts'
 export { alphaDropout, type DropoutOptions, dropout } from './ops/dropping.ts'
@@ -170,6 +170,7 @@ export type { BatchNormOptions, LayerNormOptions, NormOptions, RMSNormOptions } 
 export { batchNorm, groupNorm, instanceNorm, layerNorm, rmsNorm } from './ops/normalization.ts'
 export { type NormalizeOptions, normalize } from './ops/normalize.ts'
 export { type PadOptions, pad } from './ops/padding.ts'
+export type { PerAxis } from './ops/per-axis.ts'
 export type { Operand } from './ops/pointwise.ts'
 export {
   abs,

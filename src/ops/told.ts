@@ -1,7 +1,7 @@
 // What upsampling and dropout are told, which their layers check when they are made.
 import { checkBoolean, checkNumber, checkOptions, rangeError, typeError, written } from '../errors.ts'
+import { perAxis } from './per-axis.ts'
 import { checkWhole } from './whole.ts'
-import { perAxis } from './windows.ts'
 
 /** How `upsample` finds what lies between the elements of x. */
 export type UpsampleMode = 'nearest' | 'linear' | 'bilinear' | 'trilinear'
@@ -33,7 +33,7 @@ export function checkUpsample(operation: string, mode: UpsampleMode, options: Up
 
 /** The scales or the sizes of each axis. */
 export function told(operation: string, { scale, size }: UpsampleOptions, axes: number): readonly number[] {
-  return scale === undefined ? perAxis(operation, 'size', size, axes) : perAxis(operation, 'scale', scale, axes, 0, false, false)
+  return scale === undefined ? perAxis(operation, 'size', size, axes) : perAxis(operation, 'scale', scale, axes, 0, false)
 }
 
 /** Throws RangeError for what is no whole number from 1. */

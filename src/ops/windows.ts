@@ -1,15 +1,16 @@
 // Windows over the spatial axes of x [batch, channels, ...]: what a pooling is told, checked, and in the words of its kernel.
-import { checkBoolean, checkOptions, rangeError, ShapeError, typeError, written } from '../errors.ts'
+import { checkBoolean, checkOptions, rangeError, ShapeError } from '../errors.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { MOST_ELEMENTS, type Shape, show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { type PerAxis, perAxis, perSide } from './per-axis.ts'
 
 /** What `maxPool` can be told besides its window: each a number for all spatial axes, or a list of one an axis. */
 export interface MaxPoolOptions {
   /** From one window to the next so many elements: the window itself. */
-  readonly stride?: number | readonly number[] | undefined
+  readonly stride?: PerAxis | undefined
   /** So many places around x that count for nothing: a number, one an axis, two an axis (before and behind), or 'same': 0. */
-  readonly pad?: number | readonly number[] | 'same' | undefined
+  readonly pad?: PerAxis | 'same' | undefined
 }
 
 /** What `meanPool` can be told besides its window. */
@@ -35,56 +36,23 @@ export interface Windows {
 
 const ALONE: Axis = [1, 1, 1, 1, 0]
 
-/**
- * One number an axis; with `perSide` there may be two, and without `isWhole` they lie above `least`. Throws TypeError for what is none, ShapeError for
- * another number of them, RangeError for one that is not whole or too small.
- */
-export function perAxis(
-  operation: string,
-  name: string,
-  value: unknown,
-  axes: number,
-  least = 1,
-  perSide = false,
-  isWhole = true,
-): readonly number[] {
-  const list = (typeof value === 'number' ? new Array(axes).fill(value) : value) as readonly number[]
-  if (!Array.isArray(list) || !list.every(each => typeof each === 'number')) {
-    throw typeError(operation, `${name} is a number or a list of one an axis${perSide ? ", or 'same'" : ''}`, `${written(value)} came`)
-  }
-  if (list.length !== axes && !(perSide && list.length === 2 * axes)) {
-    const count = perSide ? `${axes} or ${2 * axes}` : axes
-    throw new ShapeError({ operation, problem: `${name} is a number, or a list of ${count}`, came: show(list) }, [list])
-  }
-  const odd = list.find(each => !(isWhole ? Number.isInteger(each) && each >= least : each > least && each < Number.POSITIVE_INFINITY))
-  if (odd !== undefined) throw rangeError(operation, `${name} is a ${isWhole ? 'whole number from' : 'number above'} ${least}`, odd)
-  return list
-}
-
 /** Window, stride, and the padding before and behind, of each axis. */
 type Told = readonly (readonly [window: number, stride: number, low: number, high: number])[]
 
-function told(operation: string, window: number | readonly number[], { stride, pad = 0 }: MaxPoolOptions, axes: number): Told {
+function told(operation: string, window: PerAxis, { stride, pad = 0 }: MaxPoolOptions, axes: number): Told {
   const windows = perAxis(operation, 'the window', window, axes)
   const strides = perAxis(operation, 'stride', stride ?? window, axes)
-  const sides = pad === 'same' ? undefined : perAxis(operation, 'pad', pad, axes, 0, true)
+  const sides = pad === 'same' ? undefined : perSide(operation, pad, axes)
   return windows.map((size, i) => {
-    const each = 2 * i
     // Of an odd number the last stands behind.
-    const low = sides ? sides[sides.length > axes ? each : i] : (size - 1) >> 1
-    const high = sides ? sides[sides.length > axes ? each + 1 : i] : size >> 1
+    const [low, high] = sides ? [sides[0][i], sides[1][i]] : [(size - 1) >> 1, size >> 1]
     if (Math.max(low, high) < size) return [size, strides[i], low, high]
     throw rangeError(operation, 'the padding is smaller than the window', `pad ${Math.max(low, high)}, window ${size}`)
   })
 }
 
 /** Throws for a window and options that fit no x. */
-export function checkWindow(
-  operation: string,
-  window: number | readonly number[],
-  options: MeanPoolOptions,
-  known: readonly string[],
-): void {
+export function checkWindow(operation: string, window: PerAxis, options: MeanPoolOptions, known: readonly string[]): void {
   checkOptions(operation, options, known)
   const { stride, pad, countPadding = true } = options
   checkBoolean(operation, 'countPadding', countPadding)
@@ -105,7 +73,7 @@ export function spatial(operation: string, x: Tensor, wanted = 0): number {
   throw new ShapeError({ operation, problem, came: show(x.dims), wayOut }, [x.dims])
 }
 
-const lengthOf = (value: number | readonly number[]) => (Array.isArray(value) ? value.length : 0)
+const lengthOf = (value: PerAxis) => (Array.isArray(value) ? value.length : 0)
 
 /** Windows of these axes; leading ones that are not pooled make planes of their own. */
 function windows(x: Tensor, axes: readonly Axis[], countPadding = true): Windows {
@@ -126,7 +94,7 @@ function windows(x: Tensor, axes: readonly Axis[], countPadding = true): Windows
 }
 
 /** The windows that a call asks for. */
-export function windowed(operation: string, x: Tensor, window: number | readonly number[], options: MeanPoolOptions): Windows {
+export function windowed(operation: string, x: Tensor, window: PerAxis, options: MeanPoolOptions): Windows {
   const axes = told(operation, window, options, spatial(operation, x, lengthOf(window))).map(([size, stride, low, high], i): Axis => {
     const n = x.dims[i + 2]
     const padded = n + low + high
@@ -143,7 +111,7 @@ export function windowed(operation: string, x: Tensor, window: number | readonly
 }
 
 /** Those of which there are so many: window i goes from ⌊i n / out⌋ up to ⌈(i + 1) n / out⌉. */
-export function adaptive(operation: string, x: Tensor, out: number | readonly number[]): Windows {
+export function adaptive(operation: string, x: Tensor, out: PerAxis): Windows {
   const counts = perAxis(operation, 'out', out, spatial(operation, x, lengthOf(out)))
   const axes = counts.map((count, i): Axis => {
     const n = x.dims[i + 2]

@@ -54,7 +54,7 @@ describe('norms refuse', () => {
     [
       'a scale of another shape',
       () => f.BatchNorm(3, plain, { initScale: () => f.ones([2]) }),
-      'ShapeError: BatchNorm: initScale gives float32 [3]: float32 [2].',
+      'ShapeError: BatchNorm: initScale gives [3]: [2].',
     ],
     ['other channels', () => f.BatchNorm(2)(x), 'ShapeError: BatchNorm: x is [batch, 2, ...]: [2, 3, 4].\nin BatchNorm(2)'],
     [

@@ -41,17 +41,17 @@ export function endOf(activation: Activation, bias: unknown): string[] {
 }
 
 /** What an initializer makes of a shape. Throws for what is no function, and where it gives anything but float32 of that shape. */
-export function initial(layer: string, init: Initializer, shape: Shape): Tensor {
-  checkFunction(layer, 'init', init)
+export function initial(layer: string, init: Initializer, shape: Shape, name = 'init'): Tensor {
+  checkFunction(layer, name, init)
   const made: unknown = init(shape)
   if (isForeign(made)) throw noTensor(layer, made)
-  if (!(made instanceof Tensor)) throw gaveNone(layer, 'init', made)
+  if (!(made instanceof Tensor)) throw gaveNone(layer, name, made)
   if (made.type !== 'float32') {
     const wayOut = "Write .cast('float32')."
-    throw new DTypeError({ operation: layer, problem: 'init gives float32', came: made.type, wayOut }, [made.type])
+    throw new DTypeError({ operation: layer, problem: `${name} gives float32`, came: made.type, wayOut }, [made.type])
   }
   if (sameShape(made.dims, shape)) return made
-  throw new ShapeError({ operation: layer, problem: `init gives ${show(shape)}`, came: show(made.dims) }, [made.dims])
+  throw new ShapeError({ operation: layer, problem: `${name} gives ${show(shape)}`, came: show(made.dims) }, [made.dims])
 }
 
 /** The bias of a shape: true are zeros, false is none. Throws TypeError for what is neither nor a tensor, ShapeError for one of another shape. */

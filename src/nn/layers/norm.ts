@@ -30,7 +30,7 @@ import { type Shape, sameShape, show, sizeOf } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Initializer } from '../initializers.ts'
 import { type Layer, layer } from '../layer.ts'
-import { activity, ending } from './checks.ts'
+import { activity, ending, initial } from './checks.ts'
 
 /** What `LayerNorm` and `GroupNorm` can be told. */
 export interface NormLayerOptions {
@@ -107,22 +107,11 @@ function checkCount(name: string, what: string, value: unknown): asserts value i
   if (!Number.isInteger(value) || (value as number) < 1) throw typeError(name, `${what} a whole number from 1`, `${written(value)} came`)
 }
 
-/** A parameter as `init` makes it. */
-function made(name: string, what: string, init: Initializer, shape: Shape): Tensor {
-  const tensor = init(shape)
-  checkTensor(name, tensor)
-  if (!sameShape(tensor.dims, shape) || tensor.type !== 'float32') {
-    const came = `${tensor.type} ${show(tensor.dims)}`
-    throw new ShapeError({ operation: name, problem: `${what} gives float32 ${show(shape)}`, came }, [tensor.dims])
-  }
-  return tensor
-}
-
 /** Bias before scale: the order of Flux's parameters. */
 function affineOf(name: string, { affine, initBias, initScale }: Settings, shape: Shape) {
   return {
-    bias: affine ? made(name, 'initBias', initBias, shape) : undefined,
-    scale: affine ? made(name, 'initScale', initScale, shape) : undefined,
+    bias: affine ? initial(name, initBias, shape, 'initBias') : undefined,
+    scale: affine ? initial(name, initScale, shape, 'initScale') : undefined,
   }
 }
 
@@ -323,7 +312,7 @@ export function RMSNorm(size: number, options: RMSNormLayerOptions = {}): RMSNor
   if (arguments.length > 2) refuseSurplus(name, 2, arguments)
   checkCount(name, 'the size is', size)
   const { affine, eps, initScale } = settingsOf(name, options, SQUARES)
-  const fields = { scale: affine ? made(name, 'initScale', initScale, [size]) : undefined, eps }
+  const fields = { scale: affine ? initial(name, initScale, [size], 'initScale') : undefined, eps }
   const forward = (self: typeof fields, x: Tensor, ...surplus: never[]) => {
     if (surplus.length > 0) refuseSurplus(name, 1, [x, ...surplus])
     checkLast(name, x, [size])

@@ -1,6 +1,7 @@
 import { refuseSurplus } from '../../errors.ts'
+import { perAxis } from '../../ops/per-axis.ts'
 import { adaptiveMaxPool, adaptiveMeanPool, globalMaxPool, globalMeanPool, maxPool, meanPool } from '../../ops/pooling.ts'
-import { checkWindow, type MaxPoolOptions, type MeanPoolOptions, perAxis } from '../../ops/windows.ts'
+import { checkWindow, type MaxPoolOptions, type MeanPoolOptions } from '../../ops/windows.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Layer } from '../layer.ts'
 import { plain } from './plain.ts'

@@ -3,9 +3,10 @@ import { composed } from '../../tape/composed.ts'
 import { checkTensor } from '../../tape/operation.ts'
 import { show } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
+import type { PerAxis } from '../per-axis.ts'
 import { identity } from '../pointwise.ts'
 import { convolved, flipped } from './form.ts'
-import { type ConvolutionOptions, kernelOf, type PerAxis, settingsOf } from './geometry.ts'
+import { type ConvolutionOptions, kernelOf, settingsOf } from './geometry.ts'
 
 /** What `depthwiseConv` can be told. */
 export interface DepthwiseConvOptions extends ConvolutionOptions {

@@ -1,9 +1,7 @@
 // What a convolution is told, checked and made plain once: numbers of each axis, and the three shapes.
 import { rangeError, ShapeError, typeError, written } from '../../errors.ts'
 import { checkShape, MOST_ELEMENTS, type Shape, show } from '../../tensor/shape.ts'
-
-/** A number for all spatial axes, or a list of one an axis. */
-export type PerAxis = number | readonly number[]
+import { type PerAxis, perAxis, perSide } from '../per-axis.ts'
 
 /** What all convolutions can be told. */
 export interface ConvolutionOptions {
@@ -44,25 +42,6 @@ export interface Geometry {
 
 type Told = ConvolutionOptions & { readonly groups?: number | undefined; readonly outPad?: PerAxis | undefined }
 
-const total = (sizes: readonly number[]) => (sizes.length === 1 ? 'one number' : `${sizes.length} numbers`)
-
-/** One number an axis. Throws TypeError for what is none, ShapeError for another number of them, RangeError for one that is not whole or too small. */
-function perAxis(operation: string, name: string, value: unknown, least: number, kernel: Shape, perSide = false): readonly number[] {
-  const list = (typeof value === 'number' ? kernel.map(() => value) : value) as readonly number[]
-  if (!Array.isArray(list) || !list.every(each => typeof each === 'number')) {
-    const same = perSide ? ", or 'same'" : ''
-    throw typeError(operation, `${name} is a number or a list of one an axis${same}`, `${written(value)} came`)
-  }
-  if (list.length !== kernel.length && !(perSide && list.length === 2 * kernel.length)) {
-    const problem = `${name} is a number, or ${total(kernel)}${perSide ? ` or ${2 * kernel.length}` : ''}`
-    throw new ShapeError({ operation, problem, came: `${show(list)} for the kernel ${show(kernel)}` }, [kernel])
-  }
-  const odd = list.find(each => !Number.isInteger(each) || each < least || each > MOST_ELEMENTS)
-  if (odd !== undefined)
-    throw rangeError(operation, odd > MOST_ELEMENTS ? `${name} is too large` : `${name} is a whole number from ${least}`, odd)
-  return [...list]
-}
-
 /**
  * What an operation or a layer is told, for a kernel of these sizes. With 'same' a convolution of stride 1 gives the size that came and one of stride s
  * n / s of it, rounded up, and a transposed one, its adjoint, n s; where the zeros are odd in number, the last one stands behind.
@@ -71,7 +50,7 @@ export function settingsOf(operation: string, kernel: Shape, options: Told, isTr
   const { groups = 1, pad = 0 } = options
   const of = (name: 'stride' | 'dilation' | 'outPad', least: number) => {
     const value = options[name]
-    return perAxis(operation, name, value === undefined ? least : value, least, kernel)
+    return perAxis(operation, name, value === undefined ? least : value, kernel.length, least)
   }
   const [stride, dilation, outPad] = [of('stride', 1), of('dilation', 1), of('outPad', 0)]
   const odd = outPad.findIndex((each, i) => each >= stride[i])
@@ -87,10 +66,7 @@ export function settingsOf(operation: string, kernel: Shape, options: Told, isTr
     const high = rest.map(each => Math.max(each, 0))
     return { stride, dilation, groups, low, high, outPad: rest.map((each, i) => (each < 0 ? -each : outPad[i])) }
   }
-  const sides = perAxis(operation, 'pad', pad, 0, kernel, true)
-  const isOfSides = sides.length > kernel.length
-  const low = isOfSides ? kernel.map((_, i) => sides[2 * i]) : sides
-  const high = isOfSides ? kernel.map((_, i) => sides[2 * i + 1]) : sides
+  const [low, high] = perSide(operation, pad, kernel.length)
   return { stride, dilation, groups, low, high, outPad }
 }
 
