@@ -1,6 +1,6 @@
 // What is told of each spatial axis.
 import { rangeError, ShapeError, typeError, written } from '../errors.ts'
-import { MOST_ELEMENTS, show } from '../tensor/shape.ts'
+import { MOST_ELEMENTS, type Shape, show } from '../tensor/shape.ts'
 
 /** A number for all spatial axes, or a list of one an axis. */
 export type PerAxis = number | readonly number[]
@@ -38,4 +38,13 @@ export function perAxis(
 export function perSide(operation: string, pad: unknown, axes: number): readonly [low: readonly number[], high: readonly number[]] {
   const list = perAxis(operation, 'pad', pad, axes, 0, true, 2)
   return list.length > axes ? [list.filter((_, i) => i % 2 === 0), list.filter((_, i) => i % 2 > 0)] : [list, list]
+}
+
+/** How many places a window has along an axis of x, padding included. Throws ShapeError where it is none, or too many. */
+export function placesOf(operation: string, what: string, x: Shape, axis: number, padding: number, window: number, stride: number): number {
+  const padded = x[axis] + padding
+  if (padded >= window && padded <= MOST_ELEMENTS) return Math.floor((padded - window) / stride) + 1
+  const problem = padded < window ? `the ${what} is larger than the padded input` : 'the padded input is too large'
+  const came = `axis ${axis} of x ${show(x)} is ${padded} with padding, the ${what} spans ${window}`
+  throw new ShapeError({ operation, problem, came, wayOut: padded < window ? "Pad more, such as by 'same'." : '' }, [x])
 }

@@ -3,7 +3,7 @@ import { checkBoolean, checkOptions, rangeError, ShapeError } from '../errors.ts
 import { checkTensor } from '../tape/operation.ts'
 import { MOST_ELEMENTS, type Shape, show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type PerAxis, perAxis, perSide } from './per-axis.ts'
+import { type PerAxis, perAxis, perSide, placesOf } from './per-axis.ts'
 
 /** What `maxPool` can be told besides its window: each a number for all spatial axes, or a list of one an axis. */
 export interface MaxPoolOptions {
@@ -93,17 +93,16 @@ function windows(x: Tensor, axes: readonly Axis[], countPadding = true): Windows
   }
 }
 
+function checkSome(operation: string, x: Tensor, n: number): void {
+  if (n === 0) throw new ShapeError({ operation, problem: 'there is nothing to pool', came: show(x.dims) }, [x.dims])
+}
+
 /** The windows that a call asks for. */
 export function windowed(operation: string, x: Tensor, window: PerAxis, options: MeanPoolOptions): Windows {
   const axes = told(operation, window, options, spatial(operation, x, lengthOf(window))).map(([size, stride, low, high], i): Axis => {
     const n = x.dims[i + 2]
-    const padded = n + low + high
-    if (n === 0 || padded < size || padded > MOST_ELEMENTS) {
-      const problem = padded > MOST_ELEMENTS ? 'the padded input is too large' : 'the window is larger than the padded input'
-      const came = `axis ${i + 2} of x ${show(x.dims)} is ${padded} with padding, the window ${size}`
-      throw new ShapeError({ operation, problem: n === 0 ? 'there is nothing to pool' : problem, came }, [x.dims])
-    }
-    return [n, Math.floor((padded - size) / stride) + 1, size, stride, low]
+    checkSome(operation, x, n)
+    return [n, placesOf(operation, 'window', x.dims, i + 2, low + high, size, stride), size, stride, low]
   })
   const found = windows(x, axes, options.countPadding)
   if (found.taps <= MOST_ELEMENTS) return found
@@ -115,7 +114,7 @@ export function adaptive(operation: string, x: Tensor, out: PerAxis): Windows {
   const counts = perAxis(operation, 'out', out, spatial(operation, x, lengthOf(out)))
   const axes = counts.map((count, i): Axis => {
     const n = x.dims[i + 2]
-    if (n === 0) throw new ShapeError({ operation, problem: 'there is nothing to pool', came: show(x.dims) }, [x.dims])
+    checkSome(operation, x, n)
     const window = n % count === 0 ? n / count : 0
     return [n, count, window, window, 0]
   })

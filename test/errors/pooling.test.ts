@@ -16,17 +16,17 @@ describe('pooling refuses', () => {
     [
       'a window larger than the input',
       () => f.maxPool(x, 6),
-      'ShapeError: maxPool: the window is larger than the padded input: axis 2 of x [2, 3, 5, 7] is 5 with padding, the window 6.',
+      "ShapeError: maxPool: the window is larger than the padded input: axis 2 of x [2, 3, 5, 7] is 5 with padding, the window spans 6. Pad more, such as by 'same'.",
     ],
     [
       'the same in a model',
       () => f.Chain(f.identity, f.MaxPool([2, 9]))(x),
-      'ShapeError: maxPool: the window is larger than the padded input: axis 3 of x [2, 3, 5, 7] is 7 with padding, the window 9.\nin Chain[1]: MaxPool([2, 9])',
+      "ShapeError: maxPool: the window is larger than the padded input: axis 3 of x [2, 3, 5, 7] is 7 with padding, the window spans 9. Pad more, such as by 'same'.\nin Chain[1]: MaxPool([2, 9])",
     ],
     [
       'an image of nothing',
       () => f.maxPool(ones([1, 1, 0, 4]), 2, { pad: 1 }),
-      'ShapeError: maxPool: there is nothing to pool: axis 2 of x [1, 1, 0, 4] is 2 with padding, the window 2.',
+      'ShapeError: maxPool: there is nothing to pool: [1, 1, 0, 4].',
     ],
     [
       'nothing to adapt',

@@ -1,7 +1,7 @@
 // What a convolution is told, checked and made plain once: numbers of each axis, and the three shapes.
 import { rangeError, ShapeError, typeError, written } from '../../errors.ts'
 import { checkShape, MOST_ELEMENTS, type Shape, show } from '../../tensor/shape.ts'
-import { type PerAxis, perAxis, perSide } from '../per-axis.ts'
+import { type PerAxis, perAxis, perSide, placesOf } from '../per-axis.ts'
 
 /** What all convolutions can be told. */
 export interface ConvolutionOptions {
@@ -111,14 +111,8 @@ export function geometryOf(operation: string, x: Shape, weight: Shape, { stride,
   checkGroups(operation, 'outputs', weight[0], groups, weight)
   const y = [x[0], weight[0]]
   for (let i = 0; i < stride.length; i++) {
-    const padded = x[i + 2] + low[i] + high[i]
     const spanned = dilation[i] * (weight[i + 2] - 1) + 1
-    if (padded < spanned || padded > MOST_ELEMENTS) {
-      const problem = padded < spanned ? 'the kernel is larger than the padded input' : 'the padded input is too large'
-      const came = `axis ${i + 2} of x ${show(x)} is ${padded} with padding, the kernel of weight ${show(weight)} spans ${spanned}`
-      throw new ShapeError({ operation, problem, came, wayOut: padded < spanned ? "Pad more, such as by 'same'." : '' }, [x, weight])
-    }
-    y.push(Math.floor((padded - spanned) / stride[i]) + 1)
+    y.push(placesOf(operation, 'kernel', x, i + 2, low[i] + high[i], spanned, stride[i]))
   }
   checkShape(operation, y)
   return { x, weight, y, groups, stride, dilation, pad: low }
