@@ -29,8 +29,9 @@ import { ones, zeros } from '../../tensor/create.ts'
 import { type Shape, sameShape, show, sizeOf } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Initializer } from '../initializers.ts'
-import { type Layer, layer } from '../layer.ts'
+import type { Layer } from '../layer.ts'
 import { activity, ending, initial } from './checks.ts'
+import { plain } from './plain.ts'
 
 /** What `LayerNorm` and `GroupNorm` can be told. */
 export interface NormLayerOptions {
@@ -115,15 +116,12 @@ function affineOf(name: string, { affine, initBias, initScale }: Settings, shape
   }
 }
 
-/** How a layer prints: its arguments, an activation if it has one, and the options that are not by default. */
-function labelOf(name: string, args: readonly number[], activation: Activation, options: object, defaults: object): string {
+/** What a layer prints: its arguments, an activation if it has one, and the options that are not by default. */
+function shown(args: readonly unknown[], activation: Activation, options: object, defaults: object): unknown[] {
   const told = Object.entries(options).filter(
-    ([key, value]) => typeof value !== 'function' && value !== undefined && value !== (defaults as Record<string, unknown>)[key],
+    ([key, value]) => typeof value !== 'function' && value !== (defaults as Record<string, unknown>)[key],
   )
-  const parts = [...args.map(String)]
-  if (traitsOf(activation).epilogue?.number !== 0) parts.push(written(activation))
-  if (told.length > 0) parts.push(`{ ${told.map(([key, value]) => `${key}: ${String(value)}`).join(', ')} }`)
-  return `${name}(${parts.join(', ')})`
+  return [...args, ...(traitsOf(activation).epilogue?.number === 0 ? [] : [activation]), Object.fromEntries(told)]
 }
 
 /** Throws ShapeError for what is not [batch, channels, ...]. */
@@ -158,8 +156,7 @@ function statsNorm(
     momentum,
     activation,
   }
-  const forward = (self: StatsFields, x: Tensor, ...surplus: never[]) => {
-    if (surplus.length > 0) refuseSurplus(name, 1, [x, ...surplus])
+  const forward = (self: StatsFields, x: Tensor) => {
     checkChannels(name, x, channels, overBatch ? 2 : 3)
     const { bias, scale, mean, variance } = self
     const groups = channelGroups(x.dims, overBatch)
@@ -178,8 +175,7 @@ function statsNorm(
     if (inTraining && mean && variance && x.count > 0) move(mean, variance, found, groups, self.momentum, n / (n - 1))
     return activity(name, found.y)
   }
-  const label = labelOf(name, [channels], activation, options, defaults)
-  return layer(name, fields, forward, { label, trainable: ['bias', 'scale'] }) as StatsNormLayer
+  return plain(name, fields, shown([channels], activation, options, defaults), forward, ['bias', 'scale'])
 }
 
 /** Moves the running mean and variance, which is unbiased, towards those of the batch, or to the mean of the samples' own. */
@@ -250,12 +246,11 @@ export function GroupNorm(channels: number, groups: number, third?: Activation |
   const [activation, options] = ending(name, third, fourth)
   const settings = settingsOf(name, options, DEFAULTS)
   const fields: NormFields = { ...affineOf(name, settings, [channels]), eps: settings.eps, activation }
-  const forward = (self: NormFields, x: Tensor, ...surplus: never[]) => {
-    if (surplus.length > 0) refuseSurplus(name, 1, [x, ...surplus])
+  const forward = (self: NormFields, x: Tensor) => {
     checkChannels(name, x, channels, 2)
     return activity(name, normalizeGroups(x, neighbourGroups(x.dims, groups), self, self.eps, self.activation).y)
   }
-  return layer(name, fields, forward, { label: labelOf(name, [channels, groups], activation, options, DEFAULTS) }) as NormLayer
+  return plain(name, fields, shown([channels, groups], activation, options, DEFAULTS), forward)
 }
 
 /** Throws ShapeError for x whose last axes are not those. */
@@ -288,12 +283,11 @@ export function LayerNorm(...args: readonly [size: number, ...rest: readonly (nu
   const { bias, scale } = affineOf(name, settings, sizes)
   const fields: NormFields = { scale, bias, eps: settings.eps, activation }
   const n = sizeOf(sizes)
-  const forward = (self: NormFields, x: Tensor, ...surplus: never[]) => {
-    if (surplus.length > 0) refuseSurplus(name, 1, [x, ...surplus])
+  const forward = (self: NormFields, x: Tensor) => {
     checkLast(name, x, sizes)
     return activity(name, normalizeGroups(x, rowGroups(x.count / n, n, 1), self, self.eps, self.activation).y)
   }
-  return layer(name, fields, forward, { label: labelOf(name, sizes, activation, options, DEFAULTS) }) as NormLayer
+  return plain(name, fields, shown(sizes, activation, options, DEFAULTS), forward)
 }
 
 const SQUARES = { affine: true, eps: 1e-5, initScale: ones as Initializer }
@@ -313,10 +307,9 @@ export function RMSNorm(size: number, options: RMSNormLayerOptions = {}): RMSNor
   checkCount(name, 'the size is', size)
   const { affine, eps, initScale } = settingsOf(name, options, SQUARES)
   const fields = { scale: affine ? initial(name, initScale, [size], 'initScale') : undefined, eps }
-  const forward = (self: typeof fields, x: Tensor, ...surplus: never[]) => {
-    if (surplus.length > 0) refuseSurplus(name, 1, [x, ...surplus])
+  const forward = (self: typeof fields, x: Tensor) => {
     checkLast(name, x, [size])
     return normalizeGroups(x, rowGroups(x.count / size, size, 0), { scale: self.scale }, self.eps).y
   }
-  return layer(name, fields, forward, { label: labelOf(name, [size], identity, options, SQUARES) }) as RMSNormLayer
+  return plain(name, fields, shown([size], identity, options, SQUARES), forward)
 }
