@@ -9,6 +9,7 @@ import { isForeign } from '../../tensor/walk.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import type { Layer } from '../layer.ts'
 import { checkSizes, ending, initial } from './checks.ts'
+import { shown } from './plain.ts'
 import { weighted } from './weighted.ts'
 
 /** What `DepthwiseConv` can be told besides its sizes and its activation. */
@@ -124,7 +125,7 @@ function layerOf(kind: Kind, weight: Tensor, bias: Tensor | boolean, activation:
     ['groups', isDepthwise ? 1 : groups, 1],
     ['flipKernel', flipKernel, false],
   ]
-  const texts = listed.flatMap(([option, value, without]) => (value === without ? [] : [`${option}: ${text(value)}`]))
+  const texts = listed.flatMap(([option, value, without]) => (value === without ? [] : [`${option}: ${shown(value)}`]))
   return weighted(name, weight, bias, activation, outputs, [show(kernel), inputs, outputs], texts, (self, x) => {
     const kernels = flipKernel ? flipped(self.weight) : self.weight
     return convolved(operation, isTransposed, x, kernels, self.bias, settings, self.activation)
@@ -134,10 +135,6 @@ function layerOf(kind: Kind, weight: Tensor, bias: Tensor | boolean, activation:
 /** One number where all are the same. */
 function short(numbers: readonly number[]): unknown {
   return numbers.every(each => each === numbers[0]) ? numbers[0] : numbers
-}
-
-function text(value: unknown): string {
-  return Array.isArray(value) ? show(value) : typeof value === 'string' ? `'${value}'` : String(value)
 }
 
 const CONV = { operation: 'conv', known: ['groups', 'flipKernel'] }

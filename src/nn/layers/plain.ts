@@ -21,7 +21,7 @@ export function plain<Fields extends object>(
 }
 
 /** An argument as it is written; options without those that are undefined. */
-function shown(value: unknown): string {
+export function shown(value: unknown): string {
   if (Array.isArray(value)) return `[${value.join(', ')}]`
   if (typeof value === 'string') return `'${value}'`
   if (typeof value !== 'object' || value === null) return typeof value === 'function' ? written(value) : String(value)
