@@ -123,8 +123,9 @@ export class Visit {
   async clickDelays(id, count) {
     const now = () => performance.timeOrigin + performance.now()
     const [x, y] = await this.page.$eval(`#${id}`, element => {
-      globalThis.clicked = []
-      element.addEventListener('click', () => globalThis.clicked.push(performance.timeOrigin + performance.now()))
+      const clicked = []
+      globalThis.clicked = clicked
+      element.addEventListener('click', () => clicked.push(performance.timeOrigin + performance.now()))
       element.scrollIntoView({ block: 'center' })
       const { left, top, width, height } = element.getBoundingClientRect()
       return [left + width / 2, top + height / 2]
