@@ -35,11 +35,12 @@ function linear(x: Tensor, axis: number, count: number, alignCorners: boolean): 
     alignCorners ? (count > 1 ? (i * (n - 1)) / (count - 1) : 0) : Math.min(n - 1, Math.max(0, ((i + 0.5) * n) / count - 0.5))
   const places = Array.from({ length: count }, (_, i) => place(i))
   const before = places.map(Math.floor)
-  const shares = places.map((each, i) => each - before[i])
+  // On an element two halves of that, for 0 times an infinite neighbour is NaN.
+  const shares = places.map((each, i) => each - before[i] || 0.5)
   return rows(x, axis, (each, at) => {
     const part = (from: readonly number[], weights: readonly number[]) =>
       mul(gather(each, from, at), tensor(Float32Array.from(weights), [count, 1]))
-    const behind = before.map(each => Math.min(each + 1, n - 1))
+    const behind = places.map(Math.ceil)
     return add(
       part(
         before,

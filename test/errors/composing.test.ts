@@ -42,7 +42,8 @@ describe('layers of layers refuse', () => {
     ['no inputs', () => Parallel(add, relu, relu)([]), 'TypeError: Parallel: there is no input.'],
     ['more inputs than one layer', () => PairwiseFusion(add, relu)(x, x), 'TypeError: PairwiseFusion: layers take one input each, or all the same: 2 inputs for 1 layer.'],
     ['a Maxout without layers', () => Maxout(), 'TypeError: Maxout: there are no layers. Write Maxout(() => Dense(4, 3), 2).'],
-    ['a Maxout of none', () => Maxout(() => relu, 0), 'RangeError: Maxout: the number of layers is a whole number from 1: 0.'],
+    ['a Maxout of none', () => Maxout(() => relu, 0), 'RangeError: Maxout: the number of layers is a whole number from 1 to 65536: 0.'],
+    ['a Maxout of too many', () => Maxout(() => relu, 2 ** 32), 'RangeError: Maxout: the number of layers is a whole number from 1 to 65536: 4294967296.'],
     ['a Maxout that makes none', () => Maxout(() => x as never, 2), 'TypeError: Maxout: every link is a layer or a function: number 0 is a tensor.'],
     ['outputs of other shapes', () => Maxout(Dense(3, 2), Dense(3, 4))(x), 'ShapeError: Maxout: shapes do not broadcast: [2, 2] and [2, 4]. Compared from the right, sizes must be equal or 1; reshape or expandDims one of them.'],
   ]) // biome-ignore format: one row a case

@@ -35,7 +35,67 @@ export function calls() {
   const gradients = () => F.gradient(() => loss(x), ps)
   const scalar = each => each.square().sum()
   const elementwise = name => [shares, shares, { agg: F.sum, ...(name === 'huber' ? { delta: 1 } : {}) }]
+  const images = F.ones([2, 4, 5, 6])
+  const kernel = F.ones([6, 2, 3, 2])
+  const four = F.ones([4])
+  const window = { stride: [1, 2], pad: [1, 0, 0, 1] }
+  const apart = { ...window, dilation: [1, 2] }
+  const affine = { scale: four, bias: four, eps: 1e-3 }
+  const settings = { affine: true, eps: 1e-3, initBias: F.zeros, initScale: F.ones }
+  const tracked = { ...settings, trackStats: true, momentum: 0.1 }
+  const made = { bias: true, init: F.glorotUniform }
+  const pixels = { data: new Uint8Array(24), width: 2, height: 3 }
   return {
+    conv: [images, kernel, { bias: F.ones([6]), ...apart, groups: 2, flipKernel: true }],
+    convTranspose: [images, F.ones([4, 3, 3, 2]), { bias: F.ones([6]), ...apart, outPad: [0, 1], groups: 2 }],
+    depthwiseConv: [images, F.ones([8, 1, 3, 2]), { bias: F.ones([8]), ...apart }],
+    maxPool: [images, [2, 3], window],
+    meanPool: [images, [2, 3], { ...window, countPadding: false }],
+    ...all(['adaptiveMaxPool', 'adaptiveMeanPool'], [images, [2, 3]]),
+    ...all(['globalMaxPool', 'globalMeanPool'], [images]),
+    upsample: [images, 'bilinear', { scale: [2, 1.5], alignCorners: false }],
+    pixelShuffle: [images, 2],
+    dropout: [images, 0.5, { axis: [1] }],
+    alphaDropout: [images, 0.5],
+    layerNorm: [images, { sizes: [5, 6], scale: F.ones([5, 6]), bias: F.ones([5, 6]), eps: 1e-3 }],
+    rmsNorm: [images, { scale: F.ones([6]), eps: 1e-3 }],
+    groupNorm: [images, 2, affine],
+    instanceNorm: [images, affine],
+    batchNorm: [images, { ...affine, mean: four, variance: four }],
+    Conv: [[3, 2], 4, 6, F.relu, { ...made, ...apart, groups: 2, flipKernel: true }],
+    CrossCor: [kernel, F.ones([6]), F.relu, { ...apart, groups: 2 }],
+    ConvTranspose: [[3, 2], 4, 6, F.relu, { ...made, ...apart, groups: 2, outPad: [0, 1] }],
+    DepthwiseConv: [[3, 2], 4, 8, F.relu, { ...made, ...apart }],
+    MaxPool: [[2, 3], window],
+    MeanPool: [[2, 3], { ...window, countPadding: true }],
+    ...all(['AdaptiveMaxPool', 'AdaptiveMeanPool'], [[2, 3]]),
+    ...all(['GlobalMaxPool', 'GlobalMeanPool', 'Flatten'], []),
+    Upsample: ['bilinear', { size: [7, 8], alignCorners: true }],
+    PixelShuffle: [2],
+    Dropout: [0.5, { axis: [1] }],
+    AlphaDropout: [0.5],
+    BatchNorm: [4, F.relu, tracked],
+    InstanceNorm: [4, F.relu, tracked],
+    GroupNorm: [4, 2, F.relu, settings],
+    LayerNorm: [5, 6, F.relu, settings],
+    RMSNorm: [6, { affine: true, eps: 1e-3, initScale: F.ones }],
+    WeightNorm: [model, 'weight'],
+    removeWeightNorm: [F.WeightNorm(F.Dense(3, 2))],
+    fold: [F.Chain(F.Dense(3, 2), F.BatchNorm(2))],
+    SkipConnection: [model, F.add],
+    Parallel: [F.add, model, model],
+    PairwiseFusion: [F.add, model, model],
+    Maxout: [() => F.Dense(2, 3), 2],
+    Scale: [2, 3, F.relu, made],
+    Bilinear: [2, 3, 4, F.relu, made],
+    fromImageData: [[pixels], { channels: 3 }],
+    toImageData: [F.ones([3, 2, 2])],
+    shift: [images, 2],
+    crop: [images, [3, 4], { pad: 1 }],
+    randomFlip: [images, 0.5, -1],
+    rotate: [images, 15],
+    brightness: [images, 0.2],
+    mixup: [images, F.ones([2, 3]), 0.2],
     ...all(UNARY, [x]),
     ...all(BINARY, [x, x]),
     ...all(REDUCTIONS, [x, 0, { keepDims: true }]),

@@ -165,3 +165,9 @@ test('upsample keeps the type where elements are repeated', () => {
     ['int32', [[[1, 1, 2, 3]]]],
   ])
 })
+
+test('an element that lies where one of x does is that one, whatever its neighbours are', () => {
+  const x = tensor([[[1, Number.NEGATIVE_INFINITY, 2]]])
+  expect(upsample(x, 'linear', { size: 5 }).toArray()).toEqual([[[1, -Infinity, -Infinity, -Infinity, 2]]])
+  expect(upsample(x, 'linear', { size: 6, alignCorners: false }).toArray()).toEqual([[[1, -Infinity, -Infinity, -Infinity, -Infinity, 2]]])
+})

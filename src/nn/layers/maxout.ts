@@ -21,7 +21,7 @@ const later = /* @__PURE__ */ binary('Maxout', kernels.maximum, {
  * equal, the later one has the gradient, as in Flux.
  *
  * `Maxout(...layers)`, or `Maxout(() => Dense(4, 3), n)` for n layers that a function makes. Takes what the layers take, [batch, ...]; the layers are
- * `model[0]`, `model.layers`. Throws TypeError for no layers and for what is no layer or function, RangeError for an n that is no whole number from 1,
+ * `model[0]`, `model.layers`. Throws TypeError for no layers and for what is no layer or function, RangeError for an n that is no whole number from 1 to 65,536,
  * ShapeError where the outputs do not broadcast.
  *
  * @example Maxout(() => Dense(4, 3), 2)(ones([5, 4])).shape // [5, 3]
@@ -37,7 +37,8 @@ export function Maxout(...args: readonly unknown[]): unknown {
     return maxoutOf({ layers })
   }
   if (args.length > 2) refuseSurplus('Maxout', 2, args)
-  if (!Number.isInteger(n) || n < 1) throw rangeError('Maxout', 'the number of layers is a whole number from 1', written(n))
+  if (!Number.isInteger(n) || n < 1 || n > 65_536)
+    throw rangeError('Maxout', 'the number of layers is a whole number from 1 to 65536', written(n))
   return maxoutOf({
     layers: linksAmong(
       'Maxout',
