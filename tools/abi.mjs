@@ -201,9 +201,7 @@ export function wrapperSource(kernels, exported) {
           : []),
         `export function ${name}(${[...given, 'units: number', 'work = 1'].join(', ')}): void {`,
         `  const cost = ${cost} * work`,
-        ...(record
-          ? [`  write${record}(SCRATCH.descriptor >>> 2, record)`, call(['SCRATCH.descriptor'])]
-          : [call(listed(parameters))]),
+        ...(record ? [`  write${record}(SCRATCH.descriptor >>> 2, record)`, call(['SCRATCH.descriptor'])] : [call(listed(parameters))]),
         record ? `  fork(${id}, units, cost)` : `  forkOf(${[id, 'units', 'cost', ...listed(parameters)].join(', ')})`,
         '}',
       ]
