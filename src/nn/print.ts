@@ -122,7 +122,7 @@ function count(model: unknown): Count {
     seen.add(tensor)
     tensors++
     bytes += tensor.count * bytesOf(tensor.type)
-    if (trainable && tensor.type === 'float32') {
+    if (trainable && tensor.type === 'float32' && !tensor.frozen) {
       trained++
       parameters += tensor.count
     } else buffers += tensor.count

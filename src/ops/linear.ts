@@ -45,7 +45,10 @@ function affine(x: Tensor, weight: Tensor, bias: Tensor | undefined, epilogue: E
   const inputs = x.dims[x.rank - 1]
   if (x.rank === 0 || weight.rank !== 2 || weight.dims[1] !== inputs || (bias && !sameShape(bias.dims, [weight.dims[0]]))) {
     const came = `x ${show(x.dims)}, weight ${show(weight.dims)}${bias ? `, bias ${show(bias.dims)}` : ''}`
-    const wayOut = 'The last axis of x must be the second of the weight [out, in]; the bias is [out].'
+    const isFlat = weight.rank === 2 && x.rank > 2 && sizeOf(x.dims, 1) === weight.dims[1]
+    const wayOut = isFlat
+      ? 'Put flatten before it: Chain(flatten, Dense(...)).'
+      : 'The last axis of x must be the second of the weight [out, in]; the bias is [out].'
     throw new ShapeError({ operation: 'linear', problem: 'sizes differ', came, wayOut }, [x.dims, weight.dims])
   }
   const rows = x.rank === 2 ? x : reshape(x, [sizeOf(x.dims.slice(0, -1)), inputs])

@@ -72,7 +72,11 @@ describe('norms refuse', () => {
       () => f.BatchNorm(3, (() => {}) as never)(x),
       'TypeError: BatchNorm: the activation gave no tensor: undefined. Return one from a function that is not async.\nin BatchNorm(3, a function)',
     ],
-    ['groups of a layer that do not divide', () => f.GroupNorm(3, 2), 'TypeError: GroupNorm: groups divide the channels: 2 came for 3.'],
+    [
+      'groups of a layer that do not divide',
+      () => f.GroupNorm(3, 2),
+      'TypeError: GroupNorm: groups divide the channels: 2 came for 3. Write GroupNorm(channels, groups).',
+    ],
     [
       'no size',
       () => any.LayerNorm(f.relu),

@@ -118,7 +118,15 @@ export function holder<Fields extends object>({ name, fields, lines, forward, ag
     for (const own of new Set([String(i), key])) {
       if ((Object.hasOwn(made, own) || own in Function.prototype) && own !== String(i))
         throw typeError(name, `a layer cannot be named '${own}': every function has it`)
-      Object.defineProperty(made, own, { get: () => links()[key], enumerable: false, configurable: true })
+      const set = () => {
+        throw typeError(
+          name,
+          `layer ${own} cannot be assigned`,
+          '',
+          `Make another one: Chain(...model.layers.slice(0, -1), Dense(64, 3)), or with names.`,
+        )
+      }
+      Object.defineProperty(made, own, { get: () => links()[key], set, enumerable: false, configurable: true })
     }
   })
   Object.defineProperties(made, {

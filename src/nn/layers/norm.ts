@@ -242,7 +242,8 @@ export function GroupNorm(channels: number, groups: number, third?: Activation |
   if (arguments.length > 4) refuseSurplus(name, 4, arguments)
   checkCount(name, 'channels are', channels)
   checkCount(name, 'groups are', groups)
-  if (channels % groups !== 0) throw typeError(name, 'groups divide the channels', `${groups} came for ${channels}`)
+  if (channels % groups !== 0)
+    throw typeError(name, 'groups divide the channels', `${groups} came for ${channels}`, 'Write GroupNorm(channels, groups).')
   const [activation, options] = ending(name, third, fourth)
   const settings = settingsOf(name, options, DEFAULTS)
   const fields: NormFields = { ...affineOf(name, settings, [channels]), eps: settings.eps, activation }

@@ -29,7 +29,7 @@ const unless = <T>(value: T, standard: unknown): T | undefined => (value === sta
  * @example MaxPool([2, 2])(zeros([64, 6, 28, 28])).shape // [64, 6, 14, 14]
  */
 export function MaxPool(window: PerAxis, options: MaxPoolOptions = {}): MaxPoolLayer {
-  if (arguments.length > 2) refuseSurplus('MaxPool', 2, arguments)
+  if (arguments.length > 2) refuseSurplus('MaxPool', 2, arguments, 'Write MaxPool(3, { stride: 2, pad: 1 }).')
   checkWindow('MaxPool', window, options, ['stride', 'pad'])
   const { stride, pad } = options
   const args = [window, { stride, pad: unless(pad, 0) }]
@@ -43,7 +43,7 @@ export function MaxPool(window: PerAxis, options: MaxPoolOptions = {}): MaxPoolL
  * @example MeanPool(2)(ones([1, 1, 4, 4])).toArray() // [[[[1, 1], [1, 1]]]]
  */
 export function MeanPool(window: PerAxis, options: MeanPoolOptions = {}): MeanPoolLayer {
-  if (arguments.length > 2) refuseSurplus('MeanPool', 2, arguments)
+  if (arguments.length > 2) refuseSurplus('MeanPool', 2, arguments, 'Write MeanPool(3, { stride: 2, pad: 1 }).')
   checkWindow('MeanPool', window, options, ['stride', 'pad', 'countPadding'])
   const { stride, pad, countPadding } = options
   const args = [window, { stride, pad: unless(pad, 0), countPadding: unless(countPadding, true) }]

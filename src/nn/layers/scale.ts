@@ -3,7 +3,7 @@ import type { Activation } from '../../ops/epilogue.ts'
 import { add, identity, mul } from '../../ops/pointwise.ts'
 import { checkTensor } from '../../tape/operation.ts'
 import { ones } from '../../tensor/create.ts'
-import { sameShape, show } from '../../tensor/shape.ts'
+import { show } from '../../tensor/shape.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
 import type { Initializer } from '../initializers.ts'
@@ -32,7 +32,7 @@ export type ScaleArguments =
  * A factor and a summand for each element of the last axes: σ(scale ∘ x + bias), from [..., ...sizes] to the same.
  *
  * `Scale(...sizes, activation = identity, { bias = true, init = ones })`, or with ready tensors `Scale(scale, bias, activation)`. `Scale(3)` is for
- * [..., 3], `Scale(2, 3)` for [..., 2, 3]. Throws ShapeError for an input of other last axes, TypeError for sizes that are no whole numbers from 1 and for
+ * [..., 3], `Scale(2, 3)` for [..., 2, 3], and `Scale(3, 1, 1)`, whose axes of 1 serve any size, for the channels of images. Throws ShapeError for an input of other last axes, TypeError for sizes that are no whole numbers from 1 and for
  * an activation that gives no tensor.
  *
  * @example Scale(tensor([2, 3]), tensor([0, 1]))(ones([1, 2])).toArray() // [[2, 4]]
@@ -64,9 +64,13 @@ function scaleOf(scale: Tensor, given: Tensor | boolean, activation: Activation)
     if (surplus.length > 0) refuseSurplus('Scale', 1, [x, ...surplus])
     checkTensor('Scale', x)
     const { dims } = self.scale
-    if (!sameShape(x.dims.slice(x.rank - dims.length), dims)) {
+    const last = x.dims.slice(x.rank - dims.length)
+    if (last.length < dims.length || !dims.every((size, i) => size === last[i] || size === 1)) {
       const came = `x ${show(x.dims)}, scale ${show(dims)}`
-      throw new ShapeError({ operation: 'Scale', problem: 'the last axes of x are those of the scale', came }, [x.dims, dims])
+      throw new ShapeError({ operation: 'Scale', problem: 'the last axes of x are those of the scale, or that has 1', came }, [
+        x.dims,
+        dims,
+      ])
     }
     const y = mul(x, self.scale)
     return activity('Scale', self.activation(self.bias ? add(y, self.bias) : y))
