@@ -63,6 +63,7 @@ export const upsample = /* @__PURE__ */ composed(
   'upsample',
   3,
   function upsample(x: Tensor, mode: UpsampleMode, options: UpsampleOptions): Tensor {
+    checkTensor('upsample', x)
     checkUpsample('upsample', mode, options)
     const { scale, alignCorners = true } = options
     const given = told('upsample', options, spatial('upsample', x, MODES.indexOf(mode)))

@@ -19,7 +19,7 @@ const sleep = (milliseconds: number) => new Promise(resolve => setTimeout(resolv
 
 /** The kernels by their numbers, as the wrappers know them, but for those that cost nothing by their own account: they are never shared. */
 const wrappers = readFileSync('src/wasm/kernels.generated.ts', 'utf8').matchAll(
-  /^export function (\w+)\([^}]*?const cost = (.+)[^}]*?\bfork\((\d+),/gm,
+  /^export function (\w+)\([^}]*?const cost = (.+)[^}]*?\bfork(?:Of)?\((\d+),/gm,
 )
 const kernelNames = new Map(Array.from(wrappers, ([, name, cost, id]) => [Number(id), { name, isShared: !cost.startsWith('0 *') }]))
 
