@@ -11,6 +11,36 @@ import { permute, reshape, transpose } from './movement.ts'
 import { add, mul } from './pointwise.ts'
 import { checkFactor, checkUpsample, MODES, told, type UpsampleMode, type UpsampleOptions } from './told.ts'
 import { spatial } from './windows.ts'
+import { checkWhole } from './whole.ts'
+import { perAxis, spatial } from './windows.ts'
+/** How `upsample` finds what lies between the elements of x. */
+export type UpsampleMode = 'nearest' | 'linear' | 'bilinear' | 'trilinear'
+/** What `upsample` can be told: a scale or a size, and not both. */
+export interface UpsampleOptions {
+  /** So many times the size of x, rounded down: a number, or one a spatial axis. */
+  readonly scale?: number | readonly number[] | undefined
+  /** The size of the result: a number, or one a spatial axis. */
+  readonly size?: number | readonly number[] | undefined
+  /** Do the first and the last element of an axis stay at its ends (true)? Else each element is a square, whose centre stays. Not of 'nearest'. */
+  readonly alignCorners?: boolean | undefined
+}
+/** Where each entry of an axis comes from is written by JavaScript. */
+const MOST = 2 ** 26
+const MODES = ['nearest', 'linear', 'bilinear', 'trilinear']
+/** Throws for a mode and options that fit no x. */
+export function checkUpsample(operation: string, mode: UpsampleMode, options: UpsampleOptions): void {
+  if (!MODES.includes(mode)) throw typeError(operation, `the mode is one of ${MODES.join(', ')}`, `${written(mode)} came`)
+  checkOptions(operation, options, ['scale', 'size', 'alignCorners'])
+  const { scale, size, alignCorners = true } = options
+  checkBoolean(operation, 'alignCorners', alignCorners)
+  if ((scale === undefined) === (size === undefined)) {
+    throw typeError(operation, 'either scale or size is given', `${scale === undefined ? 'neither' : 'both'} came`)
+  }
+  const given = scale ?? size
+  told(operation, options, Array.isArray(given) ? given.length : 1)
+/** The scales or the sizes of each axis. */
+function told(operation: string, { scale, size }: UpsampleOptions, axes: number): readonly number[] {
+  return scale === undefined ? perAxis(operation, 'size', size, axes) : perAxis(operation, 'scale', scale, axes, 0, false, false)
 
 /** Its entries along an axis, of whole rows of memory: the last axis is put before the others meanwhile. */
 function rows(x: Tensor, axis: number, of: (x: Tensor, axis: number) => Tensor): Tensor {
@@ -24,7 +54,7 @@ function rows(x: Tensor, axis: number, of: (x: Tensor, axis: number) => Tensor):
 function nearest(x: Tensor, axis: number, count: number): Tensor {
   const n = x.dims[axis]
   if (count % n === 0) return count === n ? x : repeat(x, count / n, axis)
-  const from = Array.from({ length: count }, (_, i) => Math.floor((i * n) / count))
+  const from = tensor(new Int32Array(count).map((_, i) => Math.floor((i * n) / count)))
   return rows(x, axis, (each, at) => gather(each, from, at))
 }
 
@@ -33,20 +63,18 @@ function linear(x: Tensor, axis: number, count: number, alignCorners: boolean): 
   if (count === n) return x
   const place = (i: number) =>
     alignCorners ? (count > 1 ? (i * (n - 1)) / (count - 1) : 0) : Math.min(n - 1, Math.max(0, ((i + 0.5) * n) / count - 0.5))
-  const places = Array.from({ length: count }, (_, i) => place(i))
-  const before = places.map(Math.floor)
+  const places = new Float64Array(count).map((_, i) => place(i))
   // On an element two halves of that, for 0 times an infinite neighbour is NaN.
-  const shares = places.map((each, i) => each - before[i] || 0.5)
+  const shares = places.map(each => each - Math.floor(each) || 0.5)
   return rows(x, axis, (each, at) => {
-    const part = (from: readonly number[], weights: readonly number[]) =>
-      mul(gather(each, from, at), tensor(Float32Array.from(weights), [count, 1]))
-    const behind = places.map(Math.ceil)
+    const part = (round: (place: number) => number, weights: Float64Array) =>
+      mul(gather(each, tensor(new Int32Array(places.map(round))), at), tensor(new Float32Array(weights), [count, 1]))
     return add(
       part(
-        before,
+        Math.floor,
         shares.map(share => 1 - share),
       ),
-      part(behind, shares),
+      part(Math.ceil, shares),
     )
   })
 }
@@ -55,7 +83,7 @@ function linear(x: Tensor, axis: number, count: number, alignCorners: boolean): 
  * x [batch, channels, ...] larger (or smaller) along its spatial axes: gives [batch, channels, ...] of the `size`, or of ⌊`scale` n⌋. Of the modes,
  * 'nearest' is for 1 to 3 axes and repeats elements; 'linear' is for one, 'bilinear' for two and 'trilinear' for three, and mixes neighbours by their
  * distance: at i (n - 1) / (out - 1) with `alignCorners` (true, as in Flux), else at (i + ½) n / out - ½ (the default of PyTorch). Throws TypeError
- * for another mode, and unless one of scale and size is given, ShapeError for an x of another rank, RangeError for sizes that are not whole from 1.
+ * for another mode, and unless one of scale and size is given, ShapeError for an x of another rank, RangeError for sizes that are not whole from 1 to 2^26.
  *
  * @example upsample(tensor([[[1, 3]]]), 'linear', { size: 3 }).toArray() // [[[1, 2, 3]]]
  */
@@ -74,6 +102,8 @@ export const upsample = /* @__PURE__ */ composed(
       ])
     }
     checkShape('upsample', [...x.dims.slice(0, 2), ...counts])
+    const long = counts.find(count => count > MOST)
+    if (long) throw rangeError('upsample', `an axis becomes ${MOST} long at most`, long)
     let y = x
     counts.forEach((count, i) => {
       y = mode === 'nearest' ? nearest(y, i + 2, count) : linear(y, i + 2, count, alignCorners)

@@ -1,7 +1,7 @@
 // Windows over the spatial axes of x [batch, channels, ...]: what a pooling is told, checked, and in the words of its kernel.
 import { checkBoolean, checkOptions, rangeError, ShapeError } from '../errors.ts'
 import { checkTensor } from '../tape/operation.ts'
-import { MOST_ELEMENTS, type Shape, show, sizeOf } from '../tensor/shape.ts'
+import { checkShape, MOST_ELEMENTS, type Shape, show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { type PerAxis, perAxis, perSide, placesOf } from './per-axis.ts'
 
@@ -76,7 +76,9 @@ export function spatial(operation: string, x: Tensor, wanted = 0): number {
 const lengthOf = (value: PerAxis) => (Array.isArray(value) ? value.length : 0)
 
 /** Windows of these axes; leading ones that are not pooled make planes of their own. */
-function windows(x: Tensor, axes: readonly Axis[], countPadding = true): Windows {
+function windows(operation: string, x: Tensor, axes: readonly Axis[], countPadding = true): Windows {
+  const y = [x.dims[0], x.dims[1], ...axes.map(([, count]) => count)]
+  checkShape(operation, y)
   let planes = x.dims[0] * x.dims[1]
   const rest = [...axes]
   while (rest.length > 1 && rest[0][0] === rest[0][1] && rest[0][2] === 1) planes *= (rest.shift() as Axis)[0]
@@ -84,7 +86,7 @@ function windows(x: Tensor, axes: readonly Axis[], countPadding = true): Windows
   const taps = rest.reduce((product, [size, count, window]) => product * (window || Math.ceil(size / count) + 1), 1)
   return {
     x: x.dims,
-    y: [x.dims[0], x.dims[1], ...axes.map(([, count]) => count)],
+    y,
     planes,
     size: sizeOf(rest.map(([size]) => size)),
     taps,
@@ -104,7 +106,7 @@ export function windowed(operation: string, x: Tensor, window: PerAxis, options:
     checkSome(operation, x, n)
     return [n, placesOf(operation, 'window', x.dims, i + 2, low + high, size, stride), size, stride, low]
   })
-  const found = windows(x, axes, options.countPadding)
+  const found = windows(operation, x, axes, options.countPadding)
   if (found.taps <= MOST_ELEMENTS) return found
   throw new ShapeError({ operation, problem: 'the window is too large', came: show(axes.map(([, , size]) => size)) }, [x.dims])
 }
@@ -118,5 +120,5 @@ export function adaptive(operation: string, x: Tensor, out: PerAxis): Windows {
     const window = n % count === 0 ? n / count : 0
     return [n, count, window, window, 0]
   })
-  return windows(x, axes)
+  return windows(operation, x, axes)
 }

@@ -1,3 +1,5 @@
+import { MemoryError } from '../errors.ts'
+
 /** The shapes of a convolution: x [batch, channels, ...], weight [outputs, channels / groups, ...], y [batch, outputs, ...], of 1 to 3 spatial axes. */
 export interface ConvShapes {
   readonly x: readonly number[]
@@ -68,6 +70,8 @@ const CHANNELS = [2, 8, 8, 8, 1, 2]
 /** Plans that were made: a step asks for the same again and again, and a table takes as long as a small convolution. */
 const known = new Map<string, TilesPlan | SumsPlan>()
 const MOST_KNOWN = 64
+/** Words of the tables of a plan. */
+const MOST_WORDS = 2 ** 26
 
 function remembered<T extends TilesPlan | SumsPlan>(pass: string, s: ConvShapes, make: () => T): T {
   const key = `${pass}${s.x};${s.weight};${s.y};${s.groups};${s.stride};${s.dilation};${s.pad}`
@@ -255,6 +259,7 @@ function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
   const kernel = depth.kernel * height.kernel * width.kernel
   /** Places of the output in one of a tile. */
   const side = kind === DEEP ? 8 : kind === WIDE ? 4 : 1
+  checkWords((TILE * depth.to * height.to * width.to) / (4 * side) + 2 * inside * kernel + width.from)
   const tiles: number[] = []
   const inputs: number[] = []
   const weights: number[] = []
@@ -319,6 +324,13 @@ export function planSums(shapes: ConvShapes): SumsPlan {
   return remembered('sums', shapes, () => sumsPlan(shapes))
 }
 
+/** Throws MemoryError for tables that JavaScript cannot write. */
+function checkWords(words: number): void {
+  if (words <= MOST_WORDS) return
+  const problem = 'a plan of so many places does not fit into memory'
+  throw new MemoryError({ operation: 'conv', problem, came: `${Math.ceil(words)} words` }, 4 * words)
+}
+
 function sumsPlan(shapes: ConvShapes): SumsPlan {
   const { weight, groups } = shapes
   const lengths = lengthsOf(shapes)
@@ -331,6 +343,7 @@ function sumsPlan(shapes: ConvShapes): SumsPlan {
   const [inDepth, inHeight, inWidth] = padding?.to ?? axes.map(each => each.from)
   const [depth, height, width] = axes.map(({ phases, low }) => ({ ...phases[0], offsets: phases[0].offsets.map(each => each + low) }))
   const at = (d: number, h: number, w: number) => 4 * ((d * inHeight + h) * inWidth + w)
+  checkWords(depth.count * height.count * width.count + 4 * weight[1] * depth.taps.length * height.taps.length * width.taps.length)
   const steps: number[] = []
   for (let c = 0; c < weight[1]; c++) {
     for (const d of depth.offsets) {

@@ -46,6 +46,7 @@ export function WeightNorm<L extends Inner>(inner: L, which = 'weight'): WeightN
   if (arguments.length > 2) refuseSurplus('WeightNorm', 2, arguments)
   checkFunction('WeightNorm', 'what comes first', inner)
   if (!isLayer(inner)) throw typeError('WeightNorm', 'takes a layer', `${kindOf(inner)} came`)
+  if (typeof which !== 'string') throw typeError('WeightNorm', 'the name of a field is a string', `${written(which)} came`)
   const weight: unknown = (inner as unknown as Readonly<Record<string, unknown>>)[which]
   if (!(weight instanceof Tensor)) throw typeError('WeightNorm', `${inner.name} has no tensor '${which}'`, `${written(weight)} came`)
   weight.check('WeightNorm')
