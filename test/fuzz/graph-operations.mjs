@@ -183,6 +183,41 @@ export const operations = {
       g.push('conv', bias === undefined ? [i, weight] : [i, weight, bias], o)
     },
   },
+  pool: {
+    weight: 2,
+    run: ([x], { name, window, ...options }) => F[name](x, window, options),
+    draw(g, i) {
+      const sizes = g.shape(i).slice(2)
+      if (g.rank(i) < 3 || sizes.length > 3 || g.count(i) === 0) return
+      const name = g.source.pick(['maxPool', 'meanPool'])
+      const window = sizes.map(size => g.source.pick([1, 2, 2, 3].filter(n => n <= size)))
+      const pad = window.flatMap(n => [g.source.int(0, n - 1), g.source.int(0, n - 1)])
+      const o = { name, window, stride: window.map(() => g.source.pick([1, 2, 2, 3])), pad }
+      g.push('pool', [i], name === 'meanPool' ? { ...o, countPadding: g.source.chance(0.5) } : o)
+    },
+  },
+  norm: {
+    weight: 3,
+    run([x, ...rest], { name, affine, groups, ...o }) {
+      const options = { ...o, ...Object.fromEntries(affine.map((each, i) => [each, rest[i]])) }
+      return name === 'groupNorm' ? F.groupNorm(x, groups, options) : F[name](x, options)
+    },
+    draw(g, i) {
+      const shape = g.shape(i)
+      if (shape.length === 0 || g.count(i) === 0) return
+      const isOfRows = shape.length < 2 || g.source.chance(0.4)
+      const name = g.source.pick(
+        isOfRows ? ['layerNorm', 'rmsNorm'] : ['groupNorm', 'batchNorm', ...(shape.length > 2 ? ['instanceNorm'] : [])],
+      )
+      const sizes = name === 'layerNorm' ? shape.slice(-g.source.int(1, shape.length)) : isOfRows ? shape.slice(-1) : [shape[1]]
+      const affine = ['scale', ...(name === 'rmsNorm' ? [] : ['bias'])].filter(() => g.source.chance(0.5))
+      const leaves = affine.map(() => g.leaf(sizes))
+      if (leaves.includes(undefined)) return
+      const groups = g.source.pick([1, 2, 3].filter(n => shape[1] % n === 0))
+      const o = { name, affine, eps: g.source.pick([0.01, 0.25]) }
+      g.push('norm', [i, ...leaves], { ...o, ...(name === 'layerNorm' && { sizes }), ...(name === 'groupNorm' && { groups }) })
+    },
+  },
   reshape: {
     run: ([x], { shape }) => F.reshape(x, shape),
     draw(g, i) {

@@ -101,6 +101,34 @@ def conv(a, name, groups, stride, dilation, pad, outPad=None):
     return y
 
 
+def pool(a, name, window, stride, pad, countPadding=True):
+    (x,) = a
+    axes = x.dim() - 2
+
+    def around(x, value):
+        return functional.pad(x, [n for k in reversed(range(axes)) for n in pad[2 * k:2 * k + 2]], value=value)
+    if name == "maxPool":
+        return getattr(functional, f"max_pool{axes}d")(around(x, -torch.inf), window, stride)
+    mean = getattr(functional, f"avg_pool{axes}d")
+    y = mean(around(x, 0.0), window, stride)
+    return y if countPadding else y / mean(around(torch.ones_like(x.detach()), 0.0), window, stride)
+
+
+def norm(a, name, affine, eps, sizes=None, groups=None):
+    x, *rest = a
+    given = dict(zip(affine, rest))
+    rank = x.dim()
+    shape = [-1, *[1] * (rank - 2)] if name not in ("layerNorm", "rmsNorm") else sizes or [x.shape[-1]]
+    view = x.reshape([x.shape[0], groups, -1]) if groups else x
+    axes = dict(layerNorm=range(rank - len(sizes or []), rank), rmsNorm=[rank - 1], batchNorm=[k for k in range(rank) if k != 1],
+                groupNorm=[2], instanceNorm=range(2, rank))[name]
+    if name != "rmsNorm":
+        view = view - view.mean(list(axes), keepdim=True)
+    y = (view / torch.sqrt((view * view).mean(list(axes), keepdim=True) + eps)).reshape(x.shape)
+    y = y * given["scale"].reshape(shape) if "scale" in given else y
+    return y + given["bias"].reshape(shape) if "bias" in given else y
+
+
 def flatten(a, **options):
     (x,) = a
     if x.dim() == 0:
@@ -221,6 +249,8 @@ OPERATIONS = {
     "matmul": matmul,
     "linear": linear,
     "conv": conv,
+    "pool": pool,
+    "norm": norm,
     "reshape": lambda a, shape: a[0].reshape(shape),
     "flatten": flatten,
     "squeeze": squeeze,

@@ -1,7 +1,9 @@
 // What a model knows of its layers.
 import {
   add,
+  BatchNorm,
   Bilinear,
+  batchNorm,
   Chain,
   type ChainLayer,
   Conv,
@@ -14,7 +16,12 @@ import {
   DepthwiseConv,
   Dropout,
   Flatten,
+  fold,
+  GroupNorm,
+  groupNorm,
+  InstanceNorm,
   type Layer,
+  LayerNorm,
   type Link,
   layer,
   Maxout,
@@ -23,12 +30,15 @@ import {
   ones,
   PairwiseFusion,
   Parallel,
+  RMSNorm,
   relu,
+  removeWeightNorm,
   Scale,
   SkipConnection,
   softmax,
   type Tensor,
   Upsample,
+  WeightNorm,
   zeros,
 } from 'fluxtape'
 
@@ -128,6 +138,23 @@ const pools = Chain(
   Dropout(0.5, { axis: 1 }),
 )
 export const share: number = pools[3].p
+const norms = Chain(
+  BatchNorm(4, relu, { affine: true, trackStats: true, eps: 1e-3, momentum: 0.5, initBias: zeros, initScale: ones }),
+  InstanceNorm(4, undefined, { affine: undefined }),
+  GroupNorm(4, 2, relu, { eps: 1e-3 }),
+  LayerNorm(5, 6, relu, { affine: false }),
+  RMSNorm(6, { initScale: ones }),
+  WeightNorm(Conv([3, 3], 4, 4)),
+)
+export const running: Tensor | undefined = norms[0].mean
+export const lengths: Tensor = norms[5].g
+export const within: Tensor = norms[5].layer.weight
+export const bare: Tensor = removeWeightNorm(norms[5]).weight
+export const foldedOf: Tensor = fold(norms)(ones([1, 4, 5, 6]))
+export const normed: Tensor = groupNorm(batchNorm(ones([2, 4]), { scale: ones([4]), eps: 0 }), 2, { bias: ones([4]) })
+export const noGroups = GroupNorm(4) // error 2554 at GroupNorm(
+export const noMomentum = GroupNorm(4, 2, relu, { momentum: 0.1 }) // error 2353 at momentum
+export const noBiasOfSquares = RMSNorm(4, { initBias: zeros }) // error 2353 at initBias
 export const noPoolPad = MaxPool(2, { pad: 'valid' }) // error 2322 at pad
 export const noCount = MaxPool(2, { countPadding: true }) // error 2353 at countPadding
 export const noMode = Upsample('bicubic', { scale: 2 }) // error 2345 at 'bicubic'
