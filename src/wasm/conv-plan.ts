@@ -72,6 +72,8 @@ const known = new Map<string, TilesPlan | SumsPlan>()
 const MOST_KNOWN = 64
 /** Words of the tables of a plan. */
 const MOST_WORDS = 2 ** 26
+/** What a phase takes, in words. */
+const PHASE = 64
 
 function remembered<T extends TilesPlan | SumsPlan>(pass: string, s: ConvShapes, make: () => T): T {
   const key = `${pass}${s.x};${s.weight};${s.y};${s.groups};${s.stride};${s.dilation};${s.pad}`
@@ -250,6 +252,7 @@ function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
   const lengths = lengthsOf(shapes)
   const own = weight[0] / groups
   const [inside, channels] = isInput ? [own, weight[1]] : [weight[1], own]
+  for (const { x, y, stride } of lengths) checkWords(Math.max(x, y, isInput ? PHASE * Math.min(stride, x) : 0))
   const kind = kindOf(lengths, isInput, inside, channels)
   const isDense = kind === WIDE || kind === DEEP
   const axes = lengths.map((each, i) => (i === 2 && isDense ? dense(each, isInput) : axis(each, isInput)))
@@ -334,6 +337,7 @@ function checkWords(words: number): void {
 function sumsPlan(shapes: ConvShapes): SumsPlan {
   const { weight, groups } = shapes
   const lengths = lengthsOf(shapes)
+  for (const { x, y } of lengths) checkWords(Math.max(x, y))
   const channels = weight[0] / groups
   const to = lengths[2].y
   const isAlong = isAlongFaster(lengths, weight[1], channels, Math.ceil(weight.slice(1).reduce((all, size) => all * size, 1) / 4))

@@ -84,6 +84,11 @@ describe('norms refuse', () => {
     ],
     ['other last axes', () => f.LayerNorm(3, 3)(x), 'ShapeError: LayerNorm: x is [..., 3, 3]: [2, 3, 4].\nin LayerNorm(3, 3)'],
     ['a row of another size', () => f.RMSNorm(3)(x), 'ShapeError: RMSNorm: x is [..., 3]: [2, 3, 4].\nin RMSNorm(3)'],
+    [
+      'a symbol',
+      () => any.WeightNorm(f.Dense(2, 2), Symbol('s')),
+      'TypeError: WeightNorm: the name of a field is a string: Symbol(s) came.',
+    ],
     ['a function', () => f.WeightNorm(plain), 'TypeError: WeightNorm: takes a layer: function came.'],
     [
       'a field that is not there',

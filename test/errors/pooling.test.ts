@@ -88,6 +88,16 @@ describe('upsampling and pixelShuffle refuse', () => {
     ['neither scale nor size', () => f.upsample(x, 'nearest', {}), 'TypeError: upsample: either scale or size is given: neither came.'],
     ['both', () => f.Upsample('nearest', { scale: 2, size: 3 }), 'TypeError: Upsample: either scale or size is given: both came.'],
     ['a scale of 0', () => f.Upsample('nearest', { scale: 0 }), 'RangeError: Upsample: scale is a number above 0: 0.'],
+    [
+      'a size that is written by JavaScript too long',
+      () => f.upsample(ones([1, 1, 3]), 'nearest', { size: 2 ** 27 }),
+      'RangeError: upsample: an axis becomes 67108864 long at most: 134217728.',
+    ],
+    [
+      'windows without end',
+      () => f.adaptiveMeanPool(x, 2 ** 31),
+      'ShapeError: adaptiveMeanPool: more elements than a tensor can have, 2^30 - 1: [2, 3, 2147483648, 2147483648].',
+    ],
     ['half a size', () => f.upsample(x, 'bilinear', { size: 2.5 }), 'RangeError: upsample: size is a whole number from 1: 2.5.'],
     [
       'a mode of other axes',

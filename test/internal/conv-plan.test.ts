@@ -55,3 +55,13 @@ it('rows that see a part of the kernel do no steps for the others', () => {
   expect(steps).toBe(144)
   expect([...new Set(done)]).toEqual([96, 144])
 })
+
+it('what JavaScript cannot write tables for is refused before it tries', () => {
+  const one = { x: [1, 1, 2 ** 28], weight: [1, 1, 1], y: [1, 1, 2 ** 28], groups: 1, stride: [1], dilation: [1], pad: [0] }
+  const apart = { ...one, y: [1, 1, 2], stride: [2 ** 27] }
+  for (const shapes of [one, apart]) {
+    expect(() => planTiles(shapes, false)).toThrow('a plan of so many places')
+    expect(() => planTiles(shapes, true)).toThrow('a plan of so many places')
+    expect(() => planSums(shapes)).toThrow('a plan of so many places')
+  }
+})
