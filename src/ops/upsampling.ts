@@ -1,5 +1,5 @@
 // Larger images of smaller ones.
-import { ShapeError } from '../errors.ts'
+import { rangeError, ShapeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { tensor } from '../tensor/create.ts'
@@ -11,36 +11,9 @@ import { permute, reshape, transpose } from './movement.ts'
 import { add, mul } from './pointwise.ts'
 import { checkFactor, checkUpsample, MODES, told, type UpsampleMode, type UpsampleOptions } from './told.ts'
 import { spatial } from './windows.ts'
-import { checkWhole } from './whole.ts'
-import { perAxis, spatial } from './windows.ts'
-/** How `upsample` finds what lies between the elements of x. */
-export type UpsampleMode = 'nearest' | 'linear' | 'bilinear' | 'trilinear'
-/** What `upsample` can be told: a scale or a size, and not both. */
-export interface UpsampleOptions {
-  /** So many times the size of x, rounded down: a number, or one a spatial axis. */
-  readonly scale?: number | readonly number[] | undefined
-  /** The size of the result: a number, or one a spatial axis. */
-  readonly size?: number | readonly number[] | undefined
-  /** Do the first and the last element of an axis stay at its ends (true)? Else each element is a square, whose centre stays. Not of 'nearest'. */
-  readonly alignCorners?: boolean | undefined
-}
+
 /** Where each entry of an axis comes from is written by JavaScript. */
 const MOST = 2 ** 26
-const MODES = ['nearest', 'linear', 'bilinear', 'trilinear']
-/** Throws for a mode and options that fit no x. */
-export function checkUpsample(operation: string, mode: UpsampleMode, options: UpsampleOptions): void {
-  if (!MODES.includes(mode)) throw typeError(operation, `the mode is one of ${MODES.join(', ')}`, `${written(mode)} came`)
-  checkOptions(operation, options, ['scale', 'size', 'alignCorners'])
-  const { scale, size, alignCorners = true } = options
-  checkBoolean(operation, 'alignCorners', alignCorners)
-  if ((scale === undefined) === (size === undefined)) {
-    throw typeError(operation, 'either scale or size is given', `${scale === undefined ? 'neither' : 'both'} came`)
-  }
-  const given = scale ?? size
-  told(operation, options, Array.isArray(given) ? given.length : 1)
-/** The scales or the sizes of each axis. */
-function told(operation: string, { scale, size }: UpsampleOptions, axes: number): readonly number[] {
-  return scale === undefined ? perAxis(operation, 'size', size, axes) : perAxis(operation, 'scale', scale, axes, 0, false, false)
 
 /** Its entries along an axis, of whole rows of memory: the last axis is put before the others meanwhile. */
 function rows(x: Tensor, axis: number, of: (x: Tensor, axis: number) => Tensor): Tensor {
