@@ -78,7 +78,8 @@ function faultOf(definition: unknown): string | undefined {
   const names: unknown = Array.isArray(slots) ? slots : isRecord(slots) ? Object.keys(slots) : undefined
   if (!Array.isArray(names)) return `slots are a list of names, or an object from name to start: ${kindOf(slots)} came`
   const odd = names.findIndex((slot, i) => typeof slot !== 'string' || slot === 't' || names.indexOf(slot) !== i)
-  if (odd >= 0) return `a slot needs a name of its own, and 't' counts steps: ${String(names[odd])} came`
+  if (odd >= 0)
+    return `a slot needs a name of its own, and 't' counts steps: ${typeof names[odd] === 'string' ? names[odd] : written(names[odd])} came`
   for (const [key, value] of Object.entries({ step, factor, check })) {
     if (value !== undefined && typeof value !== 'function') return `${key} is a function: ${kindOf(value)} came`
   }
