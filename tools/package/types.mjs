@@ -37,13 +37,16 @@ const INTERNAL = [
   'Model',
   'Movement',
   'NoTensor',
+  'NormFields',
   'Numbers',
   'OneOf',
   'Owned',
   'Pair',
   'PartOf',
   'Results',
+  'StatsFields',
   'Storage',
+  'Without',
 ]
 
 /**

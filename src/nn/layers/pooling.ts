@@ -1,13 +1,11 @@
 import { refuseSurplus } from '../../errors.ts'
-import { perAxis } from '../../ops/per-axis.ts'
+import { type PerAxis, perAxis } from '../../ops/per-axis.ts'
 import { adaptiveMaxPool, adaptiveMeanPool, globalMaxPool, globalMeanPool, maxPool, meanPool } from '../../ops/pooling.ts'
 import { checkWindow, type MaxPoolOptions, type MeanPoolOptions } from '../../ops/windows.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Layer } from '../layer.ts'
 import { plain } from './plain.ts'
 import type { PlainLayer } from './shaping.ts'
-
-type PerAxis = number | readonly number[]
 
 /** What `MaxPool` makes, with its settings as they were given: from [batch, channels, ...] to as many axes, shorter ones. */
 export type MaxPoolLayer = Layer<{ window: PerAxis } & MaxPoolOptions, [x: Tensor], Tensor>

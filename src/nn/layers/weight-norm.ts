@@ -6,12 +6,10 @@ import { scoped } from '../../tensor/scope.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import { isLayer } from '../label.ts'
 import { type Layer, layer } from '../layer.ts'
-
-// biome-ignore lint/suspicious/noExplicitAny: what a layer takes is known to it alone
-type Inner = (...inputs: any[]) => any
+import type { Link } from './links.ts'
 
 /** What `WeightNorm` makes: `layer` holds the directions, `g` the lengths. */
-export type WeightNormLayer<L extends Inner> = Layer<{ layer: L; which: string; g: Tensor }, Parameters<L>, ReturnType<L>>
+export type WeightNormLayer<L extends Link> = Layer<{ layer: L; which: string; g: Tensor }, Parameters<L>, ReturnType<L>>
 
 /** Added to the squares, so that a length of 0 divides nothing: the machine epsilon of float32. */
 const EPS = 2 ** -23
@@ -19,14 +17,14 @@ const EPS = 2 ** -23
 type Holder = Record<string, Tensor>
 
 /** The lengths of a weight along all axes but that of the outputs, which is the second of transposed convolutions. */
-function lengthsOf(owner: Inner, weight: Tensor): Tensor {
+function lengthsOf(owner: Link, weight: Tensor): Tensor {
   const axis = owner.name === 'ConvTranspose' ? 1 : 0
   const axes = weight.dims.map((_, i) => i).filter(i => i !== axis)
   return sqrt(add(sum(square(weight), axes, { keepDims: true }), EPS))
 }
 
 /** @internal g v / ‖v‖. */
-export const weightOf = (owner: Inner, v: Tensor, g: Tensor) => mul(v, div(g, lengthsOf(owner, v)))
+export const weightOf = (owner: Link, v: Tensor, g: Tensor) => mul(v, div(g, lengthsOf(owner, v)))
 
 /**
  * A layer whose weight is trained as a direction and a length for each output: w = g v / sqrt(Σ v² + 1.19e-7).
@@ -42,7 +40,7 @@ export const weightOf = (owner: Inner, v: Tensor, g: Tensor) => mul(v, div(g, le
  * model.g.toArray() // [[5]]
  * model(tensor([[1, 1]])).toArray() // [[8]]
  */
-export function WeightNorm<L extends Inner>(inner: L, which = 'weight'): WeightNormLayer<L> {
+export function WeightNorm<L extends Link>(inner: L, which = 'weight'): WeightNormLayer<L> {
   if (arguments.length > 2) refuseSurplus('WeightNorm', 2, arguments)
   checkFunction('WeightNorm', 'what comes first', inner)
   if (!isLayer(inner)) throw typeError('WeightNorm', 'takes a layer', `${kindOf(inner)} came`)

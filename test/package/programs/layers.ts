@@ -100,7 +100,7 @@ export const noKernel = Conv(5, 1, 6) // error 2345 at 5
 export const noChannels = Conv([5, 5]) // error 2554 at Conv(
 export const noPad = Conv([5, 5], 1, 6, relu, { pad: 'valid' }) // error 2322 at pad
 export const noOutPad = Conv([5, 5], 1, 6, relu, { outPad: 1 }) // error 2353 at outPad
-export const biasTwice = Conv(zeros([4, 2, 3]), true, relu, { bias: false }) // error 2353 at bias
+export const biasTwice = Conv(zeros([4, 2, 3]), true, relu, { bias: false }) // error 2353 at bias: false
 export const convolved: Tensor = ones([1, 1, 5])
   .conv(zeros([2, 1, 3]), { pad: [1, 2] })
   .depthwiseConv(zeros([2, 1, 2]))
@@ -130,7 +130,7 @@ export const noScale = Scale(2, 'relu') // error 2345 at 2, 'relu'
 export const bilinears = [Bilinear(2, 3, 4), Bilinear(2, 3, 4, relu, { init: zeros }), Bilinear(zeros([4, 2, 3]), false, relu)]
 export const ofPair: Tensor = Bilinear(2, 3, 4)([ones([2]), ones([3])])
 export const noOut = Bilinear(2, 3) // error 2554 at Bilinear(
-export const noConnection = Parallel('add', relu) // error 2345 at 'add'
+export const noConnection = Parallel('add', relu) // error 2769 at 'add'
 const pools = Chain(
   MaxPool([2, 2], { stride: 1, pad: 'same' }),
   MeanPool(2, { pad: [1, 0], countPadding: false }),
