@@ -21,4 +21,22 @@ export const models = [
     loss: ({ logitCrossEntropy }, output, y) => logitCrossEntropy(output, y),
     rule: ({ Adam }) => Adam(1e-3),
   },
+  {
+    name: 'CNN of 8 x 8 digits',
+    build: ({ BatchNorm, Chain, Conv, Dense, Dropout, flatten, MaxPool, relu }) =>
+      Chain(
+        Conv([3, 3], 1, 6, { pad: 1, bias: false }),
+        BatchNorm(6, relu),
+        MaxPool([2, 2]),
+        Conv([3, 3], 6, 8, relu, { pad: 'same', stride: 2 }),
+        flatten,
+        Dropout(0.2),
+        Dense(32, 10),
+      ),
+    data: (_, digits) => digits,
+    batch: 96,
+    input: (_, x) => x.reshape([x.shape[0], 1, 8, 8]),
+    loss: ({ logitCrossEntropy }, output, y) => logitCrossEntropy(output, y),
+    rule: ({ AdamW }) => AdamW(1e-3),
+  },
 ]
