@@ -93,11 +93,7 @@ describe('upsampling and pixelShuffle refuse', () => {
       () => f.upsample(ones([1, 1, 3]), 'nearest', { size: 2 ** 27 }),
       'RangeError: upsample: an axis becomes 67108864 long at most: 134217728.',
     ],
-    [
-      'windows without end',
-      () => f.adaptiveMeanPool(x, 2 ** 31),
-      'RangeError: adaptiveMeanPool: out is too large: 2147483648.',
-    ],
+    ['windows without end', () => f.adaptiveMeanPool(x, 2 ** 31), 'RangeError: adaptiveMeanPool: out is too large: 2147483648.'],
     ['half a size', () => f.upsample(x, 'bilinear', { size: 2.5 }), 'RangeError: upsample: size is a whole number from 1: 2.5.'],
     [
       'a mode of other axes',
