@@ -44,7 +44,10 @@ const ends = ${JSON.stringify([0, ...ends])}
 const text = '${cached(contents)}'
 
 export function unpack(index) {
-  const bytes = unpacked(Uint8Array.from(atob(text), char => char.charCodeAt(0)), ends[index + 1])
+  const code = atob(text)
+  const from = new Uint8Array(code.length)
+  for (let i = 0; i < from.length; i++) from[i] = code.charCodeAt(i)
+  const bytes = unpacked(from, ends[index + 1])
   let chars = ''
   for (let at = ends[index]; at < bytes.length; at += 8192) chars += String.fromCharCode.apply(null, bytes.subarray(at, at + 8192))
   return btoa(chars)
