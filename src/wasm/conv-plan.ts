@@ -74,8 +74,20 @@ const MOST_KNOWN = 64
 const MOST_WORDS = 2 ** 26
 /** What a phase takes, in words. */
 const PHASE = 64
+/** The same by the object that tells the shapes, which a layer keeps: the text of a key takes longer than the small convolution of one sample. */
+const kept = /* @__PURE__ */ new WeakMap<ConvShapes, Record<string, TilesPlan | SumsPlan>>()
 
 function remembered<T extends TilesPlan | SumsPlan>(pass: string, s: ConvShapes, make: () => T): T {
+  let plans = kept.get(s)
+  if (!plans) {
+    plans = {}
+    kept.set(s, plans)
+  }
+  plans[pass] ??= shared(pass, s, make)
+  return plans[pass] as T
+}
+
+function shared<T extends TilesPlan | SumsPlan>(pass: string, s: ConvShapes, make: () => T): T {
   const key = `${pass}${s.x};${s.weight};${s.y};${s.groups};${s.stride};${s.dilation};${s.pad}`
   const before = known.get(key)
   if (before) return before as T
