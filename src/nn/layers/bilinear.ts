@@ -10,7 +10,8 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import { type Layer, layer } from '../layer.ts'
-import { activity, biasOf, checkActivation, checkSizes, ending, endOf, initial } from './checks.ts'
+import { activity, biasOf, checkActivation, checkSizes, ending, initial } from './checks.ts'
+import { labelOf, unlessIdentity } from './plain.ts'
 
 /** What `Bilinear` can be told besides its sizes and its activation. */
 export interface BilinearOptions {
@@ -76,7 +77,7 @@ function bilinearOf(weight: Tensor, given: Tensor | boolean, activation: Activat
     checkTensor('Bilinear', y)
     return bilinear(x, y, self)
   }
-  const label = `Bilinear(${[in1, in2, out, ...endOf(activation, bias)].join(', ')})`
+  const label = labelOf('Bilinear', [in1, in2, out, unlessIdentity(activation), { bias: bias ? undefined : false }])
   return layer('Bilinear', fields, forward, { label }) as BilinearLayer
 }
 

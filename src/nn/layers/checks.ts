@@ -35,11 +35,6 @@ export function activity(layer: string, y: unknown): Tensor {
   throw gaveNone(layer, 'the activation', y)
 }
 
-/** How an activation and a missing bias stand in the text of a layer. */
-export function endOf(activation: Activation, bias: unknown): string[] {
-  return [...(traitsOf(activation).epilogue?.number === 0 ? [] : [written(activation)]), ...(bias === undefined ? ['{ bias: false }'] : [])]
-}
-
 /** What an initializer makes of a shape. Throws for what is no function, and where it gives anything but float32 of that shape. */
 export function initial(layer: string, init: Initializer, shape: Shape, name = 'init'): Tensor {
   checkFunction(layer, name, init)

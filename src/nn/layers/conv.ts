@@ -9,7 +9,6 @@ import { isForeign } from '../../tensor/walk.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import type { Layer } from '../layer.ts'
 import { checkSizes, ending, initial } from './checks.ts'
-import { shown } from './plain.ts'
 import { weighted } from './weighted.ts'
 
 /** What `DepthwiseConv` can be told besides its sizes and its activation. */
@@ -125,8 +124,8 @@ function layerOf(kind: Kind, weight: Tensor, bias: Tensor | boolean, activation:
     ['groups', isDepthwise ? 1 : groups, 1],
     ['flipKernel', flipKernel, false],
   ]
-  const texts = listed.flatMap(([option, value, without]) => (value === without ? [] : [`${option}: ${shown(value)}`]))
-  return weighted(name, weight, bias, activation, outputs, [show(kernel), inputs, outputs], texts, (self, x) => {
+  const options = Object.fromEntries(listed.filter(([, value, without]) => value !== without))
+  return weighted(name, weight, bias, activation, outputs, [kernel, inputs, outputs], options, (self, x) => {
     const kernels = flipKernel ? flipped(self.weight) : self.weight
     return convolved(operation, isTransposed, x, kernels, self.bias, settings, self.activation)
   })

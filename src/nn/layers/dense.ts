@@ -62,7 +62,7 @@ function fromTensors(weight: Tensor, bias: Tensor | boolean, activation: Activat
     throw new ShapeError({ operation: 'Dense', problem: 'the weight is [outputs, inputs]', came: show(weight.dims) }, [weight.dims])
   }
   const [outputs, inputs] = weight.dims
-  return weighted('Dense', weight, bias, activation, outputs, [inputs, outputs], [], (self, x) =>
+  return weighted('Dense', weight, bias, activation, outputs, [inputs, outputs], {}, (self, x) =>
     activated(x, self.weight, self.bias, self.activation),
   )
 }

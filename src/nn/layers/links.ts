@@ -143,10 +143,24 @@ export function checkCounts(operation: string, inputs: number, links: number): v
   throw typeError(operation, 'layers take one input each, or all the same', came)
 }
 
-/** Throws TypeError for a connection that cannot be called, and where there are no links. */
-export function checkParts(operation: string, connection: unknown, links: Links): void {
-  const wayOut = `Write ${operation}(add, ...layers).`
+/** What a layer of links and a connection is made of. */
+export interface Connected {
+  readonly connection: Link
+  readonly layers: Links
+}
+
+/** A layer of the links among the arguments, and of a connection. Throws TypeError for one that cannot be called, and where there are no links. */
+export function connected(
+  name: string,
+  connection: Link,
+  args: readonly unknown[],
+  forward: (self: Connected, ...inputs: readonly unknown[]) => unknown,
+): object {
+  const layers = linksAmong(name, args, `${name}(connection, ...layers)`)
+  const wayOut = `Write ${name}(add, ...layers).`
   if (typeof connection !== 'function' || isClass(connection))
-    throw typeError(operation, 'the connection comes first, and is a function', `${written(connection)} came`, wayOut)
-  if (Object.keys(links).length === 0) throw typeError(operation, 'there are no layers', '', wayOut)
+    throw typeError(name, 'the connection comes first, and is a function', `${written(connection)} came`, wayOut)
+  if (Object.keys(layers).length === 0) throw typeError(name, 'there are no layers', '', wayOut)
+  const again = (fields: Connected): object => holder({ name, fields, lines: ['connection', 'layers'], forward, again })
+  return again({ connection, layers })
 }

@@ -9,7 +9,7 @@ import {
   typeError,
   written,
 } from '../../errors.ts'
-import { type Activation, traitsOf } from '../../ops/epilogue.ts'
+import type { Activation } from '../../ops/epilogue.ts'
 import {
   channelGroups,
   type Groups,
@@ -31,7 +31,7 @@ import type { Tensor } from '../../tensor/tensor.ts'
 import type { Initializer } from '../initializers.ts'
 import type { Layer } from '../layer.ts'
 import { activity, ending, initial } from './checks.ts'
-import { plain } from './plain.ts'
+import { plain, unlessIdentity } from './plain.ts'
 
 /** What `LayerNorm` and `GroupNorm` can be told. */
 export interface NormLayerOptions {
@@ -121,7 +121,7 @@ function shown(args: readonly unknown[], activation: Activation, options: object
   const told = Object.entries(options).filter(
     ([key, value]) => typeof value !== 'function' && value !== (defaults as Record<string, unknown>)[key],
   )
-  return [...args, ...(traitsOf(activation).epilogue?.number === 0 ? [] : [activation]), Object.fromEntries(told)]
+  return [...args, unlessIdentity(activation), Object.fromEntries(told)]
 }
 
 /** Throws ShapeError for what is not [batch, channels, ...]. */

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Layer } from '../layer.ts'
-import { callField, callLink, checkCounts, checkParts, type Holding, holder, type Link, type Links, linksAmong, unpacked } from './links.ts'
+import { type Connected, callField, callLink, checkCounts, connected, type Holding, type Link, unpacked } from './links.ts'
 import type { Several } from './parallel.ts'
 
 /** What `PairwiseFusion` makes: from one input or several, [batch, ...], to the list of what the layers give. */
@@ -32,21 +32,10 @@ export function PairwiseFusion<C extends Link, Layers extends Readonly<Record<st
   layers: Layers,
 ): PairwiseFusionLayer<C, Layers>
 export function PairwiseFusion(connection: Link, ...args: readonly unknown[]): unknown {
-  const layers = linksAmong('PairwiseFusion', args, 'PairwiseFusion(connection, ...layers)')
-  checkParts('PairwiseFusion', connection, layers)
-  return fusionOf({ connection, layers })
+  return connected('PairwiseFusion', connection, args, forward)
 }
 
-interface Fields {
-  readonly connection: Link
-  readonly layers: Links
-}
-
-function fusionOf(fields: Fields): object {
-  return holder({ name: 'PairwiseFusion', fields, lines: ['connection', 'layers'], forward, again: fusionOf })
-}
-
-function forward(self: Fields, ...inputs: readonly unknown[]): unknown[] {
+function forward(self: Connected, ...inputs: readonly unknown[]): unknown[] {
   const xs = unpacked('PairwiseFusion', inputs)
   const keys = Object.keys(self.layers)
   checkCounts('PairwiseFusion', xs.length, keys.length)

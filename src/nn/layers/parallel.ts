@@ -1,18 +1,6 @@
 import type { Tensor } from '../../tensor/tensor.ts'
 import type { Layer } from '../layer.ts'
-import {
-  callField,
-  callLink,
-  checkCounts,
-  checkParts,
-  type Gives,
-  type Holding,
-  holder,
-  type Link,
-  type Links,
-  linksAmong,
-  unpacked,
-} from './links.ts'
+import { type Connected, callField, callLink, checkCounts, connected, type Gives, type Holding, type Link, unpacked } from './links.ts'
 
 /** One input for all layers, or one each; a list of them is as many. */
 export type Several = readonly (Tensor | readonly Tensor[])[]
@@ -43,21 +31,10 @@ export function Parallel<C extends Link, Layers extends Readonly<Record<string, 
   layers: Layers,
 ): ParallelLayer<C, Layers>
 export function Parallel(connection: Link, ...args: readonly unknown[]): unknown {
-  const layers = linksAmong('Parallel', args, 'Parallel(connection, ...layers)')
-  checkParts('Parallel', connection, layers)
-  return parallelOf({ connection, layers })
+  return connected('Parallel', connection, args, forward)
 }
 
-interface Fields {
-  readonly connection: Link
-  readonly layers: Links
-}
-
-function parallelOf(fields: Fields): object {
-  return holder({ name: 'Parallel', fields, lines: ['connection', 'layers'], forward, again: parallelOf })
-}
-
-function forward(self: Fields, ...inputs: readonly unknown[]): unknown {
+function forward(self: Connected, ...inputs: readonly unknown[]): unknown {
   const xs = unpacked('Parallel', inputs)
   const keys = Object.keys(self.layers)
   if (keys.length > 1) checkCounts('Parallel', xs.length, keys.length)

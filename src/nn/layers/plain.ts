@@ -1,5 +1,6 @@
 // Layers of one tensor, with settings: what an operation makes of it.
 import { refuseSurplus } from '../../errors.ts'
+import { type Activation, traitsOf } from '../../ops/epilogue.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { written } from '../../words.ts'
 import { type Layer, layer } from '../layer.ts'
@@ -16,12 +17,22 @@ export function plain<Fields extends object>(
     if (surplus.length > 0) refuseSurplus(name, 1, [x, ...surplus])
     return forward(self, x)
   }
-  const label = `${name}(${args.map(shown).filter(Boolean).join(', ')})`
-  return layer(name, fields, call, { label, trainable }) as Layer<Fields, [x: Tensor], Tensor>
+  return layer(name, fields, call, { label: labelOf(name, args), trainable }) as Layer<Fields, [x: Tensor], Tensor>
+}
+
+/** How a layer prints: its arguments as they are written, without those that are undefined. */
+export function labelOf(name: string, args: readonly unknown[]): string {
+  return `${name}(${args.map(shown).filter(Boolean).join(', ')})`
+}
+
+/** An activation as an argument, and undefined where it is the identity, which needs not be written. */
+export function unlessIdentity(activation: Activation): Activation | undefined {
+  return traitsOf(activation).epilogue?.number === 0 ? undefined : activation
 }
 
 /** An argument as it is written; options without those that are undefined. */
-export function shown(value: unknown): string {
+function shown(value: unknown): string {
+  if (value === undefined) return ''
   if (Array.isArray(value)) return `[${value.join(', ')}]`
   if (typeof value === 'string') return `'${value}'`
   if (typeof value !== 'object' || value === null) return typeof value === 'function' ? written(value) : String(value)

@@ -8,7 +8,8 @@ import { Tensor } from '../../tensor/tensor.ts'
 import { isForeign } from '../../tensor/walk.ts'
 import type { Initializer } from '../initializers.ts'
 import { type Layer, layer } from '../layer.ts'
-import { activity, biasOf, checkActivation, checkSizes, ending, endOf, initial } from './checks.ts'
+import { activity, biasOf, checkActivation, checkSizes, ending, initial } from './checks.ts'
+import { labelOf, unlessIdentity } from './plain.ts'
 
 /** What `Scale` can be told besides its sizes and its activation. */
 export interface ScaleOptions {
@@ -75,5 +76,7 @@ function scaleOf(scale: Tensor, given: Tensor | boolean, activation: Activation)
     const y = mul(x, self.scale)
     return activity('Scale', self.activation(self.bias ? add(y, self.bias) : y))
   }
-  return layer('Scale', fields, forward, { label: `Scale(${[...scale.dims, ...endOf(activation, bias)].join(', ')})` }) as ScaleLayer
+  return layer('Scale', fields, forward, {
+    label: labelOf('Scale', [...scale.dims, unlessIdentity(activation), { bias: bias ? undefined : false }]),
+  }) as ScaleLayer
 }

@@ -1,9 +1,9 @@
 import { refuseSurplus } from '../../errors.ts'
-import { type Activation, traitsOf } from '../../ops/epilogue.ts'
+import type { Activation } from '../../ops/epilogue.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { written } from '../../words.ts'
 import { type Layer, layer } from '../layer.ts'
 import { activity, biasOf } from './checks.ts'
+import { labelOf, unlessIdentity } from './plain.ts'
 
 /** A layer's parameters, the bias where it has one, and the function that comes last. */
 interface Weighted {
@@ -25,19 +25,14 @@ export function weighted(
   activation: Activation,
   outputs: number,
   sizes: readonly unknown[],
-  told: readonly string[],
+  told: Readonly<Record<string, unknown>>,
   compute: (self: Readonly<Weighted>, x: Tensor) => Tensor,
 ): WeightedLayer {
   const fields: Weighted = { weight, bias: biasOf(name, bias, [outputs]), activation }
-  const options = [...told, ...(fields.bias ? [] : ['bias: false'])]
-  const parts = [
-    ...sizes,
-    ...(traitsOf(activation).epilogue?.number === 0 ? [] : [written(activation)]),
-    ...(options.length > 0 ? [`{ ${options.join(', ')} }`] : []),
-  ]
+  const label = labelOf(name, [...sizes, unlessIdentity(activation), { ...told, bias: fields.bias ? undefined : false }])
   const forward = (self: Readonly<Weighted>, x: Tensor, ...surplus: never[]) => {
     if (surplus.length > 0) refuseSurplus(name, 1, [x, ...surplus])
     return activity(name, compute(self, x))
   }
-  return layer(name, fields, forward, { label: `${name}(${parts.join(', ')})` }) as WeightedLayer
+  return layer(name, fields, forward, { label }) as WeightedLayer
 }
