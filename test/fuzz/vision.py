@@ -13,9 +13,9 @@ def listed(value, axes):
 
 
 def sides_of(pad, axes, totals):
-    """Zeros before and behind each axis."""
+    """Zeros before and behind each axis, of so many in all with 'same'."""
     if pad == "same":
-        return [(max(n, 0) // 2, max(n, 0) - max(n, 0) // 2) for n in totals]
+        return [(n // 2, n - n // 2) for n in totals]
     pad = listed(pad, axes)
     return [(pad[2 * k], pad[2 * k + 1]) for k in range(axes)] if len(pad) > axes else [(n, n) for n in pad]
 
@@ -30,14 +30,17 @@ def convolution(name, a, o):
     stride, dilation = listed(o["stride"], axes), listed(o["dilation"], axes)
     groups = x.shape[1] if name == "depthwiseConv" else o["groups"]
     kernel = weight.shape[2:]
-    totals = [dilation[k] * (kernel[k] - 1) + (1 - stride[k] if name == "convTranspose" else 0) for k in range(axes)]
+    totals = [dilation[k] * (kernel[k] - 1) for k in range(axes)]
     sides = sides_of(o["pad"], axes, totals)
     if name != "convTranspose":
         w = weight.flip(list(range(2, axes + 2))) if o.get("flipKernel") else weight
         return getattr(functional, f"conv{axes}d")(padded(x, sides), w, bias, stride, 0, dilation, groups)
     out_pad = listed(o["outPad"], axes)
     if o["pad"] == "same":
-        out_pad = [-totals[k] if totals[k] < 0 else out_pad[k] for k in range(axes)]
+        # The adjoint of a convolution of n stride places, but for places behind that its stride leaves out.
+        highs = [sides[k][1] + 1 - stride[k] for k in range(axes)]
+        out_pad = [-highs[k] if highs[k] < 0 else out_pad[k] for k in range(axes)]
+        sides = [(sides[k][0], max(highs[k], 0)) for k in range(axes)]
     y = getattr(functional, f"conv_transpose{axes}d")(x, weight, None, stride, 0, 0, groups, dilation)
     y = functional.pad(y, [n for k in reversed(range(axes)) for n in (-sides[k][0], out_pad[k] - sides[k][1])])
     return y if bias is None else y + bias.reshape([-1, *[1] * axes])
