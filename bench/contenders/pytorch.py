@@ -57,7 +57,7 @@ def train(model, x, spec, data):
         optimizer = torch.optim.Adam(model.parameters(), lr=spec["rate"])
     else:
         optimizer = torch.optim.AdamW(model.parameters(), lr=spec["rate"], weight_decay=spec["lambda"])
-    targets = [data[f"classes.{i}"].long() for i in (0, 1)]
+    targets = [data[f"classes.{i}"].long().flatten() for i in (0, 1)]
     state = {"count": 0, "loss": None}
 
     def step():
@@ -141,11 +141,14 @@ class Recurrent(torch.nn.Module):
         super().__init__()
         width, vocabulary = spec["width"], len(data["embedding"])
         self.embedding = torch.nn.Embedding(vocabulary, width)
-        self.recurrence = torch.nn.LSTM(width, width)
+        self.recurrence = torch.nn.LSTM(width, width, batch_first=True)
         self.head = torch.nn.Linear(width, vocabulary)
         fill(self.embedding.weight, data["embedding"])
-        for own, name in (("weight_ih", "weightX"), ("weight_hh", "weightH"), ("bias_ih", "biasX"), ("bias_hh", "biasH")):
+        for own, name in (("weight_ih", "weightX"), ("weight_hh", "weightH"), ("bias_ih", "bias")):
             fill(getattr(self.recurrence, f"{own}_l0"), data[name])
+        # The others have one bias: this one stays zero.
+        self.recurrence.bias_hh_l0.requires_grad = False
+        fill(self.recurrence.bias_hh_l0, 0 * data["bias"])
         fill(self.head.weight, data["headWeight"])
         fill(self.head.bias, data["headBias"])
 
@@ -184,19 +187,25 @@ class Transformer(torch.nn.Module):
         fill(norm.bias, data[f"{part}.shift"])
         return norm
 
-    def attention(self, x, i):
-        batch, context, width = x.shape
+    def attention(self, x, i, cache):
+        batch, time, width = x.shape
         q, k, v = (
-            each.view(batch, context, self.heads, -1).transpose(1, 2) for each in self.parts[f"{i}_qkv"](x).chunk(3, -1)
+            each.view(batch, time, self.heads, -1).transpose(1, 2) for each in self.parts[f"{i}_qkv"](x).chunk(3, -1)
         )
+        if cache is not None:
+            if i in cache:
+                k, v = (torch.cat(pair, 2) for pair in zip(cache[i], (k, v)))
+            cache[i] = k, v
         scores = (q @ k.transpose(-2, -1)) / (width / self.heads) ** 0.5
-        mixed = scores.masked_fill(self.mask, float("-inf")).softmax(-1) @ v
-        return self.parts[f"{i}_out"](mixed.transpose(1, 2).reshape(batch, context, width))
+        if time > 1:
+            scores = scores.masked_fill(self.mask[:time, :time], float("-inf"))
+        mixed = scores.softmax(-1) @ v
+        return self.parts[f"{i}_out"](mixed.transpose(1, 2).reshape(batch, time, width))
 
-    def forward(self, tokens):
-        x = torch.nn.functional.embedding(tokens, self.embedding) + self.position
+    def forward(self, tokens, start=0, cache=None):
+        x = torch.nn.functional.embedding(tokens, self.embedding) + self.position[start : start + tokens.shape[1]]
         for i in range(self.blocks):
-            x = x + self.attention(self.parts[f"{i}_before"](x), i)
+            x = x + self.attention(self.parts[f"{i}_before"](x), i, cache)
             hidden = torch.nn.functional.gelu(self.parts[f"{i}_up"](self.parts[f"{i}_between"](x)))
             x = x + self.parts[f"{i}_down"](hidden)
         return self.parts["head"](self.parts["norm"](x)).flatten(0, 1)
@@ -208,6 +217,20 @@ def lstm(spec, data):
 
 def gpt(spec, data):
     return train(Transformer(spec, data), data["tokens"].long(), spec, data)
+
+
+def generation(spec, data):
+    model, state, prompt = Transformer(spec, data).eval(), {}, spec["prompt"]
+    tokens = data["tokens"].long()
+    pieces = [(0, tokens[:, :prompt])] + [(at, tokens[:, at : at + 1]) for at in range(prompt, prompt + spec["tokens"])]
+
+    def step():
+        cache = {}
+        with torch.no_grad():
+            for start, piece in pieces:
+                state["y"] = model(piece, start, cache)
+
+    return step, lambda: checksum(state["y"])
 
 
 def checksum(values):
@@ -226,7 +249,7 @@ def gemm(spec, data):
     return step, lambda: checksum(state["c"])
 
 
-FAMILIES = {"mlp": mlp, "mlp-chain": mlp, "images": images, "prediction": prediction, "lstm": lstm, "gpt": gpt, "gemm": gemm}
+FAMILIES = {"mlp": mlp, "mlp-chain": mlp, "images": images, "prediction": prediction, "lstm": lstm, "gpt": gpt, "generation": generation, "gemm": gemm}
 
 
 def repeat(step, budget):

@@ -81,62 +81,108 @@ function prediction(flux, { layers }, data) {
   }
 }
 
-/** Training of `model`, a function of the tokens, the weights and the spec. */
-function trainTokens(flux, model, weights, { rate, ...spec }, data) {
-  const { logitCrossEntropy, tensor } = flux
-  const tokens = tensor(data.tokens.data, data.tokens.shape)
-  const batches = [0, 1].map(i => [tokens, tensor(data[`classes.${i}`].data)])
-  return training(flux, weights, (x, classes) => logitCrossEntropy(model(x, weights, spec), classes), batches, rate)
+/** What finds the weights of the data as tensors, by name. */
+const finder =
+  ({ tensor }, data) =>
+  name =>
+    tensor(data[name].data, data[name].shape)
+
+/** Training on tokens: each has a class, the next one. */
+function trainTokens(flux, model, forward, { rate }, data) {
+  const { logitCrossEntropy } = flux
+  const find = finder(flux, data)
+  const batches = [0, 1].map(i => [find('tokens'), find(`classes.${i}`)])
+  return training(flux, model, (x, classes) => logitCrossEntropy(forward(x), classes), batches, rate)
 }
 
-const weightsIn = ({ tensor }, { tokens, 'classes.0': even, 'classes.1': odd, ...weights }) =>
-  Object.fromEntries(Object.entries(weights).map(([name, { data, shape }]) => [name, tensor(data, shape)]))
-
 function lstm(flux, spec, data) {
-  const { linear, stack, zeros } = flux
-  const model = (tokens, { embedding, weightX, biasX, weightH, biasH, headWeight, headBias }, { batch, steps, width }) => {
-    const inputs = linear(embedding.gather(tokens), weightX, biasX).split(steps)
-    let h = zeros([batch, width])
-    let c = zeros([batch, width])
-    const states = inputs.map(x => {
-      const gates = x.reshape([batch, 4 * width]).add(linear(h, weightH, biasH))
-      const [input, forget, candidate, output] = gates.split(4, 1)
-      c = forget.sigmoid().mul(c).add(input.sigmoid().mul(candidate.tanh()))
-      h = output.sigmoid().mul(c.tanh())
-      return h
-    })
-    return linear(stack(states), headWeight, headBias).reshape([steps * batch, -1])
+  const { Chain, Dense, Embedding, LSTM } = flux
+  const find = finder(flux, data)
+  const model = Chain(
+    Embedding(find('embedding')),
+    LSTM(find('weightX'), find('weightH'), find('bias')),
+    Dense(find('headWeight'), find('headBias')),
+  )
+  return trainTokens(flux, model, model, spec, data)
+}
+
+/** A GPT: its parts, and the function from tokens at positions to logits. */
+function transformer(flux, { blocks, width, heads }, data) {
+  const { Dense, Embedding, LayerNorm, MultiHeadAttention, gelu, identity, layer } = flux
+  const find = finder(flux, data)
+  const dense = (part, activation = identity) => Dense(find(`${part}.weight`), find(`${part}.bias`), activation)
+  const norm = part => {
+    const made = LayerNorm(width)
+    made.scale.assign(find(`${part}.scale`))
+    made.bias.assign(find(`${part}.shift`))
+    return made
   }
-  return trainTokens(flux, model, weightsIn(flux, data), spec, data)
+  const attention = i => {
+    const made = MultiHeadAttention(width, { heads, bias: true, causal: true })
+    for (const kind of ['weight', 'bias']) {
+      for (const [at, part] of find(`${i}.qkv.${kind}`).split(3).entries()) made['qkv'[at]][kind].assign(part)
+      made.out[kind].assign(find(`${i}.out.${kind}`))
+    }
+    return made
+  }
+  const block = i =>
+    layer(
+      'Block',
+      {
+        before: norm(`${i}.before`),
+        attention: attention(i),
+        between: norm(`${i}.between`),
+        up: dense(`${i}.up`, gelu),
+        down: dense(`${i}.down`),
+      },
+      (self, x) => {
+        const y = x.add(self.attention(self.before(x)))
+        return y.add(self.down(self.up(self.between(y))))
+      },
+    )
+  const model = {
+    embedding: Embedding(find('embedding')),
+    position: find('position'),
+    blocks: Array.from({ length: blocks }, (_, i) => block(i)),
+    norm: norm('norm'),
+    head: dense('head'),
+  }
+  const forward = (tokens, from = 0) => {
+    const position =
+      from === 0 && tokens.shape[1] === model.position.shape[0] ? model.position : model.position.slice([[from, from + tokens.shape[1]]])
+    let x = model.embedding(tokens).add(position)
+    for (const each of model.blocks) x = each(x)
+    return model.head(model.norm(x))
+  }
+  return [model, forward]
 }
 
 function gpt(flux, spec, data) {
-  const { gelu, linear, matmul, tensor } = flux
-  const { context } = spec
-  const future = Float32Array.from({ length: context ** 2 }, (_, at) => (at % context > Math.floor(at / context) ? -Infinity : 0))
-  const mask = tensor(future, [context, context])
-  const model = (tokens, w, { batch, blocks, width, heads }) => {
-    const dense = (x, part) => linear(x, w[`${part}.weight`], w[`${part}.bias`])
-    const norm = (x, part) => {
-      const centred = x.sub(x.mean(-1, { keepDims: true }))
-      const deviation = centred.square().mean(-1, { keepDims: true }).add(1e-5).sqrt()
-      return centred.div(deviation).mul(w[`${part}.scale`]).add(w[`${part}.shift`])
-    }
-    const byHead = x => x.reshape([batch, context, heads, width / heads]).permute([0, 2, 1, 3])
-    const attention = (x, i) => {
-      const [q, k, v] = dense(x, `${i}.qkv`).split(3, -1).map(byHead)
-      const scores = matmul(q, k, { transposeRight: true }).mul(1 / Math.sqrt(width / heads))
-      const mixed = scores.add(mask).softmax().matmul(v)
-      return dense(mixed.permute([0, 2, 1, 3]).reshape([batch, context, width]), `${i}.out`)
-    }
-    let x = w.embedding.gather(tokens).add(w.position)
-    for (let i = 0; i < blocks; i++) {
-      x = x.add(attention(norm(x, `${i}.before`), i))
-      x = x.add(dense(gelu(dense(norm(x, `${i}.between`), `${i}.up`)), `${i}.down`))
-    }
-    return dense(norm(x, 'norm'), 'head').reshape([batch * context, -1])
+  return trainTokens(flux, ...transformer(flux, spec, data), spec, data)
+}
+
+/** The prompt, then token by token, each with what is kept of those before it. */
+function generation(flux, spec, data) {
+  const { Cache, scope, withCache } = flux
+  const [, forward] = transformer(flux, spec, data)
+  const tokens = finder(flux, data)('tokens')
+  const pieces = [tokens.slice([null, [0, spec.prompt]])]
+  for (let at = spec.prompt; at < spec.prompt + spec.tokens; at++) pieces.push(tokens.slice([null, [at, at + 1]]))
+  let last
+  return {
+    step: () => {
+      const cache = Cache()
+      let at = 0
+      for (const piece of pieces) {
+        scope(() => {
+          last = withCache(cache, () => forward(piece, at)).data()
+        })
+        at += piece.shape[1]
+      }
+      cache.dispose()
+    },
+    value: () => checksum(last),
   }
-  return trainTokens(flux, model, weightsIn(flux, data), spec, data)
 }
 
 function gemm({ matmul, scope, tensor }, { transposeA, transposeB }, data) {
@@ -158,4 +204,4 @@ function gemm({ matmul, scope, tensor }, { transposeA, transposeB }, data) {
 }
 
 /** A function of the library, a workload's spec and its data for each family. */
-export const families = { mlp, 'mlp-chain': clipped, images, prediction, lstm, gpt, gemm }
+export const families = { mlp, 'mlp-chain': clipped, images, prediction, lstm, gpt, generation, gemm }

@@ -2,9 +2,7 @@ import { uniform } from '../harness/random.mjs'
 
 /**
  * Two language models over characters, one training step each: forward, cross-entropy of every next character, backward, Adam at 1e-3. As in
- * mlp.mjs two sets of targets alternate, so that gradients keep their size.
- *
- * Their layers are written in operations here; PyTorch uses its own.
+ * mlp.mjs two sets of targets alternate, so that gradients keep their size. And what the second one takes to write: a prompt of 16 characters, then 32 one by one.
  */
 const vocabulary = 65
 
@@ -14,8 +12,8 @@ function data(shape, weights) {
   const count = shape[0] * shape[1]
   const entries = {
     tokens: { shape, data: random.integers(count, vocabulary) },
-    'classes.0': { shape: [count], data: random.integers(count, vocabulary) },
-    'classes.1': { shape: [count], data: random.integers(count, vocabulary) },
+    'classes.0': { shape, data: random.integers(count, vocabulary) },
+    'classes.1': { shape, data: random.integers(count, vocabulary) },
   }
   for (const [name, [size, fill]] of Object.entries(weights)) {
     const length = size.reduce((product, each) => product * each, 1)
@@ -25,14 +23,13 @@ function data(shape, weights) {
   return entries
 }
 
-/** Embedding, one LSTM, Dense; all by time step first. */
+/** Embedding, one LSTM, Dense. PyTorch's second bias stays zero. */
 function lstm(name, batch, steps, width) {
   const weights = {
     embedding: [[vocabulary, width]],
     weightX: [[4 * width, width]],
     weightH: [[4 * width, width]],
-    biasX: [[4 * width], 0],
-    biasH: [[4 * width], 0],
+    bias: [[4 * width], 0],
     headWeight: [[vocabulary, width]],
     headBias: [[vocabulary], 0],
   }
@@ -43,12 +40,12 @@ function lstm(name, batch, steps, width) {
     family: 'lstm',
     spec: { batch, steps, width, rate: 1e-3 },
     flops: 3 * 2 * batch * products,
-    data: () => data([steps, batch], weights),
+    data: () => data([batch, steps], weights),
   }
 }
 
-/** Pre-norm blocks of causal attention and GELU, a norm and a Dense at the end; by sample first. */
-function gpt(name, batch, context, { blocks, width, heads }) {
+/** Pre-norm blocks of causal attention and GELU, a norm and a Dense at the end: its weights, and the multiply-adds of one token that sees `context` of them. */
+function transformer(context, { blocks, width, heads }) {
   const weights = { embedding: [[vocabulary, width]], position: [[context, width]] }
   const dense = (part, outputs, inputs) => {
     weights[`${part}.weight`] = [[outputs, inputs]]
@@ -68,14 +65,22 @@ function gpt(name, batch, context, { blocks, width, heads }) {
   }
   norm('norm')
   dense('head', vocabulary, width)
-  const block = (3 + 1 + 4 + 4) * width * width + 2 * context * width
-  return {
-    name,
-    family: 'gpt',
-    spec: { batch, context, blocks, width, heads, rate: 1e-3 },
-    flops: 3 * 2 * batch * context * (blocks * block + width * vocabulary),
-    data: () => data([batch, context], weights),
-  }
+  const multiplyAdds = seen => blocks * ((3 + 1 + 4 + 4) * width * width + 2 * seen * width) + width * vocabulary
+  return { weights, multiplyAdds, spec: { context, blocks, width, heads } }
 }
 
-export const workloads = [lstm('lstm', 32, 32, 128), gpt('gpt', 16, 64, { blocks: 4, width: 128, heads: 4 })]
+function gpt(name, batch, context, sizes) {
+  const { weights, multiplyAdds, spec } = transformer(context, sizes)
+  const flops = 3 * 2 * batch * context * multiplyAdds(context)
+  return { name, family: 'gpt', spec: { ...spec, batch, rate: 1e-3 }, flops, data: () => data([batch, context], weights) }
+}
+
+function generation(name, prompt, tokens, context, sizes) {
+  const { weights, multiplyAdds, spec } = transformer(context, sizes)
+  let flops = 2 * prompt * multiplyAdds(prompt)
+  for (let at = prompt; at < prompt + tokens; at++) flops += 2 * multiplyAdds(at + 1)
+  return { name, family: 'generation', spec: { ...spec, prompt, tokens }, flops, data: () => data([1, context], weights) }
+}
+
+const small = { blocks: 4, width: 128, heads: 4 }
+export const workloads = [lstm('lstm', 32, 32, 128), gpt('gpt', 16, 64, small), generation('generate', 16, 32, 64, small)]
