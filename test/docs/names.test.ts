@@ -15,7 +15,8 @@ interface Table {
   readonly names: Readonly<Record<string, Readonly<Record<string, readonly [turn: string, flux: string, torch: string]>>>>
 }
 
-const { turns, pending, entries, names }: Table = JSON.parse(readFileSync('tools/names.json', 'utf8'))
+const text = readFileSync('tools/names.json', 'utf8')
+const { turns, pending, entries, names }: Table = JSON.parse(text)
 const pages = Object.entries(names)
 const all = pages.flatMap(([, rows]) => Object.entries(rows).map(([name, [turn]]) => ({ name, turn })))
 const library: Readonly<Record<string, unknown>> = { ...edge, ...datasets, ...fluxtape }
@@ -31,6 +32,8 @@ describe('the table of public names', () => {
   it('has each once', () => {
     expect(all.length).toBeGreaterThan(300)
     expect(all.filter(({ name }, i) => all.findIndex(each => each.name === name) !== i)).toEqual([])
+    // Of a key that stands there twice, the first is lost in silence.
+    expect(text.split('":').length, 'keys').toBe(JSON.stringify(JSON.parse(text)).split('":').length)
   })
 
   it('has all that is exported', () => {

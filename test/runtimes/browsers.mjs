@@ -10,6 +10,18 @@ import { launchWebKit } from './webkit.mjs'
 /** How long there may be nothing new from a page, in milliseconds. */
 const SILENCE = 60_000
 
+/** The browser itself ended or hangs, whatever ran in it. */
+export class BrowserError extends Error {}
+
+/**
+ * @typedef {object} Browser
+ * @property {string} version
+ * @property {(url: string, onEnd: (error: Error) => void) => Promise<unknown>} open a page, in a browser that was started for it; `onEnd` is
+ *   called when that one ends by itself
+ * @property {() => Promise<boolean>} [answers] can anything be evaluated in the page? Left out where no driver is that could
+ * @property {() => Promise<unknown>} close
+ */
+
 /** How a browser is started with a profile of its own. */
 const commands = {
   // Its sandbox refuses root, which containers run as. Without the port it would end at once.
@@ -26,19 +38,22 @@ const commands = {
 
 /**
  * @param {import('./runtimes.mjs').Runtime} runtime
- * @returns {Promise<{ version: string, open: (url: string) => Promise<unknown>, close: () => Promise<unknown> }>}
+ * @returns {Promise<Browser>}
  */
 export async function launch(runtime) {
   if (runtime.kind === 'webkit') return launchWebKit(runtime.command, runtime.env)
   let close = async () => {}
   return {
     version: runtime.version,
-    async open(url) {
+    async open(url, onEnd) {
       await close()
       const profile = mkdtempSync(join(tmpdir(), 'fluxtape-profile-'))
       const browser = spawn(runtime.command, [...commands[runtime.name](profile), url], { stdio: 'ignore', detached: true })
       const end = new Promise(resolve => browser.once('exit', resolve).once('error', resolve))
+      let isWanted = true
+      browser.once('exit', (code, signal) => isWanted && onEnd(new Error(`it ended with ${code ?? signal}`)))
       close = async () => {
+        isWanted = false
         stop(browser, 'SIGTERM')
         const timer = setTimeout(() => stop(browser, 'SIGKILL'), 5000)
         await end
@@ -64,29 +79,46 @@ function stop({ pid }, signal) {
 export class Reports {
   #waiting = new Map()
   #count = 0
+  #silence
 
-  /** A number for a page, and a promise of its result. */
-  expect() {
+  /** @param {number} [silence] how long there may be nothing new, in milliseconds */
+  constructor(silence = SILENCE) {
+    this.#silence = silence
+  }
+
+  /**
+   * A number for a page, and a promise of its result.
+   * @param {() => Promise<boolean>} [answers] can anything be evaluated in the page?
+   */
+  expect(answers = async () => true) {
     const id = String(++this.#count)
     const result = new Promise((resolve, reject) => {
-      let running = 'the start'
+      let running
       let timer
       const settle = (f, value) => {
         clearTimeout(timer)
         this.#waiting.delete(id)
         f(value)
       }
+      const where = () => running ?? 'the start'
+      const giveUp = async () => {
+        const message = `nothing new for ${this.#silence / 1000} s in ${where()}`
+        // A page that has said something hangs by what it runs.
+        const isBrowser = running === undefined && !(await answers())
+        settle(reject, isBrowser ? new BrowserError(`${message}, and nothing can be evaluated in the page`) : new Error(message))
+      }
       const wait = () => {
         clearTimeout(timer)
-        timer = setTimeout(() => settle(reject, new Error(`nothing new for ${SILENCE / 1000} s in ${running}`)), SILENCE)
+        timer = setTimeout(giveUp, this.#silence)
       }
       const hear = message => {
-        if (message.error) return settle(reject, new Error(`${running}: ${message.error}`))
+        if (message.error) return settle(reject, new Error(`${where()}: ${message.error}`))
         if (message.result) return settle(resolve, message.result)
         running = message.running ?? running
         wait()
       }
-      this.#waiting.set(id, { hear, fail: error => settle(reject, error) })
+      const end = error => settle(reject, new BrowserError(`the browser ended in ${where()}: ${error.message}`))
+      this.#waiting.set(id, { hear, end, fail: error => settle(reject, error) })
       wait()
     })
     return { id, result }
@@ -96,26 +128,44 @@ export class Reports {
     this.#waiting.get(id)?.hear(message)
   }
 
+  end(id, error) {
+    this.#waiting.get(id)?.end(error)
+  }
+
   fail(id, error) {
     this.#waiting.get(id)?.fail(error)
   }
 }
 
 /**
- * @param {Awaited<ReturnType<typeof launch>>} browser
+ * @param {Browser} browser
  * @param {{ root: string, home: string, other: string, reports: Reports }} site
  * @param {object} place
  * @param {object} options of the suite
  * @returns {Promise<import('./suite.mjs').Result>}
  */
 export async function runInPage(browser, { root, home, other, reports }, place, options) {
-  const { id, result } = reports.expect()
   const name = `${place.name.replace(/\W+/g, '-')}.html`
   await writeFile(join(root, 'pages', name), html(place, other))
+  const { id, result } = reports.expect(browser.answers)
   const message = encodeURIComponent(JSON.stringify({ id, home, where: place.where, options }))
   const base = place.kind === 'file' ? pathToFileURL(root).href : `${home}/${place.kind}`
-  browser.open(`${base}/pages/${name}?${message}`).catch(error => reports.fail(id, error))
+  browser.open(`${base}/pages/${name}?${message}`, error => reports.end(id, error)).catch(error => reports.fail(id, error))
   return result
+}
+
+/**
+ * Calls `run`, and once more if it fails with a BrowserError, of which it tells `onFault`: a browser's own crash says nothing about what ran
+ * in it unless it comes again.
+ */
+export async function onceMore(run, onFault) {
+  try {
+    return await run()
+  } catch (error) {
+    if (!(error instanceof BrowserError)) throw error
+    onFault(error)
+    return run()
+  }
 }
 
 function html({ entry, library }, other) {

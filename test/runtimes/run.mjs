@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { parseArgs } from 'node:util'
-import { launch, Reports, runInPage } from './browsers.mjs'
+import { launch, onceMore, Reports, runInPage } from './browsers.mjs'
 import { layOutGuide } from './guide.mjs'
 import { deviants, explain, publish, published } from './hashes.mjs'
 import { pagePlaces, processPlaces } from './places.mjs'
@@ -67,6 +67,8 @@ const totals = { passed: 0, failed: 0 }
 const runs = []
 /** Where each was seen. */
 const failures = new Map()
+/** Browsers that ended or hung by themselves: what ran in them was run again. */
+const faults = []
 
 /** The places of a runtime that were asked for. */
 const chosen = places => places.filter(({ name }) => options.place === undefined || list(options.place).includes(name))
@@ -78,7 +80,10 @@ async function runPlace(runtime, version, place, execute) {
   const suite = { expect: { ...place.expect, long: options.long, brief: !options.long && place.only !== undefined }, only: place.only }
   let result
   try {
-    result = await execute(place, suite)
+    result = await onceMore(
+      () => execute(place, suite),
+      error => faults.push(`${at}: ${error.message}; run again in a fresh browser`),
+    )
   } catch (error) {
     result = { passed: 0, failed: 1, failures: [error.message], variant: '-', threads: '-', hashes: {} }
   }
@@ -157,10 +162,12 @@ try {
   }
   const missing = names.filter(each => !found.some(({ name }) => name === each))
   if (missing.length > 0) console.log(`not here: ${missing.join(', ')}`)
+  for (const fault of faults) console.log(fault)
   for (const [failure, places] of failures) console.log(`${places.join('; ')}:\n  ${failure}`)
   for (const note of notes) console.log(note)
   const seconds = Math.round((performance.now() - start) / 1000)
-  console.log(`runtimes: ${totals.passed} passed, ${totals.failed} failed, ${seconds} s`)
+  const ended = faults.length > 0 ? `, browsers that ended by themselves: ${faults.length}` : ''
+  console.log(`runtimes: ${totals.passed} passed, ${totals.failed} failed${ended}, ${seconds} s`)
 } finally {
   site.close()
   rmSync(root, { recursive: true, force: true })

@@ -14,57 +14,110 @@ export function findMiniBrowser() {
   return undefined
 }
 
+/** How often the driver is asked whether the browser still lives, and how long it may take over one thing, in milliseconds. */
+const HEARTBEAT = 1_000
+const PATIENCE = 10_000
+
 /**
- * Starts it.
+ * Starts the display, and a driver with its browser anew for each page.
  * @param {string} binary
  * @param {Record<string, string>} env
- * @returns {Promise<{ version: string, open: (url: string) => Promise<unknown>, close: () => Promise<void> }>}
+ * @returns {Promise<import('./browsers.mjs').Browser>}
  */
 export async function launchWebKit(binary, env) {
-  const started = []
-  const start = (command, args, options) => {
-    const child = spawn(command, args, options)
-    child.on('error', () => {})
-    started.push(child)
-    return child
-  }
-  const stop = () => {
-    for (const child of started.reverse()) child.kill()
+  const screen = spawn('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], {
+    stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
+  })
+  let session
+  const close = async () => {
+    await session?.end()
+    screen.kill()
   }
   try {
-    const screen = start('Xvfb', ['-displayfd', '3', '-screen', '0', '1280x1024x24', '-nolisten', 'tcp'], {
-      stdio: ['ignore', 'ignore', 'ignore', 'pipe'],
-    })
     const display = await new Promise((resolve, reject) => {
       screen.stdio[3].once('data', data => resolve(`:${String(data).trim()}`))
       screen.once('error', reject).once('exit', code => reject(new Error(`Xvfb ended with ${code}`)))
     })
-    const port = await freePort()
-    start('WebKitWebDriver', ['-p', String(port)], { env: { ...process.env, DISPLAY: display, ...env }, stdio: 'ignore' })
+    session = await begin(binary, { ...process.env, DISPLAY: display, ...env })
+    let isFresh = true
+    return {
+      version: session.version,
+      async open(url, onEnd) {
+        if (!isFresh) {
+          await session.end()
+          session = await begin(binary, { ...process.env, DISPLAY: display, ...env })
+        }
+        isFresh = false
+        await session.open(url, onEnd)
+      },
+      answers: () => session.answers(),
+      close,
+    }
+  } catch (error) {
+    await close()
+    throw error
+  }
+}
+
+/** A driver and the browser that it starts, which end together. */
+async function begin(binary, env) {
+  const port = await freePort()
+  const driver = spawn('WebKitWebDriver', ['-p', String(port)], { env, stdio: 'ignore', detached: true })
+  driver.on('error', () => {})
+  const kill = () => {
+    try {
+      process.kill(-driver.pid, 'SIGKILL')
+    } catch {
+      // They are gone already.
+    }
+  }
+  try {
     const call = caller(`http://127.0.0.1:${port}`)
     await eventually(() => call('GET', '/status'))
     const options = { 'webkitgtk:browserOptions': { binary, args: ['--automation'] } }
     const { sessionId, capabilities } = await call('POST', '/session', { capabilities: { alwaysMatch: options } })
+    const path = `/session/${sessionId}`
+    let heartbeat
+    let isWanted = true
     return {
       version: capabilities.browserVersion,
-      open: url => call('POST', `/session/${sessionId}/url`, { url }),
-      async close() {
-        await call('DELETE', `/session/${sessionId}`).catch(() => {})
-        stop()
+      async open(url, onEnd) {
+        // The driver ends a session when the process of its page has crashed, and says so whatever it is asked.
+        const look = error => {
+          if (!/crash/.test(error.message)) return false
+          if (isWanted) onEnd(error)
+          return true
+        }
+        await call('POST', `${path}/url`, { url }).catch(error => {
+          if (isWanted && !look(error)) throw error
+        })
+        if (isWanted) heartbeat = setInterval(() => call('GET', `${path}/window`).catch(look), HEARTBEAT)
+      },
+      answers: () =>
+        call('POST', `${path}/execute/sync`, { script: 'return 1', args: [] }, PATIENCE).then(
+          () => true,
+          () => false,
+        ),
+      async end() {
+        isWanted = false
+        clearInterval(heartbeat)
+        await call('DELETE', path, undefined, PATIENCE).catch(() => {})
+        kill()
       },
     }
   } catch (error) {
-    stop()
+    kill()
     throw error
   }
 }
 
 function caller(base) {
-  return async (method, path, body) => {
+  return async (method, path, body, limit) => {
     const response = await fetch(base + path, {
       method,
       headers: { 'content-type': 'application/json' },
       body: body && JSON.stringify(body),
+      signal: limit && AbortSignal.timeout(limit),
     })
     const { value } = await response.json()
     if (!response.ok) throw new Error(`WebDriver: ${JSON.stringify(value)}`)

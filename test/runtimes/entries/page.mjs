@@ -7,6 +7,7 @@ addEventListener('error', ({ message }) => say({ error: message }))
 // A page may look at the clock and the network again before the suite takes over.
 setTimeout(async () => {
   try {
+    await say({ running: 'the start' })
     if (where === 'worker') inWorker()
     else if (where === 'guide') await say({ result: await guide(options.expect) })
     else if (where === 'forbidden') await say({ result: await forbidden() })

@@ -6,6 +6,7 @@ addEventListener('unhandledrejection', ({ reason }) => report({ error: `nobody c
 
 setTimeout(async () => {
   try {
+    await report({ running: 'the start' })
     if (!globalThis.fluxtape) throw new Error('the script tag made no global fluxtape')
     await report({ result: await globalThis.smoke(globalThis.fluxtape, options.expect) })
   } catch (error) {
