@@ -1,6 +1,5 @@
 import { readFileSync, rmSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { wasm } from '@rollup/plugin-wasm'
 import dts from 'rollup-plugin-dts'
 import esbuild from 'rollup-plugin-esbuild'
 import { minify as terser } from 'terser'
@@ -30,7 +29,6 @@ const withoutBlanks = {
 
 const plugins = minify => [
   source(),
-  wasm({ sync: kernels, targetEnv: 'auto-inline' }),
   pack(kernels),
   esbuild({ target: 'es2022', define: { __GUARD__: 'false', __VERSION__: JSON.stringify(version) }, minify }),
   ...(minify ? [] : [withoutBlanks]),

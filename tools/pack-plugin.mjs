@@ -1,15 +1,14 @@
-// Packs the wasm that @rollup/plugin-wasm inlined, for the bundle only: gzip makes a third more of it than packing/ does, and sees nothing of what
-// repeats in base64, so each literal becomes a call that unpacks it. The variants are packed as one, since they are much the same.
+// Inlines the kernels in the bundle as modules that compile them, packed: gzip makes a third more of them than packing/ does, and sees nothing of what
+// repeats in base64. The variants are packed as one, since they are much the same.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { packed } from './packing/pack.mjs'
-import { unpacked } from './packing/unpack.mjs'
+import asc from 'assemblyscript/asc'
+import { CONTEXTS, packed } from './packing/pack.mjs'
 
 const PACKED = '\0packed'
-/** What plugin-wasm writes. */
-const LITERAL = /'[A-Za-z0-9+/=]{100,}'/
-const SOURCES = ['tools/packing/pack.mjs', 'tools/packing/unpack.mjs']
+const UNPACKER = 'tools/packing/unpack.ts'
+const SOURCES = ['tools/packing/pack.mjs', UNPACKER, 'tools/pack-plugin.mjs', 'package-lock.json']
 /** Packing takes seconds. */
 const CACHE = 'build/packed'
 
@@ -19,58 +18,80 @@ export function pack(files) {
   return {
     name: 'pack',
     resolveId: id => (id === PACKED ? id : null),
-    load: id => (id === PACKED ? unpacker(paths.map(path => readFileSync(path))) : null),
-    transform: {
-      order: 'post',
-      handler(code, id) {
-        const index = paths.indexOf(id)
-        if (index < 0) return null
-        if (!LITERAL.test(code)) this.error(`plugin-wasm wrote no literal for ${id}`)
-        return {
-          code: `import { unpack } from ${JSON.stringify(PACKED)}\n${code.replace(LITERAL, `unpack(${index})`)}`,
-          map: { mappings: '' },
-        }
-      },
+    load(id) {
+      if (id === PACKED) return unpacking(paths.map(path => readFileSync(path)))
+      const index = paths.indexOf(id)
+      return index < 0 ? null : `import { compile } from ${JSON.stringify(PACKED)}\nexport default () => compile(${index})`
     },
   }
 }
 
-/** A module whose `unpack(i)` gives the i-th file in base64, which is what plugin-wasm's loader reads. */
-function unpacker(contents) {
+/** A module whose `compile(i)` compiles the i-th file. The unpacker is in hexadecimal, which every runtime reads in few words. */
+async function unpacking(contents) {
   const ends = contents.map((_, i) => contents.slice(0, i + 1).reduce((end, content) => end + content.length, 0))
+  const { text, unpacker } = await cached(contents)
   return `
-${readFileSync(SOURCES[1], 'utf8')}
 const ends = ${JSON.stringify([0, ...ends])}
-const text = '${cached(contents)}'
+const unpacker = '${unpacker}'
+const text = '${text}'
 
-export function unpack(index) {
-  const code = atob(text)
-  const from = new Uint8Array(code.length)
-  for (let i = 0; i < from.length; i++) from[i] = code.charCodeAt(i)
-  const bytes = unpacked(from, ends[index + 1])
-  let chars = ''
-  for (let at = ends[index]; at < bytes.length; at += 8192) chars += String.fromCharCode.apply(null, bytes.subarray(at, at + 8192))
-  return btoa(chars)
+export function compile(index) {
+  const module = new WebAssembly.Module(Uint8Array.from(unpacker.match(/../g), byte => parseInt(byte, 16)))
+  const { memory, text: place, unpack } = new WebAssembly.Instance(module).exports
+  const bytes = new Uint8Array(memory.buffer)
+  const to = place()
+  // Worklets have no TextEncoder; elsewhere it takes a twentieth of the time.
+  if (typeof TextEncoder === 'function') new TextEncoder().encodeInto(text, bytes.subarray(to))
+  else for (let i = 0; i < text.length; i++) bytes[to + i] = text.charCodeAt(i)
+  const start = unpack(text.length, ends[index + 1])
+  return new WebAssembly.Module(bytes.subarray(start + ends[index], start + ends[index + 1]))
 }
 `
 }
 
-/** The files packed, in base64. */
-function cached(contents) {
+/** The files packed, in base64, and what unpacks them. */
+async function cached(contents) {
   const hash = createHash('sha256')
   for (const content of [...SOURCES.map(file => readFileSync(file)), ...contents]) hash.update(content)
   const key = hash.digest('hex')
   try {
-    const [known, text] = readFileSync(CACHE, 'utf8').split(' ')
-    if (known === key) return text
+    const known = JSON.parse(readFileSync(CACHE, 'utf8'))
+    if (known.key === key) return known
   } catch {
     // It has not been packed yet.
   }
   const all = Buffer.concat(contents)
-  const bytes = packed(all, contents[0].length)
-  if (!all.equals(unpacked(bytes, all.length))) throw new Error('what is packed does not unpack')
-  const text = Buffer.from(bytes).toString('base64')
+  const text = Buffer.from(packed(all, contents[0].length)).toString('base64').replace(/=+$/, '')
+  const unpacker = await compiled(text.length + all.length)
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(unpacker))
+  Buffer.from(exports.memory.buffer, exports.text()).write(text, 'latin1')
+  const start = exports.unpack(text.length, all.length)
+  if (!all.equals(Buffer.from(exports.memory.buffer, start, all.length))) throw new Error('what is packed does not unpack')
+  const found = { key, text, unpacker: unpacker.toString('hex') }
   mkdirSync('build', { recursive: true })
-  writeFileSync(CACHE, `${key} ${text}`)
-  return text
+  writeFileSync(CACHE, JSON.stringify(found))
+  return found
+}
+
+/** The unpacker, with room for so many bytes. */
+async function compiled(room) {
+  const constants = Object.entries(CONTEXTS).map(([name, value]) => `const ${name.toUpperCase()}: usize = ${value}\n`)
+  const source = constants.join('') + readFileSync(UNPACKER, 'utf8')
+  const pages = Math.ceil((4 * CONTEXTS.all + 4096 + room) / 65536)
+  let binary
+  const { error, stderr } = await asc.main(
+    [
+      UNPACKER,
+      ...['--outFile', 'unpack.wasm', '--runtime', 'stub', '--optimizeLevel', '3', '--shrinkLevel', '2', '--noAssert'],
+      ...['--uncheckedBehavior', 'always', '--initialMemory', String(pages), '--maximumMemory', String(pages)],
+    ],
+    {
+      readFile: file => (file === UNPACKER ? source : null),
+      writeFile(_, contents) {
+        binary = Buffer.from(contents)
+      },
+    },
+  )
+  if (error) throw new Error(`asc: ${error.message}\n${stderr.toString()}`)
+  return binary
 }
