@@ -39,12 +39,6 @@ export abstract class Optimizer {
   abstract toString(): string
 }
 
-/** Sets how many updates an optimizer has taken: its rules then show what schedules give for the next one. */
-export function countSteps(optimizer: Optimizer, steps: number): void {
-  optimizer.steps = steps
-  for (const [, rule] of optimizer.links) if (rule !== optimizer) rule.steps = steps - rule.missed
-}
-
 function refuseClone(this: void, { name }: { readonly name: string }): never {
   throw typeError(
     'clone',
@@ -78,8 +72,6 @@ export class Rule<H extends Hyper> extends Optimizer {
   private constant: H | undefined
   /** @internal Do hyperparameters depend on the parameter? */
   isByParameter = false
-  /** @internal Updates whose steps were held back before they reached this rule: its schedules do not count them. */
-  missed = 0
   private slotOf = new WeakMap<Tensor, Slot>()
 
   constructor(name: string, definition: RuleDefinition<H>, written: HyperInput<H>) {

@@ -6,14 +6,14 @@ import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { walk } from '../tensor/walk.ts'
 import type { Hyper } from './definition.ts'
-import { countSteps, Optimizer, overwrite, type Rule } from './rule.ts'
+import { Optimizer, overwrite, type Rule } from './rule.ts'
 import { optimizerIn } from './setup.ts'
 import type { OptimizerState } from './update.ts'
 
 /**
  * What an optimizer remembers of the parameters, by path: momenta as the tensors themselves (`layers.0.weight.m`, in a chain of rules
- * `layers.0.weight.1.Adam.m`), counts of steps as numbers (`layers.0.weight.t`), and `steps`, all updates (`steps.1.Adam`: those whose step
- * reached this rule, if there are others). Pass it to
+ * `layers.0.weight.1.Adam.m`), counts of steps as numbers (`layers.0.weight.t`), and `steps`, all updates (`steps.1.Adam`: those that
+ * this rule has taken, if it was used elsewhere, too, or steps were held back before it). Pass it to
  * `saveSafetensors`, or to `loadOptimizerState` for another optimizer of the same rules. Throws TypeError for what is no optimizer.
  *
  * @example
@@ -26,7 +26,7 @@ export function optimizerState(opt: Optimizer | OptimizerState, ps?: Params): Ma
   if (arguments.length > 2) refuseSurplus('optimizerState', 2, arguments)
   const { optimizer, parameters } = stateTarget('optimizerState', opt, ps)
   const found = new Map<string, Tensor | number>([['steps', optimizer.steps]])
-  for (const [name, { missed }] of optimizer.links) if (missed > 0) found.set(`steps.${name}`, optimizer.steps - missed)
+  for (const [name, { steps }] of optimizer.links) if (steps !== optimizer.steps) found.set(`steps.${name}`, steps)
   eachSlot(optimizer, parameters, (path, rule, parameter) => {
     const slot = rule.existingSlot(parameter)
     if (!slot) return
@@ -70,18 +70,18 @@ export function loadOptimizerState(
     read.push([rule, parameter, own, t === undefined ? undefined : countOf(`${path}.t`, t), values.filter(each => each !== undefined)])
   })
   const steps = countOf('steps', state.get('steps') ?? 0)
-  const missed = optimizer.links.map(([name]) => {
+  const ofRules = optimizer.links.map(([name]) => {
     const key = `steps.${name}`
     known.add(key)
-    return steps - countOf(key, state.get(key) ?? steps, steps)
+    return countOf(key, state.get(key) ?? steps)
   })
   const unknown = [...state.keys()].find(key => !known.has(key))
   if (unknown !== undefined) throw typeError(operation, `no parameter and rule belong to '${unknown}'`)
   scoped(() => writeAll(read))
   optimizer.links.forEach(([, rule], i) => {
-    rule.missed = missed[i]
+    rule.steps = ofRules[i]
   })
-  countSteps(optimizer, steps)
+  optimizer.steps = steps
 }
 
 /** A rule, a parameter and its path, and what the state has of them: no count, no slots. */
@@ -125,11 +125,10 @@ function momentum(key: string, value: Tensor | number | undefined, { dims }: Ten
 }
 
 /** A count of steps, which files hold as a tensor. */
-function countOf(key: string, value: Tensor | number, most = Number.POSITIVE_INFINITY): number {
+function countOf(key: string, value: Tensor | number): number {
   const count = value instanceof Tensor ? value.item() : value
-  if (Number.isInteger(count) && count >= 0 && count <= most) return count
-  const range = most < Number.POSITIVE_INFINITY ? `from 0 to ${most}` : 'from 0'
-  throw rangeError('loadOptimizerState', `'${key}' must be a whole number ${range}`, String(count))
+  if (Number.isInteger(count) && count >= 0) return count
+  throw rangeError('loadOptimizerState', `'${key}' must be a whole number from 0`, String(count))
 }
 
 function stateTarget(

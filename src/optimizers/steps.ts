@@ -26,12 +26,12 @@ export type PathOf = (x: Tensor) => string | undefined
 /** The error for a gradient that is not finite. */
 type Refusal = (pair: Pair) => Error
 
-/** Takes a step with all parameters. If something fails, nothing has changed. */
+/** Takes a step with all parameters, and counts it. If something fails, nothing has changed. */
 export function takeSteps(optimizer: Optimizer, pairs: readonly Pair[], pathOf: PathOf, refusal: Refusal): void {
   scoped(() => void pass(optimizer, pairs, true, pathOf, refusal))
 }
 
-/** The step for one parameter, not taken: a new tensor; undefined to leave the parameter as it is. */
+/** The step for one parameter, not taken but counted: a new tensor; undefined to leave the parameter as it is. */
 export function stepOf(optimizer: Optimizer, pair: Pair, refusal: Refusal): Tensor | undefined {
   return scoped(
     () => pass(optimizer, [pair], false, () => '', refusal).pairs[0]?.[1],
@@ -43,7 +43,9 @@ export function stepOf(optimizer: Optimizer, pair: Pair, refusal: Refusal): Tens
  * Sends the steps through all rules. With `takes` the last kernel subtracts them. Up to the last rule that may fail for what it is given, the
  * slots are remembered; behind it are kernels alone, and all that these need is made before the first one writes.
  */
-function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes: boolean, pathOf: PathOf, refusal: Refusal): Steps {
+function pass(optimizer: Optimizer, pairs: readonly Pair[], takes: boolean, pathOf: PathOf, refusal: Refusal): Steps {
+  const { links, steps: count } = optimizer
+  const counts = links.map(([, rule]) => rule.steps)
   const moves = new Moves(links.length * pairs.length, pathOf)
   let firm = links.length
   while (firm > 0 && links[firm - 1][1].definition.kernel) firm--
@@ -52,7 +54,6 @@ function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes:
   }
   if (firm > 0) refuse(firstNotFinite(pairs.map(([, g]) => g)))
   try {
-    for (let i = 0; i < links.length; i++) links[i][1].steps = count - links[i][1].missed
     for (let i = 0; i < firm; i++) moves.remember(links[i][1], pairs)
     let steps: Steps = { pairs, factor: 1, areOwn: false }
     let at = 0
@@ -70,8 +71,10 @@ function pass({ links, steps: count }: Optimizer, pairs: readonly Pair[], takes:
     if (firm === 0 && last) refuse(notFiniteIn(last))
     if (takes) for (let i = 0; i < steps.pairs.length; i++) steps.pairs[i][0].settleWaiting()
     run(last)
-    for (; at < links.length; at++) links[at][1].missed++
     for (const slot of moves.given) slot.t = 0
+    // Each rule counts what reaches it, wherever it is used. Without a call, too.
+    for (let i = 0; i < at; i++) links[i][1].steps = counts[i] + 1
+    optimizer.steps = count + 1
     return steps
   } catch (error) {
     // Without a call first: the stack may be full.

@@ -10,7 +10,7 @@ import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
-import { countSteps, Optimizer } from './rule.ts'
+import { Optimizer } from './rule.ts'
 import { optimizerIn } from './setup.ts'
 import { type Pair, type PathOf, stepOf, takeSteps } from './steps.ts'
 
@@ -94,8 +94,7 @@ export function takeUpdate(
     const refusal = ([x, g]: Pair) => notFinite(operation, optimizer, pathOf(x), g, diverged)
     if (areOwn || wanted.length === 1) takeSteps(optimizer, wanted, pathOf, refusal)
     else scoped(() => takeSteps(optimizer, unshared(wanted), pathOf, refusal))
-  }
-  countSteps(optimizer, optimizer.steps + 1)
+  } else for (const each of new Set([optimizer, ...optimizer.links.map(([, rule]) => rule)])) each.steps++
   return pairs
 }
 
@@ -133,7 +132,6 @@ export function apply(opt: Optimizer, x: Tensor, gradient: Tensor): Tensor {
   const optimizer = optimizerOf('apply', opt, x, gradient)
   const [[parameter, g]] = pair('apply', x, gradient)
   const step = stepOf(optimizer, [parameter, g], () => notFinite('apply', optimizer, undefined, g))
-  countSteps(optimizer, optimizer.steps + 1)
   return step ?? x.mul(0)
 }
 

@@ -268,15 +268,41 @@ describe('AccumGrad', () => {
     expect(y.item()).toBe(-6)
   })
 
-  it('refuses a count of steps that is more than all', () => {
+  it('refuses a count of steps that is none', () => {
     const opt = OptimizerChain(AccumGrad(2), Descent(1))
     const state = new Map([
       ['steps', 2],
-      ['steps.1.Descent', 3],
+      ['steps.1.Descent', -1],
     ])
     expect(() => loadOptimizerState(opt, params({ x: ones([1]) }), state)).toThrow(
-      new RangeError("loadOptimizerState: 'steps.1.Descent' must be a whole number from 0 to 2: 3."),
+      new RangeError("loadOptimizerState: 'steps.1.Descent' must be a whole number from 0: -1."),
     )
+  })
+
+  it('leaves the rules behind it their own count: alone, in two chains, twice in one', () => {
+    const x = tensor([0])
+    const rule = Descent(step => 2 ** step)
+    const chains = [OptimizerChain(AccumGrad(2), rule), OptimizerChain(rule), rule, OptimizerChain(AccumGrad(2), rule, rule), rule]
+    const at = chains.map(opt => {
+      const before = x.item()
+      update(opt, x, ones([1]))
+      update(opt, x, ones([1]))
+      return [before - x.item(), rule.steps]
+    })
+    expect(at).toEqual([
+      [1, 1],
+      [6, 3],
+      [24, 5],
+      [1024, 6],
+      [192, 8],
+    ])
+    expect(chains.map(({ steps }) => steps)).toEqual([2, 2, 8, 2, 8])
+    const state = optimizerState(chains[0], params({ x }))
+    expect([...state.entries()].filter(([path]) => path.startsWith('steps'))).toEqual([
+      ['steps', 2],
+      ['steps.0.AccumGrad', 4],
+      ['steps.1.Descent', 8],
+    ])
   })
 })
 
