@@ -300,7 +300,6 @@ describe('AccumGrad', () => {
     const state = optimizerState(chains[0], params({ x }))
     expect([...state.entries()].filter(([path]) => path.startsWith('steps'))).toEqual([
       ['steps', 2],
-      ['steps.0.AccumGrad', 4],
       ['steps.1.Descent', 8],
     ])
   })
