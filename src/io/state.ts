@@ -288,6 +288,10 @@ function misfit(missing: readonly string[], unexpected: readonly string[]): Type
     ...(missing.length ? [`not in the state: ${list(missing)}`] : []),
     ...(unexpected.length ? [`not in the model: ${list(unexpected)}`] : []),
   ]
+  if (missing.length === 0 && unexpected.every(path => path.endsWith('hiddenBias'))) {
+    const problem = 'the GRU has no hiddenBias, and the b_hn of the state is not 0'
+    return typeError('loadState', problem, parts.join('; '), 'Make it GRU(..., { recurrentBias: true }).')
+  }
   return typeError(
     'loadState',
     'the paths do not fit',
@@ -301,7 +305,7 @@ function otherShape(problem: string, { dims: a }: Tensor, { dims: b }: Tensor, w
 }
 
 function isZeroBias(path: string, value: unknown): boolean {
-  return (path === 'bias' || path.endsWith('.bias')) && value instanceof Tensor && value.view().every(each => each === 0)
+  return /(^|\.)(b|hiddenB)ias$/.test(path) && value instanceof Tensor && value.view().every(each => each === 0)
 }
 
 function sameValues(a: Tensor, b: Tensor): boolean {

@@ -1,0 +1,170 @@
+// How cells go through sequences: one or more above each other, one way or both.
+import { checkOptions, noTensor, refuseSurplus, ShapeError, typeError, written } from '../../../errors.ts'
+import { dropout } from '../../../ops/dropping.ts'
+import type { Activation } from '../../../ops/epilogue.ts'
+import { concat, stack } from '../../../ops/joining.ts'
+import { broadcastTo, expandDims, reshape } from '../../../ops/movement.ts'
+import { cast } from '../../../ops/pointwise.ts'
+import { section } from '../../../ops/ranges.ts'
+import { lengthsOf } from '../../../ops/recurrent/lengths.ts'
+import { recurrent } from '../../../ops/recurrent/recurrent.ts'
+import type { RecurrentKind } from '../../../ops/recurrent/types.ts'
+import { checkTensor } from '../../../tape/operation.ts'
+import { zeros } from '../../../tensor/create.ts'
+import { isPlain } from '../../../tensor/realm.ts'
+import { type Shape, sameShape, show } from '../../../tensor/shape.ts'
+import { Tensor } from '../../../tensor/tensor.ts'
+import { isForeign } from '../../../tensor/walk.ts'
+import type { AnyFields } from './weights.ts'
+
+/** What a call of a recurrent layer can be told. */
+export interface SequenceOptions {
+  /** How many steps each row has, whole numbers [batch]: behind them the output is zeros and the state stays. All of them by default. */
+  readonly lengths?: Tensor | readonly number[] | undefined
+}
+
+/** A direction, and perhaps the other one. */
+export interface Level extends AnyFields {
+  readonly backward?: AnyFields | undefined
+}
+
+/** The cells of a layer: its own, and those above, by number from 1. */
+export interface Levels extends Level {
+  readonly layers?: Readonly<Record<number, Level>> | undefined
+  readonly activation?: Activation | undefined
+}
+
+function levelsOf(self: Levels): readonly Level[] {
+  return [self, ...Object.values(self.layers ?? {})]
+}
+
+/** All cells of a layer, in the order of PyTorch: layer by layer, forwards then backwards. */
+export function cellsOf(self: Levels): readonly AnyFields[] {
+  return levelsOf(self).flatMap((level): AnyFields[] => (level.backward ? [level, level.backward] : [level]))
+}
+
+/** h, and c of an LSTM. */
+export function stateNames(kind: RecurrentKind): readonly ('h' | 'c')[] {
+  return kind === 'lstm' ? ['h', 'c'] : ['h']
+}
+
+/** What a layer was called with: x, the state, options, of which the last two may be left out. */
+export function calledWith(
+  name: string,
+  kind: RecurrentKind,
+  args: readonly unknown[],
+): { readonly x: Tensor; readonly states: readonly Tensor[] | undefined; readonly options: SequenceOptions } {
+  if (args.length > 3) refuseSurplus(name, 3, args)
+  const [x, second, third] = args
+  const isLeftOut = args.length < 3 && isPlain(second)
+  const options = (isLeftOut ? second : third) ?? {}
+  checkOptions(name, options, ['lengths'])
+  checkTensor(name, x as Tensor)
+  return { x: x as Tensor, states: statesOf(name, kind, isLeftOut ? undefined : second), options }
+}
+
+/** A state as it is given, as a list. Throws TypeError for what is none of this kind. */
+export function statesOf(name: string, kind: RecurrentKind, given: unknown): readonly Tensor[] | undefined {
+  if (given === undefined) return undefined
+  const isList = kind === 'lstm'
+  const states: readonly unknown[] = isList && Array.isArray(given) ? given : [given]
+  if (Array.isArray(given) === isList && states.length === (isList ? 2 : 1) && states.every(each => each instanceof Tensor)) {
+    for (const each of states) checkTensor(name, each as Tensor)
+    return states as readonly Tensor[]
+  }
+  const foreign = states.find(isForeign)
+  if (foreign) throw noTensor(name, foreign)
+  const came = Array.isArray(given) ? `[${given.map(written).join(', ')}]` : written(given)
+  const [what, way] = isList ? ['two tensors, [h, c]', '(x, [h, c])'] : ['a tensor, h', '(x, h)']
+  throw typeError(name, `the state is ${what}`, `${came} came`, `Write ${name.toLowerCase()}${way}.`)
+}
+
+/** Throws ShapeError for an x of other features, or of none of these ranks. */
+export function checkFeatures(name: string, x: Tensor, features: number, forms: readonly Shape[], texts: string): void {
+  if (forms.some(({ length }) => length === x.rank) && x.dims[x.rank - 1] === features) return
+  throw new ShapeError({ operation: name, problem: `x is ${texts}`, came: show(x.dims) }, [x.dims])
+}
+
+/**
+ * A whole sequence x, [batch, time, inputs] or [time, inputs], through all cells: y, and the last states as they are given. Of one cell a state is
+ * [units] or [batch, units]; of several there is an axis in front for them.
+ */
+export function runSequence(
+  name: string,
+  kind: RecurrentKind,
+  self: Levels,
+  x: Tensor,
+  given: readonly Tensor[] | undefined,
+  { lengths }: SequenceOptions,
+  droppedBetween = 0,
+): Tensor[] {
+  const features = self.Wi.dims[1]
+  const units = self.Wh.dims[1]
+  checkFeatures(
+    name,
+    x,
+    features,
+    [
+      [0, 0],
+      [0, 0, 0],
+    ],
+    `[batch, time, ${features}] or [time, ${features}]`,
+  )
+  const isOne = x.rank === 2
+  if (isOne && lengths !== undefined)
+    throw new ShapeError({ operation: name, problem: 'lengths are those of a batch, x [batch, time, inputs]', came: show(x.dims) }, [
+      x.dims,
+    ])
+  let flow = isOne ? expandDims(x, 0) : x
+  const counts = lengths === undefined ? null : lengthsOf(name, lengths, flow)
+  const levels = levelsOf(self)
+  const cells = cellsOf(self)
+  const first = firstStates(name, kind, cells, given, [flow.dims[0], units], isOne)
+  const last: Tensor[][] = []
+  for (const { backward } of levels) {
+    if (last.length > 0 && droppedBetween > 0) flow = dropout(flow, droppedBetween)
+    const ways = (backward ? [false, true] : [false]).map(reverse => {
+      const { Wi, Wh, bias, hiddenBias, Wn } = cells[last.length]
+      const options = { lengths: counts, reverse, activation: self.activation as Activation }
+      const [y, ...states] = recurrent(kind, flow, first[last.length], { Wi, Wh, bias: bias ?? null, hiddenBias, Wn }, options)
+      last.push(states)
+      return y
+    })
+    flow = ways.length > 1 ? concat(ways, 2) : ways[0]
+  }
+  const states = stateNames(kind).map((_, i) => {
+    const each = last.map(states => (isOne ? reshape(states[i], [units]) : states[i]))
+    return each.length > 1 ? stack(each) : each[0]
+  })
+  return [isOne ? reshape(flow, flow.dims.slice(1)) : flow, ...states]
+}
+
+/** The states of each cell before the first step, [batch, units] each. Throws ShapeError for what was given in another shape. */
+function firstStates(
+  name: string,
+  kind: RecurrentKind,
+  cells: readonly AnyFields[],
+  given: readonly Tensor[] | undefined,
+  rows: readonly [batch: number, units: number],
+  isOne: boolean,
+): readonly (readonly Tensor[])[] {
+  const [batch, units] = rows
+  const inFront = cells.length > 1 ? [cells.length] : []
+  const forms = [...(isOne ? [] : [[...inFront, batch, units]]), [...inFront, units]]
+  const ofAll = (state: Tensor) => broadcastTo(reshape(state, [state.count / units, units]), rows)
+  given?.forEach((state, i) => {
+    if (forms.some(form => sameShape(form, state.dims))) return
+    const problem = `the state ${stateNames(kind)[i]} is ${forms.map(show).join(' or ')}`
+    throw new ShapeError({ operation: name, problem, came: show(state.dims) }, [state.dims])
+  })
+  return cells.map((cell, at) =>
+    stateNames(kind).map((which, i) => {
+      const trained = which === 'h' ? cell.h0 : cell.c0
+      if (given) {
+        const state = cast(given[i], 'float32')
+        return ofAll(cells.length > 1 ? reshape(section(state, 0, at, 1), state.dims.slice(1)) : state)
+      }
+      return trained ? ofAll(trained) : zeros(rows)
+    }),
+  )
+}
