@@ -98,11 +98,9 @@ function trainTokens(flux, model, forward, { rate }, data) {
 function lstm(flux, spec, data) {
   const { Chain, Dense, Embedding, LSTM } = flux
   const find = finder(flux, data)
-  const model = Chain(
-    Embedding(find('embedding')),
-    LSTM(find('weightX'), find('weightH'), find('bias')),
-    Dense(find('headWeight'), find('headBias')),
-  )
+  const recurrent = LSTM(spec.width, spec.width)
+  for (const [field, name] of Object.entries({ Wi: 'weightX', Wh: 'weightH', bias: 'bias' })) recurrent[field].assign(find(name))
+  const model = Chain(Embedding(find('embedding')), recurrent, Dense(find('headWeight'), find('headBias')))
   return trainTokens(flux, model, model, spec, data)
 }
 
