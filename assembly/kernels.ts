@@ -2,6 +2,7 @@
 // a record of these, which src/ writes by name. Any range can run on any thread.
 
 export * from './activations'
+export { attention, attentionGradient, attentionStream } from './attention'
 export * from './compare'
 export { convPack, convPad, convSums, convTiles } from './convolution/tiled'
 export { ctc } from './ctc'

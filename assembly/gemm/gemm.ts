@@ -13,7 +13,7 @@ class AddRelu {
   }
 }
 
-class Rows {
+export class Rows {
   /**
    * Bit r: with r rows left over, the last tall tile is given up and split with them (8 = 4 + 4, not 6 + 2), because a low tile
    * waits for its own sums.

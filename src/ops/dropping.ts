@@ -17,13 +17,15 @@ export interface DropoutOptions {
   readonly axis?: number | readonly number[] | undefined
 }
 
-interface Draw {
+/** What decides what is dropped. */
+export interface Draw {
   readonly p: number
   readonly key: readonly [number, number]
   readonly stream: number
 }
 
-const runDropout: Run<Draw> = /* @__PURE__ */ operation<Draw>({
+/** @internal x times 1 / (1 - p) or 0, by the place of an element in a stream of random numbers. */
+export const runDropout: Run<Draw> = /* @__PURE__ */ operation<Draw>({
   name: 'dropout',
   shape: ([shape]) => shape,
   forward(y, [x], { p, key, stream }) {

@@ -11,6 +11,8 @@ export const fusion = {
   crossEntropy: true,
   /** ctc: one kernel forward and one backward, instead of some operations for each time step. */
   ctc: true,
+  /** Attention in tiles, without the matrix of scores. */
+  attention: true,
   /** The bias of `linear` is added while the product is written. */
   bias: true,
   /** relu behind `linear` in a Dense is computed while the product is written, and its derivative once for all three gradients. */
