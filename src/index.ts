@@ -33,8 +33,10 @@ export { fromPyTorch, type Renaming } from './io/from-pytorch.ts'
 export type { SafetensorsFile, SafetensorsOptions } from './io/safetensors.ts'
 export { loadSafetensors, saveSafetensors } from './io/safetensors.ts'
 export { type LoadedState, type LoadStateOptions, loadState, type Rename, type State, type StateInput, state } from './io/state.ts'
+export { Cache, type CachePart, cachePart, withCache } from './nn/cache.ts'
 export { destructure } from './nn/destructure.ts'
 export { fold } from './nn/fold.ts'
+export { type GenerateOptions, generate, type LanguageModel } from './nn/generate.ts'
 export type { ConfigurableInitializer, GainOptions, IdentityOptions, SparseOptions, TruncatedNormalOptions } from './nn/initializers.ts'
 export {
   glorotNormal,
@@ -50,6 +52,13 @@ export {
 } from './nn/initializers.ts'
 export type { LayerOptions } from './nn/layer.ts'
 export { type Layer, layer } from './nn/layer.ts'
+export {
+  type AttentionCallOptions,
+  type AttentionDims,
+  MultiHeadAttention,
+  type MultiHeadAttentionLayer,
+  type MultiHeadAttentionOptions,
+} from './nn/layers/attention.ts'
 export { Bilinear, type BilinearArguments, type BilinearLayer, type BilinearOptions } from './nn/layers/bilinear.ts'
 export type { ChainLayer, NamedChain } from './nn/layers/chain.ts'
 export { Chain } from './nn/layers/chain.ts'

@@ -190,8 +190,8 @@ export type Cache = Keeping
 let open: Keeping | undefined
 
 /**
- * A cache for the calls of a model that gets a sequence piece by piece: see `withCache`. One cache holds one sequence, or one batch of them; `dispose()` frees it at
- * once, and it can then be used anew.
+ * A cache for the calls of a model that gets a sequence piece by piece: see `withCache`. One cache holds one sequence, or one batch of them; `dispose()`
+ * frees it at once, and it can then be used anew.
  *
  * @example
  * const attention = MultiHeadAttention(4, { heads: 2, causal: true })
@@ -206,12 +206,12 @@ export function Cache(): Cache {
 }
 
 /**
- * Calls `f`, a call of a model with the next piece of its sequence, [batch, time, ...]: attention that is causal sees the keys and values of the pieces before, recurrent
- * layers go on from their last states, positions count on. Each layer keeps its part of the cache by its identity (and by how often it is called), so one cache belongs to
- * one model. If `f` throws, the cache is as it was. Returns what `f` does; what else was made in it is freed.
+ * Calls `f`, a call of a model with the next piece of its sequence, [batch, time, ...]: attention that is causal sees the keys and values of the pieces
+ * before, recurrent layers go on from their last states, positions count on. Each layer keeps its part of the cache by its identity (and by how often it
+ * is called), so one cache belongs to one model. If `f` throws, the cache is as it was. Returns what `f` does; what else was made in it is freed.
  *
- * Throws TypeError for what is no cache or no function, while a gradient is being taken, and where a layer gives for a position what depends on later ones (attention that
- * is not causal, a recurrent layer in both directions); ShapeError where the batch changes.
+ * Throws TypeError for what is no cache or no function, while a gradient is being taken, and where a layer gives for a position what depends on later ones
+ * (attention that is not causal, a recurrent layer in both directions); ShapeError where the batch changes.
  *
  * @example
  * const model = Chain(Dense(2, 4), MultiHeadAttention(4, { heads: 2, causal: true }))
@@ -240,8 +240,9 @@ export function checkCache(operation: string, cache: unknown): asserts cache is 
 }
 
 /**
- * What a layer keeps in the cache of the call that is running: undefined where there is none. For layers of one's own that must know what came before: `advance(n)` counts n
- * positions and gives the first one's, `states` are the tensors that `keep` was given in the call before. Throws TypeError for what is no layer.
+ * What a layer keeps in the cache of the call that is running: undefined where there is none. For layers of one's own that must know what came before:
+ * `advance(n)` counts n positions and gives the first one's, `states` are the tensors that `keep` was given in the call before. Throws TypeError for what
+ * is no layer.
  *
  * @example
  * const Sum = () => layer('Sum', {}, (self, x) => {
@@ -262,6 +263,11 @@ export function cachePart(self: object): CachePart | undefined {
   return open?.isDeclined ? undefined : open?.partOf(self)
 }
 
+/** Does a call with a cache run? */
+export function isCaching(): boolean {
+  return open !== undefined
+}
+
 /** Says that what a layer gives cannot be had from new positions alone: an error, but where the whole sequence can be had instead. */
 export function declineCache(operation: string, problem: string, wayOut = ''): void {
   if (open === undefined) return
@@ -275,8 +281,8 @@ export function isFromBefore(x: Tensor): boolean {
 }
 
 /**
- * Runs a layer that carries a state: from the one that it was given, or else from what it kept in the cache at its last call. `run` gives y and the last states, which are
- * kept.
+ * Runs a layer that carries a state: from the one that it was given, or else from what it kept in the cache at its last call. `run` gives y and the last
+ * states, which are kept.
  */
 export function carried(
   self: object,

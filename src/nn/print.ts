@@ -54,7 +54,7 @@ function linesOf(model: unknown): Line[] {
     const { value, name } = task
     const text = indent + named(name, labelOf(value))
     const { inner, rest } = isLayer(value) ? children(value) : { inner: [], rest: [] }
-    const isShort = isLayer(value) && LINES in value && !inner.some(([, each]) => isLayer(each))
+    const isShort = isLayer(value) && (value as { readonly [LINES]?: unknown[] })[LINES]?.length && !inner.some(([, each]) => isLayer(each))
     if (isShort) lines.push({ text: `${text}(${inner.map(([key, each]) => named(key, labelOf(each))).join(', ')})${end}`, note: '' })
     else if (inner.length === 0) lines.push({ text: text + end, note: isLayer(value) ? noteOf(value) : '' })
     // A layer inside of itself has no end, and one that stands everywhere may have too many lines.
@@ -83,6 +83,7 @@ function children(value: object): { inner: [string, unknown][]; rest: unknown[] 
   const inner: [string, unknown][] = []
   const rest: unknown[] = []
   const lines = (value as { readonly [LINES]?: readonly string[] })[LINES]
+  if (lines?.length === 0) return { inner, rest }
   for (const [key, each] of Object.entries(value)) {
     const isLine = lines?.includes(key)
     const parts = typeof each === 'object' && isContainer(each) ? partsOf(each) : []

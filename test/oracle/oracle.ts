@@ -67,6 +67,9 @@ export interface LayerCase extends Common {
   readonly out: Reference
   readonly cotangent: TensorSpec
   readonly gradients: readonly Reference[]
+  /** The values of its parameters, where its arguments are none, and the options of its call; several results are then joined as rows of numbers. */
+  readonly parameters?: readonly TensorSpec[]
+  readonly call?: unknown
 }
 
 /** An optimizer rule: `op(...args)` updates `parameters` with the gradients of each step, and they are then as `after` says. */
@@ -113,6 +116,7 @@ export const files = [
   'pooling',
   'composing',
   'norms',
+  'attention',
   'derivatives',
 ] as const
 
@@ -352,9 +356,21 @@ function runLayer(library: Library, record: LayerCase): (string | undefined)[] {
     record,
     specsIn(record.args).map(spec => toTensor(library, spec)),
   ) as Call
+  const { parameters = [], call } = record
+  const assign = exported(library, 'assign')
+  const given = parameters.length > 0 ? [...(exported(library, 'params')(made) as Iterable<Tensor>)] : []
+  given.forEach((each, i) => {
+    assign(each, toTensor(library, parameters[i]))
+  })
+  const told = specsIn(call).map(spec => toTensor(library, spec))
+  const options = () => {
+    let at = 0
+    return call === undefined ? [] : [resolved(library, call, () => told[at++])]
+  }
+  const flat = (y: Tensor) => (call === undefined ? y : exported(library, 'reshape')(y, [-1]))
   const model: Call = (...inputs) => {
-    const y = made(...inputs)
-    return Array.isArray(y) ? exported(library, 'concat')(y) : y
+    const y = made(...inputs, ...options())
+    return Array.isArray(y) ? exported(library, 'concat')(y.map(flat)) : y
   }
   const xs = [record.input].flat().map(spec => toTensor(library, spec as TensorSpec))
   const cotangent = toTensor(library, record.cotangent)

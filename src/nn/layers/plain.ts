@@ -33,7 +33,7 @@ export function unlessIdentity(activation: Activation): Activation | undefined {
 /** An argument as it is written; options without those that are undefined. */
 function shown(value: unknown): string {
   if (value === undefined) return ''
-  if (Array.isArray(value)) return `[${value.join(', ')}]`
+  if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`
   if (typeof value === 'string') return `'${value}'`
   if (typeof value !== 'object' || value === null) return typeof value === 'function' ? written(value) : String(value)
   const options = Object.entries(value).flatMap(([key, each]) => (each === undefined ? [] : [`${key}: ${shown(each)}`]))
