@@ -9,6 +9,7 @@ import * as lanes from '../../src/wasm/rules.generated.ts'
 import { gemmRows } from './kernel-gemm.ts'
 import { normRows } from './kernel-norms.ts'
 import { poolingRows } from './kernel-pooling.ts'
+import { recurrentRows } from './kernel-recurrent.ts'
 import { tilesRows } from './kernel-tiles.ts'
 import type { Arena, Block, Trial } from './kernel-trials.ts'
 
@@ -644,4 +645,5 @@ export const kernelRows: readonly KernelRow[] = [
   ...poolingRows,
   ...tilesRows,
   ...normRows,
+  ...recurrentRows,
 ]
