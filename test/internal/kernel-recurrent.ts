@@ -22,7 +22,7 @@ function* trialsOf(arena: Arena, ofGradient: boolean): Iterable<Trial> {
       const wide = gates * size
       const rows = i === 3 ? 4 : 1
       const steps = batch * time
-      const [state, sequence] = [() => arena.floats(batch * size), (n = size) => arena.floats(steps * n)]
+      const [state, sequence] = [() => arena.floats(batch * size), (n: number = size) => arena.floats(steps * n)]
       const at = (block: Block | undefined) => block?.pointer ?? NONE
       // A packed matrix has whole panels of four columns.
       const weight = (outputs: number) => arena.floats(isPacked || ofGradient ? size * (outputs + 4) + 4 * outputs : size * outputs)
