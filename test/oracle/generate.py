@@ -26,6 +26,7 @@ import norms
 import pointwise
 import pooling
 import products
+import recurrent
 import reductions
 import rules
 import schedules
@@ -34,7 +35,7 @@ from records import lines
 FILES = {
     'pointwise': pointwise.rows, 'activations': activations.rows, 'reductions': reductions.rows, 'movement': movement.rows, 'products': products.rows,
     'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows, 'pooling': pooling.rows,
-    'norms': norms.rows, 'attention': attention.rows, 'composing': composing.rows,
+    'norms': norms.rows, 'attention': attention.rows, 'recurrent': recurrent.rows, 'composing': composing.rows,
     'schedules': schedules.rows, 'derivatives': derivatives.rows,
 }
 HERE = pathlib.Path(__file__).parent

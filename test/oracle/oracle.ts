@@ -93,7 +93,23 @@ export interface StatsCase extends Common {
   readonly used: Reference
 }
 
-export type Case = OperationCase | LayerCase | RuleCase | StatsCase
+/**
+ * A recurrent cell or layer: `op(...args)` makes it, with `parameters` as `params` walks them; of the input, the states and the lengths it gives `outs`, all
+ * results in a row. `gradients` are those of input, states and parameters, `second` those of the sum of their squares.
+ */
+export interface SequenceCase extends Common {
+  readonly kind: 'sequence'
+  readonly parameters: readonly TensorSpec[]
+  readonly input: TensorSpec
+  readonly states: readonly TensorSpec[]
+  readonly lengths?: readonly number[]
+  readonly outs: readonly Reference[]
+  readonly cotangents: readonly TensorSpec[]
+  readonly gradients: readonly Reference[]
+  readonly second?: readonly Reference[]
+}
+
+export type Case = OperationCase | LayerCase | RuleCase | StatsCase | SequenceCase
 
 /** What the driver needs of a tensor. */
 interface Tensor {
@@ -117,6 +133,7 @@ export const files = [
   'composing',
   'norms',
   'attention',
+  'recurrent',
   'derivatives',
 ] as const
 
@@ -431,6 +448,40 @@ function runStats(library: Library, record: StatsCase): (string | undefined)[] {
   ]
 }
 
+function runSequence(library: Library, record: SequenceCase): (string | undefined)[] {
+  const { tolerance, cotangents, lengths } = record
+  const made = apply(library, record, []) as Call
+  const ps = [...(exported(library, 'params')(made) as Iterable<Tensor>)]
+  if (ps.length !== record.parameters.length) return [`${ps.length} parameters instead of ${record.parameters.length}`]
+  ps.forEach((p, i) => {
+    exported(library, 'assign')(p, toTensor(library, record.parameters[i] as TensorSpec))
+  })
+  const inputs = [record.input, ...record.states].map(spec => toTensor(library, spec))
+  const run = (x: Tensor, ...states: Tensor[]) => {
+    const given = states.length > 1 ? [states] : states
+    const [y, state] = made(x, ...given, ...(lengths ? [{ lengths }] : [])) as readonly [Tensor, Tensor | readonly Tensor[]]
+    return [y, ...[state].flat()] as readonly Tensor[]
+  }
+  const weights = cotangents.map(spec => toTensor(library, spec))
+  const loss: Call = first => weighed(library, run(...(first as readonly [Tensor, ...Tensor[]])), weights)
+  const gradient = exported(library, 'gradient')
+  const [squares, of] = [(x: Tensor) => exported(library, 'sum')(exported(library, 'square')(x)), exported(library, 'add')]
+  const first = (...args: readonly unknown[]) => (gradient(loss, ...args) as readonly Tensor[][]).flat()
+  const again: Call = (...args) =>
+    first(...args)
+      .map(squares)
+      .reduce((sum, each) => of(sum, each))
+  const errors = (what: string, results: readonly Tensor[], references: readonly Reference[], ulp: number) =>
+    references.map((reference, i) => compared(`${what} ${i}`, results[i], reference, { ulp }))
+  return [
+    ...errors('out', run(...(inputs as [Tensor, ...Tensor[]])), record.outs, tolerance.ulp),
+    ...errors('gradient', first(inputs, ps), record.gradients, tolerance.gradientUlp),
+    ...(record.second
+      ? errors('gradient of gradients', (gradient(again, inputs, ps) as Tensor[][]).flat(), record.second, tolerance.gradientUlp)
+      : []),
+  ]
+}
+
 /** Whether the library lacks what a case that may come later asks for. */
 export function isLacking(library: Library, record: Case): boolean {
   return record.later === true && [record.op, ...namesIn(record.args)].some(name => library[name] === undefined)
@@ -449,7 +500,9 @@ export function runCase(library: Library, record: Case): readonly string[] {
           ? runLayer(library, record)
           : record.kind === 'stats'
             ? runStats(library, record)
-            : runOperation(library, record)
+            : record.kind === 'sequence'
+              ? runSequence(library, record)
+              : runOperation(library, record)
     return found.flatMap(problem => (problem === undefined ? [] : [`${label}: ${problem}`]))
   } catch (error) {
     return [`${label}: threw ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`]
