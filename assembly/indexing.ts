@@ -49,7 +49,10 @@ export function gather(by: ByIndex, begin: i32, end: i32): void {
   }
 }
 
-/** whole[o, indices[j], :] += parts[o, j, :], float32, in the order of j; `begin` and `end` count the slices o. @inplace */
+/**
+ * whole[o, indices[j], :] += parts[o, j, :], float32, in the order of j; `begin` and `end` count blocks of 16 columns of the slices o, one where
+ * there are none. @inplace
+ */
 export function scatterAdd(by: ByIndex, begin: i32, end: i32): void {
   const out = by.whole
   const indices = by.indices
@@ -58,16 +61,23 @@ export function scatterAdd(by: ByIndex, begin: i32, end: i32): void {
   const count = by.count
   const inner = by.inner
   const status = by.status
-  for (let outer = begin; outer < end; outer++) {
+  const blocks = max(1, (inner + 15) >> 4)
+  while (begin < end) {
+    const outer = begin / blocks
+    const first = begin - outer * blocks
+    const last = min(blocks, first + end - begin)
+    const from = first << 4
+    const width = min(inner, last << 4) - from
     for (let place = 0; place < count; place++) {
       const index = load<i32>(indices + ((<usize>place) << 2))
       if (<u32>index >= <u32>size) return report(status, place)
-      let q = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner) << 2)
-      let p = updates + (((<usize>outer * <usize>count + <usize>place) * <usize>inner) << 2)
-      let left = inner
+      let q = out + (((<usize>outer * <usize>size + <usize>index) * <usize>inner + <usize>from) << 2)
+      let p = updates + (((<usize>outer * <usize>count + <usize>place) * <usize>inner + <usize>from) << 2)
+      let left = width
       for (; left >= 4; left -= 4, p += 16, q += 16) v128.store(q, f32x4.add(v128.load(q), v128.load(p)))
       for (; left > 0; left--, p += 4, q += 4) store<f32>(q, load<f32>(q) + load<f32>(p))
     }
+    begin += last - first
   }
 }
 

@@ -73,6 +73,17 @@ export { Conv, ConvTranspose, CrossCor, DepthwiseConv } from './nn/layers/conv.t
 export type { DenseArguments, DenseLayer, DenseOptions } from './nn/layers/dense.ts'
 export { Dense } from './nn/layers/dense.ts'
 export { AlphaDropout, type AlphaDropoutLayer, Dropout, type DropoutLayer } from './nn/layers/dropout.ts'
+export {
+  type BagInput,
+  Embedding,
+  type EmbeddingArguments,
+  EmbeddingBag,
+  type EmbeddingBagArguments,
+  type EmbeddingBagLayer,
+  type EmbeddingLayer,
+  type EmbeddingOptions,
+  type IndexInput,
+} from './nn/layers/embedding.ts'
 export type { Gives, Holding, Link } from './nn/layers/links.ts'
 export { Maxout, type MaxoutLayer } from './nn/layers/maxout.ts'
 export type { NormLayer, NormLayerOptions, RMSNormLayer, RMSNormLayerOptions, StatsNormLayer, StatsNormOptions } from './nn/layers/norm.ts'
@@ -177,6 +188,7 @@ export { cumsum } from './ops/cumulative.ts'
 export { diag, tril, triu } from './ops/diagonals.ts'
 export { alphaDropout, type DropoutOptions, dropout } from './ops/dropping.ts'
 export { einsum } from './ops/einsum.ts'
+export type { Reduction } from './ops/embedding.ts'
 export type { Activation } from './ops/epilogue.ts'
 export { gather, oneCold, oneHot, scatterAdd, takeAlong } from './ops/indexing.ts'
 export { concat, stack } from './ops/joining.ts'

@@ -7,7 +7,7 @@ import { resolveAxis, type Shape, sameShape, show } from '../tensor/shape.ts'
 import { Storage } from '../tensor/storage.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
-import { around, asIndices, checked, runTakeAlong } from './indices.ts'
+import { around, asIndices, BLOCK, blocksOf, checked, runTakeAlong } from './indices.ts'
 import { add, cast } from './pointwise.ts'
 
 const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: Tensor; from: Shape }>({
@@ -29,6 +29,7 @@ const runGather: Run<{ axis: number }> = operation<{ axis: number }, { indices: 
   },
   save: (_, [x, indices]) => ({ indices, from: x.dims }),
   pullback: [(g, { indices, from }, { axis }) => runScatter([indices, g], { axis, shape: from }), null],
+  accumulate: (sum, g, { indices }, { axis }) => addSlices(sum, indices, g, axis),
 })
 
 /**
@@ -45,6 +46,20 @@ export const gather = /* @__PURE__ */ composed(
   },
 )
 
+/** Adds slices to y at the indices. */
+function addSlices(y: Tensor, indices: Tensor, updates: Tensor, axis: number): void {
+  const [outer, inner] = around(y.dims, axis)
+  const size = y.dims[axis]
+  const { count } = indices
+  checked('scatterAdd', indices, size, status =>
+    kernels.scatterAdd(
+      { whole: y.pointer, indices: indices.pointer, parts: updates.pointer, size, count, inner, status },
+      outer * blocksOf(inner),
+      count * Math.min(inner, BLOCK),
+    ),
+  )
+}
+
 /** Zeros of `shape`, with slices added at the indices: the adjoint of `gather`. */
 const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number; shape: Shape }, { indices: Tensor }>({
   name: 'scatter',
@@ -52,16 +67,7 @@ const runScatter: Run<{ axis: number; shape: Shape }> = operation<{ axis: number
   shape: (_, { shape }) => shape,
   forward(y, [indices, updates], { axis }) {
     fill(y, 0)
-    const [outer, inner] = around(y.dims, axis)
-    const size = y.dims[axis]
-    const { count } = indices
-    checked('scatterAdd', indices, size, status =>
-      kernels.scatterAdd(
-        { whole: y.pointer, indices: indices.pointer, parts: updates.pointer, size, count, inner, status },
-        outer,
-        count * inner,
-      ),
-    )
+    addSlices(y, indices, updates, axis)
   },
   save: (_, [indices]) => ({ indices }),
   pullback: [null, (g, { indices }, { axis }) => runGather([g, indices], { axis })],

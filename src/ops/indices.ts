@@ -68,6 +68,14 @@ export function around(shape: Shape, axis: number): [number, number] {
   return [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))]
 }
 
+/** Sums by index are shared among threads by so many columns, a cache line, so that their order is that of the indices. */
+export const BLOCK = 16
+
+/** How many blocks there are; one without columns, which looks at the indices. */
+export function blocksOf(columns: number): number {
+  return Math.max(1, Math.ceil(columns / BLOCK))
+}
+
 /** Along which axis, and for errors the loss whose classes the indices are. */
 interface Along {
   readonly axis: number
