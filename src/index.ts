@@ -109,6 +109,13 @@ export { GRU, GRUv3, LSTM, RNN } from './nn/layers/recurrent/layers.ts'
 export { Recurrence, type RecurrenceLayer, type RecurrenceOptions, type RecurrentCell } from './nn/layers/recurrent/recurrence.ts'
 export type { SequenceOptions } from './nn/layers/recurrent/sequence.ts'
 export type { CellOptions, GRUCellOptions, LSTMCellOptions, RecurrentFields } from './nn/layers/recurrent/weights.ts'
+export {
+  type PositionsInputs,
+  RotaryPositions,
+  type RotaryPositionsLayer,
+  SinusoidalPositions,
+  type SinusoidalPositionsLayer,
+} from './nn/layers/positions.ts'
 export { Scale, type ScaleArguments, type ScaleLayer, type ScaleOptions } from './nn/layers/scale.ts'
 export { Flatten, PixelShuffle, type PixelShuffleLayer, type PlainLayer, Upsample, type UpsampleLayer } from './nn/layers/shaping.ts'
 export { SkipConnection, type SkipConnectionLayer } from './nn/layers/skip-connection.ts'
@@ -257,6 +264,7 @@ export {
 export type { VarianceOptions } from './ops/reduce.ts'
 export { all, any, argMax, argMin, logSumExp, max, mean, min, norm, prod, std, variance } from './ops/reduce.ts'
 export type { ReduceOptions } from './ops/reduction.ts'
+export { type RotaryOptions, rotary } from './ops/rotary.ts'
 export type { SliceEntry } from './ops/slicing.ts'
 export { chunk, slice, split } from './ops/slicing.ts'
 export { logSoftmax, softmax } from './ops/softmax.ts'

@@ -22,8 +22,8 @@ const internal = [
   'startWrite',
   'unlink',
 ]
-/** Exported operations that take no tensor first, and one that is half of a layer. */
-const noMethods = ['concat', 'einsum', 'linear', 'stack']
+/** Exported operations that take no tensor first, and what is half of a layer. */
+const noMethods = ['concat', 'einsum', 'linear', 'rotary', 'stack']
 
 test('methods are the exported operations and what the class documents', async () => {
   const methods = described.flatMap(([name, { value }]) => (typeof value === 'function' && !internal.includes(name) ? [name] : []))

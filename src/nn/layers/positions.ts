@@ -1,0 +1,68 @@
+import { checkOptions, refuseSurplus } from '../../errors.ts'
+import { add } from '../../ops/pointwise.ts'
+import { anglesOf, checkPairs, checkRotary, type RotaryOptions, rotated } from '../../ops/rotary.ts'
+import type { Tensor } from '../../tensor/tensor.ts'
+import { cachePart } from '../cache.ts'
+import { type Layer, layer } from '../layer.ts'
+import { labelOf } from './plain.ts'
+
+/** What layers of positions are called with: x [..., time, features], and positions other than those from 0, or from what came before in a cache. */
+export type PositionsInputs = [x: Tensor, options?: Pick<RotaryOptions, 'positions'> | undefined]
+
+/** What `SinusoidalPositions` makes: from [..., time, features] to the same. */
+export type SinusoidalPositionsLayer = Layer<{ readonly base: number | undefined }, PositionsInputs, Tensor>
+
+/** What `RotaryPositions` makes: from [..., time, features] to the same. */
+export type RotaryPositionsLayer = Layer<Omit<RotaryOptions, 'positions'>, PositionsInputs, Tensor>
+
+/** A layer that does something to rows by their positions; these go on from what the layer saw before in a cache. */
+function positional<Options extends Omit<RotaryOptions, 'positions'>>(
+  name: string,
+  args: ArrayLike<unknown>,
+  options: Options,
+  known: readonly (keyof Options & string)[],
+  place: (x: Tensor, options: RotaryOptions) => Tensor,
+): Layer<Options, PositionsInputs, Tensor> {
+  if (args.length > 1) refuseSurplus(name, 1, args)
+  checkRotary(name, options, known)
+  const fields = Object.fromEntries(known.map(key => [key, options[key]])) as unknown as Options
+  const forward = (self: Options, x: Tensor, told: Pick<RotaryOptions, 'positions'> = {}, ...surplus: never[]): Tensor => {
+    if (surplus.length > 0) refuseSurplus(name, 2, [x, told, ...surplus])
+    checkOptions(name, told, ['positions'])
+    checkPairs(name, x, self.heads ?? 1)
+    const positions = told.positions ?? cachePart(self)?.advance(x.dims[x.rank - 2])
+    return place(x, { ...self, positions })
+  }
+  return layer(name, fields, forward as never, { label: labelOf(name, [fields]) }) as unknown as Layer<Options, PositionsInputs, Tensor>
+}
+
+/**
+ * Adds to x [..., time, features] a row of waves for its position: sin(p / base^(2 i / features)) at feature 2 i and the cosine at 2 i + 1, for positions of any
+ * length, without parameters. Vaswani et al. 2017, section 3.5.
+ *
+ * `SinusoidalPositions({ base = 10000 })`, called `(x, { positions })`: whole numbers [time] or [..., time], or the first one; from 0, or, with a cache, from where the last call
+ * ended. Throws ShapeError for an odd number of features and for positions of another shape, RangeError for a base that is not positive.
+ *
+ * @example SinusoidalPositions()(zeros([3, 2])).toArray() // [[0, 1], [0.8415, 0.5403], [0.9093, -0.4161]]
+ */
+export function SinusoidalPositions(options: { readonly base?: number | undefined } = {}): SinusoidalPositionsLayer {
+  return positional('SinusoidalPositions', arguments, options as { readonly base: number | undefined }, ['base'], (x, told) =>
+    add(x, anglesOf('SinusoidalPositions', x, x.dims[x.rank - 1], told)),
+  )
+}
+
+/**
+ * Turns pairs of features of x [..., time, features] by their position, as `rotary` does: for queries and keys, whose products then depend on how far they are
+ * apart. Without parameters.
+ *
+ * `RotaryPositions({ base = 10000, heads = 1, interleaved = false })`, called `(x, { positions })`: whole numbers [time] or [..., time], or the first one; from 0, or, with a cache,
+ * from where the last call ended. Throws ShapeError for features that are no pairs in each head and for positions of another shape, RangeError for a base that is not
+ * positive.
+ *
+ * @example RotaryPositions()(tensor([[1, 0], [1, 0]])).toArray() // [[1, 0], [0.5403, 0.8415]]
+ */
+export function RotaryPositions(options: Omit<RotaryOptions, 'positions'> = {}): RotaryPositionsLayer {
+  return positional('RotaryPositions', arguments, options, ['base', 'heads', 'interleaved'], (x, told) =>
+    rotated('RotaryPositions', x, told),
+  )
+}
