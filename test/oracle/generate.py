@@ -19,6 +19,7 @@ import attention
 import composing
 import convolutions
 import derivatives
+import embedding
 import layers
 import losses
 import movement
@@ -36,6 +37,7 @@ FILES = {
     'pointwise': pointwise.rows, 'activations': activations.rows, 'reductions': reductions.rows, 'movement': movement.rows, 'products': products.rows,
     'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows, 'pooling': pooling.rows,
     'norms': norms.rows, 'attention': attention.rows, 'recurrent': recurrent.rows, 'composing': composing.rows,
+    'norms': norms.rows, 'composing': composing.rows, 'embedding': embedding.rows,
     'schedules': schedules.rows, 'derivatives': derivatives.rows,
 }
 HERE = pathlib.Path(__file__).parent
