@@ -386,14 +386,12 @@ function runLayer(library: Library, record: LayerCase): (string | undefined)[] {
     return call === undefined ? [] : [resolved(library, call, () => told[at++])]
   }
   const flat = (y: Tensor) => (call === undefined ? y : exported(library, 'reshape')(y, [-1]))
-  const model: Call = (...inputs) => {
-    const y = made(...inputs, ...options())
-    return Array.isArray(y) ? exported(library, 'concat')(y.map(flat)) : y
   // Indices are no variables.
   const all = [record.input].flat().map(spec => toTensor(library, spec as TensorSpec))
   const xs = all.filter(({ dtype }) => dtype === 'float32')
-    const y = made(...all.map(each => (each.dtype === 'float32' ? inputs[xs.indexOf(each)] : each)))
-    return Array.isArray(y) ? exported(library, 'concat')(y) : y
+  const model: Call = (...inputs) => {
+    const y = made(...all.map(each => (each.dtype === 'float32' ? inputs[xs.indexOf(each)] : each)), ...options())
+    return Array.isArray(y) ? exported(library, 'concat')(y.map(flat)) : y
   }
   const cotangent = toTensor(library, record.cotangent)
   const [y, back] = (xs.length > 0 ? exported(library, 'pullback')(model, ...xs) : [model(), () => []]) as [Tensor, Call]
