@@ -40,6 +40,7 @@ const heldBy: Readonly<Record<string, readonly string[]>> = {
   'data/views.test.ts': ['filterObs', 'groupObs', 'mapObs', 'slidingWindow'],
   'errors/classes.test.ts': ['DTypeError', 'FluxtapeError', 'FormatError', 'MemoryError', 'ReleasedError', 'ShapeError', 'WorkerError'],
   'internal/cache.test.ts': ['Cache', 'cachePart', 'withCache'],
+  'io/from-pytorch.test.ts': ['fromPyTorch'],
   'io/safetensors.test.ts': ['loadSafetensors', 'saveSafetensors'],
   'io/state.test.ts': ['loadState', 'state'],
   'memory/lifetime.test.ts': ['keep', 'memory', 'scope', 'Tensor'],
@@ -51,6 +52,7 @@ const heldBy: Readonly<Record<string, readonly string[]>> = {
   'nn/generate.test.ts': ['generate'],
   'nn/layer.test.ts': ['layer'],
   'nn/norms.test.ts': ['fold', 'removeWeightNorm'],
+  'nn/recurrent.test.ts': ['initialStates'],
   'nn/output-size.test.ts': ['activations', 'outputSize', 'summary'],
   'optimizers/hyper.test.ts': ['adjust'],
   'optimizers/own-rule.test.ts': ['rule'],
@@ -103,6 +105,7 @@ const exportedOperations = [
 ]
 const layersAndRules = [
   ...(await exportedFrom('nn/layers')),
+  ...(await exportedFrom('nn/layers/recurrent')).filter(name => name !== 'initialStates'),
   ...(await exportedFrom('optimizers/rules.ts')),
   ...(await exportedFrom('optimizers/chain.ts')),
   ...(await exportedFrom('optimizers/clip.ts')),

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from records import EPSILON, Named, as_json, encoded, filled, largest, rounded_up
+from records import EPSILON, Call, Named, as_json, encoded, filled, largest, rounded_up
 
 GATES = {'RNN': 1, 'LSTM': 4, 'GRU': 3, 'GRUv3': 3}
 H, IN = 4, 3
@@ -59,10 +59,10 @@ class Way:
 class Sequence:
     """`op(inputs, units, ...options)` of x [b, t, in] (or [t, in]; of a cell [b, in]), with states or none, and lengths."""
 
-    def __init__(self, op, name, shape, states=None, lengths=None, second=False, activation=None, bound=0.9, **options):
+    def __init__(self, op, name, shape, states=None, lengths=None, second=False, activation=None, bound=0.9, inner=None, **options):
         self.op, self.name, self.shape, self.states, self.lengths = op, name, shape, states, lengths
         self.second, self.activation, self.bound, self.options = second, activation, bound, options
-        self.kind, self.is_cell = op.replace('Cell', ''), op.endswith('Cell')
+        self.inner, self.kind, self.is_cell = inner, (inner or op).replace('Cell', ''), op.endswith('Cell')
 
     def seeded(self, part, shape, bound=1.0):
         tensor = filled(shape, -bound, bound)
@@ -148,6 +148,8 @@ class Sequence:
         if not self.is_cell:
             told['returnState'] = True
         args = [IN, H, *([Named('function', self.activation)] if self.activation else []), told]
+        if self.inner:
+            args = [Call(self.inner, IN, H, o), {'returnState': True}]
         floor = 32 * EPSILON
         sized = lambda gs: [{**encoded(g.detach().numpy(), 'float64'), 'floor': rounded_up(64 * EPSILON * max(largest(g), 1))} for g in gs]
         record = {'op': self.op, 'name': self.name, 'kind': 'sequence', 'args': as_json(args),
@@ -178,8 +180,44 @@ def rows():
         yield Sequence(op + 'Cell', '[2,3]', [2, IN])
         yield Sequence(op + 'Cell', '[2,3] with state, second', [2, IN], [2, H], second=True)
         yield Sequence(op + 'Cell', '[3] with state', [IN], [H])
+        yield Sequence('Recurrence', f'{op}Cell', [2, 4, IN], [H], [4, 2], inner=op + 'Cell')
     yield Sequence('GRU', '[3,5,3] recurrentBias, lengths, second', [3, 5, IN], [H], [5, 2, 4], second=True, recurrentBias=True)
     yield Sequence('GRU', '[2,4,3] recurrentBias, 2 layers, bidirectional', [2, 4, IN], layers=2, bidirectional=True, recurrentBias=True)
     yield Sequence('GRUCell', '[2,3] recurrentBias', [2, IN], [H], recurrentBias=True)
     yield Sequence('RNN', '[3,5,3] relu, lengths, second', [3, 5, IN], [3, H], [3, 5, 1], second=True, activation='relu')
     yield Sequence('LSTM', '512 steps', [1, 512, IN], [H])
+
+
+class TorchState:
+    """What a module of torch.nn gives with a state of its own names: for the tests of `fromPyTorch`."""
+
+    def __init__(self, op, module, options, zero=()):
+        self.op, self.module, self.options, self.zero = op, module.double(), options, zero
+
+    def records(self):
+        state = {}
+        for name, value in self.module.state_dict().items():
+            state[name] = filled(list(value.shape), -0.9, 0.9)
+            state[name].seed = zlib.crc32(f'{self.op}/{self.options}/{name}'.encode()) & 0xFFFF
+        values = {name: spec.torch() for name, spec in state.items()}
+        for name in self.zero:
+            values[name][2 * H:] = 0
+        self.module.load_state_dict(values)
+        x = filled([2, IN] if self.op.endswith('Cell') else [2, 5, IN])
+        x.seed = 7
+        out = self.module(x.torch())
+        out = out if isinstance(out, torch.Tensor) else out[0]
+        yield {'op': self.op, 'options': self.options, 'input': x.json(),
+               'state': {name: encoded(value.numpy(), 'float32') if name in self.zero else state[name].json() for name, value in values.items()},
+               'out': encoded(out.detach().numpy(), 'float64')}
+
+
+def states():
+    for op, module in (('RNN', nn.RNN), ('LSTM', nn.LSTM), ('GRU', nn.GRU)):
+        own = {'recurrentBias': True} if op == 'GRU' else {}
+        yield TorchState(op, module(IN, H, batch_first=True), own)
+        yield TorchState(op, module(IN, H, 2, batch_first=True, bidirectional=True), {**own, 'layers': 2, 'bidirectional': True})
+        yield TorchState(op, module(IN, H, batch_first=True, bias=False), {'bias': False})
+    for op, module in (('RNNCell', nn.RNNCell), ('LSTMCell', nn.LSTMCell), ('GRUCell', nn.GRUCell)):
+        yield TorchState(op, module(IN, H), {'recurrentBias': True} if op == 'GRUCell' else {})
+    yield TorchState('GRU', nn.GRU(IN, H, batch_first=True), {}, zero=['bias_hh_l0'])

@@ -5,7 +5,7 @@ import { isTraining } from '../../../tape/mode.ts'
 import { Tensor } from '../../../tensor/tensor.ts'
 import { type Layer, layer } from '../../layer.ts'
 import { labelOf } from '../plain.ts'
-import { calledWith, type Level, type Levels, runSequence, type SequenceOptions } from './sequence.ts'
+import { calledSequence, type Level, type Levels, type SequenceOptions } from './sequence.ts'
 import {
   type AnyCellOptions,
   type AnyFields,
@@ -75,9 +75,8 @@ function layerOf(name: string, kind: RecurrentKind, args: readonly unknown[]): u
     returnState,
   }
   const forward = (self: Levels & { dropout: number; returnState: boolean }, ...given: readonly unknown[]) => {
-    const { x, states, options } = calledWith(name, kind, given)
     const dropped = self.dropout > 0 && isTraining(self) ? self.dropout : 0
-    const [y, ...last] = runSequence(name, kind, self, x, states, options, dropped)
+    const [y, ...last] = calledSequence(name, kind, self, self, given, dropped)
     return self.returnState ? [y, kind === 'lstm' ? last : last[0]] : y
   }
   const stacked = {
@@ -137,7 +136,7 @@ export function RNN(...args: readonly unknown[]): RNNLayer<boolean> {
  * `LSTM(inputs, units, { layers = 1, bidirectional = false, dropout = 0, returnState = false, bias = true, forgetBias = 0, initKernel = glorotUniform,
  * initRecurrentKernel = glorotUniform, trainState = false })`. It keeps no state: `lstm(x)` begins with zeros, `lstm(x, [h, c])` with these, [batch, units] or
  * [units] each, and with `returnState` it gives `[y, [h, c]]`. `lstm(x, { lengths })` or `lstm(x, [h, c], { lengths })`: so many steps has each row; behind
- * them y is zeros, and the state stays.
+ * them y is zeros, and the state stays. With a cache (`withCache`, or `{ cache }`) it goes on from where its last call ended.
  *
  * `layers` stand above each other, with `dropout` between them in training; with `bidirectional` each has a cell that begins at the end, and y is
  * [..., 2 units]. The states of several cells are stacked in PyTorch's order: [layers * directions, batch, units]. The parameters are `Wi` [4 units, inputs], `Wh`

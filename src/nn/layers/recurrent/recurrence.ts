@@ -11,10 +11,11 @@ import { scoped } from '../../../tensor/scope.ts'
 import { show } from '../../../tensor/shape.ts'
 import { Tensor } from '../../../tensor/tensor.ts'
 import { tensorsIn } from '../../../tensor/walk.ts'
+import { declineCache } from '../../cache.ts'
 import type { Layer } from '../../layer.ts'
 import { callField, holder } from '../links.ts'
 import { kindOfCell } from './initial-states.ts'
-import { calledWith, type Levels, runSequence, type SequenceOptions } from './sequence.ts'
+import { calledSequence, type Levels, type SequenceOptions } from './sequence.ts'
 
 /** One step of a recurrence: from x [batch, inputs] and a state, at first undefined, to the output and the next state, tensors or lists of them. */
 // biome-ignore lint/suspicious/noExplicitAny: what its state is is known to the cell alone
@@ -71,14 +72,13 @@ function recurrenceOf(fields: Fields): object {
 function forward(self: Fields, ...given: readonly unknown[]): unknown {
   const { cell } = self
   const kind = kindOfCell(cell)
-  const [y, state] = kind ? whole(kind, cell as unknown as Levels, given) : stepwise(self, given)
+  const [y, state] = kind ? whole(kind, self, given) : stepwise(self, given)
   return self.returnState ? [y, state] : y
 }
 
 /** A cell of the library: all steps at once. */
-function whole(kind: RecurrentKind, cell: Levels, given: readonly unknown[]): readonly [Tensor, unknown] {
-  const { x, states, options } = calledWith('Recurrence', kind, given)
-  const [y, ...last] = runSequence('Recurrence', kind, cell, x, states, options)
+function whole(kind: RecurrentKind, self: Fields, given: readonly unknown[]): readonly [Tensor, unknown] {
+  const [y, ...last] = calledSequence('Recurrence', kind, self, self.cell as unknown as Levels, given)
   return [y, kind === 'lstm' ? last : last[0]]
 }
 
@@ -90,6 +90,7 @@ function stepwise(self: Fields, given: readonly unknown[]): readonly [Tensor, un
   const options = ((isLeftOut ? second : third) ?? {}) as SequenceOptions
   checkOptions('Recurrence', options, ['lengths'])
   checkTensor('Recurrence', x)
+  declineCache('Recurrence', 'a cell of your own keeps no state in it')
   const { lengths } = options
   const axis = x.rank === 2 ? 0 : 1
   if (x.rank < 2 || x.dims[axis] === 0 || (lengths !== undefined && axis === 0)) {

@@ -15,12 +15,15 @@ import { isPlain } from '../../../tensor/realm.ts'
 import { type Shape, sameShape, show } from '../../../tensor/shape.ts'
 import { Tensor } from '../../../tensor/tensor.ts'
 import { isForeign } from '../../../tensor/walk.ts'
+import { type Cache, cached, carried, checkCache, declineCache } from '../../cache.ts'
 import type { AnyFields } from './weights.ts'
 
 /** What a call of a recurrent layer can be told. */
 export interface SequenceOptions {
   /** How many steps each row has, whole numbers [batch]: behind them the output is zeros and the state stays. All of them by default. */
   readonly lengths?: Tensor | readonly number[] | undefined
+  /** Goes on from the state that the layer left in it, and leaves the next one; see `withCache`. */
+  readonly cache?: Cache | undefined
 }
 
 /** A direction, and perhaps the other one. */
@@ -49,7 +52,7 @@ export function stateNames(kind: RecurrentKind): readonly ('h' | 'c')[] {
 }
 
 /** What a layer was called with: x, the state, options, of which the last two may be left out. */
-export function calledWith(
+function calledWith(
   name: string,
   kind: RecurrentKind,
   args: readonly unknown[],
@@ -58,7 +61,7 @@ export function calledWith(
   const [x, second, third] = args
   const isLeftOut = args.length < 3 && isPlain(second)
   const options = (isLeftOut ? second : third) ?? {}
-  checkOptions(name, options, ['lengths'])
+  checkOptions(name, options, ['lengths', 'cache'])
   checkTensor(name, x as Tensor)
   return { x: x as Tensor, states: statesOf(name, kind, isLeftOut ? undefined : second), options }
 }
@@ -76,13 +79,33 @@ export function statesOf(name: string, kind: RecurrentKind, given: unknown): rea
   if (foreign) throw noTensor(name, foreign)
   const came = Array.isArray(given) ? `[${given.map(written).join(', ')}]` : written(given)
   const [what, way] = isList ? ['two tensors, [h, c]', '(x, [h, c])'] : ['a tensor, h', '(x, h)']
-  throw typeError(name, `the state is ${what}`, `${came} came`, `Write ${name.toLowerCase()}${way}.`)
+  throw typeError(name, `the state is ${what}`, `${came} came`, `Write ${name.endsWith('Cell') ? 'cell' : name.toLowerCase()}${way}.`)
 }
 
 /** Throws ShapeError for an x of other features, or of none of these ranks. */
 export function checkFeatures(name: string, x: Tensor, features: number, forms: readonly Shape[], texts: string): void {
   if (forms.some(({ length }) => length === x.rank) && x.dims[x.rank - 1] === features) return
   throw new ShapeError({ operation: name, problem: `x is ${texts}`, came: show(x.dims) }, [x.dims])
+}
+
+/** What a call of a layer gives: y, and the last states; the layer `self` may hold the cells as `of`. */
+export function calledSequence(
+  name: string,
+  kind: RecurrentKind,
+  self: object,
+  of: Levels,
+  args: readonly unknown[],
+  dropped = 0,
+): readonly Tensor[] {
+  const { x, states, options } = calledWith(name, kind, args)
+  const run = () => {
+    if (of.backward) declineCache(name, 'the layer goes backwards, too')
+    return carried(self, states, given => runSequence(name, kind, of, x, given, options, dropped))
+  }
+  const { cache } = options
+  if (cache === undefined) return run()
+  checkCache(name, cache)
+  return cached(name, cache, run)
 }
 
 /**

@@ -1,0 +1,58 @@
+// The states of PyTorch's recurrent modules, under its own names, give its numbers (test/oracle/recurrent.py).
+import { readFileSync } from 'node:fs'
+import * as f from 'fluxtape'
+import { describe, expect, it } from 'vitest'
+import { type Reference, type TensorSpec, toTensor } from '../oracle/oracle.ts'
+
+interface TorchState {
+  readonly op: 'RNN' | 'LSTM' | 'GRU'
+  readonly options: object
+  readonly input: TensorSpec
+  readonly state: Readonly<Record<string, TensorSpec>>
+  readonly out: Reference
+}
+const cases = JSON.parse(readFileSync('test/oracle/recurrent-states.json', 'utf8')) as readonly TorchState[]
+const library = f as unknown as Readonly<Record<string, unknown>>
+const made = (spec: TensorSpec) => toTensor(library, spec) as unknown as f.Tensor
+const bytesOf = (state: TorchState['state'], module = '') =>
+  f.saveSafetensors(new Map(Object.entries(state).map(([name, spec]) => [module + name, made(spec)])))
+const renaming = (op: string) => f.fromPyTorch[op.replace('Cell', '').toLowerCase() as 'rnn']
+const wantedOf = ({ data }: Reference) => new Float64Array(Uint8Array.from(atob(data), each => each.charCodeAt(0)).buffer)
+
+function differs(y: f.Tensor, reference: Reference): number {
+  const wanted = wantedOf(reference)
+  expect(y.shape).toEqual(reference.shape)
+  return y.data().reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i])), 0)
+}
+
+describe('fromPyTorch', () => {
+  it.each(cases.map((each, i) => [`${each.op} ${JSON.stringify(each.options)} ${i}`, each] as const))('%s', (_, each) => {
+    const model = library[each.op] as (inputs: number, units: number, options: object) => (x: f.Tensor) => f.Tensor | [f.Tensor, unknown]
+    const own = model(3, 4, each.options)
+    const { tensors } = f.loadSafetensors(bytesOf(each.state))
+    expect(f.loadState(own, tensors, { rename: renaming(each.op) })).toEqual({ missing: [], unexpected: [], reshaped: [] })
+    const y = own(made(each.input))
+    expect(differs(Array.isArray(y) ? y[0] : y, each.out)).toBeLessThan(1e-6)
+  })
+
+  it('leaves other names as they are, so that a whole model is loaded', () => {
+    const [each] = cases.filter(({ op }) => op === 'LSTM')
+    const model = f.Chain({ rnn: f.LSTM(3, 4), fc: f.Dense(4, 2) })
+    const { tensors } = f.loadSafetensors(bytesOf(each.state, 'rnn.'))
+    tensors.set('fc.weight', f.ones([2, 4])).set('fc.bias', f.zeros([2]))
+    f.loadState(model, tensors, { rename: f.fromPyTorch.lstm })
+    expect(differs(model.rnn(made(each.input)), each.out)).toBeLessThan(1e-6)
+  })
+
+  it('refuses a b_hn that is not 0 without recurrentBias, and takes one of zeros with it', () => {
+    const given = cases.find(({ op, options }) => op === 'GRU' && 'recurrentBias' in options && !('layers' in options)) as TorchState
+    const zero = cases[cases.length - 1]
+    const load = (state: TorchState['state'], options: object) =>
+      f.loadState(f.GRU(3, 4, options), f.loadSafetensors(bytesOf(state)).tensors, { rename: f.fromPyTorch.gru })
+    expect(() => load(given.state, {})).toThrow(
+      'loadState: the GRU has no hiddenBias, and the b_hn of the state is not 0: not in the model: hiddenBias. Make it GRU(..., { recurrentBias: true }).',
+    )
+    expect(load(zero.state, { recurrentBias: true }).missing).toEqual([])
+    expect(load(zero.state, {}).unexpected).toEqual([])
+  })
+})
