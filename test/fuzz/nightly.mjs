@@ -10,6 +10,7 @@ const programs = {
   graphs: { share: 10 },
   losses: { share: 6 },
   vision: { share: 8 },
+  recurrent: { share: 5 },
   models: { share: 5 },
   derivatives: { share: 4 },
   rules: { share: 5 },
