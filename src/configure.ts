@@ -1,4 +1,4 @@
-import { checkOptions, rangeError, refuseSurplus, typeError } from './errors.ts'
+import { checkNumber, checkOptions, rangeError, refuseSurplus, typeError } from './errors.ts'
 import { isRecording } from './tape/level.ts'
 import { useBest, useVariant, type Variant, variant } from './wasm/module.ts'
 import { setThreads, type ThreadInfo, threadInfo, withoutThreads } from './wasm/pool.ts'
@@ -36,6 +36,7 @@ export function threads(count: number): Promise<ThreadInfo>
 export function threads(count?: number): ThreadInfo | Promise<ThreadInfo> {
   if (arguments.length > 1) refuseSurplus('threads', 1, arguments)
   if (count === undefined) return threadInfo()
+  checkNumber('threads', 'the count', count)
   if (!Number.isInteger(count) || count < 1) throw rangeError('threads', 'a number of threads is a whole number from 1', count)
   refuseRecording('threads')
   return setThreads(count)

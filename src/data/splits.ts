@@ -1,4 +1,4 @@
-import { checkBoolean, checkOptions, kindOf, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
+import { checkBoolean, checkNumber, checkOptions, kindOf, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
 import type { ArrayInput } from '../tensor/create.ts'
 import { countUp, keyed, permutation } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -170,6 +170,7 @@ export function kFolds<D extends DataInput>(data: D, k = 5, options: FoldOptions
   checkOptions('kFolds', options, ['shuffle', 'seed', 'stratified'])
   if (arguments.length > 3) refuseSurplus('kFolds', 3, arguments)
   const { count: n, part: take } = observationsOf('kFolds', data)
+  checkNumber('kFolds', 'k', k)
   if (!Number.isInteger(k) || k < 2 || k > n)
     throw rangeError(
       'kFolds',

@@ -1,4 +1,4 @@
-import { checkOptions, rangeError, ShapeError, written } from '../errors.ts'
+import { checkOptions, rangeError, ShapeError, typeError, written } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation, type Run } from '../tape/operation.ts'
 import { fill } from '../tensor/create.ts'
@@ -162,8 +162,16 @@ export const takeAlong = /* @__PURE__ */ composed('takeAlong', 3, function takeA
  */
 export const oneHot = /* @__PURE__ */ composed('oneHot', 2, function oneHot(indices: Tensor | readonly number[], classes?: number): Tensor {
   const integers = asIndices('oneHot', indices)
-  if (classes !== undefined && (!Number.isInteger(classes) || classes < 0)) {
-    throw rangeError('oneHot', 'the number of classes is a whole number from 0', written(classes))
+  if (classes !== undefined) {
+    if (typeof classes !== 'number') {
+      throw typeError(
+        'oneHot',
+        'the number of classes is a number',
+        `${written(classes)} came`,
+        'Write oneHot(indices, 3), or oneHot(indices).',
+      )
+    }
+    if (!Number.isInteger(classes) || classes < 0) throw rangeError('oneHot', 'the number of classes is a whole number from 0', classes)
   }
   const count = classes ?? (integers.count === 0 ? 0 : Math.max(0, integers.max().item() + 1))
   const y = make([...integers.dims, count], 'bool', 'oneHot')

@@ -203,7 +203,7 @@ export function arange(start: number, stop?: number, step = 1, options?: CreateO
   if (arguments.length > 4) refuseSurplus('arange', 4, arguments)
   const dtype = dtypeOf('arange', options) ?? 'float32'
   checkNumber('arange', 'the start', start)
-  checkNumber('arange', 'the stop', stop ?? 0)
+  if (stop !== undefined) checkNumber('arange', 'the stop', stop)
   checkNumber('arange', 'the step', step)
   const [from, to] = stop === undefined ? [0, start] : [start, stop]
   if (step === 0 || ![from, to, step].every(Number.isFinite)) {
@@ -216,7 +216,8 @@ export function arange(start: number, stop?: number, step = 1, options?: CreateO
  * @example linspace(0, 1, 3).toArray() // [0, 0.5, 1] */
 export function linspace(start: number, stop: number, n: number): Tensor {
   if (arguments.length > 3) refuseSurplus('linspace', 3, arguments)
-  if (!Number.isInteger(n) || n < 0) throw rangeError('linspace', 'n must be a whole number from 0', written(n))
+  checkNumber('linspace', 'n', n)
+  if (!Number.isInteger(n) || n < 0) throw rangeError('linspace', 'n must be a whole number from 0', n)
   checkNumber('linspace', 'the start', start)
   checkNumber('linspace', 'the stop', stop)
   return series('linspace', n, i => (n === 1 ? start : start + ((stop - start) * i) / (n - 1)), 'float32')

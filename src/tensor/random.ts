@@ -32,7 +32,8 @@ export function manualSeed(seed: number): void {
 
 /** A source of its own for a seed. Throws RangeError for what is no whole number from 0. */
 export function keyed(operation: string, seed: number): Randomness {
-  if (!Number.isSafeInteger(seed) || seed < 0) throw rangeError(operation, 'a seed is a whole number from 0', written(seed))
+  checkNumber(operation, 'a seed', seed)
+  if (!Number.isSafeInteger(seed) || seed < 0) throw rangeError(operation, 'a seed is a whole number from 0', seed)
   return { key: [seed >>> 0, Math.floor(seed / 2 ** 32)], stream: 0 }
 }
 

@@ -149,12 +149,9 @@ describe('creation refuses', () => {
       () => arange(0, 1e12),
       'ShapeError: arange: more elements than a tensor can have, 2^30 - 1: [1000000000000].',
     ],
+    ['arange to null', () => arange(3, null as never), 'TypeError: arange: the stop is a number: null came.'],
     ['linspace of a negative count', () => linspace(0, 1, -1), 'RangeError: linspace: n must be a whole number from 0: -1.'],
-    [
-      'linspace without a count',
-      () => linspace(0, 1, undefined as never),
-      'RangeError: linspace: n must be a whole number from 0: undefined.',
-    ],
+    ['linspace without a count', () => linspace(0, 1, undefined as never), 'TypeError: linspace: n is a number: undefined came.'],
   ])
 })
 
@@ -192,6 +189,6 @@ describe('random numbers refuse', () => {
     ],
     ['a negative seed', () => manualSeed(-1), 'RangeError: manualSeed: a seed is a whole number from 0: -1.'],
     ['a seed that is not whole', () => manualSeed(0.5), 'RangeError: manualSeed: a seed is a whole number from 0: 0.5.'],
-    ['a seed of text', () => manualSeed('1' as never), "RangeError: manualSeed: a seed is a whole number from 0: '1'."],
+    ['a seed of text', () => manualSeed('1' as never), "TypeError: manualSeed: a seed is a number: '1' came."],
   ])
 })

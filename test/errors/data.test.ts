@@ -149,6 +149,7 @@ describe('data refuses', () => {
         `TypeError: ${cut.name}: a list without a tensor is one of observations: a Float32Array and an Int32Array of 3 look like columns. Pass { x, y }, or [tensor(x), tensor(y)].`,
       ],
     ),
+    ['folds as text', () => kFolds(x, '2' as never), "TypeError: kFolds: k is a number: '2' came."],
     ['one fold', () => kFolds(x, 1), 'RangeError: kFolds: k lies between 2 and the number of observations: 1 of 4.'],
     ['more folds than observations', () => kFolds(x, 5), 'RangeError: kFolds: k lies between 2 and the number of observations: 5 of 4.'],
     ['to shuffle a scalar', () => shuffleObs(tensor(1)), 'ShapeError: shuffleObs: a scalar has no observations: [].'],

@@ -343,6 +343,16 @@ describe('indexing refuses', () => {
     ],
     ['a negative class', () => oneHot([-1, 2]), 'RangeError: oneHot: index -1 at place 0 is out of range: indices go from 0 to 2.'],
     [
+      'classes by name',
+      () => oneHot([0, 1], { classes: 2 } as never),
+      'TypeError: oneHot: the number of classes is a number: object came. Write oneHot(indices, 3), or oneHot(indices).',
+    ],
+    [
+      'classes as text',
+      () => oneHot([0, 1], '2' as never),
+      "TypeError: oneHot: the number of classes is a number: '2' came. Write oneHot(indices, 3), or oneHot(indices).",
+    ],
+    [
       'a count of classes that is not whole',
       () => oneHot([0], 2.5),
       'RangeError: oneHot: the number of classes is a whole number from 0: 2.5.',

@@ -371,6 +371,7 @@ describe('train rejects', () => {
       () => train(loss, ps, data, Adam(), { signal: AbortSignal.abort(new Error('enough')) }),
       'Error: enough',
     ],
+    ['threads of text', () => threads('2' as never), "TypeError: threads: the count is a number: '2' came."],
     ['configure with no number of threads', () => threads(0), 'RangeError: threads: a number of threads is a whole number from 1: 0.'],
     [
       'threads of a number that is not whole',
