@@ -155,6 +155,12 @@ export function givenBy(giver: string, value: unknown, error: unknown): unknown 
     : error
 }
 
+/** What was thrown by a function that stands where a layer should: if it is one that makes layers, it says so. */
+export function uncalled(error: unknown, name: string): unknown {
+  if (!isOurs(error) || error.operation !== name || error.path.length > 0) return error
+  return retell(error, `${error.message} ${name} itself is no layer: call it, ${name}(...) makes one.`)
+}
+
 /** What was thrown within a layer: an error of the library has the place in its path and in its last line, any other stays as it is. */
 export function placed(error: unknown, place: string): unknown {
   if (!isOurs(error)) return error

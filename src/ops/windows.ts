@@ -56,7 +56,7 @@ export function checkWindow(operation: string, window: PerAxis, options: MeanPoo
   checkOptions(operation, options, known)
   const { stride, pad, countPadding = true } = options
   checkBoolean(operation, 'countPadding', countPadding)
-  const lists = [window, stride, pad].filter(each => typeof each === 'object' && each !== null) as (readonly number[])[]
+  const lists = [window, stride, pad].filter(Array.isArray) as (readonly number[])[]
   if (Array.isArray(window) && (window.length < 1 || window.length > 3)) {
     throw new ShapeError({ operation, problem: 'there are 1 to 3 spatial axes', came: `the window ${show(window)}` })
   }

@@ -1,10 +1,14 @@
 // Layers that hold others, Scale and Bilinear: how they are made, and what they are called with.
 import {
   add,
+  BatchNorm,
   Bilinear,
   Chain,
+  Conv,
   Dense,
+  GlobalMeanPool,
   Maxout,
+  MaxPool,
   ones,
   PairwiseFusion,
   Parallel,
@@ -71,5 +75,19 @@ describe('Scale and Bilinear refuse', () => {
     ['inputs of other rows', () => Bilinear(3, 3, 1)(x, ones([1, 3])), 'ShapeError: Bilinear: sizes differ: x [2, 3], y [1, 3], weight [1, 3, 3]. x is [..., in1], y [..., in2], and the weight [out, in1, in2].\nin Bilinear(3, 3, 1)'],
     ['a third input', () => (Bilinear(3, 3, 1) as unknown as (...xs: Tensor[]) => Tensor)(x, x, x), 'TypeError: Bilinear: there is an argument too many: a tensor came.\nin Bilinear(3, 3, 1)'],
     ['no input', () => Bilinear(3, 3, 1)([] as never), 'TypeError: Bilinear: there is no input.\nin Bilinear(3, 3, 1)'],
+  ]) // biome-ignore format: one row a case
+})
+
+describe('a layer that was not called with its arguments says so', () => {
+  const images = ones([2, 1, 6, 6])
+  const made = (name: string) => ` ${name} itself is no layer: call it, ${name}(...) makes one.`
+  refuses([
+    ['MaxPool', () => Chain(Conv([3, 3], 1, 2), MaxPool as never)(images), `TypeError: MaxPool: the window is a number or a list of one an axis: a tensor came.${made('MaxPool')}\nin Chain[1]`],
+    ['GlobalMeanPool', () => Chain(GlobalMeanPool as never, relu)(images), `TypeError: GlobalMeanPool: there is an argument too many: a tensor came.${made('GlobalMeanPool')}\nin Chain[0]`],
+    ['Dense', () => Chain({ a: relu, b: Dense as never })(x), 'TypeError: Chain: a link gave a layer: Dense(3, 2). Call it before: Dense(...) is the link.\nin Chain.b'],
+    ['BatchNorm in a SkipConnection', () => SkipConnection(BatchNorm as never, add)(x), `TypeError: BatchNorm: channels are a whole number from 1: a tensor came.${made('BatchNorm')}\nin SkipConnection.layer`],
+    ['a Chain', () => Chain(Chain as never)(x), `TypeError: Chain: every link is a layer or a function: number 0 is a tensor.${made('Chain')}\nin Chain[0]`],
+    ['a function that makes one', () => Chain(((y: Tensor) => Scale(y.size)) as never)(x), 'TypeError: Chain: a link gave a layer: Scale(6). Call it before: a function(...) is the link.\nin Chain[0]'],
+    ['a MaxPool called with a tensor', () => MaxPool(x as never), 'TypeError: MaxPool: the window is a number or a list of one an axis: a tensor came.'],
   ]) // biome-ignore format: one row a case
 })

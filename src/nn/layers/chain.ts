@@ -2,7 +2,7 @@ import { givenBy, placed, refuseSurplus } from '../../errors.ts'
 import { Tensor } from '../../tensor/tensor.ts'
 import type { Layer } from '../layer.ts'
 import { wrap } from '../reads.ts'
-import { checkFlow, type Holding, holder, type Link, type Links, linksAmong, placeOf } from './links.ts'
+import { checkFlow, type Holding, holder, type Link, type Links, linksAmong, placeOf, thrownBy } from './links.ts'
 
 /**
  * What `Chain` makes: from what its first link takes, a tensor [batch, ...], to what its last one gives. `model[0]` is the first link, `model.layers`
@@ -42,9 +42,10 @@ function forward(self: { readonly layers: Links }, ...inputs: [Tensor]): Tensor 
     try {
       const called = wrap ? wrap(link, placeOf('Chain', links, keys[i]), keys[i], links) : link
       const next: unknown = i === 0 ? called(...inputs) : called(flow)
-      if (!(next instanceof Tensor)) checkFlow('Chain', next)
+      if (!(next instanceof Tensor)) checkFlow('Chain', next, link)
       flow = next
-    } catch (error) {
+    } catch (cause) {
+      const error = thrownBy(link, cause)
       const place = (at: number) => placeOf('Chain', links, keys[at])
       throw placed(i === 0 ? error : givenBy(place(i - 1), flow, error), place(i))
     }

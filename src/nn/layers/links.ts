@@ -1,10 +1,10 @@
 // What layers that hold other layers share: which links they take, how they call them, and how a link is reached.
-import { gaveNone, kindOf, placed, typeError, written } from '../../errors.ts'
+import { gaveNone, kindOf, placed, typeError, uncalled, written } from '../../errors.ts'
 import { CLONE } from '../../params/clone.ts'
 import { isPlain } from '../../tensor/realm.ts'
 import { Tensor } from '../../tensor/tensor.ts'
-import { LINES } from '../label.ts'
-import { layer } from '../layer.ts'
+import { isLayer, LABEL, LINES } from '../label.ts'
+import { alike, layer } from '../layer.ts'
 import { wrap } from '../reads.ts'
 
 /** A layer, or any function from what came before to what comes next. */
@@ -54,9 +54,16 @@ function isClass(link: unknown): boolean {
   return typeof link === 'function' && /^class\b/.test(Function.prototype.toString.call(link))
 }
 
-/** Lists, records and numbers may flow, too; throws TypeError for what was forgotten to be returned or awaited. */
-export function checkFlow(operation: string, flow: unknown): void {
+/** Lists, records and numbers may flow, too; throws TypeError for what was forgotten to be returned, awaited or called. */
+export function checkFlow(operation: string, flow: unknown, link: Link): void {
+  if (isLayer(flow) && !isLayer(link))
+    throw typeError(operation, 'a link gave a layer', flow[LABEL], `Call it before: ${written(link)}(...) is the link.`)
   if (flow === undefined || flow === null || kindOf(flow) === 'a promise') throw gaveNone(operation, 'a link', flow)
+}
+
+/** What a link threw: of a layer that was not called with its arguments, it says so. */
+export function thrownBy(link: Link, error: unknown): unknown {
+  return isLayer(link) || !/^[A-Z]/.test(link.name) ? error : uncalled(error, written(link))
 }
 
 export function placeOf(operation: string, links: object, key: string): string {
@@ -81,10 +88,10 @@ export function callField<Key extends string>(
 function calledAt(operation: string, place: string, link: Link, key: string, links: object, inputs: readonly unknown[]): unknown {
   try {
     const y: unknown = (wrap ? wrap(link, place, key, links) : link)(...inputs)
-    if (!(y instanceof Tensor)) checkFlow(operation, y)
+    if (!(y instanceof Tensor)) checkFlow(operation, y, link)
     return y
   } catch (error) {
-    throw placed(error, place)
+    throw placed(thrownBy(link, error), place)
   }
 }
 
@@ -110,7 +117,7 @@ interface Holder<Fields extends object> {
 export function holder<Fields extends object>({ name, fields, lines, forward, again }: Holder<Fields>): object {
   const made = layer(name, fields, forward, { label: null })
   const hidden = (value: unknown) => ({ value, configurable: true })
-  Object.defineProperties(made, { [CLONE]: hidden(again), [LINES]: hidden(lines) })
+  Object.defineProperties(made, { [CLONE]: hidden((copies: Fields) => alike(again(copies), made)), [LINES]: hidden(lines) })
   if (!('layers' in fields)) return made
   const links = () => (made as unknown as { readonly layers: Readonly<Record<string, Link>> }).layers
   const keys = Object.keys(links())
