@@ -1,6 +1,6 @@
 import { checkOptions, kindOf, placed, refuseSurplus, typeError, written } from '../errors.ts'
 import { CLONE } from '../params/clone.ts'
-import { called } from '../tape/mode.ts'
+import { called, inheritMode } from '../tape/mode.ts'
 import { inScope, scoped } from '../tensor/scope.ts'
 import { hint, printed } from '../tensor/seal.ts'
 import { OWNED, ownedIn, PARTS, TRAINABLE, table } from '../tensor/walk.ts'
@@ -33,8 +33,17 @@ function callable<Inputs extends readonly unknown[], Output>(call: (inputs: Inpu
   return named
 }
 
+/** A layer made again, in the mode of the one that it was made of. */
+export function alike<Made extends object>(made: Made, of: object): Made {
+  inheritMode(made, of)
+  return made
+}
+
 /** Properties that every function has or inherits, and a field would hide. */
 const RESERVED = ['apply', 'call', 'bind', 'toString', 'constructor', 'prototype', 'caller', 'arguments']
+
+/** Options that layers have no field for: to assign one would do nothing. */
+const SETTLED = ['stride', 'pad', 'dilation', 'groups', 'outPad', 'flipKernel', 'affine', 'trackStats', 'init']
 
 /** What all layers inherit: the names that other libraries have. */
 const inherited = (): object => {
@@ -45,6 +54,9 @@ const inherited = (): object => {
     const mode = 'A model trains while a gradient is being taken, and is in test mode otherwise'
     const fit = 'Write train(loss, params(model), data, Adam())'
     const frozen = 'Write freeze(model), or freeze(model.weight); thaw undoes it'
+    const another =
+      'It was read when the layer was made: make another one, of the same weight if need be, as in Conv(conv.weight, conv.bias, relu, { stride: 2 })'
+    const fixed = Object.fromEntries(SETTLED.map(name => [name, another]))
     hint(
       prototype,
       'A model',
@@ -67,7 +79,7 @@ const inherited = (): object => {
         zero_grad: 'Gradients are returned, and do not add up',
         summary: 'Write summary(model, shape)',
       },
-      { trainable: frozen, requires_grad: frozen },
+      { trainable: frozen, requires_grad: frozen, ...fixed },
     )
   }
   return prototype
@@ -123,7 +135,7 @@ export function layer<Fields extends object, Inputs extends readonly unknown[], 
     name: hidden(name),
     [LABEL]: hidden(label ?? name),
     [TRAINABLE]: hidden(trainable),
-    [CLONE]: hidden((copies: Fields) => layer(name, copies, forward, options)),
+    [CLONE]: hidden((copies: Fields) => alike(layer(name, copies, forward, options), self)),
     toString: hidden(() => printModel(self)),
     toJSON: hidden(() => table(self)),
   })

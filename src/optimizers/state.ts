@@ -1,4 +1,4 @@
-import { DTypeError, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
+import { checkNumber, DTypeError, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
 import { copyTensor } from '../params/clone.ts'
 import { Params } from '../params/params.ts'
 import { scoped } from '../tensor/scope.ts'
@@ -27,6 +27,7 @@ export function optimizerState(opt: Optimizer | OptimizerState, ps?: Params): Ma
   const { optimizer, parameters } = stateTarget('optimizerState', opt, ps)
   const found = new Map<string, Tensor | number>([['steps', optimizer.steps]])
   for (const [name, { steps }] of optimizer.links) if (steps !== optimizer.steps) found.set(`steps.${name}`, steps)
+  Object.defineProperty(found, 'toJSON', { value: () => Object.fromEntries(found) })
   eachSlot(optimizer, parameters, (path, rule, parameter) => {
     const slot = rule.existingSlot(parameter)
     if (!slot) return
@@ -127,6 +128,7 @@ function momentum(key: string, value: Tensor | number | undefined, { dims }: Ten
 /** A count of steps, which files hold as a tensor. */
 function countOf(key: string, value: Tensor | number): number {
   const count = value instanceof Tensor ? value.item() : value
+  checkNumber('loadOptimizerState', `'${key}'`, count)
   if (Number.isInteger(count) && count >= 0) return count
   throw rangeError('loadOptimizerState', `'${key}' must be a whole number from 0`, String(count))
 }

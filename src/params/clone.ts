@@ -9,7 +9,7 @@ export const CLONE: unique symbol = Symbol.for('fluxtape.clone')
 
 /**
  * A copy of a model, a layer, an array, an object, a Map, a tensor: its tensors new, its paths the same, tied tensors tied. Functions that
- * are no layers, dates and promises are taken as they are.
+ * are no layers, dates and promises are taken as they are. What is frozen stays so, and layers stay in the mode that `trainMode` or `testMode` gave them.
  *
  * @example
  * const model = Dense(2, 1)

@@ -138,20 +138,23 @@ function kind(source: unknown): string {
 }
 
 /**
- * Takes parameters out of training, those of a model or single ones: no gradient is computed for them and no update changes them. Throws TypeError
- * for what holds no tensor; nothing is frozen then.
+ * Takes parameters out of training, those of a model or single ones: no gradient is computed for them and no update changes them. Gives back what it
+ * was passed, of several a list. Throws TypeError for what holds no tensor; nothing is frozen then.
  *
  * @example
  * const model = Dense(2, 1)
  * freeze(model.weight)
  * model.weight.frozen // true
  */
-export function freeze(...sources: unknown[]): void {
-  setFrozen('freeze', sources, true)
+export function freeze<Source>(source: Source): Source
+export function freeze<Sources extends readonly unknown[]>(...sources: Sources): Sources
+export function freeze(...sources: unknown[]): unknown {
+  return setFrozen('freeze', sources, true)
 }
 
 /**
- * Undoes `freeze`: gradients are computed and updates change them again. Throws TypeError for what holds no tensor.
+ * Undoes `freeze`: gradients are computed and updates change them again. Gives back what it was passed, of several a list. Throws TypeError for what
+ * holds no tensor.
  *
  * @example
  * const model = Dense(2, 1)
@@ -159,11 +162,13 @@ export function freeze(...sources: unknown[]): void {
  * thaw(model.bias)
  * model.bias.frozen // false
  */
-export function thaw(...sources: unknown[]): void {
-  setFrozen('thaw', sources, false)
+export function thaw<Source>(source: Source): Source
+export function thaw<Sources extends readonly unknown[]>(...sources: Sources): Sources
+export function thaw(...sources: unknown[]): unknown {
+  return setFrozen('thaw', sources, false)
 }
 
-function setFrozen(operation: string, sources: readonly unknown[], frozen: boolean): void {
+function setFrozen(operation: string, sources: readonly unknown[], frozen: boolean): unknown {
   const found: Tensor[] = []
   if (sources.length === 0)
     throw typeError(operation, 'nothing was passed', '', `Write ${operation}(model), or ${operation}(model[0].weight).`)
@@ -180,4 +185,5 @@ function setFrozen(operation: string, sources: readonly unknown[], frozen: boole
     }
   }
   for (const tensor of found) tensor.frozen = frozen
+  return sources.length > 1 ? sources : sources[0]
 }

@@ -1,5 +1,22 @@
 // What comes from other libraries says what it is called here.
-import { Adam, Chain, DataLoader, Dense, Descent, gradient, layer, OptimizerChain, ones, params, relu, Tensor, tensor } from 'fluxtape'
+import {
+  Adam,
+  BatchNorm,
+  Chain,
+  Conv,
+  DataLoader,
+  Dense,
+  Descent,
+  gradient,
+  layer,
+  MaxPool,
+  OptimizerChain,
+  ones,
+  params,
+  relu,
+  Tensor,
+  tensor,
+} from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import { thrown } from './thrown.ts'
 
@@ -47,6 +64,22 @@ describe('a name of another library', () => {
     const open = Object.assign(Dense(1, 1), { fit: ones([1]) })
     expect(params(open).paths()).toEqual(['weight', 'bias', 'fit'])
     expect(() => Chain({ apply: relu })).toThrow("a layer cannot be named 'apply'")
+  })
+
+  it('an option that was read when a layer was made is not assigned without a word', () => {
+    const wayOut =
+      'It was read when the layer was made: make another one, of the same weight if need be, as in Conv(conv.weight, conv.bias, relu, { stride: 2 })'
+    for (const [target, name] of [
+      [Conv([3], 1, 1), 'stride'],
+      [Conv([3], 1, 1), 'flipKernel'],
+      [BatchNorm(2), 'trackStats'],
+      [model, 'groups'],
+    ] as const) {
+      // biome-ignore format: one row a case
+      expect(thrown(() => Object.assign(target, { [name]: 2 }))).toBe(`TypeError: A model: '${name}' cannot be assigned. ${wayOut}.`)
+    }
+    const pool = Object.assign(MaxPool(2), { stride: 1 })
+    expect(pool(ones([1, 1, 4])).shape).toEqual([1, 1, 3])
   })
 
   it.each(['trainable', 'requires_grad'])('is not assigned to a layer without a word: %s', name => {

@@ -256,4 +256,19 @@ describe('the memory of an optimizer', () => {
       }
     }
   })
+
+  it('is written by JSON.stringify, by path', () => {
+    const ps = params({ w: ones([1]) })
+    const opt = Momentum(0.5)
+    update(
+      opt,
+      ps,
+      gradient(() => ([...ps][0] as Tensor).sum(), ps),
+    )
+    expect(JSON.parse(JSON.stringify(optimizerState(opt, ps)))).toEqual({
+      steps: 1,
+      'w.t': 1,
+      'w.v': { shape: [1], dtype: 'float32', data: [0.5] },
+    })
+  })
 })

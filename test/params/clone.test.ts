@@ -1,10 +1,14 @@
 import {
   Adam,
+  add,
+  autoMode,
   Chain,
   clone,
   Dense,
+  Dropout,
   freeze,
   gradient,
+  isTraining,
   layer,
   loadOptimizerState,
   loadState,
@@ -13,13 +17,17 @@ import {
   optimizerState,
   params,
   relu,
+  SkipConnection,
   state,
   type Tensor,
   tensor,
+  testMode,
   train,
+  trainMode,
   zeros,
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
+import { training } from '../../src/tape/mode.ts'
 
 const x = tensor([
   [1, 2, 3],
@@ -142,6 +150,17 @@ describe('clone', () => {
     freeze(dense.weight)
     const copy = clone(dense)
     expect([...gradient(() => mse(copy(x), y), params(copy))].map(([p]) => p)).toEqual([copy.bias])
+  })
+
+  it('keeps the modes of layers', () => {
+    const model = Chain(Dropout(0.5), SkipConnection(testMode(Dropout(0.5)), add), Dense(3, 3))
+    trainMode(model[0])
+    const copy = clone(model)
+    const modes = (of: typeof model) => [...[...of], of[1].layer].map(each => isTraining(each))
+    expect(modes(copy)).toEqual([true, false, false, false])
+    expect(training(() => modes(copy))).toEqual([true, true, true, false])
+    autoMode(copy)
+    expect(training(() => [modes(model)[3], modes(copy)[3]])).toEqual([false, true])
   })
 
   it('is a snapshot of a state', () => {

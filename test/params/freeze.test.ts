@@ -36,6 +36,14 @@ describe('freeze', () => {
     expect(gradient(loss, params(dense)).has(dense.weight)).toBe(true)
   })
 
+  it('gives back what it was passed', () => {
+    const [a, b] = [Dense(2, 3), Dense(3, 1)]
+    const model = Chain(freeze(a), b)
+    expect([model[0] === a, a.weight.frozen]).toEqual([true, true])
+    const [c, d] = thaw(a, b)
+    expect([c === a, d === b, a.weight.frozen]).toEqual([true, true, false])
+  })
+
   it('takes a layer, several things and a Params', () => {
     const model = Chain(Dense(2, 3), Dense(3, 3), Dense(3, 1))
     const reached = () => {
