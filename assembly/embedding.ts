@@ -31,8 +31,9 @@ class Bag {
 
   /** Whether a bag that so begins and ends can be; reports it if not. */
   @inline static isRight(by: Bags, bag: i32, start: i32, end: i32): bool {
-    if (<u32>start <= <u32>end && <u32>end <= <u32>by.count && (bag > 0 || start === 0)) return true
-    report(by.status, by.count + bag)
+    const isWrong = <u32>start > <u32>by.count || (bag === 0 && start !== 0)
+    if (!isWrong && <u32>start <= <u32>end && <u32>end <= <u32>by.count) return true
+    report(by.status, by.count + bag + (isWrong ? 0 : 1))
     return false
   }
 

@@ -74,8 +74,7 @@ function run(
   }
   const bag = place - count
   const offset = offsets ? i32[(offsets.pointer >>> 2) + bag] : 0
-  const problem = `offset ${offset} at place ${bag} is none of ${count} ${count === 1 ? 'index' : 'indices'}, or comes too soon`
-  throw rangeError(layer, problem, '', 'The first offset is 0, none is less than the one before it, and none more than there are indices.')
+  throw rangeError(layer, `offset ${offset} at place ${bag} cannot be`, '', `Offsets begin at 0, do not go back, and go up to ${count}.`)
 }
 
 const runBags: Run<Bagged> = /* @__PURE__ */ operation<Bagged, { indices: Tensor; offsets: Tensor | undefined }>({

@@ -37,6 +37,7 @@ const heldBy: Readonly<Record<string, readonly string[]>> = {
   'data/images.test.ts': ['brightness', 'crop', 'fromImageData', 'mixup', 'randomFlip', 'rotate', 'shift', 'toImageData'],
   'data/loader.test.ts': ['DataLoader'],
   'data/splits.test.ts': ['kFolds', 'shuffleObs', 'splitObs'],
+  'data/tokens.test.ts': ['bytes', 'characters'],
   'data/views.test.ts': ['filterObs', 'groupObs', 'mapObs', 'slidingWindow'],
   'errors/classes.test.ts': ['DTypeError', 'FluxtapeError', 'FormatError', 'MemoryError', 'ReleasedError', 'ShapeError', 'WorkerError'],
   'internal/cache.test.ts': ['Cache', 'cachePart', 'withCache'],

@@ -6,6 +6,7 @@ import { NONE } from '../../src/wasm/kinds.ts'
 import { f32, i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import * as lanes from '../../src/wasm/rules.generated.ts'
+import { embeddingRows } from './kernel-embedding.ts'
 import { gemmRows } from './kernel-gemm.ts'
 import { normRows } from './kernel-norms.ts'
 import { poolingRows } from './kernel-pooling.ts'
@@ -269,7 +270,14 @@ const indexed = (name: KernelName, kind: Kind, how: 'gather' | 'scatter' | 'take
         writeByIndex(WORDS >>> 2, { ...record, inner: how === 'gather' ? 4 * inner : inner })
         kernel(name)(WORDS, begin, end)
       }
-      const units = how === 'gather' ? outer * count : how === 'take' ? outer * count * inner : outer
+      const units =
+        how === 'gather'
+          ? outer * count
+          : how === 'take'
+            ? outer * count * inner
+            : how === 'scatter'
+              ? outer * Math.ceil(inner / 16)
+              : outer
       yield { name: `inner ${inner}`, units, writes: [reads ? many : few], run }
     }
   },
@@ -643,6 +651,7 @@ export const kernelRows: readonly KernelRow[] = [
   ['sumsOfSquares', squares],
   ...gemmRows,
   ...poolingRows,
+  ...embeddingRows,
   ...tilesRows,
   ...normRows,
   ...recurrentRows,

@@ -82,7 +82,7 @@ export function Embedding(...args: readonly unknown[]): EmbeddingLayer {
   if (isForeign(first)) throw noTensor('Embedding', first)
   const most = first instanceof Tensor ? 2 : 3
   if (args.length > most) refuseSurplus('Embedding', most, args)
-  const { weight, paddingIdx, label } = tableOf('Embedding', args, (args[most - 1] ?? {}) as EmbeddingOptions)
+  const { weight, paddingIdx, label } = tableOf('Embedding', args, (args[most - 1] === undefined ? {} : args[most - 1]) as EmbeddingOptions)
   const forward = (self: Readonly<EmbeddingLayer>, x: IndexInput, ...surplus: never[]): Tensor => {
     if (surplus.length > 0) refuseSurplus('Embedding', 1, [x, ...surplus])
     return bagged(self.weight, indicesIn('Embedding', x, self.weight.dims[0]), undefined, {
@@ -117,7 +117,7 @@ export function EmbeddingBag(...args: readonly unknown[]): EmbeddingBagLayer {
   const at = first instanceof Tensor ? 1 : 2
   if (args.length > at + 2) refuseSurplus(BAG, at + 2, args)
   const isLeftOut = args.length === at + 1 && isPlain(args[at])
-  const reduction = isLeftOut ? 'mean' : (args[at] ?? 'mean')
+  const reduction = isLeftOut || args[at] === undefined ? 'mean' : args[at]
   if (reduction !== 'mean' && reduction !== 'sum' && reduction !== 'max')
     throw typeError(
       BAG,
@@ -125,7 +125,7 @@ export function EmbeddingBag(...args: readonly unknown[]): EmbeddingBagLayer {
       `${written(reduction)} came`,
       "Write EmbeddingBag(vocabulary, features, 'sum').",
     )
-  const options = (isLeftOut ? args[at] : (args[at + 1] ?? {})) as EmbeddingOptions
+  const options = (isLeftOut ? args[at] : args[at + 1] === undefined ? {} : args[at + 1]) as EmbeddingOptions
   const { weight, paddingIdx, label } = tableOf(BAG, args, options, reduction === 'mean' ? undefined : reduction)
   const forward = (self: Readonly<EmbeddingBagLayer>, x: BagInput, given?: Tensor | readonly number[], ...surplus: never[]): Tensor => {
     if (surplus.length > 0) refuseSurplus(BAG, 2, [x, given, ...surplus])

@@ -9,12 +9,15 @@ import {
   Conv,
   type ConvLayer,
   ConvTranspose,
+  characters,
   clone,
   concat,
   Dense,
   type DenseLayer,
   DepthwiseConv,
   Dropout,
+  Embedding,
+  EmbeddingBag,
   Flatten,
   fold,
   GroupNorm,
@@ -31,9 +34,11 @@ import {
   PairwiseFusion,
   Parallel,
   RMSNorm,
+  RotaryPositions,
   relu,
   removeWeightNorm,
   Scale,
+  SinusoidalPositions,
   SkipConnection,
   softmax,
   type Tensor,
@@ -130,6 +135,14 @@ export const noScale = Scale(2, 'relu') // error 2345 at 2, 'relu'
 export const bilinears = [Bilinear(2, 3, 4), Bilinear(2, 3, 4, relu, { init: zeros }), Bilinear(zeros([4, 2, 3]), false, relu)]
 export const ofPair: Tensor = Bilinear(2, 3, 4)([ones([2]), ones([3])])
 export const noOut = Bilinear(2, 3) // error 2554 at Bilinear(
+export const embeddings = [Embedding(65, 8, { paddingIdx: 0 }), Embedding(ones([65, 8]), { paddingIdx: 0 })]
+export const rowsOf: Tensor = Embedding(65, 8)([0, 1])
+export const bags: Tensor[] = [EmbeddingBag(5, 2, 'max', { paddingIdx: 1 })([[0], [1, 2]]), EmbeddingBag(5, 2)([0, 1], [0, 1])]
+export const noReduction = EmbeddingBag(5, 2, 'min') // error 2345 at 'min'
+export const noInit = Embedding(ones([65, 8]), { init: ones }) // error 2353 at init
+const places = Chain(Embedding(65, 8), SinusoidalPositions(), RotaryPositions({ heads: 2 }))
+export const placed: Tensor = places(ones([2, 3]))
+export const tokenized: string = characters('hello').decode(characters('hello').encode('hello'))
 export const noConnection = Parallel('add', relu) // error 2769 at 'add'
 const pools = Chain(
   MaxPool([2, 2], { stride: 1, pad: 'same' }),

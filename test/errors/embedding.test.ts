@@ -1,0 +1,51 @@
+// Embedding, EmbeddingBag and layers of positions: how they are made, and what they are called with.
+import { Chain, Dense, Embedding, EmbeddingBag, ones, RotaryPositions, rotary, SinusoidalPositions, tensor, zeros } from 'fluxtape'
+import { describe } from 'vitest'
+import { refuses } from './table.ts'
+
+const x = ones([2, 3, 4])
+const bag = EmbeddingBag(5, 2)
+
+describe('Embedding and EmbeddingBag refuse', () => {
+  refuses([
+    ['no size', () => Embedding(...([5] as never as [number, number])), 'TypeError: Embedding: the sizes must be whole numbers from 1: 5, undefined. Write Embedding(vocabulary, features).'],
+    ['a size of 0', () => EmbeddingBag(0, 2), 'TypeError: EmbeddingBag: the sizes must be whole numbers from 1: 0, 2. Write EmbeddingBag(vocabulary, features).'],
+    ['a vector as weight', () => Embedding(ones([3])), 'ShapeError: Embedding: the weight is [vocabulary, features]: [3].'],
+    ['an init of a ready weight', () => Embedding(ones([3, 2]), { init: ones } as never), "TypeError: Embedding: there is no option 'init'. There is paddingIdx."],
+    ['an init of another shape', () => Embedding(3, 2, { init: () => ones([2, 3]) }), 'ShapeError: Embedding: init gives [3, 2]: [2, 3].'],
+    ['a padding outside', () => Embedding(3, 2, { paddingIdx: 3 }), 'RangeError: Embedding: paddingIdx is an index from 0 to 2: 3.'],
+    ['a padding from the end', () => EmbeddingBag(3, 2, { paddingIdx: -1 }), 'RangeError: EmbeddingBag: paddingIdx is an index from 0 to 2: -1.'],
+    ['another reduction', () => EmbeddingBag(3, 2, 'min' as never), "TypeError: EmbeddingBag: the reduction is 'mean', 'sum' or 'max': 'min' came. Write EmbeddingBag(vocabulary, features, 'sum')."],
+    ['an index beyond', () => Chain(Embedding(5, 2), Dense(2, 1))(tensor([[0, 4], [5, 1]])), 'RangeError: Embedding: index 5 at place 2 is not in the vocabulary: indices go from 0 to 4.\nin Chain[0]: Embedding(5, 2)'],
+    ['an index below', () => Embedding(5, 2)([-1]), 'RangeError: Embedding: index -1 at place 0 is not in the vocabulary: indices go from 0 to 4.\nin Embedding(5, 2)'],
+    ['half an index', () => Embedding(5, 2)(tensor([0.5])), 'RangeError: Embedding: index 0.5 at place 0 is not a whole number.\nin Embedding(5, 2)'],
+    ['a text', () => Embedding(5, 2)(['a'] as never), "TypeError: Embedding: an index is a number: 'a' came. Count names: labels.map(each => names.indexOf(each)).\nin Embedding(5, 2)"],
+    ['bool of another size', () => Embedding(5, 2)(ones([2, 4]).cast('bool')), 'ShapeError: Embedding: bool is one-hot, [..., 5]: [2, 4]. Whole numbers are indices: cast them to int32.\nin Embedding(5, 2)'],
+    ['several at once', () => Embedding(5, 2)(ones([2, 5]).cast('bool')), 'RangeError: Embedding: row 0 is not one-hot: not one of it is true, or more than one.\nin Embedding(5, 2)'],
+    ['none at all', () => Embedding(5, 2)(zeros([5]).cast('bool')), 'RangeError: Embedding: row 0 is not one-hot: not one of it is true, or more than one.\nin Embedding(5, 2)'],
+    ['a second input', () => (Embedding(5, 2) as (...xs: number[]) => unknown)(1, 2), 'TypeError: Embedding: there is an argument too many: 2 came.\nin Embedding(5, 2)'],
+    ['an index beyond, in a bag', () => bag([[0], [7, 9]]), 'RangeError: EmbeddingBag: index 7 at place 1 is not in the vocabulary: indices go from 0 to 4.\nin EmbeddingBag(5, 2)'],
+    ['a first offset', () => bag([0, 1, 2], [1, 2]), 'RangeError: EmbeddingBag: offset 1 at place 0 cannot be. Offsets begin at 0, do not go back, and go up to 3.\nin EmbeddingBag(5, 2)'],
+    ['offsets that go back', () => bag([0, 1, 2], [0, 2, 1]), 'RangeError: EmbeddingBag: offset 1 at place 2 cannot be. Offsets begin at 0, do not go back, and go up to 3.\nin EmbeddingBag(5, 2)'],
+    ['an offset beyond', () => bag([0, 1, 2], [0, 4]), 'RangeError: EmbeddingBag: offset 4 at place 1 cannot be. Offsets begin at 0, do not go back, and go up to 3.\nin EmbeddingBag(5, 2)'],
+    ['a matrix with offsets', () => bag(tensor([[0, 1]]), [0]), 'ShapeError: EmbeddingBag: a bag, and offsets, have one axis: [1, 2].\nin EmbeddingBag(5, 2)'],
+    ['one index', () => bag(tensor(3)), 'ShapeError: EmbeddingBag: a bag, and offsets, have one axis: [].\nin EmbeddingBag(5, 2)'],
+  ]) // biome-ignore format: one row a case
+})
+
+describe('positions refuse', () => {
+  refuses([
+    ['an odd number of features', () => SinusoidalPositions()(ones([2, 3])), 'ShapeError: SinusoidalPositions: features are pairs: [2, 3].\nin SinusoidalPositions()'],
+    ['a vector', () => rotary(ones([4])), 'ShapeError: rotary: x is [..., time, features]: [4].'],
+    ['heads that are no pairs', () => RotaryPositions({ heads: 4 })(x), 'ShapeError: RotaryPositions: features are pairs in 4 heads: [2, 3, 4].\nin RotaryPositions({ heads: 4 })'],
+    ['heads of 0', () => RotaryPositions({ heads: 0 }), 'TypeError: RotaryPositions: heads are a whole number from 1: 0 came.'],
+    ['a base of 0', () => rotary(x, { base: 0 }), 'RangeError: rotary: base must be positive: 0.'],
+    ['a base that is no number', () => rotary(x, { base: '1' as never }), "TypeError: rotary: base is a number: '1' came."],
+    ['another shape of positions', () => rotary(x, { positions: [0, 1] }), 'ShapeError: rotary: positions have the last axes of x before its features: [2] for x [2, 3, 4].'],
+    ['half a position', () => rotary(x, { positions: 0.5 }), 'RangeError: rotary: a position is a whole number of 32 bits: 0.5.'],
+    ['half positions', () => rotary(x, { positions: tensor([0, 0.5, 1]) }), 'RangeError: rotary: index 0.5 at place 1 is not a whole number.'],
+    ['what is no tensor', () => SinusoidalPositions()([1] as never), 'TypeError: SinusoidalPositions: a tensor is needed: an array. Make one with tensor(...).\nin SinusoidalPositions()'],
+    ['interleaved of a number', () => rotary(x, { interleaved: 1 as never }), 'TypeError: rotary: interleaved is true or false: 1 came.'],
+    ['an unknown option', () => SinusoidalPositions({ bsae: 3 } as never), "TypeError: SinusoidalPositions: there is no option 'bsae'. There is base."],
+  ]) // biome-ignore format: one row a case
+})
