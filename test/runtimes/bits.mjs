@@ -6,16 +6,18 @@ const SEED = 20
 
 /**
  * Trains a model at a number of threads.
- * @returns {Promise<{ hash: string, steps: number[] }>} the SHA-256 of all parameters, and a short hash of loss and parameters after each step
+ * @returns {Promise<{ hash?: string, steps: number[] }>} the SHA-256 of all parameters after the last step, and a short hash of loss and
+ *   parameters after each
  */
-export async function trainForBits(lib, digits, entry, threads) {
+export async function trainForBits(lib, digits, entry, threads, count = STEPS) {
   const run = await start(lib, digits, entry, threads)
   const steps = []
   for (const batch of endless(run.loader)) {
     const loss = lib.trainStep((x, y) => run.loss(run.input(x), y), run.ps, batch, run.opt)
     steps.push([...run.ps].reduce((hash, p) => fnv(words(p.view()), hash), fnv(words(Float64Array.of(loss)))))
-    if (steps.length === STEPS) break
+    if (steps.length === count) break
   }
+  if (count < STEPS) return { steps }
   const values = Float32Array.from([...run.ps].flatMap(p => Array.from(p.data())))
   return { hash: await sha256(new Uint8Array(values.buffer)), steps }
 }

@@ -50,7 +50,7 @@ function preamble(follow, FAULTS, OFFSETS, atOnce) {
         delay()
         // Where no memory is.
         if (fault === 'traps' || (fault === 'traps once' && claims === 0)) run(kernel, 0xfffffff0 | 0, begin, end)
-        if (fault === 'stalls') sleep(2000)
+        if (fault === 'stalls') sleep(1000)
         run(kernel, descriptor, begin, end)
         if (fault === 'stalls') Atomics.store(words, word(OFFSETS.late), 1)
       },

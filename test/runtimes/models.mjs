@@ -9,6 +9,8 @@
 // A Chain is traced layer by layer when bits differ, any other model as a whole.
 
 export const STEPS = 1000
+/** Of a run that repeats another one by day: its bits are compared with those of the other after each step. */
+export const FIRST_STEPS = 100
 
 export const models = [
   {

@@ -77,7 +77,11 @@ const chosen = places => places.filter(({ name }) => options.place === undefined
 async function runPlace(runtime, version, place, execute) {
   const begin = performance.now()
   const at = `${runtime.name}, ${place.name}`
-  const suite = { expect: { ...place.expect, long: options.long, brief: !options.long && place.only !== undefined }, only: place.only }
+  const brief = !options.long && place.only !== undefined
+  const suite = {
+    expect: { ...place.expect, long: options.long, brief, repeats: brief && runs.some(({ hash }) => hash) },
+    only: place.only,
+  }
   let result
   try {
     result = await onceMore(
@@ -147,8 +151,9 @@ try {
   console.log(line(columns.map(([name]) => name)))
   for (const runtime of found) if (only.length === 0 || only.includes(runtime.name)) await runRuntime(runtime)
 
-  const hashes = new Map(runs.map(({ model, hash }) => [model, hash]))
-  if (options.write && runs.every(({ model, hash }) => hashes.get(model) === hash)) publish(hashes)
+  const whole = runs.filter(({ hash }) => hash)
+  const hashes = new Map(whole.map(({ model, hash }) => [model, hash]))
+  if (options.write && whole.every(({ model, hash }) => hashes.get(model) === hash)) publish(hashes)
   const deviating = deviants(runs)
   const notes = []
   for (const [model, those] of deviating) {
@@ -157,8 +162,10 @@ try {
   }
   console.log()
   for (const [model, hash] of published()) {
-    const those = runs.filter(run => run.model === model)
-    if (those.length > 0 && !deviating.has(model)) console.log(`${model}: ${hash} in all ${those.length} runs`)
+    const all = runs.filter(run => run.model === model)
+    const those = whole.filter(run => run.model === model)
+    const first = all.length > those.length ? `, the same first steps in ${all.length - those.length} more` : ''
+    if (all.length > 0 && !deviating.has(model)) console.log(`${model}: ${hash} in all ${those.length} runs${first}`)
   }
   const missing = names.filter(each => !found.some(({ name }) => name === each))
   if (missing.length > 0) console.log(`not here: ${missing.join(', ')}`)

@@ -10,7 +10,7 @@ import { settings } from './cases/settings.mjs'
 import { threads } from './cases/threads.mjs'
 import { training } from './cases/training.mjs'
 import { same } from './check.mjs'
-import { models } from './models.mjs'
+import { FIRST_STEPS, models } from './models.mjs'
 import { digest, hex, sha256 } from './sha256.mjs'
 
 /** In the order in which they run: the first one that starts threads comes after those that must do without. */
@@ -24,6 +24,7 @@ const groups = { settings, numerics, gradients, errors, files, memory, training,
  * @property {boolean} [large] has it room for 3 GiB?
  * @property {boolean} [long] is there time for what takes minutes?
  * @property {boolean} [brief] was all of this run elsewhere in this runtime, so that it is tried once here, not often?
+ * @property {boolean} [repeats] was a whole training for bits run elsewhere, so that its first steps are enough here?
  * @property {boolean} [faults] are its workers made to fail? That takes seconds, and needs the library by its address.
  *
  * @typedef {object} Result
@@ -32,7 +33,7 @@ const groups = { settings, numerics, gradients, errors, files, memory, training,
  * @property {string[]} failures
  * @property {string} variant the best kernels here
  * @property {number} threads how many computed at most
- * @property {Record<string, Record<number, { hash: string, steps: number[] }>>} hashes by model and number of threads
+ * @property {Record<string, Record<number, { hash?: string, steps: number[] }>>} hashes by model and number of threads
  * @property {[what: string, hash: number][]} [trace]
  */
 
@@ -94,12 +95,17 @@ function bits() {
       entry.name,
       async (lib, { digits, expect, result }) => {
         const found = (result.hashes[entry.name] = {})
+        // By day two threads are tried with the first steps, between one and four that take them all.
+        const steps = n => (expect.repeats || (n === 2 && !expect.long) ? FIRST_STEPS : undefined)
         for (const n of expect.threads ? (expect.brief ? [4] : [1, 2, 4]) : [1])
-          found[n] = await trainForBits(lib, digits().train, entry, n)
+          found[n] = await trainForBits(lib, digits().train, entry, n, steps(n))
         const [first, ...others] = Object.entries(found)
         await lib.threads(1)
         await lib.configure({ deterministic: false })
-        for (const [n, { hash }] of others) same(hash, first[1].hash, `the hash at ${n} threads`)
+        for (const [n, { hash, steps }] of others) {
+          if (hash) same(hash, first[1].hash, `the hash at ${n} threads`)
+          same(steps, first[1].steps.slice(0, steps.length), `the hashes of steps at ${n} threads`)
+        }
       },
     ]),
   ]

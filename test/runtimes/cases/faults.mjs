@@ -7,6 +7,8 @@ import { fnv } from '../sha256.mjs'
 const DEADLINE = 1500
 /** Of a task: with parameters whose update is shared. */
 const LARGE = { input: 900, hidden: 301, batch: 10 }
+/** Until a worker that stalls for a second has written, in milliseconds. */
+const STALL = 1400
 const SET = 'set by threads(n)'
 
 const sleep = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
@@ -115,7 +117,7 @@ async function updateInPlace(site, workers, fault, reason) {
   for (let tries = 0; error === undefined && tries < 10; tries++) {
     same((await lib.threads(2)).count, 2, 'threads')
     await sleep(5)
-    end = performance.now() + (fault === 'stalls' ? 2500 : 0)
+    end = performance.now() + (fault === 'stalls' ? STALL : 0)
     await untilLost(site, 2, reason, update)
   }
   ok(/^threads: a worker .* while it changed values in place: 1 of /.test(error?.message), `${error}`)
@@ -194,13 +196,13 @@ const cases = {
   },
 
   /** It may write when it wakes, so its memory must not be others' until then. */
-  async 'a worker that stalls for two seconds, and then writes'(site, workers) {
+  async 'a worker that stalls for a second, and then writes'(site, workers) {
     const { lib, x, bits, wanted } = site
     const before = lib.memory()
     workers.fail('stalls')
     same((await lib.threads(2)).count, 2, 'threads')
     const isLate = workers.lateness()
-    const end = performance.now() + 2500
+    const end = performance.now() + STALL
     await untilLost(site, 2, /^a worker did not finish its work in time$/)
     workers.fail('none')
     same(await lib.threads(2), { count: 2, reason: SET }, 'threads(2) during the stall')
@@ -230,7 +232,7 @@ const cases = {
 
   async 'thousands of steps under random delays'(site, workers, isLong) {
     const { lib } = site
-    const steps = isLong ? 10_000 : 2_000
+    const steps = isLong ? 10_000 : 1_000
     const train = async () => {
       const { step, bits } = task(lib, { input: 64, hidden: 160, batch: 96, rate: 1e-3 })
       for (let i = 0; i < steps; i++) {
