@@ -6,6 +6,8 @@
 // lies close for the product of this step.
 //
 // Rows are only computed by themselves: any cut gives the same bits. Slopes of gates are those of their values, y (1 - y) and 1 - y^2.
+// Of an LSTM of 128 units, 32 rows and 32 steps, in the time of one of the large products beside it (Node 26, fused, a busy machine): the gates take
+// 0.4 forward and 0.3 backward, the product of the time loop 1.5 to 2: 32 rows read all of Wh from the second-level cache or beyond in each step.
 // @cost 1: nanoseconds on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { Gemm, gemm } from './gemm/gemm'
 import { Exp } from './math/exp'

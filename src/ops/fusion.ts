@@ -25,6 +25,8 @@ export const fusion = {
   parts: true,
   /** Norms in one kernel forward and one or two backward, with scale, bias and relu. */
   normalization: true,
+  /** A recurrent layer's whole sequence is one operation, one kernel forward and one backward; otherwise some operations for each time step. */
+  recurrent: true,
   /** One kernel call takes the step of a rule with all parameters, and subtracts it; otherwise each step is computed, then subtracted. */
   optimizer: true,
 }

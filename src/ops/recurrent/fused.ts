@@ -1,5 +1,7 @@
 // A cell through a whole sequence as one operation: assembly/recurrent.ts says how. One product makes what comes in of all inputs, and one of all
 // steps the gradient of each weight.
+import { typeError } from '../../errors.ts'
+import { isTracked } from '../../tape/level.ts'
 import { several } from '../../tape/operation.ts'
 import { arange } from '../../tensor/create.ts'
 import type { Shape } from '../../tensor/shape.ts'
@@ -137,6 +139,14 @@ const runRecurrent = /* @__PURE__ */ several<Options, Saves>({
   },
   save: ([y], xs, { names }) => ({ ...byName(xs, names), y }),
   joint([gy, gh, gc], saved, { kind, reverse, names }, wanted) {
+    if ([gy, gh, gc].some(g => g && isTracked(g))) {
+      throw typeError(
+        'recurrent',
+        'a cotangent that another gradient tracks',
+        '',
+        'Write it as a gradient of a gradient, whose inputs are tracked twice.',
+      )
+    }
     const all: readonly All[] = [...INPUTS, ...KEPT, ...COTANGENTS]
     const [tensors, given] = present<All>({ ...saved, gy, gh, gc }, all)
     const asked = names.filter((_, i) => wanted[i]) as readonly Name[]
