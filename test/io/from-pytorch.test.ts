@@ -22,7 +22,7 @@ const wantedOf = ({ data }: Reference) => new Float64Array(Uint8Array.from(atob(
 function differs(y: f.Tensor, reference: Reference): number {
   const wanted = wantedOf(reference)
   expect(y.shape).toEqual(reference.shape)
-  return y.data().reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i])), 0)
+  return [...y.data()].reduce((most, value, i) => Math.max(most, Math.abs(value - wanted[i])), 0)
 }
 
 describe('fromPyTorch', () => {

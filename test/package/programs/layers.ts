@@ -20,21 +20,30 @@ import {
   EmbeddingBag,
   Flatten,
   fold,
+  fromPyTorch,
+  GRU,
+  GRUCell,
   GroupNorm,
   groupNorm,
   InstanceNorm,
+  initialStates,
   type Layer,
   LayerNorm,
   type Link,
+  LSTM,
+  LSTMCell,
   layer,
+  loadState,
   Maxout,
   MaxPool,
   MeanPool,
   ones,
   PairwiseFusion,
   Parallel,
+  Recurrence,
   RMSNorm,
   RotaryPositions,
+  RNN,
   relu,
   removeWeightNorm,
   Scale,
@@ -172,3 +181,16 @@ export const noPoolPad = MaxPool(2, { pad: 'valid' }) // error 2322 at pad
 export const noCount = MaxPool(2, { countPadding: true }) // error 2353 at countPadding
 export const noMode = Upsample('bicubic', { scale: 2 }) // error 2345 at 'bicubic'
 export const noAxis = Dropout(0.5, { axis: 'channels' }) // error 2322 at axis
+const lstm = LSTM(3, 4, { returnState: true, layers: 2, forgetBias: 1 })
+const [steps, [h, c]] = lstm(ones([2, 5, 3]), { lengths: [5, 2] })
+export const again: Tensor = lstm(steps, [h, c], { lengths: h })[0]
+export const above: Tensor | undefined = lstm.layers?.[1].Wi
+export const recurrent: Tensor = Chain(
+  RNN(3, 4, relu, { bias: false }),
+  GRU(4, 2, { recurrentBias: true, bidirectional: true }),
+)(ones([2, 5, 3]))
+export const cellStates: readonly [Tensor, Tensor] = initialStates(LSTMCell(3, 4))
+export const oneState: Tensor = Recurrence(GRUCell(3, 4), { returnState: true })(ones([5, 3]), initialStates(GRUCell(3, 4)))[1]
+loadState(lstm, {}, { rename: fromPyTorch.lstm, strict: false })
+export const noUnits = LSTM(3) // error 2554 at LSTM(
+export const noForgetting = GRU(3, 4, { forgetBias: 1 }) // error 2353 at forgetBias
