@@ -26,9 +26,13 @@ import {
 
 /** A cell: one step, from x [batch, inputs] or [inputs] and a state to the output [batch, units] or [units] and the next state. */
 export type CellLayer<Fields extends object, State> = Layer<Fields, [x: Tensor, state?: State], [output: Tensor, state: State]>
+/** What `RNNCell` makes: see there for shapes. */
 export type RNNCellLayer = CellLayer<RNNFields, Tensor>
+/** What `LSTMCell` makes: see there for shapes. */
 export type LSTMCellLayer = CellLayer<LSTMFields, readonly [h: Tensor, c: Tensor]>
+/** What `GRUCell` makes: see there for shapes. */
 export type GRUCellLayer = CellLayer<GRUFields, Tensor>
+/** What `GRUv3Cell` makes: see there for shapes. */
 export type GRUv3CellLayer = CellLayer<GRUv3Fields, Tensor>
 
 function cellOf(name: string, kind: RecurrentKind, args: ArrayLike<unknown>): unknown {

@@ -52,9 +52,13 @@ export type SequenceLayer<Fields extends RecurrentFields, State, Returns extends
   [x: Tensor, state?: State | SequenceOptions | undefined, options?: SequenceOptions | undefined],
   Returns extends true ? [y: Tensor, state: State] : Tensor
 >
+/** What `RNN` makes: see there for shapes. */
 export type RNNLayer<Returns extends boolean = false> = SequenceLayer<RNNFields, Tensor, Returns>
+/** What `LSTM` makes: see there for shapes. */
 export type LSTMLayer<Returns extends boolean = false> = SequenceLayer<LSTMFields, readonly [h: Tensor, c: Tensor], Returns>
+/** What `GRU` makes: see there for shapes. */
 export type GRULayer<Returns extends boolean = false> = SequenceLayer<GRUFields, Tensor, Returns>
+/** What `GRUv3` makes: see there for shapes. */
 export type GRUv3Layer<Returns extends boolean = false> = SequenceLayer<GRUv3Fields, Tensor, Returns>
 
 type AnyOptions = AnyCellOptions & StackOptions
