@@ -232,7 +232,7 @@ function hide(tile: usize, rows: i32, i: i32, visible: i32): void {
   }
 }
 
-/** Leaves the words of a stream of random numbers at `out`, for one unit. @cost 1 */
+/** Leaves the words of a stream of random numbers at `out`, for one unit. @cost 0 */
 export function attentionStream(out: usize, key0: u32, key1: u32, stream: u32, begin: i32, end: i32): void {
   if (begin >= end) return
   store<u32>(out, key0)
@@ -348,6 +348,7 @@ function setHead(record: Attention, b: i32, h: i32): void {
  * after the other; a range works in the scratch area of its first unit. @cost 0.035 a multiplication
  */
 export function attention(record: Attention, begin: i32, end: i32): void {
+  if (begin >= end) return
   const heads = record.heads
   const tq = record.tq
   const tk = record.tk
@@ -483,6 +484,7 @@ function clear(p: usize, row: usize, rows: i32, n: i32): void {
  * of queries. A unit is `each` of the splits of all batches and heads. @cost 0.035 a multiplication
  */
 export function attentionGradient(record: Attention, begin: i32, end: i32): void {
+  if (begin >= end) return
   const heads = record.heads
   const tq = record.tq
   const tk = record.tk

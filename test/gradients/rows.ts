@@ -1,3 +1,4 @@
+import { attentionRows } from './attention-rows.ts'
 import type { Row } from './check.ts'
 import { convolutionRows } from './convolution-rows.ts'
 import { layerRows } from './layer-rows.ts'
@@ -21,4 +22,5 @@ export const rows: readonly Row[] = [
   ...layerRows,
   ...normRows,
   ...poolingRows,
+  ...attentionRows,
 ]

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import * as fluxtape from 'fluxtape'
 import { beforeAll, describe, expect, it } from 'vitest'
+import { attention } from '../../src/ops/attention.ts'
 import { operations, watched } from '../../src/tape/operation.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import { checkRow } from '../gradients/check.ts'
@@ -10,7 +11,8 @@ import { files, loadCases, runCase } from '../oracle/oracle.ts'
 import { kernelRows } from './kernel-table.ts'
 import { unfused } from './unfused.ts'
 
-const library: Readonly<Record<string, unknown>> = { ...fluxtape }
+/** What is exported, and attention, which layers are made of. */
+const library: Readonly<Record<string, unknown>> = { ...fluxtape, attention }
 const cases = files.flatMap(loadCases)
 const withOracle = new Set(cases.map(({ op }) => op))
 const withOracleGradient = new Set(cases.filter(each => 'gradients' in each && each.gradients).map(({ op }) => op))

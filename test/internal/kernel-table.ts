@@ -7,6 +7,7 @@ import { f32, i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import * as lanes from '../../src/wasm/rules.generated.ts'
 import { embeddingRows } from './kernel-embedding.ts'
+import { attentionRows } from './kernel-attention.ts'
 import { gemmRows } from './kernel-gemm.ts'
 import { normRows } from './kernel-norms.ts'
 import { poolingRows } from './kernel-pooling.ts'
@@ -655,4 +656,5 @@ export const kernelRows: readonly KernelRow[] = [
   ...tilesRows,
   ...normRows,
   ...recurrentRows,
+  ...attentionRows,
 ]

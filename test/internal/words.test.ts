@@ -26,6 +26,7 @@ import {
   trainStep,
 } from 'fluxtape'
 import { afterAll, describe, expect, test } from 'vitest'
+import { attention } from '../../src/ops/attention.ts'
 import * as kernels from '../../src/wasm/kernels.generated.ts'
 import type { Address, Key, Layout, Real, Status } from '../../src/wasm/kinds.ts'
 import { SCRATCH } from '../../src/wasm/memory.ts'
@@ -107,6 +108,7 @@ const rows: Readonly<Record<string, Row>> = {
   ],
   'the loss of sequences': w => [ctc(w, tensor([1, 0])), ctc(w.reshape([1, 3, 4]), tensor([[2, 1]]), { blank: 0, targetLengths: [1] })],
   'parts and permutations': (w, x) => [...w.split(2, 1), w.permute([1, 0]).add(0), x.less(1).permute([1, 0])],
+  'weights dropped': w => [attention(w.reshape([1, 3, 4]), w.reshape([1, 3, 4]), w.reshape([1, 3, 4]), { heads: 1, dropout: 0.5 })],
   draws: w => [w.mul(rand([4])), w.mul(randn([3, 4])), w.mul(bernoulli(0.5, [3, 1])), randint(0, 9, [4]), dropout(w, 0.5)],
 }
 

@@ -1,11 +1,13 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as fluxtape from 'fluxtape'
 import { afterAll, describe, expect, it } from 'vitest'
+import { attention } from '../../src/ops/attention.ts'
 import { unfused } from '../internal/unfused.ts'
 import { largestErrors } from './errors.ts'
 import { type Case, files, isLacking, loadCases, runCase } from './oracle.ts'
 
-const library: Readonly<Record<string, unknown>> = { ...fluxtape }
+/** What is exported, and attention, which layers are made of. */
+const library: Readonly<Record<string, unknown>> = { ...fluxtape, attention }
 /** What docs/reference/names.md says: of each operation the largest error of its value, and of its gradient. `npm run reference` measures anew. */
 const stated: Readonly<Record<string, readonly [value: number, gradient?: number]>> = JSON.parse(
   readFileSync(new URL('./errors.json', import.meta.url), 'utf8'),

@@ -79,6 +79,7 @@ import {
   WeightDecay,
   where,
 } from 'fluxtape'
+import { attention } from '../../src/ops/attention.ts'
 
 manualSeed(3)
 const [rows, columns] = [603, 501]
@@ -297,6 +298,10 @@ export const cases: Readonly<Record<string, () => Tensor>> = {
     gradientOf(z => library[name](z, 3, { stride: 2 }).square().sum(), images),
   ),
   'dropout and its gradient': () => drawn(() => gradientOf(z => flux.dropout(z, 0.3).mul(z).sum(), x)),
+  'attention and its gradients': () =>
+    drawn(() =>
+      gradientOf(z => attention(z, z, z, { heads: 2, causal: true, dropout: 0.1 }).square().sum(), x.slice(':, :80').reshape([1, -1, 80])),
+    ),
   Descent: () => steps(Descent(0.1)),
   Momentum: () => steps(Momentum(0.1)),
   Adam: () => steps(Adam(0.1)),
