@@ -29,6 +29,7 @@ const rows: readonly Row[] = [
       [70, 9],
     ] as const
   ).map(([tq, tk]): Row => ({ name: `${tq} queries of ${tk} keys, causal`, sizes: [2, tq, tk, 2, 8, 8], options: { causal: true } })),
+  { name: '520 positions, causal', sizes: [1, 520, 520, 1, 8, 8], options: { causal: true } },
   { name: 'an offset', sizes: [1, 20, 30, 1, 8, 8], options: { causal: true, offset: 3 } },
   { name: 'an offset before all keys', sizes: [1, 90, 30, 1, 8, 8], options: { causal: true, offset: -70 } },
   { name: 'a mask of keys', sizes: [2, 9, 70, 2, 8, 8], options: () => ({ mask: chance([2, 1, 1, 70]) }) },
