@@ -69,12 +69,16 @@ def tables():
     yield TableRow('Embedding', 'uint8', [5, 3], [], [integers([4], 0, 5, dtype='uint8')], embedding())
     yield TableRow('Embedding', 'padding', [5, 3], [{'paddingIdx': 2}], [integers([4, 6], 0, 5)], embedding(2), empty=2)
     yield TableRow('Embedding', 'one-hot', [5, 3], [], [one_hot([[4, 0], [2, 2], [0, 1]], 5)], lambda w, x: x.double() @ w)
-    for mode in ('mean', 'sum', 'max'):
-        told = [] if mode == 'mean' else [mode]
-        for shape in ([1, 1], [4, 3], [2, 3, 4]):
-            yield TableRow('EmbeddingBag', f'{mode} of {shape}', [5, 17], told, [integers(shape, 0, 5)], bag(mode))
-        for name, offsets in (('bags', [0, 2, 7]), ('empty bags', [0, 0, 3, 3, 9]), ('one bag', [0])):
-            yield TableRow('EmbeddingBag', f'{mode} of {name}', [5, 6], told, [integers([9], 0, 5), literal(offsets, 'int32')], bag(mode))
+    modes = ('mean', 'sum', 'max')
+    told = lambda mode: [] if mode == 'mean' else [mode]
+    for shape in ([4, 3], [1, 1], [2, 3, 4]):
+        for mode in modes:
+            yield TableRow('EmbeddingBag', f'{mode} of {shape}', [5, 17], told(mode), [integers(shape, 0, 5)], bag(mode))
+    for name, offsets in (('bags', [0, 2, 7]), ('empty bags', [0, 0, 3, 3, 9]), ('one bag', [0])):
+        for mode in modes:
+            inputs = [integers([9], 0, 5), literal(offsets, 'int32')]
+            yield TableRow('EmbeddingBag', f'{mode} of {name}', [5, 6], told(mode), inputs, bag(mode))
+    for mode in modes:
         args = [mode, {'paddingIdx': 1}]
         yield TableRow('EmbeddingBag', f'{mode} with padding', [5, 6], args, [literal([[0, 1, 4], [1, 1, 1], [2, 1, 2]], 'int32')], bag(mode, 1))
         yield TableRow('EmbeddingBag', f'{mode} with padding and offsets', [5, 6], args, [integers([9], 0, 5), literal([0, 2, 2, 7], 'int32')], bag(mode, 1))
