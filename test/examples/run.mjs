@@ -47,6 +47,7 @@ async function useServer() {
 
 expect(await output('examples/linear-regression.mjs'), /written out/)
 await output('examples/own-layer.mjs')
+expect(await output('examples/forecast.mjs'), /learned +0\.0\d/)
 expect(await output('examples/penguins.mjs'), /right of \d+ other penguins: (9\d|100)\.\d %/)
 expect(await output('examples/penguins.mjs', '--read', 'penguins.safetensors'), /Chinstrap .* 9\d\.\d %|100\.0 %/)
 await useServer()
