@@ -43,7 +43,7 @@ function checkText(name: string, text: unknown, args: ArrayLike<unknown>): asser
 /**
  * Tokens by characters: those of a text, each once, in the order of their code points, or a list that `toJSON` gave. Characters are code points, so that an emoji is one.
  *
- * Throws TypeError for what is neither a text nor a list of single characters, and for a list that has one twice.
+ * Throws TypeError for what is neither a text nor a list of single characters, and for a list that has one twice; `encode` RangeError for a character that is none of them.
  *
  * @example
  * const tokens = characters('hello')
@@ -92,7 +92,8 @@ function nameOf(character: string): string {
 }
 
 /**
- * Tokens by bytes, 256 of them, those of UTF-8: any text has some. What is cut within a character decodes to U+FFFD there.
+ * Tokens by bytes, 256 of them, those of UTF-8: any text has some. What is cut within a character decodes to U+FFFD there. `encode` throws TypeError for what is
+ * no text, `decode` RangeError for what is no byte.
  *
  * @example
  * bytes().encode('né').toArray() // [110, 195, 169]

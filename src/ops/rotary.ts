@@ -103,7 +103,7 @@ export function checkRotary(name: string, options: RotaryOptions, known: readonl
  * and right at any position. Su et al. 2021, equation 34, there with `interleaved` pairs.
  *
  * Throws ShapeError for features that are no pairs, in each head, and for positions of another shape, RangeError for positions that are no whole numbers and for a base that
- * is not positive.
+ * is not positive, TypeError for options of another kind.
  *
  * @example rotary(tensor([[1, 0], [1, 0], [1, 0]])).toArray() // [[1, 0], [0.5403, 0.8415], [-0.4161, 0.9093]]
  */
