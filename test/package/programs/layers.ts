@@ -4,12 +4,15 @@ import {
   BatchNorm,
   Bilinear,
   batchNorm,
+  Cache,
+  type Cache as CacheOf,
   Chain,
   type ChainLayer,
   Conv,
   type ConvLayer,
   ConvTranspose,
   characters,
+  cachePart,
   clone,
   concat,
   Dense,
@@ -24,6 +27,7 @@ import {
   GRU,
   GRUCell,
   GroupNorm,
+  generate,
   groupNorm,
   InstanceNorm,
   initialStates,
@@ -37,6 +41,8 @@ import {
   Maxout,
   MaxPool,
   MeanPool,
+  MultiHeadAttention,
+  type MultiHeadAttentionLayer,
   ones,
   PairwiseFusion,
   Parallel,
@@ -53,6 +59,7 @@ import {
   type Tensor,
   Upsample,
   WeightNorm,
+  withCache,
   zeros,
 } from 'fluxtape'
 
@@ -194,3 +201,25 @@ export const oneState: Tensor = Recurrence(GRUCell(3, 4), { returnState: true })
 loadState(lstm, {}, { rename: fromPyTorch.lstm, strict: false })
 export const noUnits = LSTM(3) // error 2554 at LSTM(
 export const noForgetting = GRU(3, 4, { forgetBias: 1 }) // error 2353 at forgetBias
+const attention: MultiHeadAttentionLayer = MultiHeadAttention([[6, 5, 4], [8, 2], 3], {
+  heads: 2,
+  bias: true,
+  dropout: 0.1,
+  causal: true,
+  init: zeros,
+})
+const sequence = ones([1, 2, 6])
+export const attended: Tensor = attention(sequence, ones([1, 3, 5]), ones([1, 3, 4]), { mask: ones([3]).cast('bool'), causal: undefined })
+export const [, weights]: [Tensor, Tensor] = attention(sequence, { returnWeights: true })
+export const projection: Tensor = Chain(Dense(6, 6), attention)[1].q.weight
+const cache: CacheOf = Cache()
+export const piece: Tensor = withCache(cache, () => attention(sequence, { cache }))
+export const kept: readonly Tensor[] | undefined = cachePart(attention)?.states
+export const tokens: AsyncIterable<number> = generate(x => x, new Int32Array(2), {
+  length: 2,
+  topK: 3,
+  signal: new AbortController().signal,
+export const noWeights: Tensor = attention(sequence, { returnWeights: true }) // error 2322 at noWeights
+export const noDims = MultiHeadAttention([6, 8]) // error 2345 at [6, 8]
+export const noHeads = MultiHeadAttention(8, { nheads: 2 }) // error 2353 at nheads
+export const noModel = generate([1], (x: Tensor) => x) // error 2345 at [1]
