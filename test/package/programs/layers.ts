@@ -221,5 +221,5 @@ export const tokens: AsyncIterable<number> = generate(x => x, new Int32Array(2),
   signal: new AbortController().signal,
 export const noWeights: Tensor = attention(sequence, { returnWeights: true }) // error 2322 at noWeights
 export const noDims = MultiHeadAttention([6, 8]) // error 2345 at [6, 8]
-export const noHeads = MultiHeadAttention(8, { nheads: 2 }) // error 2353 at nheads
+export const noHeads = MultiHeadAttention(8, { nheads: 2 }) // error 2561 at nheads
 export const noModel = generate([1], (x: Tensor) => x) // error 2345 at [1]
