@@ -91,4 +91,16 @@ export const layerRows: readonly Row[] = [
       return zip(a, b, Math.max)
     },
   },
+  {
+    op: 'MultiHeadAttention',
+    name: 'of itself, projected by the identity',
+    shapes: [[1, 3, 2]], // biome-ignore format: one line
+    ...cancelling,
+    run: x => flux.MultiHeadAttention(2, { heads: 1, init: flux.identityInit })(x),
+    reference: ([x]) => {
+      const shares = map(einstein('bif,bjf->bij', [x, x]), score => Math.exp(score / Math.SQRT2))
+      const sums = einstein('bij,bjf->bif', [shares, map(x, () => 1)])
+      return zip(einstein('bij,bjf->bif', [shares, x]), sums, (a, b) => a / b)
+    },
+  },
 ]
