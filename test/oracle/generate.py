@@ -15,11 +15,11 @@ import numpy as np
 sys.dont_write_bytecode = True
 
 import activations
-import attention
 import composing
 import convolutions
 import derivatives
 import embedding
+import heads
 import layers
 import losses
 import movement
@@ -37,7 +37,7 @@ FILES = {
     'pointwise': pointwise.rows, 'activations': activations.rows, 'reductions': reductions.rows, 'movement': movement.rows, 'products': products.rows,
     'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows, 'pooling': pooling.rows,
     'norms': norms.rows, 'attention': attention.rows, 'recurrent': recurrent.rows, 'embedding': embedding.rows, 'recurrent-states': recurrent.states, 'composing': composing.rows,
-    'norms': norms.rows, 'attention': attention.rows, 'composing': composing.rows,
+    'norms': norms.rows, 'attention': attention.rows, 'heads': heads.rows, 'composing': composing.rows,
     'schedules': schedules.rows, 'derivatives': derivatives.rows,
 }
 HERE = pathlib.Path(__file__).parent

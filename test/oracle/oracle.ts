@@ -135,6 +135,7 @@ export const files = [
   'norms',
   'attention',
   'recurrent',
+  'heads',
   'derivatives',
 ] as const
 
