@@ -1,6 +1,7 @@
 // What takes too long by day, one after the other on the built library: the tests and the runtimes with nothing left out, then all programs of this
 // folder, at most an hour of them. `npm run nightly -- --quick` runs the programs alone, for four minutes.
-// Seeds are new on each day; `--seed N` repeats a night, `--only graphs,types` chooses, `--minutes 20` sets the time.
+// Seeds are new on each day; `--seed N` repeats a night, `--only graphs,types` chooses, `--minutes 20` sets the time. `--threads 2` has every job of the
+// programs shared by so many threads, however small it is, and `--baseline` takes the kernels that give the same bits everywhere.
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
@@ -42,7 +43,14 @@ const whole = {
 }
 
 const { values } = parseArgs({
-  options: { quick: { type: 'boolean' }, seed: { type: 'string' }, only: { type: 'string' }, minutes: { type: 'string' } },
+  options: {
+    quick: { type: 'boolean' },
+    seed: { type: 'string' },
+    only: { type: 'string' },
+    minutes: { type: 'string' },
+    threads: { type: 'string' },
+    baseline: { type: 'boolean' },
+  },
 })
 const minutes = Number(values.minutes ?? (values.quick ? 3.5 : 55))
 const seed = Number(values.seed ?? 1000 * Math.floor(Date.now() / 86_400_000))
@@ -50,13 +58,14 @@ const all = [...(values.quick ? [] : Object.keys(whole)), ...Object.keys(program
 const chosen = values.only?.split(',') ?? all
 const unknown = chosen.filter(name => !(name in programs || name in whole))
 if (unknown.length > 0) throw new Error(`there is no ${unknown.join(', ')}; there are ${Object.keys({ ...whole, ...programs }).join(', ')}`)
+const kernels = { ...(values.threads && { FUZZ_THREADS: values.threads }), ...(values.baseline && { FUZZ_BASELINE: '1' }) }
 const shares = chosen.reduce((sum, name) => sum + (programs[name]?.share ?? 0), 0)
 
 function run(name) {
   if (name in whole) return runWhole(name, whole[name])
   const { share, most = 10_000_000 } = programs[name]
   const seconds = (60 * minutes * share) / shares
-  const env = { ...process.env, FUZZ_SECONDS: String(seconds) }
+  const env = { ...process.env, FUZZ_SECONDS: String(seconds), ...kernels }
   const program = new URL(`${name}.mjs`, import.meta.url).pathname
   // A program looks at the time between two seeds; what hangs within one is ended.
   const child = spawn(process.execPath, ['--expose-gc', program, String(seed), String(most)], {

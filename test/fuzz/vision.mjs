@@ -323,7 +323,6 @@ function recordOf(seed, isFirst) {
 }
 
 hasPyTorch()
-if (process.env.FUZZ_BASELINE) await F.configure({ deterministic: true })
 const held = new Held('vision')
 const TOGETHER = 25
 let waiting = []
