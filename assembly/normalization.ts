@@ -13,6 +13,9 @@ const ONES: usize = memory.data<f32>([1, 1, 1, 1], 16)
 const ZEROS: usize = memory.data<f32>([0, 0, 0, 0], 16)
 const ALONG: i32 = 1
 const COLUMNS: i32 = 2
+/** The epilogue that has a bound above, too, and the number before that. */
+const RELU6: i32 = 2
+const BELOW_SIX: f32 = 5.9999995
 /** Groups that make up a unit of the gradient where scale and bias lie along them. */
 const ROWS: i32 = 32
 /** Elements whose sums are single, before they are added to double ones. */
@@ -53,7 +56,7 @@ export class Normalization {
   kind: i32
   /** 0: the mean stays (root mean square). */
   centered: i32
-  /** 1: relu of the result. */
+  /** 1: relu of the result; 2: relu6. */
   epilogue: i32
   eps: f32
 }
@@ -81,9 +84,14 @@ class Four {
   @inline static standard(x: v128, mean: v128, rest: v128, inverse: v128): v128 {
     return f32x4.mul(f32x4.sub(f32x4.sub(x, mean), rest), inverse)
   }
-  /** g where the result is above 0. */
-  @inline static gated(g: v128, standard: v128, scale: v128, bias: v128): v128 {
-    return v128.and(g, f32x4.gt(Vector.fma(standard, scale, bias), i32x4.splat(0)))
+  /** g where the result is above 0, and not above the limit. */
+  @inline static gated(g: v128, standard: v128, scale: v128, bias: v128, limit: v128): v128 {
+    const y = Vector.fma(standard, scale, bias)
+    return v128.and(g, v128.and(f32x4.gt(y, i32x4.splat(0)), f32x4.le(y, limit)))
+  }
+  /** The result between the bounds of the epilogue. */
+  @inline static bounded(y: v128, floor: v128, ceiling: v128): v128 {
+    return Vector.atMost(Vector.atLeast(y, floor), ceiling)
   }
   @inline static sum(v: v128): f64 {
     const two = f64x2.add(f64x2.promote_low_f32x4(v), f64x2.promote_low_f32x4(Vector.high(v)))
@@ -213,11 +221,12 @@ function normalizeColumns(r: Normalization, group: i32, four: bool): void {
   const scale = r.scale ? Four.load(r.scale + at, four) : f32x4.splat(1)
   const bias = r.bias ? Four.load(r.bias + at, four) : zero
   const floor = f32x4.splat(r.epilogue ? 0 : -Infinity)
+  const ceiling = f32x4.splat(r.epilogue === RELU6 ? 6 : Infinity)
   let p = r.x + at
   let q = r.out + at
   for (let k = r.segments; k > 0; k--, p += stride, q += stride) {
     const standard = Four.standard(Four.load(p, four), mean, rest, inverse)
-    Four.store(q, four, Vector.atLeast(Vector.fma(standard, scale, bias), floor))
+    Four.store(q, four, Four.bounded(Vector.fma(standard, scale, bias), floor, ceiling))
   }
 }
 
@@ -231,6 +240,7 @@ export function normalize(r: Normalization, begin: i32, end: i32): void {
   const row = (<usize>r.groups) << 2
   const stride = (<usize>r.stride) << 2
   const floor = f32x4.splat(r.epilogue ? 0 : -Infinity)
+  const ceiling = f32x4.splat(r.epilogue === RELU6 ? 6 : Infinity)
   const scales = r.scale
   const biases = r.bias
   const scaleStep: usize = scales ? 16 : 0
@@ -265,11 +275,11 @@ export function normalize(r: Normalization, begin: i32, end: i32): void {
         let bias = biases || ZEROS
         for (; left >= 4; left -= 4, p += 16, q += 16, scale += scaleStep, bias += biasStep) {
           const standard = Four.standard(v128.load(p), mean, rest, inverse)
-          v128.store(q, Vector.atLeast(Vector.fma(standard, v128.load(scale), v128.load(bias)), floor))
+          v128.store(q, Four.bounded(Vector.fma(standard, v128.load(scale), v128.load(bias)), floor, ceiling))
         }
         for (; left > 0; left--, p += 4, q += 4, scale += scaleStep >> 2, bias += biasStep >> 2) {
           const standard = Four.standard(v128.load32_zero(p), mean, rest, inverse)
-          v128.store32_lane(q, Vector.atLeast(Vector.fma(standard, v128.load32_zero(scale), v128.load32_zero(bias)), floor), 0)
+          v128.store32_lane(q, Four.bounded(Vector.fma(standard, v128.load32_zero(scale), v128.load32_zero(bias)), floor, ceiling), 0)
         }
         continue
       }
@@ -278,11 +288,11 @@ export function normalize(r: Normalization, begin: i32, end: i32): void {
       const bias = Four.splat(biases, own, 0)
       for (; left >= 4; left -= 4, p += 16, q += 16) {
         const standard = Four.standard(v128.load(p), mean, rest, inverse)
-        v128.store(q, Vector.atLeast(Vector.fma(standard, scale, bias), floor))
+        v128.store(q, Four.bounded(Vector.fma(standard, scale, bias), floor, ceiling))
       }
       for (; left > 0; left--, p += 4, q += 4) {
         const standard = Four.standard(v128.load32_zero(p), mean, rest, inverse)
-        v128.store32_lane(q, Vector.atLeast(Vector.fma(standard, scale, bias), floor), 0)
+        v128.store32_lane(q, Four.bounded(Vector.fma(standard, scale, bias), floor, ceiling), 0)
       }
     }
   }
@@ -300,6 +310,7 @@ function slopes(
   biases: usize,
   along: bool,
   gates: bool,
+  limit: v128,
   sums: usize,
   biasSums: usize,
 ): void {
@@ -321,7 +332,7 @@ function slopes(
       for (; left >= 4; left -= 4, g += 16, x += 16, scales += scaleStep, biases += biasStep) {
         const standard = Four.standard(v128.load(x), mean, rest, inverse)
         let v = v128.load(g)
-        if (gates) v = Four.gated(v, standard, v128.load(scales), v128.load(biases))
+        if (gates) v = Four.gated(v, standard, v128.load(scales), v128.load(biases), limit)
         if (sums) {
           v128.store(sums, Vector.fma(v, standard, v128.load(sums)))
           v128.store(biasSums, f32x4.add(v, v128.load(biasSums)))
@@ -336,7 +347,7 @@ function slopes(
       for (; left >= 4; left -= 4, g += 16, x += 16) {
         const standard = Four.standard(v128.load(x), mean, rest, inverse)
         let v = v128.load(g)
-        if (gates) v = Four.gated(v, standard, scale, bias)
+        if (gates) v = Four.gated(v, standard, scale, bias, limit)
         a = Vector.fma(v, standard, a)
         b = f32x4.add(b, v)
       }
@@ -350,7 +361,7 @@ function slopes(
       }
       const standard = Four.standard(v128.load32_zero(x), mean, rest, inverse)
       let v = v128.load32_zero(g)
-      if (gates) v = Four.gated(v, standard, scale, bias)
+      if (gates) v = Four.gated(v, standard, scale, bias, limit)
       if (along) {
         if (sums) {
           v128.store32_lane(sums, Vector.fma(v, standard, v128.load32_zero(sums)), 0)
@@ -377,6 +388,7 @@ function columnsGradient(r: Normalization, group: i32, four: bool): void {
   const row = (<usize>r.groups) << 2
   const stride = (<usize>r.stride) << 2
   const gates = r.epilogue !== 0
+  const limit = f32x4.splat(r.epilogue === RELU6 ? BELOW_SIX : Infinity)
   const zero = i32x4.splat(0)
   const mean = Four.load(r.stats + at, four)
   const rest = Four.load(r.stats + row + at, four)
@@ -392,7 +404,7 @@ function columnsGradient(r: Normalization, group: i32, four: bool): void {
   for (let k = r.segments; k > 0; k--, p += stride, g += stride) {
     const standard = Four.standard(Four.load(p, four), mean, rest, inverse)
     let v = Four.load(g, four)
-    if (gates) v = Four.gated(v, standard, scale, bias)
+    if (gates) v = Four.gated(v, standard, scale, bias, limit)
     const both = f32x4.mul(v, standard)
     scaleLow = f64x2.add(scaleLow, f64x2.promote_low_f32x4(both))
     scaleHigh = f64x2.add(scaleHigh, f64x2.promote_low_f32x4(Vector.high(both)))
@@ -416,7 +428,7 @@ function columnsGradient(r: Normalization, group: i32, four: bool): void {
   for (let k = r.segments; k > 0; k--, p += stride, g += stride, q += stride) {
     const standard = Four.standard(Four.load(p, four), mean, rest, inverse)
     let v = Four.load(g, four)
-    if (gates) v = Four.gated(v, standard, scale, bias)
+    if (gates) v = Four.gated(v, standard, scale, bias, limit)
     Four.store(q, four, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)))
   }
 }
@@ -437,6 +449,7 @@ export function normalizeGradient(r: Normalization, begin: i32, end: i32): void 
   const segments = r.segments
   const along = r.kind === ALONG
   const gates = r.epilogue !== 0
+  const limit = f32x4.splat(r.epilogue === RELU6 ? BELOW_SIX : Infinity)
   const scales = r.scale
   const biases = r.bias
   const size = <f64>segments * <f64>n
@@ -473,7 +486,7 @@ export function normalizeGradient(r: Normalization, begin: i32, end: i32): void 
       const from = at + <usize>k * stride
       const ownScales = scales ? scales + own : 0
       const ownBiases = biases ? biases + own : 0
-      slopes(r.g + from, r.x + from, n, mean, rest, inverse, ownScales, ownBiases, along, gates, sums, biasSums)
+      slopes(r.g + from, r.x + from, n, mean, rest, inverse, ownScales, ownBiases, along, gates, limit, sums, biasSums)
       ownScale += Slopes.scale
       ownBias += Slopes.bias
       if (r.each === 0 && k < segments - 1) continue
@@ -504,14 +517,14 @@ export function normalizeGradient(r: Normalization, begin: i32, end: i32): void 
         for (; left >= 4; left -= 4, p += 16, g += 16, q += 16, scale += scaleStep, bias += biasStep) {
           const standard = Four.standard(v128.load(p), mean, rest, inverse)
           let v = v128.load(g)
-          if (gates) v = Four.gated(v, standard, v128.load(scale), v128.load(bias))
+          if (gates) v = Four.gated(v, standard, v128.load(scale), v128.load(bias), limit)
           v = Vector.fma(v, f32x4.mul(v128.load(scale), inverse), ofAll)
           v128.store(q, Vector.fma(standard, ofStandard, v))
         }
         for (; left > 0; left--, p += 4, g += 4, q += 4, scale += scaleStep >> 2, bias += biasStep >> 2) {
           const standard = Four.standard(v128.load32_zero(p), mean, rest, inverse)
           let v = v128.load32_zero(g)
-          if (gates) v = Four.gated(v, standard, v128.load32_zero(scale), v128.load32_zero(bias))
+          if (gates) v = Four.gated(v, standard, v128.load32_zero(scale), v128.load32_zero(bias), limit)
           v = Vector.fma(v, f32x4.mul(v128.load32_zero(scale), inverse), ofAll)
           v128.store32_lane(q, Vector.fma(standard, ofStandard, v), 0)
         }
@@ -524,13 +537,13 @@ export function normalizeGradient(r: Normalization, begin: i32, end: i32): void 
       for (; left >= 4; left -= 4, p += 16, g += 16, q += 16) {
         const standard = Four.standard(v128.load(p), mean, rest, inverse)
         let v = v128.load(g)
-        if (gates) v = Four.gated(v, standard, scale, bias)
+        if (gates) v = Four.gated(v, standard, scale, bias, limit)
         v128.store(q, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)))
       }
       for (; left > 0; left--, p += 4, g += 4, q += 4) {
         const standard = Four.standard(v128.load32_zero(p), mean, rest, inverse)
         let v = v128.load32_zero(g)
-        if (gates) v = Four.gated(v, standard, scale, bias)
+        if (gates) v = Four.gated(v, standard, scale, bias, limit)
         v128.store32_lane(q, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)), 0)
       }
     }

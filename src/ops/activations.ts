@@ -6,6 +6,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { NONE, type Real } from '../wasm/kinds.ts'
 import { binary, numbered, type SecondPullback, unary } from './elementwise.ts'
+import { withTraits } from './epilogue.ts'
 import { add, clamp, div, exp, less, minimum, mul, square, sub, tanh, where } from './pointwise.ts'
 import { sigmoidGradient } from './sigmoid-slope.ts'
 
@@ -46,7 +47,7 @@ const kept = (name: string, low: number, high: number, inside: readonly [number,
   })
 /** x kept between 0 and 6 (Krizhevsky 2010); keeps NaN. Derivative 0 at 0 and 6.
  * @example tensor([-1, 2, 7]).relu6().toArray() // [0, 2, 6] */
-export const relu6 = kept('relu6', 0, 6, [2 ** -149, 6 - 2 ** -21])
+export const relu6 = /* @__PURE__ */ withTraits(kept('relu6', 0, 6, [2 ** -149, 6 - 2 ** -21]), { ofNorm: 2 })
 /** x kept between -1 and 1 (Collobert 2004); keeps NaN. Derivative 0 at -1 and 1, where that of `clamp` is 1.
  * @example tensor([-2, 0.5, 2]).hardtanh().toArray() // [-1, 0.5, 1] */
 export const hardtanh = kept('hardtanh', -1, 1, [2 ** -24 - 1, 1 - 2 ** -24])

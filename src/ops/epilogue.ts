@@ -14,6 +14,8 @@ export interface Epilogue {
 
 interface Traits {
   readonly epilogue?: Epilogue
+  /** Its number in norms, where products do not know it. */
+  readonly ofNorm?: number
   /** Is it a function of whole rows, as softmax, and not of each element? */
   readonly isOfRows?: boolean
 }

@@ -8,7 +8,7 @@ import { type Address, behind, NONE, type Real } from '../wasm/kinds.ts'
 import { type Activation, traitsOf } from './epilogue.ts'
 import { fusion, isFused } from './fusion.ts'
 import { broadcastTo, reshape } from './movement.ts'
-import { add, cast, div, greater, mul, sqrt, square, stopGradient, sub } from './pointwise.ts'
+import { add, cast, div, greater, less, mul, sqrt, square, stopGradient, sub } from './pointwise.ts'
 import { mean } from './reduce.ts'
 import { reducedShape } from './reduction.ts'
 import { slice } from './slicing.ts'
@@ -183,7 +183,11 @@ const runGradient: (inputs: readonly Tensor[], options: GradientOptions) => read
     if (hScale) join(mul(standard, reshape(hScale, params)))
     if (hBias) join(broadcastTo(reshape(hBias, params), view))
     if (!g) return []
-    if (options.epilogue) g = mul(g, cast(greater(affine(standard, scale, bias, options), 0), 'float32'))
+    if (options.epilogue) {
+      const y = affine(standard, scale, bias, options)
+      g = mul(g, cast(greater(y, 0), 'float32'))
+      if (options.epilogue === 2) g = mul(g, cast(less(y, 6), 'float32'))
+    }
     return [reshape(g, x.dims)]
   },
 })
@@ -265,7 +269,8 @@ export function normalizeGiven(
 
 /** What the kernel computes of an activation, and what is left to do. */
 function epilogueOf(activation: Activation | undefined): readonly [number, Activation | undefined] {
-  const number = activation ? traitsOf(activation).epilogue?.number : 0
+  const traits = activation && traitsOf(activation)
+  const number = traits ? (traits.ofNorm ?? traits.epilogue?.number) : 0
   if (number === undefined || (number > 0 && !fusion.activation)) return [0, activation]
   return [number, undefined]
 }

@@ -19,7 +19,7 @@ const layouts: readonly (readonly [name: string, groups: Groups])[] = [
   ...[1, 2, 6].map(groups => [`${groups} groups`, neighbourGroups([3, 6, 5], groups)] as const),
 ]
 
-/** With and without scale and bias, given statistics, relu, and odd numbers, in turn. */
+/** With and without scale and bias, given statistics, relu and relu6, and odd numbers, in turn. */
 function* trialsOf(arena: Arena, ofGradient: boolean): Iterable<Trial> {
   for (const [i, [name, layout]] of layouts.entries()) {
     const { view, axes: _, params, ...words } = layout
@@ -44,7 +44,7 @@ function* trialsOf(arena: Arena, ofGradient: boolean): Iterable<Trial> {
       variance: isGiven ? variance.pointer : NONE,
       ofScale: ofScale?.pointer ?? NONE,
       ofBias: ofBias?.pointer ?? NONE,
-      epilogue: i % 4 === 1 ? 1 : 0,
+      epilogue: [0, 1, 0, 2][i % 4],
       eps: 1e-5 as Real,
     }
     const run = (begin: number, end: number) => {

@@ -1,8 +1,17 @@
 /** The passes of a convolution by tiles: what src/wasm/conv-plan.ts plans, run as the kernels take it. */
+import { depthwiseCall } from '../../src/ops/convolution/depthwise.ts'
 import type { Geometry } from '../../src/ops/convolution/geometry.ts'
 import { sumsCalls, tilesCalls } from '../../src/ops/convolution/tiled.ts'
 import { planSums, planTiles } from '../../src/wasm/conv-plan.ts'
-import { type Kernels, writeConvPack, writeConvPad, writeConvSums, writeConvTiles, writePackB } from '../../src/wasm/kernels.generated.ts'
+import {
+  type Kernels,
+  writeConvPack,
+  writeConvPad,
+  writeConvSums,
+  writeConvTiles,
+  writeDepthwise,
+  writePackB,
+} from '../../src/wasm/kernels.generated.ts'
 import { NONE } from '../../src/wasm/kinds.ts'
 import { f32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
@@ -21,11 +30,19 @@ const awkward: readonly Sizes[] = [
   sizes([2, 6, 12], [1, 6, 8], [1, 2, 3], { groups: 2, dilation: [1, 2, 2], pad: [0, 2, 3] }),
   sizes([1, 8, 8], [4, 5, 6], [3, 3, 3], { groups: 2, stride: [2, 1, 1], pad: [1, 1, 1] }),
   sizes([1, 2, 2], [1, 3, 3], [1, 1, 1], { stride: [1, 4, 4] }),
+  ...[4, 5, 7, 8, 12].map(n => sizes([2, 3, 3], [1, n - 3, n], [1, 3, 3], { groups: 3, pad: [0, 1, 1] })),
+  ...[8, 10, 16, 24].map(n => sizes([2, 3, 3], [1, n - 7, n], [1, 3, 3], { groups: 3, stride: [1, 2, 2], pad: [0, 1, 1] })),
 ]
 
 const shapesOf = ({ batch, channels, outputs, groups, size, kernel, out, stride, dilation, pad }: Sizes): Geometry => {
-  const x = [batch, channels, ...size]
-  return { x, weight: [outputs, channels / groups, ...kernel], y: [batch, outputs, ...out], groups, stride, dilation, pad }
+  // Depthwise convolutions have a kernel for images.
+  const own = (axes: readonly number[]) => (groups === channels && groups > 1 && kernel[0] === 1 ? axes.slice(1) : axes)
+  const [x, y] = [
+    [batch, channels, ...own(size)],
+    [batch, outputs, ...own(out)],
+  ]
+  const lie = { stride: own(stride), dilation: own(dilation), pad: own(pad) }
+  return { x, weight: [outputs, channels / groups, ...own(kernel)], y, groups, ...lie }
 }
 
 /** What is tried. */
@@ -36,7 +53,7 @@ const valuesOf = ({ pointer, bytes }: Block) => f32.slice(pointer >>> 2, (pointe
 
 /** A kernel of a pass. */
 interface Steps {
-  readonly kernel: 'convPad' | 'convPack' | 'gemmPackB' | 'convTiles' | 'convSums'
+  readonly kernel: 'convPad' | 'convPack' | 'gemmPackB' | 'convTiles' | 'convSums' | 'depthwise'
   readonly units: number
   readonly writes: Block
   readonly rewrites?: boolean
@@ -53,6 +70,14 @@ function* steps(
   relu: boolean,
 ): Iterable<Steps> {
   const [x, weight, y] = given.map(block => block.pointer)
+  const finish = { bias: bias?.pointer ?? NONE, epilogue: Number(relu) }
+  const isInput = side === 'convInput'
+  const call = side === 'convWeight' ? undefined : depthwiseCall(geometry, isInput, { x, weight, y }, finish)
+  if (call) {
+    const { record, units } = call
+    yield step('depthwise', units, given[isInput ? 0 : 2], () => writeDepthwise(WORDS >>> 2, record))
+    return
+  }
   const calls = side === 'convWeight' ? sumsCalls(geometry, planSums(geometry)) : undefined
   const tiled = side === 'convWeight' ? undefined : tilesCalls(geometry, planTiles(geometry, side === 'convInput'), side === 'convInput')
   const scratch = arena.floats((calls ?? tiled)?.scratch ?? 0)
@@ -61,7 +86,6 @@ function* steps(
   if (tiled) {
     const plan = planTiles(geometry, side === 'convInput')
     const tables = arena.words([...plan.tables])
-    const finish = { bias: bias?.pointer ?? NONE, epilogue: Number(relu) }
     const { pad, pack, tiles } = tiled.records({ x, weight, y }, finish, { tables, scratch: scratch.pointer })
     if (pad) yield step('convPad', tiled.planes, part(scratch.pointer, pack.out), () => writeConvPad(WORDS >>> 2, pad))
     yield step('convPack', tiled.panels, part(pack.out, end), () => writeConvPack(WORDS >>> 2, pack))
@@ -141,4 +165,5 @@ export const tilesRows: readonly (readonly [keyof Kernels, (arena: Arena) => Ite
   ['convPack', trialsOf('convPack')],
   ['convTiles', trialsOf('convTiles')],
   ['convSums', trialsOf('convSums')],
+  ['depthwise', trialsOf('depthwise')],
 ]

@@ -7,6 +7,7 @@ import * as kernels from '../../wasm/kernels.generated.ts'
 import { type Address, behind, NONE } from '../../wasm/kinds.ts'
 import { i32 } from '../../wasm/memory.ts'
 import type { Finish } from '../product.ts'
+import { runDepthwise } from './depthwise.ts'
 import type { Geometry } from './geometry.ts'
 import type { Operands } from './passes.ts'
 
@@ -110,7 +111,7 @@ function within(out: Tensor, tables: Int32Array, floats: number, f: (areas: Area
 
 /** y from x and the weight, or with `isInput` x from y and the weight. */
 export function runTiles(out: Tensor, geometry: Geometry, operands: Operands, finish: Finish, isInput: boolean): void {
-  if (out.storage.isNowhere) return
+  if (out.storage.isNowhere || runDepthwise(geometry, isInput, operands, finish)) return
   const plan = planTiles(geometry, isInput)
   const { planes, panels, scratch, records } = tilesCalls(geometry, plan, isInput)
   within(out, plan.tables, scratch, areas => {
