@@ -6,7 +6,12 @@ import type { Geometry } from './geometry.ts'
 import type { Operands } from './passes.ts'
 
 /** The record of y or x, how many planes there are, and the multiplications of one; undefined where there is no such kernel. */
-export function depthwiseCall({ x, y, weight, groups, stride, dilation, pad }: Geometry, isInput: boolean, operands: Operands, finish: Finish) {
+export function depthwiseCall(
+  { x, y, weight, groups, stride, dilation, pad }: Geometry,
+  isInput: boolean,
+  operands: Operands,
+  finish: Finish,
+) {
   const [step] = stride
   const [batch, channels, height, width] = x
   const [, , rows, columns] = y
