@@ -102,6 +102,13 @@ export {
   MeanPool,
   type MeanPoolLayer,
 } from './nn/layers/pooling.ts'
+export {
+  type PositionsInputs,
+  RotaryPositions,
+  type RotaryPositionsLayer,
+  SinusoidalPositions,
+  type SinusoidalPositionsLayer,
+} from './nn/layers/positions.ts'
 export type { GRUCellLayer, GRUv3CellLayer, LSTMCellLayer, RNNCellLayer } from './nn/layers/recurrent/cells.ts'
 export { GRUCell, GRUv3Cell, LSTMCell, RNNCell } from './nn/layers/recurrent/cells.ts'
 export { initialStates, type StateOf } from './nn/layers/recurrent/initial-states.ts'
@@ -110,13 +117,6 @@ export { GRU, GRUv3, LSTM, RNN } from './nn/layers/recurrent/layers.ts'
 export { Recurrence, type RecurrenceLayer, type RecurrenceOptions, type RecurrentCell } from './nn/layers/recurrent/recurrence.ts'
 export type { SequenceOptions } from './nn/layers/recurrent/sequence.ts'
 export type { CellOptions, GRUCellOptions, LSTMCellOptions, RecurrentFields } from './nn/layers/recurrent/weights.ts'
-export {
-  type PositionsInputs,
-  RotaryPositions,
-  type RotaryPositionsLayer,
-  SinusoidalPositions,
-  type SinusoidalPositionsLayer,
-} from './nn/layers/positions.ts'
 export { Scale, type ScaleArguments, type ScaleLayer, type ScaleOptions } from './nn/layers/scale.ts'
 export { Flatten, PixelShuffle, type PixelShuffleLayer, type PlainLayer, Upsample, type UpsampleLayer } from './nn/layers/shaping.ts'
 export { SkipConnection, type SkipConnectionLayer } from './nn/layers/skip-connection.ts'

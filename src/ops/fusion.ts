@@ -13,8 +13,6 @@ export const fusion = {
   ctc: true,
   /** Attention in tiles, without the matrix of scores. */
   attention: true,
-  /** A recurrent layer's whole sequence in one operation. */
-  recurrent: true,
   /** The bias of `linear` is added while the product is written. */
   bias: true,
   /** relu behind `linear` in a Dense is computed while the product is written, and its derivative once for all three gradients. */

@@ -15,6 +15,7 @@ import numpy as np
 sys.dont_write_bytecode = True
 
 import activations
+import attention
 import composing
 import convolutions
 import derivatives
@@ -36,8 +37,8 @@ from records import lines
 FILES = {
     'pointwise': pointwise.rows, 'activations': activations.rows, 'reductions': reductions.rows, 'movement': movement.rows, 'products': products.rows,
     'losses': losses.rows, 'rules': rules.rows, 'layers': layers.rows, 'convolutions': convolutions.rows, 'pooling': pooling.rows,
-    'norms': norms.rows, 'attention': attention.rows, 'recurrent': recurrent.rows, 'embedding': embedding.rows, 'recurrent-states': recurrent.states, 'composing': composing.rows,
-    'norms': norms.rows, 'attention': attention.rows, 'heads': heads.rows, 'composing': composing.rows,
+    'norms': norms.rows, 'composing': composing.rows, 'embedding': embedding.rows, 'attention': attention.rows, 'heads': heads.rows,
+    'recurrent': recurrent.rows, 'recurrent-states': recurrent.states,
     'schedules': schedules.rows, 'derivatives': derivatives.rows,
 }
 HERE = pathlib.Path(__file__).parent

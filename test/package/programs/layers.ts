@@ -11,8 +11,8 @@ import {
   Conv,
   type ConvLayer,
   ConvTranspose,
-  characters,
   cachePart,
+  characters,
   clone,
   concat,
   Dense,
@@ -48,8 +48,8 @@ import {
   Parallel,
   Recurrence,
   RMSNorm,
-  RotaryPositions,
   RNN,
+  RotaryPositions,
   relu,
   removeWeightNorm,
   Scale,
@@ -219,6 +219,7 @@ export const tokens: AsyncIterable<number> = generate(x => x, new Int32Array(2),
   length: 2,
   topK: 3,
   signal: new AbortController().signal,
+})
 export const noWeights: Tensor = attention(sequence, { returnWeights: true }) // error 2322 at noWeights
 export const noDims = MultiHeadAttention([6, 8]) // error 2345 at [6, 8]
 export const noHeads = MultiHeadAttention(8, { nheads: 2 }) // error 2561 at nheads
