@@ -8,6 +8,7 @@ import { normRows } from './norm-rows.ts'
 import { pointwiseRows } from './pointwise-rows.ts'
 import { poolingRows } from './pooling-rows.ts'
 import { productRows } from './product-rows.ts'
+import { recurrentRows } from './recurrent-rows.ts'
 import { normalizedRows, reductionRows } from './reduction-rows.ts'
 
 /** Every differentiable operation and loss. */
@@ -23,4 +24,5 @@ export const rows: readonly Row[] = [
   ...normRows,
   ...poolingRows,
   ...attentionRows,
+  ...recurrentRows,
 ]

@@ -64,12 +64,13 @@ for (const row of rows) {
   for (const name of used) usersOf.set(name, [...(usersOf.get(name) ?? []), row])
 }
 
-/** The places at which an operation computes a cotangent; one pullback for all inputs counts as two, a joint one as one. */
+/** The places at which an operation computes a cotangent; one pullback for all inputs counts as two, a joint one as the first place that is used. */
 function placesOf(entry: Entry): string[] {
   const indices = Array.from({ length: 16 }, (_, i) => i).filter(i => entry.differentiable(i))
-  const most = indices.length < 16 ? 16 : entry.joint ? 1 : 2
   const others = (['through', 'accumulate'] as const).filter(name => entry[name])
-  return [...indices.slice(0, most).map(index => placeOf(index, undefined)), ...others]
+  const isUsed = (index: number) => usersOf.has(`${entry.name} ${placeOf(index, undefined)}`)
+  const most = indices.length < 16 ? indices : entry.joint ? [indices.find(isUsed) ?? 0] : indices.slice(0, 2)
+  return [...most.map(index => placeOf(index, undefined)), ...others]
 }
 
 const expected = [...operations.values()].flatMap(entry => placesOf(entry).map(place => `${entry.name} ${place}`))

@@ -91,7 +91,7 @@ describe('threads(n)', () => {
 
   test('refuses what is no number', () => {
     const call = threads as (count: unknown) => unknown
-    for (const wrong of ['2', null, {}]) expect(() => call(wrong)).toThrow(RangeError)
+    for (const wrong of ['2', null, {}]) expect(() => call(wrong)).toThrow(TypeError)
   })
 
   test('refuses to change anything while a gradient is being taken; threads() may be asked', async () => {
