@@ -6,8 +6,8 @@
 // lies close for the product of this step.
 //
 // Rows are only computed by themselves: any cut gives the same bits. Slopes of gates are those of their values, y (1 - y) and 1 - y^2.
-// Of an LSTM of 128 units, 32 rows and 32 steps, in the time of one of the large products beside it (Node 26, fused, a busy machine): the gates take
-// 0.4 forward and 0.3 backward, the product of the time loop 1.5 to 2: 32 rows read all of Wh from the second-level cache or beyond in each step.
+// Of an LSTM of 128 units, 32 rows and 32 steps, in the time of one of the large products beside it (Node 26, fused, a busy machine): the product of
+// the time loop takes 1, the gates 0.35 forward and as much backward, some of it for memory: the sequence's gates do not stay in the cache.
 // @cost 1: nanoseconds on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { Gemm, gemm } from './gemm/gemm'
 import { Exp } from './math/exp'
@@ -34,7 +34,7 @@ export class Recurrence {
   reverse: i32
   /** Steps of each row, or null: all. */
   lengths: usize
-  /** [batch, time, gates size]: Wi x + b; backward what `values` got. */
+  /** [batch, time, gates size]: Wi x + b, in whose place the gates come. */
   gates: usize
   /** [batch, time, size]: the result; backward its cotangent. */
   y: usize
@@ -45,7 +45,7 @@ export class Recurrence {
   c: usize
   gh: usize
   gc: usize
-  /** [batch, time, gates size], or null: the gates. Backward the cotangents of Wi x + b. */
+  /** Backward alone, [batch, time, gates size + 16]: the cotangents of Wi x + b. */
   values: usize
   /** [batch, time, size], or null: c after each step of an LSTM, Wh h + b' of a GRU's third gate. */
   kept: usize
@@ -81,7 +81,7 @@ class Four {
   }
   /** One by one they are computed in one place, for its size. */
   @inline static sigmoid(x: v128, four: bool): v128 {
-    return four ? Exp.sigmoid(x) : sigmoid(x)
+    return four ? Exp.gate(x) : gate(x)
   }
   @inline static tanh(x: v128, four: bool): v128 {
     return four ? Hyperbolic.tanh(x) : tanh(x)
@@ -101,8 +101,8 @@ class Four {
   }
 }
 
-function sigmoid(x: v128): v128 {
-  return Exp.sigmoid(x)
+function gate(x: v128): v128 {
+  return Exp.gate(x)
 }
 function tanh(x: v128): v128 {
   return Hyperbolic.tanh(x)
@@ -112,7 +112,6 @@ function tanh(x: v128): v128 {
 class At {
   static gates: usize = 0
   static values: usize = 0
-  static last: usize = 0
   static sums: usize = 0
   static sums2: usize = 0
   static h0: usize = 0
@@ -177,7 +176,7 @@ class ReluBack {
 @unmanaged
 class Lstm {
   @inline f(i: usize, w: usize, four: bool): void {
-    const p = At.values + i
+    const p = At.gates + i
     const input = Four.sigmoid(At.input(i, four), four)
     const forget = Four.sigmoid(At.input(i + w, four), four)
     const cell = Four.tanh(At.input(i + 2 * w, four), four)
@@ -214,7 +213,7 @@ class LstmBack {
 @unmanaged
 class Gru {
   @inline f(i: usize, w: usize, four: bool): void {
-    const p = At.values + i
+    const p = At.gates + i
     const r = Four.sigmoid(At.input(i, four), four)
     const z = Four.sigmoid(At.input(i + w, four), four)
     let q = Four.load(At.sums + i + 2 * w, four)
@@ -256,8 +255,8 @@ class Gates {
   @inline f(i: usize, w: usize, four: bool): void {
     const r = Four.sigmoid(At.input(i, four), four)
     const z = Four.sigmoid(At.input(i + w, four), four)
-    Four.store(At.values + i, four, r)
-    Four.store(At.values + i + w, four, z)
+    Four.store(At.gates + i, four, r)
+    Four.store(At.gates + i + w, four, z)
     Four.store(At.factors + i, four, f32x4.mul(r, Four.load(At.h + i, four)))
   }
 }
@@ -265,8 +264,8 @@ class Gates {
 class Gruv3 {
   @inline f(i: usize, w: usize, four: bool): void {
     const n = Four.tanh(f32x4.add(Four.load(At.gates + i + 2 * w, four), Four.load(At.sums2 + i, four)), four)
-    Four.store(At.last + i, four, n)
-    At.next(i, four, Four.mixed(Four.load(At.values + i + w, four), n, Four.load(At.h + i, four)))
+    Four.store(At.gates + i + 2 * w, four, n)
+    At.next(i, four, Four.mixed(Four.load(At.gates + i + w, four), n, Four.load(At.h + i, four)))
   }
 }
 @unmanaged
@@ -347,8 +346,6 @@ function stepOf(r: Recurrence, b: usize, t: i32, again: bool): void {
   At.gates = r.gates + at * wide
   At.sums = r.sums + b * products
   At.sums2 = r.sums + (<usize>r.batch * 2 + b) * w
-  At.values = r.values ? r.values + at * wide : At.sums
-  At.last = r.values ? At.values + 2 * w : At.sums2
   At.h = r.h + b * w
   At.c = r.c + b * w
   At.y = r.y + at * w
@@ -372,7 +369,7 @@ function stepBack(r: Recurrence, b: usize, t: i32, again: bool): void {
   const isFirst = t === (r.reverse ? r.time - 1 : 0) || (r.reverse !== 0 && !Row.has(r, b, t + 1))
   const last = r.reverse ? at + 1 : at - 1
   At.gates = r.gates + at * wide
-  At.values = r.values + at * wide
+  At.values = r.values + at * (wide + 64)
   At.sums = r.sums + b * w
   At.sums2 = r.sums + (<usize>r.batch + b) * w
   At.h = r.h + b * w
@@ -460,7 +457,7 @@ export function recurGradient(r: Recurrence, begin: i32, end: i32): void {
           continue
         }
         const at = b * <usize>time + <usize>t
-        memory.fill(r.values + at * ((<usize>wide) << 2), 0, (<usize>wide) << 2)
+        memory.fill(r.values + at * pitch, 0, pitch)
         memory.fill(r.before + at * w, 0, w)
         if (isDouble) memory.fill(r.inner + at * w, 0, w)
         else if (r.kind === GRU) memory.fill(r.inner + 3 * at * w, 0, 3 * w)

@@ -33,14 +33,16 @@ function* trialsOf(arena: Arena, ofGradient: boolean): Iterable<Trial> {
       const isLstm = kind === LSTM
       const [h, c] = [state(), isLstm ? state() : undefined]
       const y = ofGradient ? undefined : sequence()
-      const values = isRecorded ? sequence(wide) : undefined
+      const values = ofGradient ? sequence(wide + 16) : undefined
+      // Forward writes the gates in the place of what they are made of.
+      const given = ofGradient ? arena.floats(steps * wide, { odd: isOdd }) : sequence(wide)
       const keeps = isRecorded && (isLstm || kind === GRU)
       const kept = keeps ? sequence() : undefined
       const before = ofGradient ? sequence() : undefined
       const inner = ofGradient && kind >= GRU ? sequence(kind === GRU ? wide : size) : undefined
       const record = {
         ...{ kind, batch, time, size, rows, reverse: i % 2, lengths: at(lengths), ...lies },
-        gates: arena.floats(steps * wide, { odd: isOdd }).pointer,
+        gates: given.pointer,
         y: (y ?? sequence()).pointer,
         ...{ h0: state().pointer, c0: isLstm ? state().pointer : NONE, h: h.pointer, c: at(c) },
         ...{ gh: ofGradient && i > 0 ? state().pointer : NONE, gc: ofGradient && i > 1 && isLstm ? state().pointer : NONE },
@@ -53,7 +55,7 @@ function* trialsOf(arena: Arena, ofGradient: boolean): Iterable<Trial> {
         writeRecurrence(WORDS >>> 2, record)
         wasm[ofGradient ? 'recurGradient' : 'recur'](WORDS, begin, end)
       }
-      const outs = ofGradient ? [h, c, values, before, inner] : [y, h, c, kind >= LSTM ? values : undefined, kept]
+      const outs = ofGradient ? [h, c, values, before, inner] : [y, h, c, kind >= LSTM ? given : undefined, kept]
       // Behind the end of a sequence forward leaves what is kept alone.
       const writes = outs.filter(block => block !== undefined)
       yield { name: `cell ${kind}, ${batch} x ${time} x ${size}`, units: Math.ceil(batch / rows), writes, run }

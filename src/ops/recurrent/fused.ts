@@ -130,11 +130,12 @@ const runRecurrent = /* @__PURE__ */ several<Options, Saves>({
     const [batch, time, K] = x.dims
     const [N] = Wi.dims
     const given = byName(xs, options.names)
-    within([[batch, time, N]], gates => {
+    // The gates come in the place of what they are made of, and are thrown away if there is no pullback.
+    within(extras?.gates ? [] : [[batch, time, N]], (gates = extras?.gates as Tensor) => {
       const a = { pointer: x.pointer, row: K, column: 1, batch: 0 }
       const b = { pointer: Wi.pointer, row: 1, column: K, batch: 0 }
       multiply(gates, a, b, 1, batch * time, N, K, { bias: given.bias?.pointer ?? NONE, epilogue: 0 })
-      run(true, options, given, { y, h, c, gates, values: extras?.gates, kept: extras?.kept }, dims[1])
+      run(true, options, given, { y, h, c, gates, kept: extras?.kept }, dims[1])
     })
   },
   save: ([y], xs, { names }) => ({ ...byName(xs, names), y }),
@@ -178,26 +179,37 @@ const runGradient: (inputs: readonly Tensor[], options: GradientOptions) => read
     const steps = [batch, time, size]
     const rows = batch * time
     const inner = kind === GRU ? wide : kind === GRUV3 ? size : 0
-    const shapes = [state, state, steps, steps, [batch, time, wide], [batch, time, inner]]
-    within(shapes, (h0, c0, noY, before, values, inside) => {
+    const pitch = wide + 16
+    // A large matrix that several products read by its columns is transposed once.
+    const height = wide >= 256 && rows >= 256 ? rows + 16 : 0
+    const shapes = [state, state, steps, steps, [batch, time, pitch], [batch, time, inner], [wide, height]]
+    within(shapes, (h0, c0, noY, before, values, inside, columns) => {
       if (!given.gy) kernels.fill(noY.pointer, 0, noY.count)
       const { y: hs, gates, kept, gy = noY, gh, gc } = given
       const { h0: h = h0, c0: c = c0 } = made
       run(false, options, given, { y: gy, h, c, gh, gc, gates, values, kept, hs, before, inner: inside }, size)
-      /** [outputs, rows] of a matrix of rows, from one of its columns on, by another one: the gradient of weights. */
-      const outer = (y: Tensor | undefined, a: Tensor, column: number, width: number, b: Tensor) => {
+      const isTransposed = height > 0
+      if (isTransposed) {
+        const told = { a: values.pointer, columnA: pitch, batchA: 0, M: wide, K: rows, out: columns.pointer, rowOut: height }
+        kernels.gemmPackA(told, Math.ceil(wide / 16), 16 * rows)
+      }
+      /** [outputs, rows] of the cotangents, or of a matrix of rows, from one of their columns on, by another one: the gradient of weights. */
+      const outer = (y: Tensor | undefined, b: Tensor, column = 0, a = values) => {
         if (!y) return
         const [M, N] = y.dims
-        const left = { pointer: behind(a.pointer, 4 * column), row: 1, column: width, batch: 0 }
+        const left =
+          isTransposed && a === values
+            ? { pointer: behind(columns.pointer, 4 * column * height), row: height, column: 1, batch: 0 }
+            : { pointer: behind(a.pointer, 4 * column), row: 1, column: a.dims[2], batch: 0 }
         multiply(y, left, { pointer: b.pointer, row: N, column: 1, batch: 0 }, 1, M, N, rows)
       }
-      outer(made.Wi, values, 0, wide, x)
-      outer(made.Wh, kind === GRU ? inside : values, 0, wide, before)
-      outer(made.Wn, values, 2 * size, wide, inside)
+      outer(made.Wi, x)
+      outer(made.Wh, before, 0, kind === GRU ? inside : values)
+      outer(made.Wn, inside, 2 * size)
       const { x: ofX, bias, hiddenBias } = made
-      const a = { pointer: values.pointer, row: wide, column: 1, batch: 0 }
+      const a = { pointer: values.pointer, row: pitch, column: 1, batch: 0 }
       if (ofX) multiply(ofX, a, { pointer: Wi.pointer, row: K, column: 1, batch: 0 }, 1, rows, K, wide)
-      if (bias) kernels.sum(values.pointer, bias.pointer, rows, wide, wide, rows)
+      if (bias) kernels.sum(values.pointer, bias.pointer, rows, pitch, wide, rows)
       if (hiddenBias) kernels.sum(behind(inside.pointer, 8 * size), hiddenBias.pointer, rows, wide, size, rows)
     })
   },
