@@ -79,8 +79,8 @@ export class Exp {
   }
 
   /**
-   * The sigmoid in two thirds of the time, for gates: at least 1.6e-38, and its relative error grows with how far x is below zero. Error at most
-   * 2 ulp of 1.
+   * The sigmoid in fewer instructions, for gates: at least 1.6e-38. Error at most 1 ulp of 1, but of itself 1.6 ulp, in the baseline 5.5, at -10, and
+   * 2.6 and 35 at -87.
    */
   @inline static gate(x: v128): v128 {
     const bounded = Vector.atMost(Vector.atLeast(x, v128.load32_splat(TABLE, LOWEST_GATE)), v128.load32_splat(TABLE, HIGHEST_GATE))
