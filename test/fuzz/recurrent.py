@@ -110,4 +110,5 @@ def check(record):
     return None
 
 
-compared(check)
+if __name__ == "__main__":
+    compared(check)
