@@ -23,7 +23,7 @@ export interface CharacterTokenizer extends Tokenizer {
 /** The numbers of tokens, each of which is below `size`. Throws RangeError for one that is not. */
 function numbersOf(name: string, tokens: unknown, size: number): readonly number[] {
   if (isForeign(tokens)) throw noTensor(name, tokens)
-  const isList = Array.isArray(tokens) || ArrayBuffer.isView(tokens) || typeof tokens === 'number'
+  const isList = Array.isArray(tokens) || (ArrayBuffer.isView(tokens) && !(tokens instanceof DataView)) || typeof tokens === 'number'
   if (!(tokens instanceof Tensor) && !isList) throw typeError(name, 'tokens are a tensor or a list of numbers', `${kindOf(tokens)} came`)
   const numbers = tokens instanceof Tensor ? Array.from(tokens.data()) : [tokens].flat().flatMap(each => [...toList(each)])
   numbers.forEach((token, place) => {
@@ -57,8 +57,8 @@ export function characters(text: string | readonly string[]): CharacterTokenizer
   const isList = Array.isArray(text)
   if (typeof text !== 'string' && !isList) throw typeError('characters', 'takes a text, or a list of characters', `${kindOf(text)} came`)
   const list = isList ? [...(text as readonly string[])] : [...new Set(text as string)].sort((a, b) => pointOf(a) - pointOf(b))
-  const odd = list.find(each => typeof each !== 'string' || [...each].length !== 1)
-  if (odd !== undefined) throw typeError('characters', 'each of a list is one character', `${written(odd)} came`)
+  const odd = list.findIndex(each => typeof each !== 'string' || [...each].length !== 1)
+  if (odd >= 0) throw typeError('characters', 'each of a list is one character', `${written(list[odd])} came`)
   const places = new Map(list.map((each, i) => [each, i]))
   const twice = list.find((each, i) => places.get(each) !== i)
   if (twice !== undefined) throw typeError('characters', `${written(twice)} stands twice in the list`)
