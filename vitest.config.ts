@@ -22,11 +22,11 @@ const files = (folder: string, ...names: string[]) => names.map(name => `test/${
 const variantless = nightly
   ? []
   : [
-      ...folders('docs', 'io', 'data', 'datasets', 'errors', 'memory', 'params', 'tape'),
+      ...folders('docs', 'io', 'data', 'datasets', 'errors', 'gradients', 'memory', 'params', 'tape', 'training'),
       ...files('internal', 'allocator', 'collector', 'coverage', 'failure', 'gemm-plan', 'guard', 'large', 'methods', 'mutation'),
       ...files('internal', 'pool', 'pool-faults', 'run', 'sizes', 'state'),
       ...folders('threads'),
-      ...files('nn', 'chain', 'composing', 'layer', 'print'),
+      ...files('nn', 'chain', 'composing', 'embedding', 'generate', 'layer', 'print', 'recurrent'),
       ...files('optimizers', 'hyper', 'own-rule', 'state'),
       ...files('tensor', 'javascript', 'print', 'realms', 'rows'),
       ...files('train', 'batches', 'breathe', 'callbacks', 'effects-jit', 'errors', 'extras', 'interleaving', 'iteration', 'jit'),

@@ -11,7 +11,7 @@ const MOST = 16 * 2 ** 20
 /** Exact sizes by address of the payload. */
 const live = new Map<number, number>()
 /** The blocks that were taken last, in a ring. */
-const LATEST = 64
+const LATEST = 16
 const latest: number[] = []
 let taken = 0
 let failAfter = Number.POSITIVE_INFINITY

@@ -132,12 +132,20 @@ function byCotangent(row: Row): string[] {
  */
 function secondGradients(row: Row): string[] {
   const inputs = inputsOf(row)
-  const size = row.reference(inputs, inputs).data.length
-  const w = weights(size, 7)
-  const v = inputs.map(({ data }, i) => weights(data.length, 11 + i))
+  const { w, v } = directionsOf(row, inputs)
   const energy = (xs: readonly Float64[]) => row.reference(xs, inputs).data.reduce((sum, y, i) => sum + w[i] * y + (y * y) / 2, 0)
   const wanted = secondOrder(energy, inputs, v)
+  const found = nested(row, inputs)
+  return wanted.flatMap((second, i) => compare(`second order ${i}`, valuesOf(found[i], second.length), second, close(1e-4, 4e-5)))
+}
 
+function directionsOf(row: Row, inputs: readonly Float64[]) {
+  const size = row.reference(inputs, inputs).data.length
+  return { w: weights(size, 7), v: inputs.map(({ data }, i) => weights(data.length, 11 + i)) }
+}
+
+function nested(row: Row, inputs: readonly Float64[]): readonly (Tensor | undefined)[] {
+  const { w, v } = directionsOf(row, inputs)
   const loss = (...xs: readonly Tensor[]): Tensor => {
     const y = row.run(...xs)
     return sum(add(mul(y, toTensor(array(y.shape, w))), mul(mul(y, y), 0.5)))
@@ -146,8 +154,19 @@ function secondGradients(row: Row): string[] {
     const parts = gradient(loss, ...xs).map((found, i) => (found ? sum(mul(found, toTensor(array(xs[i].shape, v[i])))) : tensor(0)))
     return parts.reduce((a, b) => add(a, b))
   }
-  const found = gradient(alongV, ...inputs.map(toTensor))
-  return wanted.flatMap((second, i) => compare(`second order ${i}`, valuesOf(found[i], second.length), second, close(1e-4, 4e-5)))
+  return gradient(alongV, ...inputs.map(toTensor))
+}
+
+/** Runs whatever the check of a row runs, there and back and back again, and compares nothing. */
+export function runRow(row: Row): void {
+  scope(() => {
+    const inputs = inputsOf(row)
+    row.run(...inputs.map(toTensor))
+    const [y, back] = pullback(row.run, ...inputs.map(toTensor))
+    back(y)
+    back.dispose()
+    nested(row, inputs)
+  })
 }
 
 /** An input that took no part has a gradient of zeros. */

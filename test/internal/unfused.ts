@@ -10,3 +10,23 @@ export function unfused<T>(f: () => T): T {
     Object.assign(fusion, saved)
   }
 }
+
+/** What `f` gives, and whether it asked for any fused path: if it did not, it does the same with all of them switched off. */
+export function asking<T>(f: () => T): [result: T, asked: boolean] {
+  const saved = { ...fusion }
+  let asked = false
+  for (const [name, value] of Object.entries(saved)) {
+    const get = () => {
+      asked = true
+      return value
+    }
+    Object.defineProperty(fusion, name, { get, configurable: true, enumerable: true })
+  }
+  try {
+    const result = f()
+    return [result, asked]
+  } finally {
+    for (const [name, value] of Object.entries(saved))
+      Object.defineProperty(fusion, name, { value, writable: true, configurable: true, enumerable: true })
+  }
+}

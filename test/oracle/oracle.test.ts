@@ -2,7 +2,7 @@ import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import * as fluxtape from 'fluxtape'
 import { afterAll, describe, expect, it } from 'vitest'
 import { attention } from '../../src/ops/attention.ts'
-import { unfused } from '../internal/unfused.ts'
+import { asking, unfused } from '../internal/unfused.ts'
 import { largestErrors } from './errors.ts'
 import { type Case, files, isLacking, loadCases, runCase } from './oracle.ts'
 
@@ -13,6 +13,8 @@ const stated: Readonly<Record<string, readonly [value: number, gradient?: number
   readFileSync(new URL('./errors.json', import.meta.url), 'utf8'),
 )
 const measured = process.env.FLUXTAPE_ERRORS
+/** Composed forms are made of operations that have rows of their own: of them one variant is enough by day. */
+const composes = fluxtape.variant() === 'relaxed' || measured !== undefined || process.env.FLUXTAPE_NIGHTLY !== undefined
 
 afterAll(() => {
   if (!measured) return
@@ -29,8 +31,11 @@ function byOperation(cases: readonly Case[]): Map<string, Case[]> {
 describe.each(files)('%s as PyTorch has it', file => {
   for (const [op, cases] of byOperation(loadCases(file))) {
     it.skipIf(cases.every(each => isLacking(library, each)))(op, () => {
-      const found = () => cases.flatMap(each => fluxtape.scope(() => [...runCase(library, each)]))
-      const wrong = [...found(), ...unfused(found).map(each => `unfused: ${each}`)]
+      const wrong = cases.flatMap(each => {
+        const found = () => fluxtape.scope(() => [...runCase(library, each)])
+        const [first, mayDiffer] = asking(found)
+        return mayDiffer && composes ? [...first, ...unfused(found).map(problem => `unfused: ${problem}`)] : first
+      })
       const shown = wrong.slice(0, 20).join('\n')
       expect(wrong.length, `${wrong.length} differences in ${cases.length} cases\n${shown}\n`).toBe(0)
       if (measured) return

@@ -159,7 +159,7 @@ function hashed(n: number, seed: number): Uint32Array {
 }
 
 function decoded(dtype: DType | 'float64', data: string): Values {
-  const bytes = Uint8Array.from(atob(data), character => character.charCodeAt(0))
+  const bytes = new Uint8Array(Buffer.from(data, 'base64'))
   switch (dtype) {
     case 'float64':
       return new Float64Array(bytes.buffer)
