@@ -12,16 +12,19 @@ const { version } = JSON.parse(readFileSync('package.json', 'utf8'))
 const kernels = ['build/relaxed.wasm', 'build/baseline.wasm']
 
 /**
- * Blanks and comments are left out and variables of functions get short names, while names of functions and classes, which traces of the stack
- * show, lines of statements and what bundlers need to shake the rest out stay.
+ * Blanks and comments are left out and variables and inner functions get short names, while names of what is exported and of classes, which traces of
+ * the stack show, lines of statements and what bundlers need to shake the rest out stay.
  */
 const format = { preserve_annotations: true, semicolons: false, comments: false }
-const names = { keep_fnames: true, keep_classnames: true, module: false, toplevel: false }
-const compress = { ...names, arrows: false, inline: 0, reduce_funcs: false, side_effects: false, passes: 1 }
+const compress = {
+  ...{ keep_fnames: true, keep_classnames: true, module: false, toplevel: false },
+  ...{ arrows: false, inline: 0, reduce_funcs: false, side_effects: false, passes: 1 },
+}
 const withoutBlanks = {
   name: 'without-blanks',
-  async renderChunk(code) {
-    const result = await terser(code, { ecma: 2022, compress, mangle: names, format })
+  async renderChunk(code, { exports }) {
+    const mangle = { keep_classnames: true, module: true, reserved: exports }
+    const result = await terser(code, { ecma: 2022, compress, mangle, format })
     // What stood between return and new comes out before both, where it says nothing.
     return { code: result.code.replaceAll(/\/\* @__PURE__ \*\/(?=return\b)/g, ''), map: null }
   },
@@ -31,7 +34,7 @@ const plugins = minify => [
   source(),
   pack(kernels),
   esbuild({ target: 'es2022', define: { __GUARD__: 'false', __VERSION__: JSON.stringify(version) }, minify }),
-  ...(minify ? [] : [withoutBlanks]),
+  withoutBlanks,
 ]
 
 /** What the file of the datasets has of its own, all of it without state; the rest it takes from the library's public API. */
