@@ -1,5 +1,5 @@
 // Trains the models of models.mjs in deterministic mode: the hash of all parameters at the end, and what tells where two runs part.
-import { models, STEPS } from './models.mjs'
+import { models, stepsOf } from './models.mjs'
 import { fnv, sha256 } from './sha256.mjs'
 
 const SEED = 20
@@ -9,7 +9,7 @@ const SEED = 20
  * @returns {Promise<{ hash?: string, steps: number[] }>} the SHA-256 of all parameters after the last step, and a short hash of loss and
  *   parameters after each
  */
-export async function trainForBits(lib, digits, entry, threads, count = STEPS) {
+export async function trainForBits(lib, digits, entry, threads, count = stepsOf(entry)) {
   const run = await start(lib, digits, entry, threads)
   const steps = []
   for (const batch of endless(run.loader)) {
@@ -17,7 +17,7 @@ export async function trainForBits(lib, digits, entry, threads, count = STEPS) {
     steps.push([...run.ps].reduce((hash, p) => fnv(words(p.view()), hash), fnv(words(Float64Array.of(loss)))))
     if (steps.length === count) break
   }
-  if (count < STEPS) return { steps }
+  if (count < stepsOf(entry)) return { steps }
   const values = Float32Array.from([...run.ps].flatMap(p => Array.from(p.data())))
   return { hash: await sha256(new Uint8Array(values.buffer)), steps }
 }
