@@ -1,25 +1,27 @@
-// Trains the examples of images as long as they say, and holds them to what they state: `node test/examples/stated.mjs [--only lenet,vae]` after
+// Trains the examples of images and of texts as long as they say, and holds them to what they state: `node test/examples/stated.mjs [--only lenet,gpt]` after
 // `npm run build`, a part of `npm run nightly`. `--write` records the results in stated.json, with what kind of machine they come from.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { variant } from 'fluxtape'
 
-const MNIST = process.env.MNIST ?? '../shared/data/mnist10k'
+const { MNIST = '../shared/data/mnist10k', TEXTS = '../shared/data' } = process.env
 const picture = join(tmpdir(), `fluxtape-vae-${process.pid}.png`)
 const median = /median (\d+\.\d) %/
 const nats = /cost (\d+\.\d+) nats/
+const perCharacter = /: (\d+\.\d+) nats a character/
+const statedPerCharacter = /comes to (\d+\.\d+) nats/
 
 /**
- * `example`: which it is; `args`: how it is run, `data`: with the digits of MNIST; `result`: the number in what it prints, that should reach `least` or not
+ * `example`: which it is; `args`: how it is run, `data`: the folder or file that it reads; `result`: the number in what it prints, that should reach `least` or not
  * exceed `most`; `stated`: the same number in the example's first lines; `off`: how far kernels that round otherwise may be from it.
  */
 const rows = {
   lenet: {
     example: 'lenet',
-    data: true,
+    data: MNIST,
     args: ['--seeds', '1,2,3,4,5'],
     result: median,
     least: 97.5,
@@ -28,7 +30,7 @@ const rows = {
   },
   'lenet-shift': {
     example: 'lenet',
-    data: true,
+    data: MNIST,
     args: ['--seeds', '1,2,3,4,5', '--shift'],
     result: median,
     least: 98,
@@ -37,21 +39,48 @@ const rows = {
   },
   resnet: { example: 'resnet', args: [], result: median, least: 90, stated: /names (\d+\.\d) %/, off: 2 },
   vae: { example: 'vae', args: ['--file', picture], result: nats, most: 25, stated: /cost (\d+\.\d+) nats/, off: 0.3 },
+  gpt: {
+    example: 'gpt',
+    data: join(TEXTS, 'tinyshakespeare.txt'),
+    args: [],
+    result: perCharacter,
+    most: 1.65,
+    stated: statedPerCharacter,
+    off: 0.03,
+  },
+  lstm: {
+    example: 'lstm',
+    data: join(TEXTS, 'tinyshakespeare.txt'),
+    args: [],
+    result: perCharacter,
+    most: @L,
+    stated: statedPerCharacter,
+    off: 0.03,
+  },
+  names: {
+    example: 'names',
+    data: join(TEXTS, 'names.txt'),
+    args: [],
+    result: perCharacter,
+    most: @N,
+    stated: statedPerCharacter,
+    off: 0.03,
+  },
 }
 
 const { values } = parseArgs({ options: { only: { type: 'string' }, write: { type: 'boolean' } } })
 const file = new URL('stated.json', import.meta.url)
 const failed = []
 for (const name of values.only?.split(',') ?? Object.keys(rows)) {
-  const { example, data = false, args, result, least = -Infinity, most = Infinity, stated, off } = rows[name]
-  if (data && !existsSync(MNIST)) {
-    console.log(`${name}: left out, for the digits of MNIST are not here`)
+  const { example, data, args, result, least = -Infinity, most = Infinity, stated, off } = rows[name]
+  if (data && !existsSync(data)) {
+    console.log(`${name}: left out, for ${data} is not here`)
     continue
   }
-  const text = execFileSync(process.execPath, [`examples/${example}.mjs`, ...(data ? ['--data', MNIST] : []), ...args], {
+  const text = execFileSync(process.execPath, [`examples/${example}.mjs`, ...(data ? ['--data', data] : []), ...args], {
     encoding: 'utf8',
   })
-  const runs = text.split('\n').filter(line => /^seed|^\d+ epochs/.test(line))
+  const runs = text.split('\n').filter(line => /^seed|^\d+ (epochs|steps)/.test(line))
   const number = Number(result.exec(text)?.[1])
   console.log(`${name}:\n${runs.join('\n')}\n${number}`)
   if (!(number >= least && number <= most)) failed.push(`${name}: ${number}`)
@@ -60,7 +89,7 @@ for (const name of values.only?.split(',') ?? Object.keys(rows)) {
     const command = [
       'node',
       `examples/${example}.mjs`,
-      ...(data ? ['--data', 'DIR'] : []),
+      ...(data ? ['--data', data === MNIST ? 'DIR' : basename(data)] : []),
       ...args.filter(each => each !== '--file' && each !== picture),
     ]
     const recorded = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')) : {}

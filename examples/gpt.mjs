@@ -1,0 +1,118 @@
+// A small GPT (Radford et al. 2018; norms before attention, as in GPT-2) learns to write like a text, character by character, and shows what it
+// writes while it learns. Run it with `node examples/gpt.mjs [--data FILE] [--steps 4000] [--length 200] [--seed 1]`: FILE is any text; without it the network
+// reads this library's own documentation.
+//
+// On tinyshakespeare (1.1 million characters) it comes to 1.576 nats a character on the last tenth, which it never saw.
+import { readdirSync, readFileSync } from 'node:fs'
+import { parseArgs } from 'node:util'
+import {
+  AdamW,
+  Chain,
+  ClipGlobalNorm,
+  characters,
+  DataLoader,
+  Dense,
+  Embedding,
+  gelu,
+  generate,
+  LayerNorm,
+  layer,
+  logitCrossEntropy,
+  MultiHeadAttention,
+  manualSeed,
+  OneCycle,
+  OptimizerChain,
+  params,
+  SinusoidalPositions,
+  scope,
+  slidingWindow,
+  splitObs,
+  train,
+} from 'fluxtape'
+
+const { values } = parseArgs({
+  options: {
+    data: { type: 'string' },
+    steps: { type: 'string', default: '4000' },
+    length: { type: 'string', default: '200' },
+    seed: { type: 'string', default: '1' },
+  },
+})
+const [steps, length] = [Number(values.steps), Number(values.length)]
+/** Characters that it sees at once, numbers that stand for each, heads of attention, blocks. */
+const [CONTEXT, WIDTH, HEADS, BLOCKS] = [64, 128, 4, 4]
+
+const docs = new URL('../docs/', import.meta.url)
+const pages = readdirSync(docs).filter(name => name.endsWith('.md'))
+const text = values.data ? readFileSync(values.data, 'utf8') : pages.map(name => readFileSync(new URL(name, docs), 'utf8')).join('\n')
+const alphabet = characters(text)
+const [learned, unseen] = splitObs(alphabet.encode(text), { at: 0.9 })
+console.log(`${text.length} characters, ${alphabet.size} different ones`)
+
+manualSeed(Number(values.seed))
+
+/** What a GPT repeats: each character looks at those before it, then thinks for itself; both add to what is there. */
+const TransformerBlock = (width, heads) =>
+  layer(
+    'TransformerBlock',
+    {
+      before: LayerNorm(width),
+      attention: MultiHeadAttention(width, { heads, bias: true, causal: true }),
+      between: LayerNorm(width),
+      up: Dense(width, 4 * width, gelu),
+      down: Dense(4 * width, width),
+    },
+    (self, x) => {
+      const looked = x.add(self.attention(self.before(x)))
+      return looked.add(self.down(self.up(self.between(looked))))
+    },
+  )
+const model = Chain(
+  Embedding(alphabet.size, WIDTH),
+  SinusoidalPositions(),
+  ...Array.from({ length: BLOCKS }, () => TransformerBlock(WIDTH, HEADS)),
+  LayerNorm(WIDTH),
+  Dense(WIDTH, alphabet.size),
+)
+console.log(`${model}\n`)
+
+/** Of windows [n, CONTEXT + 1]: at each character the next one is to be told from those before it. */
+const loss = windows => logitCrossEntropy(model(windows.slice(':, :-1')), windows.slice(':, 1:'))
+const size = CONTEXT + 1
+const loader = new DataLoader(slidingWindow(learned, { size }), { batchSize: 16, shuffle: true })
+// The rate rises and falls again, and a gradient that is too long is cut: a network of attention takes fright easily at the beginning.
+const optimizer = OptimizerChain(ClipGlobalNorm(1), AdamW(OneCycle(steps, 3e-3), { lambda: 0.01 }))
+
+/** The loss on what the network never saw, in nats a character. */
+function judge() {
+  let [sum, count] = [0, 0]
+  for (const windows of new DataLoader(slidingWindow(unseen, { size, stride: CONTEXT }), { batchSize: 64 })) {
+    sum += windows.shape[0] * scope(() => loss(windows).item())
+    count += windows.shape[0]
+  }
+  return sum / count
+}
+
+/** What it writes behind a beginning. It has learned positions up to CONTEXT, so it looks back no further. */
+async function write(beginning) {
+  const options = { length, temperature: 0.8, context: CONTEXT, seed: 1 }
+  const written = []
+  for await (const token of generate(model, alphabet.encode(beginning), options)) written.push(token)
+  return alphabet.decode(written)
+}
+
+const every = Math.ceil(steps / 8)
+const start = performance.now()
+let losses = []
+for await (const { step, loss: value } of train(loss, params(model), loader, optimizer, { epochs: 1000 })) {
+  losses.push(value)
+  const done = step + 1
+  if (done % every === 0 || done === steps) {
+    const mean = losses.reduce((sum, each) => sum + each, 0) / losses.length
+    console.log(`step ${done}  loss ${mean.toFixed(4)}\n${await write('\n')}\n`)
+    losses = []
+  }
+  if (done === steps) break
+}
+const seconds = (performance.now() - start) / 1000
+console.log(`${steps} steps in ${seconds.toFixed(1)} s: ${judge().toFixed(3)} nats a character on what it never saw`)
