@@ -56,6 +56,7 @@ export { type Layer, layer } from './nn/layer.ts'
 export {
   type AttentionCallOptions,
   type AttentionDims,
+  type AttentionPositions,
   MultiHeadAttention,
   type MultiHeadAttentionLayer,
   type MultiHeadAttentionOptions,

@@ -44,12 +44,27 @@ describe('MultiHeadAttention refuses', () => {
     [
       'heads as the second argument',
       () => any.MultiHeadAttention(8, 2),
-      'TypeError: MultiHeadAttention: options are an object: 2 came. Write { heads: 2 }. There are heads, bias, dropout, causal and init.',
+      'TypeError: MultiHeadAttention: options are an object: 2 came. Write { heads: 2 }. There are heads, bias, dropout, causal, positions and init.',
     ],
     [
       'a bias that is a tensor',
       () => any.MultiHeadAttention(8, { bias: x }),
       'TypeError: MultiHeadAttention: bias is true or false: a tensor came.',
+    ],
+    [
+      'positions that are no function',
+      () => any.MultiHeadAttention(8, { positions: 'rotary' }),
+      "TypeError: MultiHeadAttention: positions is a function: 'rotary' came.",
+    ],
+    [
+      'positions that give no tensor',
+      () => any.MultiHeadAttention(8, { positions: () => 1 })(f.ones([1, 2, 8])),
+      'TypeError: MultiHeadAttention: positions gave no tensor: number. Return one from a function that is not async.\nin MultiHeadAttention(8, { positions: positions })',
+    ],
+    [
+      'positions of another shape',
+      () => f.MultiHeadAttention(8, { positions: y => y.sum(-1) })(f.ones([1, 2, 8])),
+      'ShapeError: MultiHeadAttention: positions keep the shape: [1, 2] for [1, 2, 8].\nin MultiHeadAttention(8, { positions: positions })',
     ],
     ['a dropout above 1', () => f.MultiHeadAttention(8, { dropout: 2 }), 'RangeError: MultiHeadAttention: p lies in [0, 1]: 2.'],
     [

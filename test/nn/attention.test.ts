@@ -14,11 +14,14 @@ import {
   ones,
   outputSize,
   params,
+  RotaryPositions,
+  rotary,
   scope,
   type Tensor,
   tensor,
   testMode,
   trainMode,
+  where,
   withCache,
   zeros,
 } from 'fluxtape'
@@ -41,6 +44,10 @@ describe('MultiHeadAttention', () => {
     [
       'MultiHeadAttention([[6, 5, 4], [8, 2], 3], { heads: 2, bias: true, dropout: 0.1, causal: true })  # 123 parameters',
       () => MultiHeadAttention([[6, 5, 4], [8, 2], 3], { heads: 2, bias: true, dropout: 0.1, causal: true }),
+    ],
+    [
+      'MultiHeadAttention(4, { heads: 1, positions: RotaryPositions({ interleaved: true }) })  # 64 parameters',
+      () => MultiHeadAttention(4, { heads: 1, positions: RotaryPositions({ interleaved: true }) }),
     ],
   ])('prints in one line: %s', (text, make) => {
     const attention = make()
@@ -109,6 +116,46 @@ describe('MultiHeadAttention', () => {
       .sub(slope(-step))
       .div(2 * step)
     expect(most(hvp(loss, x, along), difference)).toBeLessThan(1e-2)
+  })
+})
+
+describe('MultiHeadAttention with positions', () => {
+  const layered = MultiHeadAttention(8, { heads: 2, positions: RotaryPositions({ heads: 2, base: 30 }) })
+  const told = MultiHeadAttention(8, { heads: 2, positions: (x, { positions }) => rotary(x, { positions, heads: 2, base: 30 }) })
+  for (const name of ['q', 'k', 'v', 'out'] as const) told[name].weight.assign(layered[name].weight)
+
+  it.each([
+    [5, 5, false],
+    [5, 5, true],
+    [3, 7, false],
+    [3, 7, true],
+    [7, 3, true],
+  ])('is what one computes by hand: %i queries, %i keys, causal %j', (tq, tk, causal) => {
+    const [x, kv] = [filled([2, tq, 8], 3), filled([2, tk, 8])]
+    const heads = (y: Tensor) => y.reshape([2, -1, 2, 4]).permute([0, 2, 1, 3])
+    const turned = (y: Tensor, positions: number) => heads(rotary(y, { positions, heads: 2, base: 30 }))
+    const scores = turned(layered.q(x), causal ? tk - tq : 0)
+      .matmul(turned(layered.k(kv), 0), { transposeRight: true })
+      .div(2)
+    const seen = arange(tk).lessEqual(
+      arange(tq)
+        .add(tk - tq)
+        .reshape([tq, 1]),
+    )
+    const weights = (causal ? where(seen, scores, -1e9).softmax(-1).mul(seen.cast('float32')) : scores.softmax(-1)).matmul(
+      heads(layered.v(kv)),
+    )
+    const expected = layered.out(weights.permute([0, 2, 1, 3]).reshape([2, tq, 8]))
+    for (const made of [layered, told]) close(made(x, kv, { causal }), expected)
+  })
+
+  it.each([layered, told])('goes on from the cache', made => {
+    const [x, memories] = [filled([2, 9, 8]), filled([2, 4, 8], 5)]
+    const pieces = ['0:4', '4:5', '5:9'].map(cut => x.slice(`:, ${cut}`))
+    const cache = Cache()
+    close(concat(pieces.map(piece => made(piece, { cache, causal: true })), 1), made(x, { causal: true })) // biome-ignore format: one line
+    const other = Cache()
+    close(concat(pieces.map(piece => withCache(other, () => made(piece, memories))), 1), made(x, memories)) // biome-ignore format: one line
   })
 })
 

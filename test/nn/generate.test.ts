@@ -1,4 +1,5 @@
 import {
+  type AttentionPositions,
   Chain,
   cachePart,
   Dense,
@@ -12,7 +13,9 @@ import {
   manualSeed,
   memory,
   oneHot,
+  RotaryPositions,
   randn,
+  rotary,
   type Tensor,
   tensor,
   trainMode,
@@ -23,12 +26,12 @@ import { describe, expect, it } from 'vitest'
 const VOCABULARY = 11
 
 /** A block of attention and a small network, both behind a norm and beside a shortcut (pre-norm: Xiong et al. 2020). */
-const TransformerBlock = (size: number, heads: number, causal = true) =>
+const TransformerBlock = (size: number, heads: number, causal = true, positions?: AttentionPositions) =>
   layer(
     'TransformerBlock',
     {
       norm1: LayerNorm(size),
-      attention: MultiHeadAttention(size, { heads, causal }),
+      attention: MultiHeadAttention(size, { heads, causal, positions }),
       norm2: LayerNorm(size),
       mlp: Chain(Dense(size, 4 * size, gelu), Dense(4 * size, size)),
     },
@@ -39,13 +42,13 @@ const TransformerBlock = (size: number, heads: number, causal = true) =>
   )
 
 /** A small GPT that notes how many tokens each call is given. */
-function GPT({ causal = true, knowsPositions = true } = {}) {
+function GPT({ causal = true, knowsPositions = true, rotary = undefined as AttentionPositions | undefined } = {}) {
   manualSeed(1)
   const given: number[] = []
   const fields = {
     tokens: randn([VOCABULARY, 8]),
     positions: randn([64, 8]),
-    blocks: Chain(TransformerBlock(8, 2, causal), TransformerBlock(8, 2, causal)),
+    blocks: Chain(TransformerBlock(8, 2, causal, rotary), TransformerBlock(8, 2, causal, rotary)),
     head: Dense(8, VOCABULARY),
   }
   const model = layer('GPT', fields, (self, x: Tensor) => {
@@ -79,6 +82,8 @@ const counting = (x: Tensor) => oneHot(x, VOCABULARY).roll(1, -1).cast('float32'
 describe('generate', () => {
   it.each([
     ['with a cache, one token a call', GPT(), true],
+    ['of rotary positions, by one layer in all blocks', GPT({ rotary: RotaryPositions({ heads: 2 }) }), true],
+    ['of rotary positions, by a function', GPT({ rotary: (x, told) => rotary(x, { ...told, heads: 2 }) }), true],
     ['of attention that is not causal', GPT({ causal: false }), false],
     ['of positions that know no cache', GPT({ knowsPositions: false }), false],
   ])('gives what all tokens give: %s', async (_, { model, given }, isCached) => {

@@ -1,11 +1,22 @@
-import { checkBoolean, checkOptions, DTypeError, isRecord, refuseSurplus, ShapeError, typeError, written } from '../../errors.ts'
+import {
+  checkBoolean,
+  checkFunction,
+  checkOptions,
+  DTypeError,
+  gaveNone,
+  isRecord,
+  refuseSurplus,
+  ShapeError,
+  typeError,
+  written,
+} from '../../errors.ts'
 import { attention } from '../../ops/attention.ts'
 import { checkShare } from '../../ops/told.ts'
 import { CLONE } from '../../params/clone.ts'
 import { isTraining } from '../../tape/mode.ts'
 import { checkTensor } from '../../tape/operation.ts'
-import { show } from '../../tensor/shape.ts'
-import type { Tensor } from '../../tensor/tensor.ts'
+import { sameShape, show } from '../../tensor/shape.ts'
+import { Tensor } from '../../tensor/tensor.ts'
 import { type Cache, type CachePart, cached, cachePart, checkCache, declineCache, isCaching, isFromBefore } from '../cache.ts'
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import { LINES } from '../label.ts'
@@ -33,9 +44,14 @@ export interface MultiHeadAttentionOptions {
   readonly dropout?: number | undefined
   /** Does a position see none that come later? So it can stand in a Chain; a call may say otherwise. */
   readonly causal?: boolean | undefined
+  /** What queries and keys go through once they are projected, such as `RotaryPositions({ heads: 4 })`; nothing by default. */
+  readonly positions?: AttentionPositions | undefined
   /** Makes the four weights; `glorotUniform` by default. */
   readonly init?: Initializer | undefined
 }
+
+/** A layer of positions, or a function: from [batch, time, inner] to the same, the first row at the position that it is told. */
+export type AttentionPositions = (x: Tensor, options: { readonly positions: number }) => Tensor
 
 /** What a call of a `MultiHeadAttention` can be told. */
 export interface AttentionCallOptions {
@@ -59,6 +75,7 @@ interface Fields {
   heads: number
   dropout: number
   causal: boolean
+  positions: AttentionPositions | undefined
 }
 
 /** What a call gives, by its options. */
@@ -76,14 +93,15 @@ const NAME = 'MultiHeadAttention'
 /**
  * Attention of several heads: in each head softmax(q kᵀ / √d + bias) v, with queries, keys, values and the result projected (Vaswani et al. 2017).
  *
- * `MultiHeadAttention(dims, { heads = 8, bias = false, dropout = 0, causal = false, init = glorotUniform })`; dims are one number, or
+ * `MultiHeadAttention(dims, { heads = 8, bias = false, dropout = 0, causal = false, positions, init = glorotUniform })`; dims are one number, or
  * `[in, inner, out]`, where in may be `[q, k, v]` and inner `[queriesAndKeys, values]`: Flux's `in => (qk, v) => out` is `[in, [qk, v], out]`. Heads are
  * contiguous blocks of the inner features; the projections are the Dense layers `q`, `k`, `v` and `out`.
  *
  * Called `(q, k, v, { mask, bias, causal, returnWeights, cache })`, `(q, kv)` or `(q)`: q [batch, tq, ...], k and v [batch, tk, ...] give [batch, tq, out];
  * with `returnWeights` [y, weights], the weights [batch, heads, tq, tk] after dropout. `mask` (bool, true may attend) and `bias` (added to the scores)
  * broadcast to [batch, heads, tq, tk]; for padded keys the mask is [batch, 1, 1, tk]. A query without any key gives what `out` makes of zeros. Dropout acts in
- * training. With `cache`, see `Cache`.
+ * training. With `cache`, see `Cache`. `positions` is what queries and keys then go through, `RotaryPositions` or a function `(x, { positions })` that is told
+ * the first row's: from 0, or from where the cache stands; where it is causal, the last query stands where the last key does.
  *
  * As Flux's, which gives [y, weights] always; PyTorch's `nn.MultiheadAttention` has a bias by default, means the opposite by its mask, and averages the weights
  * of the heads. Throws ShapeError for inputs, masks and biases that do not fit, DTypeError for a mask that is not bool, TypeError for sizes that are no
@@ -94,13 +112,14 @@ const NAME = 'MultiHeadAttention'
  * attention(randn([2, 10, 64])).shape // [2, 10, 64]
  * const [y, weights] = attention(randn([2, 3, 64]), randn([2, 10, 64]), { causal: false, returnWeights: true })
  * weights.shape // [2, 4, 3, 10]
+ * MultiHeadAttention(64, { heads: 4, causal: true, positions: RotaryPositions({ heads: 4 }) })(zeros([1, 3, 64])).shape // [1, 3, 64]
  * MultiHeadAttention([[8, 6, 5], [16, 32], 4])(ones([1, 2, 8]), ones([1, 3, 6]), ones([1, 3, 5])).shape // [1, 2, 4]
  */
 export function MultiHeadAttention(dims: AttentionDims, options: MultiHeadAttentionOptions = {}): MultiHeadAttentionLayer {
   if (arguments.length > 2) refuseSurplus(NAME, 2, arguments)
   const [inputs, inner, outputs] = sizesOf(dims)
-  checkOptions(NAME, options, ['heads', 'bias', 'dropout', 'causal', 'init'])
-  const { heads = 8, bias = false, dropout = 0, causal = false, init = glorotUniform } = options
+  checkOptions(NAME, options, ['heads', 'bias', 'dropout', 'causal', 'positions', 'init'])
+  const { heads = 8, bias = false, dropout = 0, causal = false, positions, init = glorotUniform } = options
   checkSizes(NAME, [heads], 'heads is how many there are.')
   const odd = inner.find(size => size % heads !== 0)
   if (odd !== undefined)
@@ -108,6 +127,7 @@ export function MultiHeadAttention(dims: AttentionDims, options: MultiHeadAttent
   checkBoolean(NAME, 'bias', bias)
   checkBoolean(NAME, 'causal', causal)
   checkShare(NAME, dropout)
+  if (positions !== undefined) checkFunction(NAME, 'positions', positions)
   const [qk, values] = inner
   const dense = (from: number, to: number) => Dense(from, to, { bias, init })
   const [q, k, v] = [dense(inputs[0], qk), dense(inputs[1], qk), dense(inputs[2], values)]
@@ -116,8 +136,9 @@ export function MultiHeadAttention(dims: AttentionDims, options: MultiHeadAttent
     bias: bias || undefined,
     dropout: dropout || undefined,
     causal: causal || undefined,
+    positions,
   }
-  return attentionOf({ q, k, v, out: dense(values, outputs), heads, dropout, causal }, labelOf(NAME, [dims, told]))
+  return attentionOf({ q, k, v, out: dense(values, outputs), heads, dropout, causal, positions }, labelOf(NAME, [dims, told]))
 }
 
 /** The layer of these fields, which prints in one line. */
@@ -192,9 +213,14 @@ function checkInput(what: string, x: Tensor, { weight }: DenseLayer): void {
 
 function attend(self: Fields, q: Tensor, k: Tensor, v: Tensor, options: AttentionCallOptions): Tensor | [Tensor, Tensor] {
   const { mask, bias, causal = self.causal, returnWeights } = options
-  const queries = self.q(q)
-  let [keys, values] = [self.k(k), self.v(v)]
+  let [queries, keys, values] = [self.q(q), self.k(k), self.v(v)]
   const part = isCaching() ? partOf(self, [q, k, v], causal, options) : undefined
+  if (self.positions) {
+    // Where all keys were there before, the queries alone move on.
+    const offset = part ? part.offset : (cachePart(self)?.advance(q.dims[1]) ?? 0)
+    queries = placed(self, queries, causal ? offset + k.dims[1] - q.dims[1] : offset)
+    keys = placed(self, keys, part ? offset : 0)
+  }
   if (part) [keys, values] = part.grow([keys, values])
   const dropout = self.dropout > 0 && isTraining(self) ? self.dropout : 0
   const told = { heads: self.heads, causal, mask, bias, dropout, returnWeights }
@@ -202,6 +228,15 @@ function attend(self: Fields, q: Tensor, k: Tensor, v: Tensor, options: Attentio
   if (!Array.isArray(result)) return self.out(result as Tensor)
   const [y, weights] = result as [Tensor, Tensor]
   return [self.out(y), weights]
+}
+
+/** The rows where they stand. */
+function placed({ positions }: Fields, x: Tensor, from: number): Tensor {
+  const y: unknown = positions?.(x, { positions: from })
+  if (!(y instanceof Tensor)) throw gaveNone(NAME, 'positions', y)
+  if (sameShape(x.dims, y.dims)) return y
+  const came = `${show(y.dims)} for ${show(x.dims)}`
+  throw new ShapeError({ operation: NAME, problem: 'positions keep the shape', came }, [x.dims, y.dims])
 }
 
 /** What the layer keeps in the cache of the call that is running; undefined where it needs none, because keys and values were there before. */

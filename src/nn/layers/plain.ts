@@ -3,6 +3,7 @@ import { refuseSurplus } from '../../errors.ts'
 import { type Activation, traitsOf } from '../../ops/epilogue.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { written } from '../../words.ts'
+import { isLayer, LABEL } from '../label.ts'
 import { type Layer, layer } from '../layer.ts'
 
 /** The layer of this name whose settings are `fields`; `args` are its arguments as it prints them, without those that are undefined. */
@@ -35,6 +36,7 @@ function shown(value: unknown): string {
   if (value === undefined) return ''
   if (Array.isArray(value)) return `[${value.map(shown).join(', ')}]`
   if (typeof value === 'string') return `'${value}'`
+  if (isLayer(value)) return value[LABEL]
   if (typeof value !== 'object' || value === null) return typeof value === 'function' ? written(value) : String(value)
   const options = Object.entries(value).flatMap(([key, each]) => (each === undefined ? [] : [`${key}: ${shown(each)}`]))
   return options.length > 0 ? `{ ${options.join(', ')} }` : ''

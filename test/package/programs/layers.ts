@@ -52,6 +52,7 @@ import {
   RotaryPositions,
   relu,
   removeWeightNorm,
+  rotary,
   Scale,
   SinusoidalPositions,
   SkipConnection,
@@ -206,8 +207,10 @@ const attention: MultiHeadAttentionLayer = MultiHeadAttention([[6, 5, 4], [8, 2]
   bias: true,
   dropout: 0.1,
   causal: true,
+  positions: RotaryPositions({ heads: 2 }),
   init: zeros,
 })
+MultiHeadAttention(8, { positions: (x, { positions }) => rotary(x, { positions, heads: 8 }) })
 const sequence = ones([1, 2, 6])
 export const attended: Tensor = attention(sequence, ones([1, 3, 5]), ones([1, 3, 4]), { mask: ones([3]).cast('bool'), causal: undefined })
 export const [, weights]: [Tensor, Tensor] = attention(sequence, { returnWeights: true })
@@ -223,4 +226,5 @@ export const tokens: AsyncIterable<number> = generate(x => x, new Int32Array(2),
 export const noWeights: Tensor = attention(sequence, { returnWeights: true }) // error 2322 at noWeights
 export const noDims = MultiHeadAttention([6, 8]) // error 2345 at [6, 8]
 export const noHeads = MultiHeadAttention(8, { nheads: 2 }) // error 2561 at nheads
+export const noPlaces = MultiHeadAttention(8, { positions: () => 1 }) // error 2322 at 1
 export const noModel = generate([1], (x: Tensor) => x) // error 2345 at [1]
