@@ -52,7 +52,7 @@ const row = (kind: RecurrentKind, lengths: readonly number[] | null = null, reve
     reference: ([x, Wi, Wh, bias, Wn, ...before]) => {
       const y: number[] = new Array(BATCH * TIME * UNITS).fill(0)
       const ends = range(BATCH).map(b => {
-        let [h, c] = [before[0], before[1] ?? before[0]].map(each => range(UNITS).map(u => at(each, [b, u])))
+        let [h, c]: (readonly number[])[] = [before[0], before[1] ?? before[0]].map(each => range(UNITS).map(u => at(each, [b, u])))
         const steps = range(lengths ? lengths[b] : TIME)
         for (const t of reverse ? steps.reverse() : steps) {
           const input = range(wide).map(g => at(bias, [g]) + range(INPUTS).reduce((sum, j) => sum + at(Wi, [g, j]) * at(x, [b, t, j]), 0))
@@ -69,6 +69,7 @@ const row = (kind: RecurrentKind, lengths: readonly number[] | null = null, reve
     },
     ulp: 8,
     cancels: true,
+    refusesTracked: true,
   }
 }
 

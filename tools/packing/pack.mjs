@@ -1,7 +1,7 @@
 // Writes bytes the way unpack.mjs reads them. Which copies are taken is a shortest path (Storer & Szymanski 1982), by prices that the round before found.
 
 /** Where the contexts of each kind of number begin. */
-export const CONTEXTS = { kind: 0, repeated: 8, again: 1024, length: 2048, distance: 3072, byte: 8192, all: 32768, most: 120 }
+export const CONTEXTS = { kind: 0, repeated: 8, again: 1024, length: 2048, distance: 3072, byte: 8192, all: 57344, most: 120 }
 
 const ROUNDS = 3
 /** Beginnings by which earlier places are found, in bytes, and how many of those are looked at. */
@@ -202,11 +202,12 @@ class Writer {
     this.bit(CONTEXTS.kind + past, 0)
     const before = this.bits
     const told = past % 2 ? bytes[length - this.distance] : -1
+    const base = CONTEXTS.byte + 768 * ((bytes[length - 1] >> 4) + kindOf(bytes[length - 2]))
     let value = 1
     for (let i = 7; i >= 0; i--) {
       const expected = told >= 0 && (told + 256) >> (i + 1) === value ? 1 + ((told >> i) & 1) : 0
       const bit = (bytes[length] >> i) & 1
-      this.bit(CONTEXTS.byte + 768 * (bytes[length - 1] >> 4) + 256 * expected + value, bit)
+      this.bit(base + 256 * expected + value, bit)
       value = value * 2 + bit
     }
     this.spent[length] = this.bits - before
@@ -220,6 +221,9 @@ class Writer {
     return Uint8Array.from([...this.out, ...rest])
   }
 }
+
+/** What a byte says of the next but one, if it begins an instruction: v128, local.get or i32.const. */
+const kindOf = byte => (byte === 0xfd ? 16 : byte === 0x20 ? 32 : byte === 0x41 ? 48 : 0)
 
 /** The bits of a whole number from 1, with their contexts: how many digits, then all but the first. */
 function eachBit(base, value, each) {

@@ -21,14 +21,14 @@ export function text(): usize {
 }
 
 /**
- * Where the first `size` bytes begin of what `packed` made of some, of which `length` characters and a nought were written: single bytes, and copies of
+ * Where the first `size` bytes begin of what `packed` made of some, of which `length` characters were written with noughts behind: single bytes, and copies of
  * what came before. Each is written bit by bit in an arithmetic code whose chances are those that the bits had so far in the same context (Rissanen &
  * Langdon 1979; Pavlov's LZMA).
  */
 export function unpack(length: usize, size: usize): usize {
   for (let i: usize = 0; i <= MOST; i++) store<u32>(STEPS + 4 * i, 16384 / <u32>(2 * i + 3))
   for (let i = 0; i < 4; i++) code = (code << 8) | byte()
-  const start = TEXT + length + 1
+  const start = TEXT + length + 2
   const end = start + size
   let out = start
   let distance: usize = 1
@@ -47,7 +47,9 @@ export function unpack(length: usize, size: usize): usize {
     } else {
       // Behind a copy, the byte that would have gone on with it is known not to come.
       const told: usize = past & 1 ? 256 | load<u8>(out - distance) : 0
-      const base = BYTE + 768 * (<usize>load<u8>(out - 1) >> 4)
+      const before: u32 = load<u8>(out - 2)
+      const kind: usize = before === 0xfd ? 16 : before === 0x20 ? 32 : before === 0x41 ? 48 : 0
+      const base = BYTE + 768 * ((<usize>load<u8>(out - 1) >> 4) + kind)
       let value: usize = 1
       for (let i: usize = 8; i-- > 0; ) {
         const expected: usize = told >> (i + 1) === value ? 1 + ((told >> i) & 1) : 0
