@@ -6,23 +6,14 @@ import { Vector } from './math/vector'
  * out[row, i] = (sin a, cos a) of a = p ratio^i, i < half, p the row's position, int32, or `start` + row without positions (0). The ratio is high +
  * low, and the angle a float64, so that it is right at any position; `begin` and `end` count rows. @cost 3
  */
-export function angles(
-  positions: usize,
-  start: i32,
-  out: usize,
-  half: i32,
-  high: f32,
-  low: f32,
-  begin: i32,
-  end: i32,
-): void {
+export function angles(positions: usize, start: i32, out: usize, half: i32, high: f32, low: f32, begin: i32, end: i32): void {
   const ratio = <f64>high + <f64>low
   const squares = f64x2.splat(ratio * ratio)
   const first = f64x2.replace_lane(f64x2.splat(1), 1, ratio)
   for (let row = begin; row < end; row++) {
     const position = positions !== 0 ? load<i32>(positions + ((<usize>row) << 2)) : start + row
     let a = f64x2.mul(f64x2.splat(<f64>position), first)
-    let q = out + <usize>row * (<usize>half << 3)
+    let q = out + <usize>row * ((<usize>half) << 3)
     for (let left = half; left > 0; left -= 4, q += 32) {
       const b = f64x2.mul(a, squares)
       const roundedA = Trigonometry.round(a)
@@ -61,7 +52,7 @@ export function rotate(
   begin: i32,
   end: i32,
 ): void {
-  const bytes = <usize>half << 3
+  const bytes = (<usize>half) << 3
   const step: usize = isNext ? 8 : 4
   const distance: usize = isNext ? 4 : bytes >> 1
   const signs = f32x4.splat(sign)

@@ -99,11 +99,11 @@ export function depthwise(task: Depthwise, begin: i32, end: i32): void {
       const at2 = mirrored ? left : right
       const lanes0 = v128.load(mirrored ? rightLanes : leftLanes)
       const lanes2 = v128.load(mirrored ? leftLanes : rightLanes)
-      let to = out + start + (<usize>place << 2)
+      let to = out + start + ((<usize>place) << 2)
       // Sums that have seen the first row of the kernel.
       let sum = zero
       if (isSecond) {
-        let p = plane + (<usize>place << 3)
+        let p = plane + ((<usize>place) << 3)
         for (let i = height; i > 0; i -= 2, p += pitch << 1, to += row) {
           sum = Arithmetic.multiplyAdd(Row.first<Second>(p, at0, lanes0), w3, sum)
           sum = Arithmetic.multiplyAdd(Row.second<Second>(p), w4, sum)
@@ -120,7 +120,7 @@ export function depthwise(task: Depthwise, begin: i32, end: i32): void {
           sum = next
         }
       } else {
-        let p = plane + start + (<usize>place << 2)
+        let p = plane + start + ((<usize>place) << 2)
         // Those that have seen two; what the first row of the input stores there is stored over.
         let before = zero
         let forth: usize = 0

@@ -1,7 +1,7 @@
 // Attention in operations: what the tiled form is held to, and what takes over where its weights or second derivatives are wanted.
 import { arange } from '../tensor/create.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { type Draw, runDropout } from './dropping.ts'
+import { type Draw, runDropout } from './drop.ts'
 import { permute, reshape } from './movement.ts'
 import { add, lessEqual, logicalAnd, mul, notEqual, stopGradient, where } from './pointwise.ts'
 import { product } from './product.ts'

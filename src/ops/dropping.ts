@@ -1,13 +1,12 @@
 // Dropout: what chance takes away. The mask is never stored, for a stream of random numbers can be read again: the pullback drops what was dropped.
 import { checkOptions } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
-import { checkTensor, operation, type Run } from '../tape/operation.ts'
+import { checkTensor } from '../tape/operation.ts'
 import { ones } from '../tensor/create.ts'
 import { takeStreams } from '../tensor/random.ts'
 import { type Axis, resolveAxes } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import * as kernels from '../wasm/kernels.generated.ts'
-import type { Key, Real } from '../wasm/kinds.ts'
+import { type Draw, runDropout } from './drop.ts'
 import { add, cast, greater, mul, where } from './pointwise.ts'
 import { checkShare } from './told.ts'
 
@@ -16,25 +15,6 @@ export interface DropoutOptions {
   /** The axes along which it decides for each entry by itself, the batch (0) always among them; along the others it drops all or none. All by default. */
   readonly axis?: number | readonly number[] | undefined
 }
-
-/** What decides what is dropped. */
-export interface Draw {
-  readonly p: number
-  readonly key: readonly [number, number]
-  readonly stream: number
-}
-
-/** @internal x times 1 / (1 - p) or 0, by the place of an element in a stream of random numbers. */
-export const runDropout: Run<Draw> = /* @__PURE__ */ operation<Draw>({
-  name: 'dropout',
-  shape: ([shape]) => shape,
-  forward(y, [x], { p, key, stream }) {
-    const [key0, key1] = key as readonly [Key, Key]
-    const scale = (p === 1 ? 0 : 1 / (1 - p)) as Real
-    kernels.dropout(x.pointer, y.pointer, y.count, key0, key1, stream, p as Real, scale, Math.ceil(y.count / 4))
-  },
-  pullback: [(g, _, draw) => runDropout([g], draw)],
-})
 
 /**
  * x with entries set to 0 by chance, each with probability p, and the others times 1 / (1 - p), so that the mean stays: x of any shape, by the library's

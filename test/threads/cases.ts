@@ -105,6 +105,8 @@ const columnIndices = randint(0, columns, [rows, 1001])
 const classes = randint(0, columns, [rows])
 const start = randn([250_003])
 const slope = randn([250_003])
+/** Six rows a bag. */
+const bags = rowIndices.slice(':1098').reshape([183, 6])
 const planes = x.slice(':600, :480').reshape([20, 6, 40, 60])
 const kernels = randn([7, 6, 3, 3])
 const many3x3 = randn([160, 60, 3, 3])
@@ -302,6 +304,17 @@ export const cases: Readonly<Record<string, () => Tensor>> = {
     drawn(() =>
       gradientOf(z => attention(z, z, z, { heads: 2, causal: true, dropout: 0.1 }).square().sum(), x.slice(':, :80').reshape([1, -1, 80])),
     ),
+  'depthwise 3 x 3': () => flux.depthwiseConv(planes, kernels.slice(':6, :1'), { pad: 1 }),
+  ...each('embedding bags, their gradients', ['sum', 'max'], reduction =>
+    gradientOf(w => flux.EmbeddingBag(w, reduction)(bags).square().sum(), x),
+  ),
+  'an embedding of one-hot rows': () => flux.Embedding(x)(oneHot(rowIndices, rows)),
+  'rotary positions and their angles': () => flux.rotary(x.slice(':, :400')),
+  'a recurrent layer and its gradients': () => {
+    flux.manualSeed(3)
+    const lstm = flux.LSTM(16, 64)
+    return gradientOf(z => lstm(z).square().sum(), x.slice(':512, :16').reshape([32, 16, 16]))
+  },
   Descent: () => steps(Descent(0.1)),
   Momentum: () => steps(Momentum(0.1)),
   Adam: () => steps(Adam(0.1)),

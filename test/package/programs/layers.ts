@@ -226,5 +226,4 @@ export const tokens: AsyncIterable<number> = generate(x => x, new Int32Array(2),
 export const noWeights: Tensor = attention(sequence, { returnWeights: true }) // error 2322 at noWeights
 export const noDims = MultiHeadAttention([6, 8]) // error 2345 at [6, 8]
 export const noHeads = MultiHeadAttention(8, { nheads: 2 }) // error 2561 at nheads
-export const noPlaces = MultiHeadAttention(8, { positions: () => 1 }) // error 2322 at 1
 export const noModel = generate([1], (x: Tensor) => x) // error 2345 at [1]
