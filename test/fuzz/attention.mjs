@@ -1,14 +1,11 @@
 // Attention, embeddings, positions and norms of random sizes and options, alone and as blocks with tied weights: value, gradients by all that has one and
 // second derivatives, held to PyTorch in double precision (attention.py); and the forms of one program (threads, jit, views, checkpoints, one more gradient
 // around it, weights returned, pieces with a cache, frozen parts) to each other.
-import { failed, finish, seeds } from './findings.mjs'
 import { weighed } from './graph.mjs'
 import { F } from './library.mjs'
-import { base64, Held, hasPyTorch } from './python.mjs'
+import { bits, datas, holdPrograms, recorder } from './programs.mjs'
 import { Source, sizeOf } from './source.mjs'
 
-const datas = list => list.map(x => x.data())
-const sameBits = (a, b) => a.length === b.length && a.every((value, i) => Object.is(value, b[i]))
 /** The same but for rounding, of which there is as much as the largest of all numbers has. */
 function near(a, b, largest) {
   return a.length === b.length && a.every((value, i) => Math.abs(value - b[i]) <= 2e-5 * largest || Object.is(value, b[i]))
@@ -257,15 +254,6 @@ class Bags extends Program {
   forms() {}
 }
 
-function bits(what, got, right, same = sameBits) {
-  const largest = right.reduce((most, list) => list.reduce((m, v) => (Number.isFinite(v) ? Math.max(m, Math.abs(v)) : m), most), 1)
-  right.forEach((wanted, i) => {
-    if (same(got[i], wanted, largest)) return
-    const at = wanted.findIndex((v, k) => !same([got[i][k]], [v], largest))
-    throw new Error(`${what}: ${i} differs: ${got[i][at]} instead of ${wanted[at]} at ${at}`)
-  })
-}
-
 /** Throws where a form of the program gives something else. */
 function compareForms(program, values, first) {
   const { inputs, ps } = program
@@ -293,56 +281,12 @@ function compareForms(program, values, first) {
   program.forms(values)
 }
 
-function recordOf(seed, isFirst) {
-  const { tensors } = F.memory()
-  let text = ''
-  try {
-    return F.scope(() => {
-      const source = new Source(seed)
-      F.manualSeed(seed)
-      const program = new (source.pick([Attention, Attention, Attention, Blocks, Blocks, Bags]))(source)
-      text = String(program)
-      const results = program.call()
-      const values = datas(results)
-      const [first, second] = [datas(program.first()), datas(program.second())]
-      if (isFirst) compareForms(program, values, first)
-      return [
-        {
-          ...{ seed, options: program.options, shapes: results.map(y => [...y.shape]), inputs: program.inputs.length },
-          leaves: [...program.inputs, ...program.ps].map(x => ({ shape: [...x.shape], data: base64(x.data()) })),
-          ...{ values: values.map(base64), first: first.map(base64), second: second.map(base64) },
-        },
-        text,
-      ]
-    })
-  } catch (error) {
-    failed(seed, `${text.split('(')[0]}: ${error.stack.split('\n').slice(0, 3).join(' ')}`, text)
-  } finally {
-    const after = F.memory()
-    if (after.tensors !== tensors) failed(seed, `${after.tensors - tensors} tensors are left`, text)
-  }
-}
-
-hasPyTorch()
-const held = new Held('attention')
-const TOGETHER = 25
-let waiting = []
-async function run() {
-  await F.threads(Number(process.env.FUZZ_THREADS ?? 1))
-  const made = waiting.map(seed => [seed, recordOf(seed, true)])
-  await F.threads(process.env.FUZZ_THREADS ? 1 : 2)
-  for (const [seed, before] of made) {
-    if (!before) continue
-    const again = recordOf(seed, false)
-    if (JSON.stringify(again) !== JSON.stringify(before)) failed(seed, 'other bits on another number of threads', before[1])
-    held.add(...before)
-  }
-  waiting = []
-}
-for (const seed of seeds()) {
-  waiting.push(seed)
-  if (waiting.length >= TOGETHER) await run()
-}
-await run()
-held.end()
-finish(held.note)
+await holdPrograms(
+  'attention',
+  seed => {
+    F.manualSeed(seed)
+    const source = new Source(seed)
+    return new (source.pick([Attention, Attention, Attention, Blocks, Blocks, Bags]))(source)
+  },
+  recorder(compareForms),
+)

@@ -5,7 +5,7 @@ import torch
 from torch.nn import functional as T
 
 import recurrent
-from compare import compared, decode, gradients, plain, problem, weighed
+from compare import checker, compared
 
 
 def attend(q, k, v, heads, causal, mask=None, bias=None):
@@ -124,27 +124,4 @@ def bags(o, leaves, inputs):
     return [y * y * scale]
 
 
-def compute(record, dtype):
-    o = record["options"]
-    leaves = [torch.tensor(decode(each["data"], each["shape"]), dtype=dtype, requires_grad=True) for each in record["leaves"]]
-    values = {"attention": attention, "blocks": blocks, "bags": bags}[o["kind"]](o, leaves, record["inputs"])
-    first = gradients(sum(weighed(y, i + 1) for i, y in enumerate(values)), leaves, create_graph=True)
-    total = sum((weighed(g, i + 0.5) for i, g in enumerate(first)), torch.zeros((), dtype=dtype))
-    second = gradients(total, leaves)
-    return [[plain(x) for x in each] for each in (values, first, second)]
-
-
-def check(record):
-    right, single = compute(record, torch.float64), compute(record, torch.float32)
-    for part, what in enumerate(("values", "first", "second")):
-        shapes = record["shapes"] if part == 0 else [each["shape"] for each in record["leaves"]]
-        for i, text in enumerate(record[what]):
-            wrong = problem(decode(text, shapes[i]), right[part][i], single[part][i])
-            if wrong is False:
-                return None
-            if wrong:
-                return f"{what} {i}: {wrong}"
-    return None
-
-
-compared(check)
+compared(checker(lambda o, leaves, inputs: {"attention": attention, "blocks": blocks, "bags": bags}[o["kind"]](o, leaves, inputs)))

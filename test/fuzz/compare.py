@@ -58,6 +58,32 @@ def plain(x):
     return (x.detach() + torch.zeros(x.shape, dtype=x.dtype)).numpy().astype(np.float64)
 
 
+def checker(values_of):
+    """A check of records with `leaves` that `values_of(options, leaves, inputs)` makes a list of results of: their values, the gradients of their sum, and of those."""
+
+    def compute(record, dtype):
+        leaves = [torch.tensor(decode(each["data"], each["shape"]), dtype=dtype, requires_grad=True) for each in record["leaves"]]
+        values = values_of(record["options"], leaves, record["inputs"])
+        first = gradients(sum(weighed(y, i + 1) for i, y in enumerate(values)), leaves, create_graph=True)
+        total = sum((weighed(g, i + 0.5) for i, g in enumerate(first)), torch.zeros((), dtype=dtype))
+        second = gradients(total, leaves)
+        return [[plain(x) for x in each] for each in (values, first, second)]
+
+    def check(record):
+        right, single = compute(record, torch.float64), compute(record, torch.float32)
+        for part, what in enumerate(("values", "first", "second")):
+            shapes = record["shapes"] if part == 0 else [each["shape"] for each in record["leaves"]]
+            for i, text in enumerate(record[what]):
+                wrong = problem(decode(text, shapes[i]), right[part][i], single[part][i])
+                if wrong is False:
+                    return None
+                if wrong:
+                    return f"{what} {i}: {wrong}"
+        return None
+
+    return check
+
+
 def compared(check):
     """Runs `check` on each record of the file, and prints [seed], and then [seed, problem], as lines of JSON."""
     for line in open(sys.argv[1]):

@@ -1,14 +1,11 @@
 // Recurrent layers of random sizes and options: value, last states, gradients by all that has one and second derivatives, held to PyTorch in double precision
 // (recurrent.py); and the forms of one program (threads, jit, views, checkpoints, one more gradient around it, pieces, each row alone) to each other.
-import { failed, finish, seeds } from './findings.mjs'
 import { weighed } from './graph.mjs'
 import { F } from './library.mjs'
-import { base64, Held, hasPyTorch } from './python.mjs'
+import { bits, datas, holdPrograms, recorder } from './programs.mjs'
 import { Source, sizeOf } from './source.mjs'
 
 const KINDS = ['RNN', 'LSTM', 'GRU', 'GRUv3']
-const datas = list => list.map(x => x.data())
-const sameBits = (a, b) => a.length === b.length && a.every((value, i) => Object.is(value, b[i]))
 function near(a, b) {
   const largest = b.reduce((most, value) => Math.max(most, Math.abs(value)), 1)
   return a.length === b.length && a.every((value, i) => Math.abs(value - b[i]) <= 2e-5 * largest || Object.is(value, b[i]))
@@ -84,14 +81,6 @@ class Program {
   }
 }
 
-function bits(what, got, right, same = sameBits) {
-  right.forEach((wanted, i) => {
-    if (same(got[i], wanted)) return
-    const at = wanted.findIndex((v, k) => !same([got[i][k]], [v]))
-    throw new Error(`${what}: ${i} differs: ${got[i][at]} instead of ${wanted[at]} at ${at}`)
-  })
-}
-
 /** Throws where a form of the program gives something else. */
 function compareForms(program, values, first) {
   const { inputs, source, lengths, options } = program
@@ -145,55 +134,4 @@ function compareForms(program, values, first) {
   )
 }
 
-function recordOf(seed, isFirst) {
-  const { tensors } = F.memory()
-  let text = ''
-  try {
-    return F.scope(() => {
-      const program = new Program(seed)
-      text = String(program)
-      const results = program.call()
-      const values = datas(results)
-      const [first, second] = [datas(program.first()), datas(program.second())]
-      if (isFirst) compareForms(program, values, first)
-      return [
-        {
-          ...{ seed, options: program.options, shapes: results.map(y => [...y.shape]), inputs: program.inputs.length },
-          leaves: [...program.inputs, ...program.ps].map(x => ({ shape: [...x.shape], data: base64(x.data()) })),
-          ...{ values: values.map(base64), first: first.map(base64), second: second.map(base64) },
-        },
-        text,
-      ]
-    })
-  } catch (error) {
-    failed(seed, `${text.split('(')[0]}: ${error.stack.split('\n').slice(0, 3).join(' ')}`, text)
-  } finally {
-    const after = F.memory()
-    if (after.tensors !== tensors) failed(seed, `${after.tensors - tensors} tensors are left`, text)
-  }
-}
-
-hasPyTorch()
-if (process.env.FUZZ_BASELINE) await F.configure({ deterministic: true })
-const held = new Held('recurrent')
-const TOGETHER = 25
-let waiting = []
-async function run() {
-  await F.threads(1)
-  const made = waiting.map(seed => [seed, recordOf(seed, true)])
-  await F.threads(2)
-  for (const [seed, before] of made) {
-    if (!before) continue
-    const again = recordOf(seed, false)
-    if (JSON.stringify(again) !== JSON.stringify(before)) failed(seed, 'other bits on 2 threads', before[1])
-    held.add(...before)
-  }
-  waiting = []
-}
-for (const seed of seeds()) {
-  waiting.push(seed)
-  if (waiting.length >= TOGETHER) await run()
-}
-await run()
-held.end()
-finish(held.note)
+await holdPrograms('recurrent', seed => new Program(seed), recorder(compareForms))

@@ -2,7 +2,7 @@
 import torch
 from torch import nn
 
-from compare import compared, decode, gradients, plain, problem, weighed
+from compare import checker, compared
 
 GATES = {"RNN": 1, "LSTM": 4, "GRU": 3, "GRUv3": 3}
 ACTIVATIONS = {"tanh": torch.tanh, "relu": torch.relu, "sigmoid": torch.sigmoid, "swish": nn.functional.silu}
@@ -87,28 +87,5 @@ def results(o, leaves, inputs):
     return [outs[0][0], *(e[:, 0] if len(cells) > 1 else e[0] for e in outs[1:])]
 
 
-def compute(record, dtype):
-    o = {"lengths": None, "activation": "tanh", **record["options"]}
-    leaves = [torch.tensor(decode(each["data"], each["shape"]), dtype=dtype, requires_grad=True) for each in record["leaves"]]
-    values = results(o, leaves, record["inputs"])
-    first = gradients(sum(weighed(y, i + 1) for i, y in enumerate(values)), leaves, create_graph=True)
-    total = sum((weighed(g, i + 0.5) for i, g in enumerate(first)), torch.zeros((), dtype=dtype))
-    second = gradients(total, leaves)
-    return [[plain(x) for x in each] for each in (values, first, second)]
-
-
-def check(record):
-    right, single = compute(record, torch.float64), compute(record, torch.float32)
-    for part, what in enumerate(("values", "first", "second")):
-        shapes = record["shapes"] if part == 0 else [each["shape"] for each in record["leaves"]]
-        for i, text in enumerate(record[what]):
-            wrong = problem(decode(text, shapes[i]), right[part][i], single[part][i])
-            if wrong is False:
-                return None
-            if wrong:
-                return f"{what} {i}: {wrong}"
-    return None
-
-
 if __name__ == "__main__":
-    compared(check)
+    compared(checker(lambda o, leaves, inputs: results({"lengths": None, "activation": "tanh", **o}, leaves, inputs)))

@@ -1,9 +1,9 @@
 // Convolutions, poolings, norms and upsampling of random geometry: value, gradients by all that has one and second derivatives, held to PyTorch in double
 // precision; and the forms of one program (threads, jit, views, checkpoints, one more gradient around it, each image alone) to each other, bit for bit.
-import { failed, finish, seeds } from './findings.mjs'
 import { weighed } from './graph.mjs'
 import { F } from './library.mjs'
-import { base64, Held, hasPyTorch } from './python.mjs'
+import { bits as compareBits, datas, holdPrograms } from './programs.mjs'
+import { base64 } from './python.mjs'
 import { Source, sizeOf } from './source.mjs'
 
 let source
@@ -210,7 +210,6 @@ const near = floor => (a, b) => {
     )
   )
 }
-const datas = list => list.map(each => each.data())
 
 /** The same numbers as a view of other memory. */
 function viewed(x, kind) {
@@ -238,13 +237,7 @@ class Program {
   }
 }
 
-function bits(what, got, right, same = sameBits) {
-  right.forEach((wanted, i) => {
-    if (same(got[i], wanted)) return
-    const at = wanted.findIndex((v, k) => !same([got[i][k]], [v]))
-    throw new Error(`${what}: ${i} differs: ${got[i][at]} instead of ${wanted[at]} at ${at}`)
-  })
-}
+const bits = (what, got, right, same = sameBits) => compareBits(what, got, right, same)
 
 /** Throws where a form of the program gives something else. */
 function compareForms(program, value, first) {
@@ -294,54 +287,15 @@ function computed(program) {
   return { shape: [...result.shape], value: result.data(), first: datas(first), second: datas(second) }
 }
 
-function recordOf(seed, isFirst) {
-  const { tensors, bytes } = F.memory()
-  let text = ''
-  try {
-    return F.scope(() => {
-      const program = new Program(seed)
-      text = String(program)
-      const { shape, value, first, second } = computed(program)
-      if (isFirst) compareForms(program, value, first)
-      const options = { ...program.options }
-      return [
-        {
-          ...{ seed, name: program.name, options, isOdd: program.isOdd ?? false, shape },
-          leaves: program.leaves.map(x => ({ shape: [...x.shape], data: base64(x.data()) })),
-          ...{ value: base64(value), first: first.map(base64), second: second.map(base64) },
-        },
-        text,
-      ]
-    })
-  } catch (error) {
-    failed(seed, `${text.split('(')[0]}: ${error.stack.split('\n').slice(0, 3).join(' ')}`, text)
-  } finally {
-    const after = F.memory()
-    if (after.tensors !== tensors) failed(seed, `${after.tensors - tensors} tensors are left`, text)
-    else if (after.bytes > bytes + 1e7) failed(seed, `${after.bytes - bytes} bytes are left`, text)
+function recordOf(program, seed, isFirst) {
+  const { shape, value, first, second } = computed(program)
+  if (isFirst) compareForms(program, value, first)
+  const options = { ...program.options }
+  return {
+    ...{ seed, name: program.name, options, isOdd: program.isOdd ?? false, shape },
+    leaves: program.leaves.map(x => ({ shape: [...x.shape], data: base64(x.data()) })),
+    ...{ value: base64(value), first: first.map(base64), second: second.map(base64) },
   }
 }
 
-hasPyTorch()
-const held = new Held('vision')
-const TOGETHER = 25
-let waiting = []
-async function run() {
-  await F.threads(1)
-  const made = waiting.map(seed => [seed, recordOf(seed, true)])
-  await F.threads(2)
-  for (const [seed, before] of made) {
-    if (!before) continue
-    const again = recordOf(seed, false)
-    if (JSON.stringify(again) !== JSON.stringify(before)) failed(seed, `${before[0].name}: other bits on 2 threads`, before[1])
-    held.add(...before)
-  }
-  waiting = []
-}
-for (const seed of seeds()) {
-  waiting.push(seed)
-  if (waiting.length >= TOGETHER) await run()
-}
-await run()
-held.end()
-finish(held.note)
+await holdPrograms('vision', seed => new Program(seed), recordOf)
