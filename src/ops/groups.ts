@@ -1,6 +1,6 @@
 // What all norms are made of: groups of elements, brought to mean 0 and variance 1.
 import { isTracked } from '../tape/level.ts'
-import { operation, several } from '../tape/operation.ts'
+import { operation, present, several } from '../tape/operation.ts'
 import { type Shape, sizeOf } from '../tensor/shape.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
@@ -93,8 +93,6 @@ function words(
 function affineOf(xs: readonly Tensor[], at: number, { hasScale }: Options) {
   return { scale: hasScale ? xs[at] : undefined, bias: hasScale ? xs[at + 1] : xs[at] }
 }
-
-const present = (tensors: readonly (Tensor | undefined)[]) => tensors.filter(each => each !== undefined)
 
 /** y, and [4, groups]: means, what is left of them, 1 / σ, variances. */
 const runNormalize = /* @__PURE__ */ several<Options, Saves>({

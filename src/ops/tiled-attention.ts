@@ -1,12 +1,12 @@
 // Attention in tiles (assembly/attention.ts): one kernel forward, one backward.
-import { several } from '../tape/operation.ts'
+import { present, several } from '../tape/operation.ts'
 import { broadcastSteps, type Shape } from '../tensor/shape.ts'
 import { observer, Storage } from '../tensor/storage.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import * as kernels from '../wasm/kernels.generated.ts'
 import { type Address, behind, type Key, NONE, type Real } from '../wasm/kinds.ts'
 import { composedWeights, merged, type Scores, split } from './composed-attention.ts'
-import { type Draw, runDropout } from './drop.ts'
+import { type Draw, keptScale, runDropout } from './drop.ts'
 import { sum } from './movement.ts'
 import { add, mul, sub } from './pointwise.ts'
 import { product } from './product.ts'
@@ -31,8 +31,6 @@ interface Saves {
   readonly y: Tensor
   readonly stats: Tensor
 }
-
-const present = (tensors: readonly (Tensor | undefined)[]) => tensors.filter(each => each !== undefined)
 
 function saved(xs: readonly Tensor[], plan: Plan) {
   const [q, k, v] = xs
@@ -102,7 +100,7 @@ function within(
   if (draw) kernels.attentionStream(pointer, ...(draw.key as readonly [Key, Key]), draw.stream, 1)
   const words = { q, k, v, y, stats, mask: mask?.pointer ?? NONE, bias: bias?.pointer ?? NONE, g, ofQ, ofK, ofV }
   const p = draw ? draw.p : 0
-  const told = { offset, scale: scale as Real, p: p as Real, kept: (p === 1 ? 0 : 1 / (1 - p)) as Real, drawn: draw ? pointer : NONE }
+  const told = { offset, scale: scale as Real, p: p as Real, kept: keptScale(p), drawn: draw ? pointer : NONE }
   const strides = { maskB, maskH, maskQ, maskK, biasB, biasH, biasQ, biasK }
   run({ ...words, scratch: behind(pointer, 64), area, heads, ...sizes, ...strides, ...told, each, splits }, units)
   out.endScratch()

@@ -175,6 +175,11 @@ export interface SeveralDefinition<Options, Saves extends Values> extends Common
   joint?(gs: readonly (Tensor | undefined)[], saved: Saves, options: Options, wanted: readonly boolean[]): readonly (Tensor | undefined)[]
 }
 
+/** Those of the inputs of an operation that there are. */
+export function present(tensors: readonly (Tensor | undefined)[]): Tensor[] {
+  return tensors.filter(each => each !== undefined)
+}
+
 /** Makes an operation of several results. */
 export function several<Options, Saves extends Values = Values>(
   definition: SeveralDefinition<Options, Saves>,

@@ -1,4 +1,4 @@
-// Writes bytes the way unpack.mjs reads them. Which copies are taken is a shortest path (Storer & Szymanski 1982), by prices that the round before found.
+// Writes bytes the way unpack.ts reads them. Which copies are taken is a shortest path (Storer & Szymanski 1982), by prices that the round before found.
 
 /** Where the contexts of each kind of number begin. */
 export const CONTEXTS = { kind: 0, repeated: 8, again: 1024, length: 2048, distance: 3072, byte: 8192, all: 57344, most: 120 }

@@ -1,13 +1,14 @@
-import { arange, zeros } from '../../tensor/create.ts'
+import { zeros } from '../../tensor/create.ts'
 import { scoped } from '../../tensor/scope.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { sigmoid } from '../activations.ts'
 import type { Activation } from '../epilogue.ts'
 import { stack } from '../joining.ts'
 import { linear } from '../linear.ts'
-import { expandDims, reshape } from '../movement.ts'
-import { add, less, mul, sub, tanh, where } from '../pointwise.ts'
+import { reshape } from '../movement.ts'
+import { add, mul, sub, tanh, where } from '../pointwise.ts'
 import { section } from '../ranges.ts'
+import { stepsThere } from './lengths.ts'
 import type { RecurrentForm, RecurrentKind, RecurrentWeights } from './types.ts'
 
 /** The next states, y first, from Wi x + b of a step [b, gates * h] and the states before it. */
@@ -64,7 +65,7 @@ function stepOf(kind: RecurrentKind, activation: Activation): Step {
 export const composedRecurrent: RecurrentForm = (kind, x, states, weights, { lengths, reverse, activation }) => {
   const [batch, steps] = x.dims
   const step = stepOf(kind, activation)
-  const isThere = lengths && reshape(less(arange(0, steps, 1, { dtype: 'int32' }), expandDims(lengths, 1)), [batch, steps, 1])
+  const isThere = lengths && stepsThere(lengths, x.dims)
   // What lies behind the end may be anything, and 0 times NaN is NaN in the gradients of the weights.
   const inputs = linear(isThere ? where(isThere, x, 0) : x, weights.Wi, weights.bias ?? undefined)
   const size = inputs.dims[2]

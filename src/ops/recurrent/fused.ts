@@ -3,7 +3,6 @@
 import { typeError } from '../../errors.ts'
 import { isTracked } from '../../tape/level.ts'
 import { several } from '../../tape/operation.ts'
-import { arange } from '../../tensor/create.ts'
 import type { Shape } from '../../tensor/shape.ts'
 import { observer } from '../../tensor/storage.ts'
 import { make, type Tensor } from '../../tensor/tensor.ts'
@@ -12,9 +11,9 @@ import * as kernels from '../../wasm/kernels.generated.ts'
 import { type Address, behind, NONE } from '../../wasm/kinds.ts'
 import { relu } from '../activations.ts'
 import type { Activation } from '../epilogue.ts'
-import { expandDims, reshape } from '../movement.ts'
-import { cast, less, tanh, where } from '../pointwise.ts'
+import { cast, tanh, where } from '../pointwise.ts'
 import { multiply } from '../product.ts'
+import { stepsThere } from './lengths.ts'
 import type { RecurrentForm, RecurrentKind } from './types.ts'
 
 /** The inputs of the operation, in their order; which of them there are depends on the cell and on what it is told. */
@@ -223,10 +222,8 @@ export function fuses(kind: RecurrentKind, activation: Activation): boolean {
 /** @internal A sequence in few kernels: for derivatives of the first order. */
 export const fusedRecurrent: RecurrentForm = (kind, x, [h0, c0], { Wi, Wh, bias, hiddenBias, Wn }, { lengths, reverse, activation }) => {
   const float = (tensor: Tensor | null | undefined) => (tensor ? cast(tensor, 'float32') : null)
-  const [batch, time] = x.dims
   // What lies behind the end may be anything, and 0 times NaN is NaN in the gradient of Wi.
-  const isThere = lengths && reshape(less(arange(0, time, 1, { dtype: 'int32' }), expandDims(lengths, 1)), [batch, time, 1])
-  const seen = isThere ? where(isThere, x, 0) : x
+  const seen = lengths ? where(stepsThere(lengths, x.dims), x, 0) : x
   const named = { x: float(seen), Wi: float(Wi), Wh: float(Wh), h0: float(h0), c0: float(c0) }
   const rest = { bias: float(bias), hiddenBias: float(hiddenBias), Wn: float(Wn), lengths }
   const [tensors, names] = present<Name>({ ...named, ...rest }, INPUTS)

@@ -1,12 +1,14 @@
 import { rangeError, ShapeError } from '../../errors.ts'
 import { operation } from '../../tape/operation.ts'
 import { arange } from '../../tensor/create.ts'
-import { sameShape, show } from '../../tensor/shape.ts'
+import { type Shape, sameShape, show } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import * as kernels from '../../wasm/kernels.generated.ts'
 import { i32 } from '../../wasm/memory.ts'
 import { reported } from '../../wasm/status.ts'
 import { asIndices } from '../indices.ts'
+import { expandDims, reshape } from '../movement.ts'
+import { less } from '../pointwise.ts'
 
 /** Lengths as they are, found among all that there may be: [0, 1, ..., most]. */
 const runLengths = /* @__PURE__ */ operation<{ name: string }>({
@@ -32,4 +34,9 @@ export function lengthsOf(name: string, lengths: Tensor | readonly number[], x: 
   if (!sameShape(given.dims, [batch]))
     throw new ShapeError({ operation: name, problem: `the lengths are [${batch}], one a row of x`, came: show(given.dims) }, [given.dims])
   return runLengths([arange(0, steps + 1, 1, { dtype: 'int32' }), given], { name })
+}
+
+/** @internal Which steps of x [batch, steps, ...] there are, bool [batch, steps, 1], by lengths [batch]. */
+export function stepsThere(lengths: Tensor, [batch, steps]: Shape): Tensor {
+  return reshape(less(arange(0, steps, 1, { dtype: 'int32' }), expandDims(lengths, 1)), [batch, steps, 1])
 }

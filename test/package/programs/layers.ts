@@ -192,7 +192,7 @@ export const noAxis = Dropout(0.5, { axis: 'channels' }) // error 2322 at axis
 const lstm = LSTM(3, 4, { returnState: true, layers: 2, forgetBias: 1 })
 const [steps, [h, c]] = lstm(ones([2, 5, 3]), { lengths: [5, 2] })
 export const again: Tensor = lstm(steps, [h, c], { lengths: h })[0]
-export const above: Tensor | undefined = lstm.layers?.[1].Wi
+export const above: Tensor | undefined = lstm.layers?.[1]?.Wi
 export const recurrent: Tensor = Chain(
   RNN(3, 4, relu, { bias: false }),
   GRU(4, 2, { recurrentBias: true, bidirectional: true }),
