@@ -248,7 +248,7 @@ describe('update refuses', () => {
     [
       'a count of steps that is no number',
       () => loadOptimizerState(Momentum(), params({ w }), stateOf('2' as never, w)),
-      `RangeError: loadOptimizerState: 'w.t' must be a whole number from 0: 2.`,
+      `TypeError: loadOptimizerState: 'w.t' is a number: '2' came.`,
     ],
     [
       'a state that is a list',

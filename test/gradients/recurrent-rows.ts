@@ -7,6 +7,7 @@ import { at, build, type Float64 } from './float64.ts'
 
 const [BATCH, TIME, INPUTS, UNITS] = [2, 3, 2, 2]
 const GATES = { rnn: 1, lstm: 4, gru: 3, gruv3: 3 } as const
+const LAYERS = { rnn: 'RNN', lstm: 'LSTM', gru: 'GRU', gruv3: 'GRUv3' } as const
 const sigmoid = (x: number) => 1 / (1 + Math.exp(-x))
 const range = (n: number) => Array.from({ length: n }, (_, i) => i)
 
@@ -33,8 +34,8 @@ const row = (kind: RecurrentKind, lengths: readonly number[] | null = null, reve
   const wide = GATES[kind] * UNITS
   const states = kind === 'lstm' ? 2 : 1
   return {
-    op: 'recurrent',
-    name: `${kind}${lengths ? `, rows of ${lengths}` : ''}${reverse ? ', backwards' : ''}`,
+    op: LAYERS[kind],
+    name: `a sequence${lengths ? `, rows of ${lengths}` : ''}${reverse ? ', backwards' : ''}`,
     shapes: [
       [BATCH, TIME, INPUTS],
       [wide, INPUTS],

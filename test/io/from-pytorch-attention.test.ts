@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { Chain, fromPyTorch, loadState, MultiHeadAttention, ones, type Tensor, tensor, type WrittenTensor } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
-import { Chain, loadState, MultiHeadAttention, ones, type Tensor, tensor, type WrittenTensor } from '../../src/index.ts'
-import { multiheadAttention } from '../../src/io/from-pytorch-attention.ts'
+
+const { multiheadAttention } = fromPyTorch
 
 interface Case {
   readonly name: string

@@ -1,5 +1,6 @@
 // Positions: sines and turned pairs against float64, wherever they are, with their gradients; what goes on from a cache.
 import {
+  Cache,
   Chain,
   gradient,
   jit,
@@ -10,10 +11,10 @@ import {
   type Tensor,
   tensor,
   threads,
+  withCache,
   zeros,
 } from 'fluxtape'
 import { afterAll, describe, expect, it, test } from 'vitest'
-import { Cache, withCache } from '../../src/nn/cache.ts'
 
 const waves = (...shape: number[]) =>
   tensor(

@@ -1,7 +1,6 @@
 // Recurrent cells and layers: what the values of test/oracle do not say. Paths, initial values and states, modes, pieces of a sequence, other forms of a run.
 import * as f from 'fluxtape'
 import { describe, expect, it } from 'vitest'
-import { Cache, withCache } from '../../src/nn/cache.ts'
 
 const KINDS = ['RNN', 'LSTM', 'GRU', 'GRUv3'] as const
 type State = f.Tensor | readonly f.Tensor[]
@@ -107,12 +106,12 @@ describe.each(KINDS)('%s', kind => {
     const [second, end] = layer(x.slice(':, 2:'), between)
     near(f.concat([first, second], 1), y)
     list(end).forEach((each, i) => near(each, list(state)[i]))
-    const cache = Cache()
-    const pieces = [':, :1', ':, 1:4', ':, 4:'].map(part => withCache(cache, () => layer(x.slice(part)))[0])
+    const cache = f.Cache()
+    const pieces = [':, :1', ':, 1:4', ':, 4:'].map(part => f.withCache(cache, () => layer(x.slice(part)))[0])
     near(f.concat(pieces, 1), y)
-    near(layer(x.slice(':, :1'), { cache: Cache() })[0], y.slice(':, :1'))
+    near(layer(x.slice(':, :1'), { cache: f.Cache() })[0], y.slice(':, :1'))
     const both = made(kind, { bidirectional: true })
-    expect(() => withCache(Cache(), () => both(x))).toThrow(`${kind}: there is a cache, and the layer goes backwards, too.`)
+    expect(() => f.withCache(f.Cache(), () => both(x))).toThrow(`${kind}: there is a cache, and the layer goes backwards, too.`)
   })
 
   it('truncated backpropagation: the gradient of a piece sees the state before it as given', () => {
