@@ -292,12 +292,21 @@ function misfit(missing: readonly string[], unexpected: readonly string[]): Type
     const problem = 'the GRU has no hiddenBias, and the b_hn of the state is not 0'
     return typeError('loadState', problem, parts.join('; '), 'Make it GRU(..., { recurrentBias: true }).')
   }
-  return typeError(
-    'loadState',
-    'the paths do not fit',
-    parts.join('; '),
-    'Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
-  )
+  return typeError('loadState', 'the paths do not fit', parts.join('; '), fitting(missing, unexpected))
+}
+
+/** What to do where paths do not fit, as far as they tell. */
+function fitting(missing: readonly string[], unexpected: readonly string[]): string {
+  const has = (part: RegExp) => unexpected.some(path => part.test(path))
+  if (has(/in_proj_/)) return "Those are PyTorch's names: pass { rename: fromPyTorch.multiheadAttention }."
+  if (has(/weight_ih/)) return "Those are PyTorch's names: pass { rename: fromPyTorch.lstm }, or .gru or .rnn."
+  const made = [
+    ...(unexpected.every(path => /(^|\.)bias$/.test(path)) ? ['bias: true'] : []),
+    ...(has(/(^|\.)backward\./) ? ['bidirectional: true'] : []),
+    ...(has(/(^|\.)layers\.\d+\.(backward\.)?Wh$/) ? ['more layers'] : []),
+  ]
+  const how = missing.length === 0 && made.length > 0 ? `, made with ${made.join(', ')}` : ''
+  return `Load it into a model of the same layers${how}, pass { rename } for other names, or { strict: false } to leave those.`
 }
 
 function otherShape(problem: string, { dims: a }: Tensor, { dims: b }: Tensor, word: string): ShapeError {

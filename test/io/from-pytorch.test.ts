@@ -55,4 +55,26 @@ describe('fromPyTorch', () => {
     expect(load(zero.state, { recurrentBias: true }).missing).toEqual([])
     expect(load(zero.state, {}).unexpected).toEqual([])
   })
+
+  /** The state of a layer, all of it 1, since a bias of zeros may be left out. */
+  const ones = (model: object) => new Map([...f.state(model)].map(([path, tensor]) => [path, f.onesLike(tensor)]))
+  it.each([
+    ['lstm', f.LSTM(3, 4), { weight_ih_l0: f.ones([16, 3]) }, "PyTorch's names: pass { rename: fromPyTorch.lstm }, or .gru or .rnn."],
+    [
+      'attention',
+      f.MultiHeadAttention(4, { heads: 2 }),
+      { in_proj_weight: f.ones([12, 4]) },
+      "PyTorch's names: pass { rename: fromPyTorch.multiheadAttention }.",
+    ],
+    [
+      'biases',
+      f.MultiHeadAttention(4, { heads: 4 }),
+      ones(f.MultiHeadAttention(4, { heads: 4, bias: true })),
+      'layers, made with bias: true,',
+    ],
+    ['layers', f.LSTM(3, 4), ones(f.LSTM(3, 4, { layers: 2 })), 'layers, made with more layers,'],
+    ['ways', f.LSTM(3, 4), ones(f.LSTM(3, 4, { bidirectional: true })), 'layers, made with bidirectional: true,'],
+  ])('says what is missing to take a state: %s', (_, model, state, wayOut) => {
+    expect(() => f.loadState(model, state)).toThrow(wayOut)
+  })
 })

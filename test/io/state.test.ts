@@ -137,7 +137,7 @@ describe('loadState', () => {
       expect(dense.weight.toArray()).toEqual([[1, 1]])
       expect(() => loadState(dense, { weight: zeros([1, 2]), bias: tensor([3]) })).toThrow(
         new TypeError(
-          'loadState: the paths do not fit: not in the model: bias. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
+          'loadState: the paths do not fit: not in the model: bias. Load it into a model of the same layers, made with bias: true, pass { rename } for other names, or { strict: false } to leave those.',
         ),
       )
       expect(dense.weight.toArray()).toEqual([[1, 1]])
