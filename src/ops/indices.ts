@@ -28,7 +28,10 @@ export function checked(
 /** The error for an index that is not there. */
 function badIndex(operation: string, index: number, position: number, size: number, kind: 'index' | 'class'): RangeError {
   const range = `from 0 to ${size - 1}`
-  if (kind === 'class') return rangeError(operation, `${index} at place ${position} is no class`, `classes count ${range}`)
+  if (kind === 'class') {
+    const wayOut = index < -1 ? `A loss leaves samples out with { ignoreIndex: ${index} }.` : ''
+    return rangeError(operation, `${index} at place ${position} is no class`, `classes count ${range}`, wayOut)
+  }
   return rangeError(operation, `index ${index} at place ${position} is out of range`, `indices go ${range}`)
 }
 

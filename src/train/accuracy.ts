@@ -10,7 +10,8 @@ export interface AccuracyOptions {
 
 /**
  * The share of observations that a model classifies right, from 0 to 1: the largest of its outputs along the last axis against integer classes,
- * or one-hot or soft targets. The data is `[x, y]`, or an iterable of such batches; for an asynchronous one there is a promise.
+ * or one-hot or soft targets. The data is `[x, y]`, or an iterable of such batches, `[...inputs, y]` for a model of several; for an asynchronous one there
+ * is a promise.
  *
  * With a `threshold` each output counts for itself, against targets of 0 and 1 in its shape (of one output `[n, 1]` also `[n]`): for models of
  * one output, or of several labels. Outputs that are NaN, or a row with one, are wrong. Throws ShapeError where predictions and targets do not

@@ -10,14 +10,15 @@ import { Tensor } from '../tensor/tensor.ts'
 
 const CHUNK = 1024
 
-/** What is measured on: inputs and targets, or an iterable of such pairs, which may be asynchronous. */
+/** What is measured on: inputs and targets, or an iterable of such batches `[...inputs, y]`, which may be asynchronous. */
 export type MetricData = readonly [Tensor, Tensor] | Iterable<readonly unknown[]> | AsyncIterable<readonly unknown[]>
 
 /** What a metric gives: a promise for asynchronous data. */
 export type Measured<D, R> = D extends Iterable<unknown> ? R : Promise<R>
 
-/** A model as metrics call it: from a batch of inputs to its outputs. */
-export type Classifier = (x: Tensor) => Tensor
+/** A model as metrics call it: from a batch's inputs, one or several, to its outputs. */
+// biome-ignore lint/suspicious/noExplicitAny: what further inputs are is known to the model alone
+export type Classifier = (x: Tensor, ...more: any[]) => Tensor
 
 /** Shows each batch's outputs and targets to `see`, and gives the result. */
 export function measured<D extends MetricData, R>(
@@ -30,8 +31,8 @@ export function measured<D extends MetricData, R>(
   if (typeof model !== 'function') throw typeError(operation, 'the model comes first, and is a function', `${kindOf(model)} came`)
   const show = (batch: unknown) =>
     scope(() => {
-      const [x, y] = pairOf(operation, batch)
-      const outputs = model(x)
+      const { inputs, y } = partsOf(operation, batch)
+      const outputs = model(...inputs)
       checkTensor(operation, outputs)
       see(outputs, y)
     })
@@ -54,8 +55,10 @@ function batchesOf(operation: string, data: MetricData): Iterable<unknown> | Asy
   throw typeError(operation, 'the data is [x, y], or an iterable of such batches, such as a DataLoader')
 }
 
-function pairOf(operation: string, batch: unknown): [Tensor, Tensor] {
-  if (Array.isArray(batch) && batch[0] instanceof Tensor && batch[1] instanceof Tensor) return [batch[0], batch[1]]
+/** A batch as training has it: what the model takes, then the targets. */
+function partsOf(operation: string, batch: unknown): { inputs: [Tensor, ...unknown[]]; y: Tensor } {
+  const y: unknown = Array.isArray(batch) && batch.length > 1 ? batch[batch.length - 1] : undefined
+  if (y instanceof Tensor) return { inputs: (batch as unknown[]).slice(0, -1) as [Tensor, ...unknown[]], y }
   throw typeError(operation, 'a batch is [x, y], inputs and targets', `${kindOf(batch)} came`, 'Write [[x, y]], or a DataLoader of [x, y].')
 }
 

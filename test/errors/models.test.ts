@@ -240,7 +240,7 @@ describe('losses refuse', () => {
     [
       'the targets of another batch',
       () => logitCrossEntropy(logits, tensor([0, 1, 2])),
-      'ShapeError: logitCrossEntropy: prediction and target do not fit: [2, 3] and [3]. Targets are integer classes [2], or one-hot or soft [2, 3]. The prediction comes first.',
+      'ShapeError: logitCrossEntropy: prediction and target do not fit: [2, 3] and [3]. Targets are integer classes [2], or one-hot or soft [2, 3]. Where axis 0 counts classes, pass { axis: 0 }.',
     ],
     [
       'the targets and logits swapped',

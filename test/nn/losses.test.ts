@@ -220,6 +220,12 @@ describe('classes', () => {
   it.each([
     ['beyond the last', int32([0, 3, 1]), RangeError, 'logitCrossEntropy: 3 at place 1 is no class: classes count from 0 to 2.'],
     ['below 0', int32([0, 1, -1]), RangeError, 'logitCrossEntropy: -1 at place 2 is no class: classes count from 0 to 2.'],
+    [
+      "PyTorch's mark",
+      int32([0, 1, -100]),
+      RangeError,
+      'logitCrossEntropy: -100 at place 2 is no class: classes count from 0 to 2. A loss leaves samples out with { ignoreIndex: -100 }.',
+    ],
     ['not whole', tensor([0, 0.5, 1]), RangeError, 'logitCrossEntropy: index 0.5 at place 1 is not a whole number.'],
   ])('%s are errors', (_, target, kind, message) => {
     expect(() => logitCrossEntropy(logits, target)).toThrow(new kind(message))

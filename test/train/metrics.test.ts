@@ -390,4 +390,32 @@ describe('every metric', () => {
     }
     expect(came.startsWith(text) ? text : came).toBe(text)
   })
+
+  it('calls a model of several inputs with all of a batch but its last', () => {
+    const [x, lengths, y] = [
+      tensor([
+        [1, 0],
+        [0, 1],
+        [1, 0],
+      ]),
+      tensor([1, 2, 3]),
+      tensor([0, 1, 1]),
+    ]
+    const seen: unknown[][] = []
+    const model = (...inputs: [Tensor, ...Tensor[]]) => {
+      seen.push(inputs.map(each => each.toArray()))
+      return inputs[0]
+    }
+    expect(accuracy(model, new DataLoader([x, lengths, y], { batchSize: 2 }))).toBeCloseTo(2 / 3)
+    expect(seen).toEqual([
+      [
+        [
+          [1, 0],
+          [0, 1],
+        ],
+        [1, 2],
+      ],
+      [[[1, 0]], [3]],
+    ])
+  })
 })

@@ -181,12 +181,19 @@ function ofDistributions(
 }
 
 function unfit(name: string, prediction: Shape, target: Shape, samples: Shape): ShapeError {
+  const other = prediction.findIndex((_, axis) =>
+    sameShape(
+      prediction.filter((_, i) => i !== axis),
+      target,
+    ),
+  )
+  const wayOut = other < 0 ? 'The prediction comes first.' : `Where axis ${other} counts classes, pass { axis: ${other} }.`
   return new ShapeError(
     {
       operation: name,
       problem: 'prediction and target do not fit',
       came: `${show(prediction)} and ${show(target)}`,
-      wayOut: `Targets are integer classes ${show(samples)}, or one-hot or soft ${show(prediction)}. The prediction comes first.`,
+      wayOut: `Targets are integer classes ${show(samples)}, or one-hot or soft ${show(prediction)}. ${wayOut}`,
     },
     [prediction, target],
   )
