@@ -1,9 +1,9 @@
 import { ReleasedError } from '../errors.ts'
 import { fusion } from '../ops/fusion.ts'
 import { add } from '../ops/pointwise.ts'
-import { drop, isRecording, type Level, type Node, outside, trackedAlias } from '../tape/level.ts'
-import { nowPulls } from '../tape/operation.ts'
-import { free, madeSince, mark, scoped } from '../tensor/scope.ts'
+import { drop, isRecording, isTracked, Level, type Node, outside, recorded, track, trackedAlias } from '../tape/level.ts'
+import { type Again, nowPulls } from '../tape/operation.ts'
+import { free, madeSince, mark, ownTape, scoped } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 
 /**
@@ -77,13 +77,42 @@ function pull(node: Node, cotangent: Tensor | undefined): void {
     const gs = [cotangent]
     if (node.rest) for (const each of node.rest) gs.push(each?.cotangent)
     const wanted = inputs.map(input => input !== undefined)
-    const parts = entry.joint(gs, values, options, wanted)
-    inputs.forEach((input, i) => {
-      const part = parts[i]
-      if (input && part) give(input, part, outer)
-    })
+    const hand = (parts: readonly (Tensor | undefined)[]) =>
+      inputs.forEach((input, i) => {
+        const part = parts[i]
+        if (input && part) give(input, part, outer)
+      })
+    const again = entry.composed && gs.some(g => g && isTracked(g)) && entry.composed(values, options)
+    if (again) walkAgain(again, gs, wanted, hand)
+    else hand(entry.joint(gs, values, options, wanted))
   }
   free(outer)
+}
+
+/** Hands on the cotangents of what is computed again on a level of its own, recorded on those levels around that track the cotangents of its results. */
+function walkAgain(
+  [inputs, run]: Again,
+  gs: readonly (Tensor | undefined)[],
+  wanted: readonly boolean[],
+  hand: (parts: readonly (Tensor | undefined)[]) => void,
+): void {
+  scoped(() => {
+    const level = new Level()
+    ownTape(level)
+    const start = mark()
+    const leaves: (Node | undefined)[] = []
+    const ys = recorded(level, () => {
+      for (const [i, input] of inputs.entries()) leaves.push(wanted[i] ? track(level, input) : undefined)
+      return run()
+    })
+    const [first, ...others] = ys.flatMap((y, i) => {
+      const g = gs[i]
+      return g && level.nodeOf(y) ? [[y, g] as const] : []
+    })
+    free(start)
+    if (first) backward(level, first[0], first[1], false, others)
+    hand(leaves.map(leaf => leaf?.cotangent))
+  })
 }
 
 /** Adds a part to the cotangent of an input. `start` is the mark before it was made. */

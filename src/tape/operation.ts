@@ -74,7 +74,11 @@ export interface Entry {
   pull?: ((index: number, g: Tensor, saved: Values, options: unknown) => Tensor) | undefined
   /** Without `pull`: the cotangents of all inputs that are wanted, from those of the results that have one. */
   joint?: Joint | undefined
+  composed?: ((saved: Values, options: unknown) => Again) | undefined
 }
+
+/** The inputs of an operation in their order, and what makes its results of them again. */
+export type Again = readonly [inputs: readonly Tensor[], run: () => readonly Tensor[]]
 
 export type Joint = (
   gs: readonly (Tensor | undefined)[],
@@ -173,6 +177,11 @@ export interface SeveralDefinition<Options, Saves extends Values> extends Common
    * one of them has.
    */
   joint?(gs: readonly (Tensor | undefined)[], saved: Saves, options: Options, wanted: readonly boolean[]): readonly (Tensor | undefined)[]
+  /**
+   * Where `joint` is a kernel that nobody can differentiate by the cotangents: the results of what is saved, in operations. The walk takes these
+   * back instead, where a level around tracks a cotangent.
+   */
+  composed?(saved: Saves, options: Options): Again
 }
 
 /** Those of the inputs of an operation that there are. */
@@ -193,6 +202,7 @@ export function several<Options, Saves extends Values = Values>(
       ((y, xs, options, extras, rest = []) =>
         save([y, ...rest], xs, options as Options, extras as Extras<Saves> | undefined) as Record<string, unknown>),
     joint: joint as Joint | undefined,
+    composed: definition.composed as Entry['composed'],
   }
   operations.set(name, entry)
   return (inputs, options) => {

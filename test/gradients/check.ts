@@ -17,8 +17,6 @@ export interface Row {
   /** How far the result may be off, in float32 ulps (2): of the element or, with `cancels`, of the largest of results and inputs. */
   readonly ulp?: number
   readonly cancels?: boolean
-  /** Its pullback refuses a cotangent that another gradient tracks. */
-  readonly refusesTracked?: boolean
 }
 
 export type Interval = readonly [low: number, high: number]
@@ -118,16 +116,6 @@ function byCotangent(row: Row): string[] {
   const v = inputs.map(({ data }, i) => weights(data.length, 11 + i))
   const wanted = derivative(xs => row.reference(xs, inputs).data, inputs, v)
   const [y, back] = pullback(row.run, ...inputs.map(toTensor))
-  if (row.refusesTracked) {
-    try {
-      gradient(g => sum(back(g)[0] as Tensor), toTensor(array(y.shape, weights(y.size, 7))))
-      return ['a tracked cotangent is not refused']
-    } catch (error) {
-      return /that another gradient tracks/.test(String(error)) ? [] : [String(error)]
-    } finally {
-      back.dispose()
-    }
-  }
   const along = (g: Tensor): Tensor => {
     const found: readonly (Tensor | undefined)[] = back(g)
     const parts = found.map((each, i) => (each ? sum(mul(each, toTensor(array(inputs[i].shape, v[i])))) : tensor(0)))

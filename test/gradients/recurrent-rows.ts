@@ -70,7 +70,6 @@ const row = (kind: RecurrentKind, lengths: readonly number[] | null = null, reve
     },
     ulp: 8,
     cancels: true,
-    refusesTracked: true,
   }
 }
 

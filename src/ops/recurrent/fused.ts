@@ -1,7 +1,5 @@
 // A cell through a whole sequence as one operation: assembly/recurrent.ts says how. One product makes what comes in of all inputs, and one of all
 // steps the gradient of each weight.
-import { typeError } from '../../errors.ts'
-import { isTracked } from '../../tape/level.ts'
 import { several } from '../../tape/operation.ts'
 import type { Shape } from '../../tensor/shape.ts'
 import { observer } from '../../tensor/storage.ts'
@@ -13,6 +11,7 @@ import { relu } from '../activations.ts'
 import type { Activation } from '../epilogue.ts'
 import { cast, tanh, where } from '../pointwise.ts'
 import { multiply } from '../product.ts'
+import { composedRecurrent } from './composed.ts'
 import { stepsThere } from './lengths.ts'
 import type { RecurrentForm, RecurrentKind } from './types.ts'
 
@@ -139,19 +138,19 @@ const runRecurrent = /* @__PURE__ */ several<Options, Saves>({
   },
   save: ([y], xs, { names }) => ({ ...byName(xs, names), y }),
   joint([gy, gh, gc], saved, { kind, reverse, names }, wanted) {
-    if ([gy, gh, gc].some(g => g && isTracked(g))) {
-      throw typeError(
-        'recurrent',
-        'a cotangent that another gradient tracks',
-        '',
-        'Write it as a gradient of a gradient, whose inputs are tracked twice.',
-      )
-    }
     const all: readonly All[] = [...INPUTS, ...KEPT, ...COTANGENTS]
     const [tensors, given] = present<All>({ ...saved, gy, gh, gc }, all)
     const asked = names.filter((_, i) => wanted[i]) as readonly Name[]
     const made = byName(runGradient(tensors, { kind, reverse, names: given, asked }), asked)
     return names.map(name => made[name])
+  },
+  composed(saved, { kind, reverse, names }) {
+    const given = saved as Given & Record<'x' | 'Wi' | 'Wh' | 'h0', Tensor>
+    const { x, h0, c0, bias = null, lengths = null } = given
+    const cell = KINDS[kind]
+    const told = { lengths, reverse, activation: cell === 'relu' ? relu : tanh }
+    const named = cell === 'tanh' || cell === 'relu' ? 'rnn' : cell
+    return [names.map(name => given[name] as Tensor), () => composedRecurrent(named, x, c0 ? [h0, c0] : [h0], { ...given, bias }, told)]
   },
 })
 
