@@ -1,12 +1,15 @@
 // Derivatives along a direction, of second order, and of a gradient by what its cotangent depends on, through layers whose fused forms have a kernel for a
 // pullback: by the input and all parameters, held to the jacobian and to the composed forms.
 import {
+  assign,
   BatchNorm,
   Chain,
   Conv,
+  checkpoint,
   ctc,
   Dense,
   DepthwiseConv,
+  Descent,
   Embedding,
   GlobalMeanPool,
   GRU,
@@ -17,6 +20,7 @@ import {
   hvp,
   InstanceNorm,
   jacobian,
+  jit,
   jvp,
   LayerNorm,
   LSTM,
@@ -31,16 +35,20 @@ import {
   memory,
   params,
   pullback,
+  ReleasedError,
   RMSNorm,
   RNN,
   relu,
   scope,
   sum,
   type Tensor,
+  tanh,
   tensor,
   trainMode,
+  trainStep,
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
+import { recurrent } from '../../src/ops/recurrent/recurrent.ts'
 import { randomness } from './kernel-trials.ts'
 import { unfused } from './unfused.ts'
 
@@ -196,5 +204,65 @@ describe.each(cases)('%s', (_, shape, make) => {
       back.dispose()
     })
     expect(memory().tensors).toBe(before.tensors)
+  })
+})
+
+describe('a sequence whose cotangent another gradient tracks', () => {
+  const sequence = numbers([2, 3, 2])
+  const make = () => {
+    manualSeed(3)
+    const model = Chain(LSTM(2, 3), Dense(3, 1))
+    return { model, x: sequence, factor: tensor([0.5, -2]) }
+  }
+  /** The square of a gradient by x, which depends on the factor and on the weights. */
+  const penalty = (model: Run, x: Tensor, factor: Tensor) =>
+    sum((gradient(u => sum(model(u).mean([1, 2]).mul(factor)), x)[0] as Tensor).square())
+
+  it('trains under jit as without', () => {
+    const losses = [false, true].map(isCompiled => {
+      const { model, x, factor } = make()
+      const loss = (u: Tensor) => penalty(model, u, factor)
+      const ps = params(factor)
+      const opt = Descent(0.1)
+      const taken = isCompiled ? jit(loss) : loss
+      return Array.from({ length: 6 }, () => trainStep(taken, ps, [x], opt))
+    })
+    expect(losses[1]).toEqual(losses[0])
+    expect(losses[0][5]).toBeLessThan(losses[0][0])
+  })
+
+  it('goes through a checkpoint', () => {
+    const { model, x, factor } = make()
+    const run = (u: Tensor) => checkpoint(model, u)
+    const [plain, again] = [model, run].map(f => gradient(c => penalty(f, x, c), factor)[0].data())
+    expect(again).toEqual(plain)
+  })
+
+  it('refuses what was written since, and what has been disposed of', () => {
+    const { model, x } = make()
+    const [y, back] = pullback(model, x)
+    const along = (g: Tensor) => sum((back(g)[0] as Tensor).square())
+    gradient(along, y)
+    const parameters = params(model)
+    const [first] = parameters
+    assign(first, first.mul(2))
+    expect(() => gradient(along, y)).toThrow(/written in place/)
+    back.dispose()
+    expect(() => gradient(along, y)).toThrow(ReleasedError)
+    expect(gradient(c => penalty(model, x, c), tensor([1, 2]))[0].shape).toEqual([2])
+  })
+
+  it('is differentiated three times, and the same tensor may be several of its inputs', () => {
+    const W = numbers([2, 2])
+    const [x, c] = [numbers([2, 3, 2]), numbers([2])]
+    const run = (V: Tensor) =>
+      recurrent('rnn', x, [V], { Wi: V, Wh: V, bias: null }, { lengths: null, reverse: false, activation: tanh })[0]
+    const inner = (u: Tensor) => sum((gradient((V: Tensor) => sum(run(V).mul(u.pow(3))), W)[0] as Tensor).square())
+    const twice = (u: Tensor) => sum((gradient(inner, u)[0] as Tensor).square())
+    const thrice = (u: Tensor) => sum((gradient(twice, u)[0] as Tensor).square())
+    scope(() => {
+      const fused = gradient(thrice, c)[0] as Tensor
+      unfused(() => expectClose(fused, gradient(thrice, c)[0] as Tensor, 2e-4))
+    })
   })
 })
