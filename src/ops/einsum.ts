@@ -26,8 +26,31 @@ function named(text: string, rank: number): string[] {
   return [...head, ...Array.from({ length: tail === undefined ? 0 : open }, (_, i) => `.${open - i}`), ...(tail ?? '')]
 }
 
+interface Equation {
+  readonly inputs: readonly Labels[]
+  readonly output: Labels
+}
+
+/** What was read before, by equation and ranks: reading takes as long as a small product. */
+const known = /* @__PURE__ */ new Map<string, Equation>()
+
+function parsed(equation: string, shapes: readonly Shape[]): Equation {
+  // What is no text is refused there.
+  if (typeof equation !== 'string') return parse(equation, shapes)
+  let key = equation
+  for (const { length } of shapes) key += ` ${length}`
+  let found = known.get(key)
+  if (!found) {
+    found = parse(equation, shapes)
+    // Equations that are made by a program must not pile up.
+    if (known.size >= 100) known.clear()
+    known.set(key, found)
+  }
+  return found
+}
+
 /** The axes of each tensor and of the result. Throws TypeError for what is no equation of so many tensors, ShapeError for other ranks. */
-function parse(equation: string, shapes: readonly Shape[]): { inputs: readonly Labels[]; output: Labels } {
+function parse(equation: string, shapes: readonly Shape[]): Equation {
   const wrong = (problem: string) => typeError('einsum', problem, written(equation), `Write 'ij,jk->ik'.`)
   if (typeof equation !== 'string') throw typeError('einsum', 'the equation is a text', `${kindOf(equation)} came`, `Write 'ij,jk->ik'.`)
   const text = equation.replace(/\s/g, '')
@@ -169,11 +192,12 @@ export const einsum = /* @__PURE__ */ composed(
   function einsum(equation: string, ...tensors: readonly Tensor[]): Tensor {
     for (const each of tensors) checkTensor('einsum', each)
     const shapes = tensors.map(({ dims }) => dims)
-    const { inputs, output } = parse(equation, shapes)
+    const { inputs, output } = parsed(equation, shapes)
     const sizes = new Map<string, number>()
     inputs.forEach((labels, i) => {
       labels.forEach((label, axis) => {
-        const [size, before = 1] = [shapes[i][axis], sizes.get(label)]
+        const size = shapes[i][axis]
+        const before = sizes.get(label) ?? 1
         const isTwice = shapes[i][labels.indexOf(label)] !== size
         if (isTwice || (size !== before && size !== 1 && before !== 1)) {
           const problem = `the sizes of ${label[1] ? "'...'" : `'${label}'`} differ`
