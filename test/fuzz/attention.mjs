@@ -6,11 +6,6 @@ import { F } from './library.mjs'
 import { bits, datas, holdPrograms, recorder } from './programs.mjs'
 import { Source, sizeOf } from './source.mjs'
 
-/** The same but for rounding, of which there is as much as the largest of all numbers has. */
-function near(a, b, largest) {
-  return a.length === b.length && a.every((value, i) => Math.abs(value - b[i]) <= 2e-5 * largest || Object.is(value, b[i]))
-}
-
 /** What programs have in common: `inputs` are differentiated, `call(inputs)` gives a list of results. */
 class Program {
   constructor(source) {
@@ -120,16 +115,16 @@ class Attention extends Program {
     return [y].flat()
   }
 
-  forms(values) {
+  forms(also) {
     const weighted = this.call(this.inputs, { returnWeights: true })
-    bits('weights returned', datas(weighted).slice(0, 1), values.slice(0, 1), near)
+    also('weights returned', 'values', datas(weighted).slice(0, 1))
     if (this.inputs.length === 1 && this.causal && !this.told.mask && this.inputs[0].shape[1] > 1 && !this.told.returnWeights)
-      pieces(this, ([x], cache) => this.layer(x, { causal: true, cache }), values[0])
+      pieces(this, ([x], cache) => this.layer(x, { causal: true, cache }), also)
   }
 }
 
 /** What comes in pieces, each with the cache, is what comes at once. */
-function pieces({ source, inputs: [x] }, call, value) {
+function pieces({ source, inputs: [x] }, call, also) {
   const cache = F.Cache()
   const time = x.shape[1]
   const parts = []
@@ -152,7 +147,7 @@ function pieces({ source, inputs: [x] }, call, value) {
   const all = F.concat(parts, 1)
   cache.dispose()
   for (const part of parts) part.dispose()
-  bits('pieces with a cache', datas([all]), [value], near)
+  also('pieces with a cache', 'values', datas([all]))
 }
 
 const isPlace = kind => kind === 'rotary' || kind === 'sinusoidal'
@@ -201,7 +196,7 @@ class Blocks extends Program {
     return [this.of(this.ids, x)]
   }
 
-  forms(values) {
+  forms(also) {
     const { ids, inputs } = this
     if (ids.shape[1] < 2) return
     let at = 0
@@ -213,7 +208,7 @@ class Blocks extends Program {
       at += n
       return y
     }
-    pieces({ source: this.source, inputs }, call, values[0])
+    pieces({ source: this.source, inputs }, call, also)
   }
 }
 
@@ -255,7 +250,7 @@ class Bags extends Program {
 }
 
 /** Throws where a form of the program gives something else. */
-function compareForms(program, values, first) {
+function compareForms(program, values, first, also) {
   const { inputs, ps } = program
   const turned = inputs.map(x => (x.rank > 1 ? x.transpose().mul(1).transpose() : x))
   bits('views', datas(program.call(turned)), values)
@@ -267,18 +262,12 @@ function compareForms(program, values, first) {
     inner = datas(program.first(inputs.map(each => each.add(u.mul(0)))))
     return u.mul(1)
   }, 1)
-  bits('a gradient around it', inner, first, near)
+  also('a gradient around it', 'first', inner)
   const some = program.ps.filter((_, i) => i % 2)
   const of = some.map(p => inputs.length + ps.indexOf(p))
   const mine = [...inputs.keys(), ...of]
-  if (some.length > 0)
-    bits(
-      'some of the parameters',
-      datas(program.first(inputs, program.loss, some)),
-      mine.map(i => first[i]),
-      near,
-    )
-  program.forms(values)
+  if (some.length > 0) also('some of the parameters', 'first', datas(program.first(inputs, program.loss, some)), mine)
+  program.forms(also)
 }
 
 await holdPrograms(

@@ -8,7 +8,23 @@ import recurrent
 from compare import checker, compared
 
 
-def attend(q, k, v, heads, causal, mask=None, bias=None):
+class Summed(torch.autograd.Function):
+    """softmax(scores) v of which the backward never has the weights of a whole row: what they would sum to there is g y, the formula of all tiled attention."""
+
+    @staticmethod
+    def forward(context, scores, v):
+        context.save_for_backward(scores, v)
+        return torch.softmax(scores, -1) @ v
+
+    @staticmethod
+    def backward(context, g):
+        scores, v = context.saved_tensors
+        weights = torch.softmax(scores, -1)
+        mean = (g * (weights @ v)).sum(-1, keepdim=True)
+        return weights * (g @ v.transpose(2, 3) - mean), weights.transpose(2, 3) @ g
+
+
+def attend(q, k, v, heads, causal, mask=None, bias=None, summed=False):
     def split(x):
         return x.reshape(x.shape[0], x.shape[1], heads, x.shape[2] // heads).transpose(1, 2)
 
@@ -25,7 +41,11 @@ def attend(q, k, v, heads, causal, mask=None, bias=None):
     scores = torch.where(allowed, scores, torch.tensor(-math.inf, dtype=q.dtype))
     some = allowed.any(-1, keepdim=True)
     weights = torch.where(some, torch.softmax(torch.where(some, scores, torch.zeros_like(scores)), -1), torch.zeros_like(scores))
-    y = (weights @ split(v)).transpose(1, 2)
+    if summed:
+        y = torch.where(some, Summed.apply(torch.where(some, scores, torch.zeros_like(scores)), split(v)), torch.zeros((), dtype=q.dtype))
+    else:
+        y = weights @ split(v)
+    y = y.transpose(1, 2)
     return y.reshape(q.shape[0], tq, v.shape[2]), weights
 
 
@@ -37,7 +57,7 @@ def projections(rest, bias):
     return made
 
 
-def attention(o, leaves, inputs):
+def attention(o, leaves, inputs, summed):
     tensors = leaves[: o["tensors"]]
     rest = iter(leaves[inputs:])
     q, k, v = (list(tensors) + [tensors[-1]] * 2)[:3]
@@ -46,7 +66,7 @@ def attention(o, leaves, inputs):
         bias = leaves[inputs - 1].detach() if o["constant"] else leaves[inputs - 1]
     of_q, of_k, of_v, out = projections(rest, o["bias"])
     mask = torch.tensor([each == "1" for each in o["mask"]["list"]], dtype=torch.bool).reshape(o["mask"]["shape"]) if "mask" in o else None
-    y, weights = attend(T.linear(q, *of_q), T.linear(k, *of_k), T.linear(v, *of_v), o["heads"], o["causal"], mask, bias)
+    y, weights = attend(T.linear(q, *of_q), T.linear(k, *of_k), T.linear(v, *of_v), o["heads"], o["causal"], mask, bias, summed)
     y = T.linear(y, *out)
     return [y, weights] if o["returnWeights"] else [y]
 
@@ -69,7 +89,7 @@ def rotated(x, heads, interleaved):
     return torch.cat([a * cos - b * sin, b * cos + a * sin], -1).reshape(batch, time, features)
 
 
-def blocks(o, leaves, inputs):
+def blocks(o, leaves, inputs, summed):
     rest = iter(leaves[inputs:])
     table = next(rest)
     tokens = torch.tensor(o["tokens"], dtype=torch.int64).reshape(o["tokenShape"])
@@ -93,7 +113,7 @@ def blocks(o, leaves, inputs):
             p = p[names:]
             if kind == "attention":
                 of_q, of_k, of_v, out = projections(iter(p), len(p) == 8)
-                x = T.linear(attend(T.linear(x, *of_q), T.linear(x, *of_k), T.linear(x, *of_v), o["heads"], True)[0], *out)
+                x = T.linear(attend(T.linear(x, *of_q), T.linear(x, *of_k), T.linear(x, *of_v), o["heads"], True, summed=summed)[0], *out)
             elif kind == "mlp":
                 x = T.linear(T.gelu(T.linear(x, p[0], p[1])), p[2], p[3])
             else:
@@ -105,7 +125,7 @@ def blocks(o, leaves, inputs):
     return [h @ table.T if o["tied"] else h]
 
 
-def bags(o, leaves, inputs):
+def bags(o, leaves, inputs, _):
     scale, table = leaves[0], leaves[inputs]
     rows = []
     for bag in o["bags"]:
@@ -124,4 +144,8 @@ def bags(o, leaves, inputs):
     return [y * y * scale]
 
 
-compared(checker(lambda o, leaves, inputs: {"attention": attention, "blocks": blocks, "bags": bags}[o["kind"]](o, leaves, inputs)))
+def formula(summed):
+    return lambda o, leaves, inputs: {"attention": attention, "blocks": blocks, "bags": bags}[o["kind"]](o, leaves, inputs, summed)
+
+
+compared(checker(formula(False), formula(True)))

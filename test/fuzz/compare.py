@@ -29,7 +29,7 @@ def gradients(y, leaves, **options):
 
 
 def problem(got, right, single, floor=1e-6):
-    """What is wrong with `got`; the error of PyTorch in single precision says how hard it is to compute. None: right; False: not to be compared from here on."""
+    """What is wrong with `got`; the error of PyTorch in single precision, or of several runs of it one behind the other, says how hard it is to compute. None: right; False: not to be compared from here on."""
     if got.shape != right.shape:
         return f"shape {got.shape} instead of {right.shape}"
     if got.size == 0:
@@ -46,7 +46,7 @@ def problem(got, right, single, floor=1e-6):
         finite = np.isfinite(got) & np.isfinite(right)
         if not finite.any():
             return None
-        got, right, single = got[finite].astype(np.float64), right[finite], single[finite]
+        got, right, single = got[finite].astype(np.float64), right[finite], single[..., finite]
         rounding = np.abs(np.where(np.isfinite(single), single - right, np.inf)).max()
         off = np.abs(got - right) / (40 * rounding + 3e-6 * np.abs(right) + 2e-6 * np.abs(right).max() + floor)
         worst = int(np.argmax(off))
@@ -58,28 +58,49 @@ def plain(x):
     return (x.detach() + torch.zeros(x.shape, dtype=x.dtype)).numpy().astype(np.float64)
 
 
-def checker(values_of):
-    """A check of records with `leaves` that `values_of(options, leaves, inputs)` makes a list of results of: their values, the gradients of their sum, and of those."""
+def moved(x, generator):
+    """Its numbers, each of which is its neighbour in single precision or itself."""
+    return x * (1 + 2**-23 * torch.randint(-1, 2, x.shape, generator=generator))
 
-    def compute(record, dtype):
-        leaves = [torch.tensor(decode(each["data"], each["shape"]), dtype=dtype, requires_grad=True) for each in record["leaves"]]
-        values = values_of(record["options"], leaves, record["inputs"])
+
+def checker(values_of, *others):
+    """
+    A check of records with `leaves` that `values_of(options, leaves, inputs)` makes a list of results of: their values, the gradients of their sum, and of those.
+    One run in single precision may be lucky, so that its errors say too little: where something is off there are more, of inputs that are moved by the last bit,
+    and by `others`, other formulas of the same.
+    """
+
+    def compute(record, dtype, formula=values_of, generator=None):
+        tensors = [torch.tensor(decode(each["data"], each["shape"])) for each in record["leaves"]]
+        if generator:
+            tensors = [moved(x, generator) for x in tensors]
+        leaves = [x.to(dtype).requires_grad_() for x in tensors]
+        values = formula(record["options"], leaves, record["inputs"])
         first = gradients(sum(weighed(y, i + 1) for i, y in enumerate(values)), leaves, create_graph=True)
         total = sum((weighed(g, i + 0.5) for i, g in enumerate(first)), torch.zeros((), dtype=dtype))
         second = gradients(total, leaves)
-        return [[plain(x) for x in each] for each in (values, first, second)]
+        return dict(zip(("values", "first", "second"), [[plain(x) for x in each] for each in (values, first, second)]))
 
-    def check(record):
-        right, single = compute(record, torch.float64), compute(record, torch.float32)
-        for part, what in enumerate(("values", "first", "second")):
-            shapes = record["shapes"] if part == 0 else [each["shape"] for each in record["leaves"]]
-            for i, text in enumerate(record[what]):
-                wrong = problem(decode(text, shapes[i]), right[part][i], single[part][i])
+    def wrong_with(record, right, singles):
+        shapes = {"values": record["shapes"], **{part: [each["shape"] for each in record["leaves"]] for part in ("first", "second")}}
+        parts = [("", part, range(len(record[part])), record[part]) for part in ("values", "first", "second")]
+        for form, part, places, texts in parts + [(f"{each['form']}, ", each["what"], each["of"], each["datas"]) for each in record.get("forms", [])]:
+            for i, text in zip(places, texts):
+                wrong = problem(decode(text, shapes[part][i]), right[part][i], np.stack([single[part][i] for single in singles]))
                 if wrong is False:
                     return None
                 if wrong:
-                    return f"{what} {i}: {wrong}"
+                    return f"{form}{part} {i}: {wrong}"
         return None
+
+    def check(record):
+        right, singles = compute(record, torch.float64), [compute(record, torch.float32)]
+        if not wrong_with(record, right, singles):
+            return None
+        generator = torch.Generator().manual_seed(record["seed"])
+        singles += [compute(record, torch.float32, formula) for formula in others]
+        singles += [compute(record, torch.float32, formula, generator) for formula in (values_of, *others) for _ in range(3)]
+        return wrong_with(record, right, singles)
 
     return check
 

@@ -12,6 +12,7 @@ const programs = {
   losses: { share: 6 },
   vision: { share: 8 },
   recurrent: { share: 5 },
+  attention: { share: 5 },
   models: { share: 5 },
   derivatives: { share: 4 },
   rules: { share: 5 },

@@ -36,7 +36,8 @@ export async function holdPrograms(name, programOf, recordOf) {
     for (const [seed, before] of made) {
       if (!before) continue
       const again = attempt(seed, programOf, recordOf, false)
-      if (JSON.stringify(again) !== JSON.stringify(before))
+      const [record, text] = before
+      if (JSON.stringify(again) !== JSON.stringify([{ ...record, forms: undefined }, text]))
         failed(seed, `other bits on ${counts[1]} threads instead of ${counts[0]}`, before[1])
       held.add(...before)
     }
@@ -53,16 +54,21 @@ export async function holdPrograms(name, programOf, recordOf) {
   finish(held.note)
 }
 
-/** The record of a program with `inputs`, `ps`, `call()`, `first()` and `second()`, once `compareForms` has seen it. */
+/**
+ * The record of a program with `inputs`, `ps`, `call()`, `first()` and `second()`, once `compareForms(program, values, first, also)` has seen it. What another form
+ * gives that rounds elsewhere, it hands to `also(what, part, datas, of)`: it is held to PyTorch as the numbers `of` of that part ('values' or 'first') are.
+ */
 export const recorder = compareForms => (program, seed, isFirst) => {
   const results = program.call()
   const values = datas(results)
   const [first, second] = [datas(program.first()), datas(program.second())]
-  if (isFirst) compareForms(program, values, first)
+  const forms = []
+  const also = (form, what, given, of = given.map((_, i) => i)) => forms.push({ form, what, of, datas: given.map(base64) })
+  if (isFirst) compareForms(program, values, first, also)
   return {
     ...{ seed, options: program.options, shapes: results.map(y => [...y.shape]), inputs: program.inputs.length },
     leaves: [...program.inputs, ...program.ps].map(x => ({ shape: [...x.shape], data: base64(x.data()) })),
-    ...{ values: values.map(base64), first: first.map(base64), second: second.map(base64) },
+    ...{ values: values.map(base64), first: first.map(base64), second: second.map(base64), ...(isFirst && { forms }) },
   }
 }
 

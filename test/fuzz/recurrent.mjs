@@ -82,7 +82,7 @@ class Program {
 }
 
 /** Throws where a form of the program gives something else. */
-function compareForms(program, values, first) {
+function compareForms(program, values, first, also) {
   const { inputs, source, lengths, options } = program
   const [x, ...states] = inputs
   const turned = x.transpose().mul(1).transpose()
@@ -95,7 +95,7 @@ function compareForms(program, values, first) {
     inner = datas(program.first(inputs.map(each => each.add(u.mul(0)))))
     return u.mul(1)
   }, 1)
-  bits('a gradient around it', inner, first, near)
+  also('a gradient around it', 'first', inner)
   const [steps, batch] = options.isOne ? [x.shape[0], 1] : [x.shape[1], x.shape[0]]
   if (!options.bidirectional && !lengths && steps > 1) {
     const at = source.int(1, steps - 1)
@@ -103,7 +103,7 @@ function compareForms(program, values, first) {
     const [a, b] = x.split([at, steps - at], axis)
     const [y, ...between] = program.call([a, ...states])
     const [z, ...end] = program.call([b, ...between])
-    bits('two pieces', datas([F.concat([y, z], axis), ...end]), values, near)
+    also('two pieces', 'values', datas([F.concat([y, z], axis), ...end]))
   }
   if (options.isOne || batch < 2) return
   const row = source.int(0, batch - 1)
