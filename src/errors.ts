@@ -40,7 +40,7 @@ function listed(names: readonly string[]): string {
   return `${names.length === 1 ? 'There is' : 'There are'} ${enumerated(names)}`
 }
 
-/** What options are called elsewhere, in small letters. */
+/** What options are called elsewhere, in small letters; a sentence is what to write instead. */
 const ELSEWHERE: Readonly<Record<string, string>> = {
   ddof: 'correction',
   unbiased: 'correction',
@@ -51,14 +51,27 @@ const ELSEWHERE: Readonly<Record<string, string>> = {
   stratify: 'stratified',
   transposea: 'transposeLeft',
   transposeb: 'transposeRight',
+  maxnewtokens: 'length',
+  needweights: 'returnWeights',
+  batchfirst: 'Sequences are [batch, time, features].',
+  hiddensize: 'Sizes come first: LSTM(inputs, units).',
+  nonlinearity: 'An activation is an argument: RNN(3, 5, relu).',
+  attnmask: 'A mask goes to the call, { mask }: bool, true where a query may attend.',
+  keypaddingmask: 'A mask goes to the call, { mask }: bool, true where a query may attend.',
 }
 
-/** The known name that was meant by another one. */
-function meant(name: string, known: readonly string[]): string | undefined {
+/** What to write where an option has a name that is none of those known: that of which it has another name, or one nearly so. */
+function meant(name: string, known: readonly string[]): string {
   const plain = (text: string) => text.toLowerCase().replace(/[^a-z]/g, '')
   const wanted = Object.hasOwn(ELSEWHERE, plain(name)) ? ELSEWHERE[plain(name)] : name
+  if (/ /.test(wanted)) return `${wanted} `
   const begins = (text: string, start: string) => start !== '' && plain(text).startsWith(plain(start))
-  return known.find(each => plain(each) === plain(wanted)) ?? known.find(each => begins(each, wanted) || begins(wanted, each))
+  const same = (text: string) => known.find(each => plain(each) === text)
+  const near =
+    same(plain(wanted)) ??
+    same(plain(wanted).replace(/^(num|n|is|max|use)/, '')) ??
+    known.find(each => begins(each, wanted) || begins(wanted, each))
+  return near ? `Is ${near} meant? ` : ''
 }
 
 /** What options take that take no number. */
@@ -92,8 +105,7 @@ export function checkOptions(operation: string, options: object, known: readonly
 }
 
 function unknownOption(operation: string, name: string, known: readonly string[]): TypeError {
-  const near = meant(name, known)
-  return typeError(operation, `there is no option '${name}'`, '', `${near ? `Is ${near} meant? ` : ''}${listed(known)}.`)
+  return typeError(operation, `there is no option '${name}'`, '', `${meant(name, known)}${listed(known)}.`)
 }
 
 /** @internal Whether it is an object with names, as options are: no list, no promise, nothing of the runtime's own such as a Date. */

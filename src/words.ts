@@ -20,7 +20,7 @@ export function kindOf(value: unknown): string {
 export function written(value: unknown): string {
   if (typeof value === 'string') return `'${value.slice(0, 40)}'`
   if (typeof value === 'function') return value.name.replace(/\$\d+$/, '') || 'a function'
-  return Object(value) === value ? kindOf(value) : String(value)
+  return Object(value) === value ? kindOf(value) : `${String(value)}${typeof value === 'bigint' ? 'n' : ''}`
 }
 
 /** What an error says, part by part: `operation: problem: came. Way out.` */

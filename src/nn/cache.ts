@@ -1,4 +1,5 @@
-import { checkFunction, kindOf, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
+import { refusePromise } from '../autodiff/gradient.ts'
+import { checkFunction, kindOf, noTensor, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
 import { copyElements } from '../ops/copying.ts'
 import { isRecording } from '../tape/level.ts'
 import { madeSince, mark, own, scoped } from '../tensor/scope.ts'
@@ -27,15 +28,21 @@ export class CachePart {
 
   /** Counts positions that the layer sees in this call, and gives the first one's: the offset. */
   advance(count: number): number {
+    if (!(Number.isInteger(count) && count >= 0))
+      throw typeError('advance', 'takes how many positions come', `${written(count)} came`, 'Write advance(x.shape[1]).')
     this.advanced = count
     return this.at
   }
 
   /** Takes tensors for the next call's `states`: other handles of them, so that they may end with the call. */
   keep(states: readonly Tensor[]): void {
+    if (!Array.isArray(states)) throw typeError('keep', 'the states are a list of tensors', `${written(states)} came`, 'Write keep([h]).')
+    for (const each of states as readonly unknown[]) {
+      if (!(each instanceof Tensor)) throw noTensor('keep', each)
+      each.check('keep')
+    }
     this.drop(this.next)
     this.next = states.map(each => {
-      each.check('keep')
       const handle = each.alias()
       handle.escape()
       return handle
@@ -210,7 +217,7 @@ export function Cache(): Cache {
  * before, recurrent layers go on from their last states, positions count on. Each layer keeps its part of the cache by its identity (and by how often it
  * is called), so one cache belongs to one model. If `f` throws, the cache is as it was. Returns what `f` does; what else was made in it is freed.
  *
- * Throws TypeError for what is no cache or no function, while a gradient is being taken, and where a layer gives for a position what depends on later ones
+ * Throws TypeError for what is no cache, no function or one that is async, while a gradient is being taken, and where a layer gives for a position what depends on later ones
  * (attention that is not causal, a recurrent layer in both directions); ShapeError where the batch changes.
  *
  * @example
@@ -220,11 +227,16 @@ export function Cache(): Cache {
  * const pieces = [x.slice(':, :2'), x.slice(':, 2:')].map(piece => withCache(cache, () => model(piece)))
  * concat(pieces, 1).sub(model(x)).abs().max().item() < 1e-6 // true
  */
+export function withCache<T>(cache: Cache, f: () => T extends PromiseLike<unknown> ? 'a function that is not async' : T): T
 export function withCache<T>(cache: Cache, f: () => T): T {
   if (arguments.length > 2) refuseSurplus('withCache', 2, arguments)
   checkCache('withCache', cache)
   checkFunction('withCache', 'what runs with it', f)
-  return cached('withCache', cache, f)
+  return cached('withCache', cache, () => {
+    const y = f()
+    refusePromise('withCache', y)
+    return y
+  })
 }
 
 /** Runs `f` with the cache. Throws TypeError while a gradient is being taken. */

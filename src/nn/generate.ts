@@ -1,10 +1,22 @@
-import { checkNumber, checkOptions, gaveNone, kindOf, rangeError, refuseSurplus, ShapeError, typeError, written } from '../errors.ts'
+import {
+  checkNumber,
+  checkOptions,
+  gaveNone,
+  kindOf,
+  noTensor,
+  rangeError,
+  refuseSurplus,
+  ShapeError,
+  typeError,
+  written,
+} from '../errors.ts'
 import { unrecorded } from '../tape/level.ts'
 import { recalling } from '../tape/mode.ts'
 import { drawIntegers, keyed, type Randomness, splitRandomness } from '../tensor/random.ts'
 import { scoped } from '../tensor/scope.ts'
 import { show } from '../tensor/shape.ts'
 import { make, Tensor, unwritten } from '../tensor/tensor.ts'
+import { isForeign } from '../tensor/walk.ts'
 import { breather } from '../train/breathe.ts'
 import { Cache } from './cache.ts'
 
@@ -95,7 +107,9 @@ function tokensOf(tokens: Tensor | ArrayLike<number>): number[] {
         tokens.dims,
       ])
     }
-  } else if (!Array.isArray(tokens) && !ArrayBuffer.isView(tokens)) throw wrong(`${written(tokens)} came`)
+  } else if (isForeign(tokens)) throw noTensor('generate', tokens)
+  else if (!Array.isArray(tokens) && (!ArrayBuffer.isView(tokens) || tokens instanceof DataView))
+    throw wrong(`${written(tokens)} came`, kindOf(tokens) === 'a promise' ? 'Await it first.' : undefined)
   const list = Array.from(tokens instanceof Tensor ? (tokens.view() as ArrayLike<number>) : tokens)
   if (list.length === 0)
     throw new ShapeError({
@@ -105,7 +119,7 @@ function tokensOf(tokens: Tensor | ArrayLike<number>): number[] {
       wayOut: 'Begin with one, such as that of a new line.',
     })
   for (const each of list) {
-    if (typeof each !== 'number') throw wrong(`${written(each)} among them`)
+    if (typeof each !== 'number') throw wrong(`${written(each)} among them`, typeof each === 'bigint' ? 'Write Number(token).' : undefined)
     if (!Number.isInteger(each) || each < 0 || each >= 2 ** 31)
       throw rangeError('generate', 'a token is a whole number from 0', written(each))
   }

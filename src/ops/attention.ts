@@ -25,18 +25,20 @@ export interface AttentionOptions {
   /** The probability with which each weight is dropped. */
   readonly dropout?: number | undefined
   readonly returnWeights?: boolean | undefined
+  /** Who calls it. */
+  readonly name?: string | undefined
 }
 
 /** Throws ShapeError for a mask or a bias that is not broadcast to the scores. */
-function checkScores(what: string, x: Tensor | undefined, shape: Shape): void {
+function checkScores(operation: string, what: string, x: Tensor | undefined, shape: Shape): void {
   if (x === undefined) return
   const from = shape.length - x.rank
   if (from >= 0 && x.dims.every((size, i) => size === 1 || size === shape[from + i])) return
   const wayOut = 'It broadcasts to [batch, heads, queries, keys].'
-  throw new ShapeError(
-    { operation: 'attention', problem: `the ${what} does not fit the scores`, came: `${show(x.dims)} and ${show(shape)}`, wayOut },
-    [x.dims, shape],
-  )
+  throw new ShapeError({ operation, problem: `the ${what} does not fit the scores`, came: `${show(x.dims)} and ${show(shape)}`, wayOut }, [
+    x.dims,
+    shape,
+  ])
 }
 
 /** The features of each head filled up with zeros to a multiple of 4, as the kernels take them. */
@@ -68,11 +70,11 @@ export function attention(
 ): Tensor
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor | readonly [Tensor, Tensor]
 export function attention(q: Tensor, k: Tensor, v: Tensor, options: AttentionOptions): Tensor | readonly [Tensor, Tensor] {
-  const { heads, causal, dropout: p = 0, returnWeights } = options
+  const { heads, causal, dropout: p = 0, returnWeights, name = 'attention' } = options
   const [batch, tq, features] = q.dims
   const tk = k.dims[1]
-  checkScores('mask', options.mask, [batch, heads, tq, tk])
-  checkScores('bias', options.bias, [batch, heads, tq, tk])
+  checkScores(name, 'mask', options.mask, [batch, heads, tq, tk])
+  checkScores(name, 'bias', options.bias, [batch, heads, tq, tk])
   const [queries, keys, values] = [q, k, v].map(x => cast(x, 'float32'))
   const mask = options.mask && cast(options.mask, 'bool')
   const bias = options.bias && cast(options.bias, 'float32')

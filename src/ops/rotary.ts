@@ -61,8 +61,6 @@ const runRotate: Run<Turn> = /* @__PURE__ */ operation<Turn, { table: Tensor }>(
 
 /** @internal Sine and cosine, one after the other, of position / base^(2 i / features): [...positions, features]. */
 export function anglesOf(name: string, x: Tensor, features: number, { positions = 0, base = 10_000 }: RotaryOptions): Tensor {
-  checkNumber(name, 'base', base)
-  if (!(base > 0 && base < Number.POSITIVE_INFINITY)) throw rangeError(name, 'base must be positive', base)
   const half = features / 2
   const lead = x.dims.slice(0, -1)
   if (typeof positions === 'number') {
@@ -91,7 +89,10 @@ export function checkPairs(name: string, x: Tensor, heads: number): void {
 /** @internal Throws for options of `rotary` that cannot be. */
 export function checkRotary(name: string, options: RotaryOptions, known: readonly string[]): void {
   checkOptions(name, options, known)
-  const { heads = 1, interleaved = false } = options
+  const { base = 1, heads = 1, interleaved = false } = options
+  checkNumber(name, 'base', base)
+  // Of a smaller one the waves are shorter than a step.
+  if (!(base >= 1 && base < Number.POSITIVE_INFINITY)) throw rangeError(name, 'base is a finite number from 1', base)
   if (!Number.isInteger(heads) || heads < 1) throw typeError(name, 'heads are a whole number from 1', `${written(heads)} came`)
   checkBoolean(name, 'interleaved', interleaved)
 }
@@ -102,8 +103,8 @@ export function checkRotary(name: string, options: RotaryOptions, known: readonl
  * `{ positions = 0, base = 10000, heads = 1, interleaved = false }`. With heads the features are so many blocks, as attention has them. Angles are computed in float64,
  * and right at any position. Su et al. 2021, equation 34, there with `interleaved` pairs.
  *
- * Throws ShapeError for features that are no pairs, in each head, and for positions of another shape, RangeError for positions that are no whole numbers and for a base that
- * is not positive, TypeError for options of another kind.
+ * Throws ShapeError for features that are no pairs, in each head, and for positions of another shape, RangeError for positions that are no whole numbers and for a base
+ * below 1, TypeError for options of another kind.
  *
  * @example rotary(tensor([[1, 0], [1, 0], [1, 0]])).toArray() // [[1, 0], [0.5403, 0.8415], [-0.4161, 0.9093]]
  */

@@ -42,8 +42,8 @@ export function checkFactor(operation: string, r: number): void {
   if (r < 1) throw rangeError(operation, 'r is a whole number from 1', r)
 }
 
-/** Throws TypeError for a p that is no number, RangeError for one outside [0, 1]. */
-export function checkShare(operation: string, p: number): void {
-  checkNumber(operation, 'p', p)
-  if (!(p >= 0 && p <= 1)) throw rangeError(operation, 'p lies in [0, 1]', p)
+/** Throws TypeError for a probability that is no number, RangeError for one outside [0, 1]; `what` is what it is called. */
+export function checkShare(operation: string, p: unknown, what = 'p'): asserts p is number {
+  checkNumber(operation, what, p)
+  if (!(p >= 0 && p <= 1)) throw rangeError(operation, `${what} lies in [0, 1]`, p)
 }

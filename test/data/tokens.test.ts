@@ -20,6 +20,15 @@ it('orders characters by code points, whatever the text', () => {
   expect(characters('ab').encode('ba').dtype).toBe('int32')
 })
 
+it('cannot be changed by who reads its characters, or made them', () => {
+  const given = ['a', 'b']
+  const own = characters(given)
+  given.reverse()
+  for (const list of [own.characters, own.toJSON()]) expect(() => (list as string[]).reverse()).toThrow(TypeError)
+  expect(own.decode(own.encode('abba'))).toBe('abba')
+  expect(own.characters).toEqual(['a', 'b'])
+})
+
 it('decodes whatever holds tokens', () => {
   const own = characters('abc')
   for (const tokens of [[2, 0], Int32Array.of(2, 0), tensor([[2], [0]]), tensor(Int32Array.of(2, 0))]) expect(own.decode(tokens)).toBe('ca')

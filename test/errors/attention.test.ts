@@ -12,6 +12,14 @@ const x = f.ones([2, 5, 6])
 const at = '\nin MultiHeadAttention([6, [8, 4], 3], { heads: 2 })'
 const sizes = 'Write a number, [in, inner, out], or [[q, k, v], [queriesAndKeys, values], out].'
 const cache = f.Cache()
+/** What a layer of one's own does with its part. */
+const part = (act: (own: f.CachePart) => unknown) => {
+  const mine = f.layer('Mine', {}, (self, y: f.Tensor) => {
+    act(f.cachePart(self) as f.CachePart)
+    return y
+  })
+  return f.withCache(f.Cache(), () => mine(x))
+}
 const causal = f.MultiHeadAttention(6, { heads: 2, causal: true })
 
 describe('MultiHeadAttention refuses', () => {
@@ -66,7 +74,28 @@ describe('MultiHeadAttention refuses', () => {
       () => f.MultiHeadAttention(8, { positions: y => y.sum(-1) })(f.ones([1, 2, 8])),
       'ShapeError: MultiHeadAttention: positions keep the shape: [1, 2] for [1, 2, 8].\nin MultiHeadAttention(8, { positions: positions })',
     ],
-    ['a dropout above 1', () => f.MultiHeadAttention(8, { dropout: 2 }), 'RangeError: MultiHeadAttention: p lies in [0, 1]: 2.'],
+    ['a dropout above 1', () => f.MultiHeadAttention(8, { dropout: 2 }), 'RangeError: MultiHeadAttention: dropout lies in [0, 1]: 2.'],
+    [
+      'a dropout of text',
+      () => any.MultiHeadAttention(8, { dropout: '1' }),
+      "TypeError: MultiHeadAttention: dropout is a number: '1' came.",
+    ],
+    [
+      'an init of another shape',
+      () => f.MultiHeadAttention(8, { init: () => x }),
+      'ShapeError: MultiHeadAttention: init gives [8, 8]: [2, 5, 6].',
+    ],
+    ['an init that is none', () => any.MultiHeadAttention(8, { init: 1 }), 'TypeError: MultiHeadAttention: init is a function: 1 came.'],
+    [
+      'a bias of bool',
+      () => attention(x, { bias: f.ones([5, 5]).cast('bool') }),
+      `DTypeError: MultiHeadAttention: the bias is added to the scores, and is numbers: bool. Write { mask } for what may attend.${at}`,
+    ],
+    [
+      'a bias of another shape',
+      () => attention(x, { bias: f.ones([4]) }),
+      `ShapeError: MultiHeadAttention: the bias does not fit the scores: [4] and [2, 2, 5, 5]. It broadcasts to [batch, heads, queries, keys].${at}`,
+    ],
     [
       'one sequence without a batch',
       () => attention(f.ones([5, 6])),
@@ -102,7 +131,7 @@ describe('MultiHeadAttention refuses', () => {
     [
       'a mask of another shape',
       () => attention(x, { mask: f.ones([4]).cast('bool') }),
-      `ShapeError: attention: the mask does not fit the scores: [4] and [2, 2, 5, 5]. It broadcasts to [batch, heads, queries, keys].${at}`,
+      `ShapeError: MultiHeadAttention: the mask does not fit the scores: [4] and [2, 2, 5, 5]. It broadcasts to [batch, heads, queries, keys].${at}`,
     ],
     ['a list', () => call([x, x, x]), `TypeError: MultiHeadAttention: a tensor is needed: an array. Make one with tensor(...).${at}`],
     ['a causal that is no boolean', () => call(x, { causal: 1 }), `TypeError: MultiHeadAttention: causal is true or false: 1 came.${at}`],
@@ -114,6 +143,37 @@ describe('a cache refuses', () => {
     ['what is none', () => call(x, { cache: {} }), `TypeError: MultiHeadAttention: the cache is a Cache: object came. Write Cache().${at}`],
     ['what is no function', () => any.withCache(cache, x), 'TypeError: withCache: what runs with it is a function: a tensor came.'],
     ['a call without it', () => any.withCache(() => x), 'TypeError: withCache: the cache is a Cache: a function came. Write Cache().'],
+    [
+      'a function that is async',
+      () => any.withCache(cache, async () => x),
+      'TypeError: withCache: the function returned a promise. Await the data before, and pass a function that is not async.',
+    ],
+    ...['a', -1, Number.NaN, 1.5, undefined, 2n].map(
+      count =>
+        [
+          `to advance by ${count}`,
+          () => part(own => own.advance(count as number)),
+          `TypeError: advance: takes how many positions come: ${count === 'a' ? "'a'" : count === 2n ? '2n' : count} came. Write advance(x.shape[1]).\nin Mine`,
+        ] as const,
+    ),
+    ...[1, undefined, null].map(
+      states =>
+        [
+          `to keep ${states}`,
+          () => part(own => own.keep(states as never)),
+          `TypeError: keep: the states are a list of tensors: ${states} came. Write keep([h]).\nin Mine`,
+        ] as const,
+    ),
+    [
+      'to keep a tensor alone',
+      () => part(own => own.keep(x as never)),
+      'TypeError: keep: the states are a list of tensors: a tensor came. Write keep([h]).\nin Mine',
+    ],
+    [
+      'to keep a number',
+      () => part(own => own.keep([x, 1] as never)),
+      'TypeError: keep: a tensor is needed: number. Make one with tensor(...).\nin Mine',
+    ],
     ['no layer', () => any.cachePart(), 'TypeError: cachePart: takes a layer: undefined came. Write cachePart(self).'],
     [
       'a gradient',
@@ -172,6 +232,33 @@ describe('generate refuses', () => {
       'numbers that are not whole',
       () => f.generate(model, f.ones([3])),
       "TypeError: generate: tokens are whole numbers, or an integer tensor: float32 came. Write tokens.cast('int32').",
+    ],
+    ...[new DataView(new ArrayBuffer(8)), new Set([1]), new ArrayBuffer(8), { 0: 1, length: 1 }].map(tokens => {
+      const kind = Object.prototype.toString.call(tokens).slice(8, -1)
+      const came = kind === 'Object' ? 'object' : kind === 'ArrayBuffer' ? 'an ArrayBuffer' : `a ${kind}`
+      return [
+        `tokens in ${came}`,
+        () => any.generate(model, tokens),
+        `TypeError: generate: tokens are whole numbers, or an integer tensor: ${came} came. Text is encoded first: a list of numbers.`,
+      ] as const
+    }),
+    [
+      'tokens to come',
+      () => any.generate(model, Promise.resolve([1])),
+      'TypeError: generate: tokens are whole numbers, or an integer tensor: a promise came. Await it first.',
+    ],
+    ...[[5n], BigInt64Array.of(5n)].map(
+      tokens =>
+        [
+          `BigInt in ${tokens.constructor.name}`,
+          () => any.generate(model, tokens),
+          'TypeError: generate: tokens are whole numbers, or an integer tensor: 5n among them. Write Number(token).',
+        ] as const,
+    ),
+    [
+      'lists in a list',
+      () => any.generate(model, [[1]]),
+      'TypeError: generate: tokens are whole numbers, or an integer tensor: an array among them. Text is encoded first: a list of numbers.',
     ],
     ['a fraction', () => f.generate(model, [1.5]), 'RangeError: generate: a token is a whole number from 0: 1.5.'],
     ['a token below 0', () => f.generate(model, [-1]), 'RangeError: generate: a token is a whole number from 0: -1.'],

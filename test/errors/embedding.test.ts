@@ -39,8 +39,14 @@ describe('positions refuse', () => {
     ['a vector', () => rotary(ones([4])), 'ShapeError: rotary: x is [..., time, features]: [4].'],
     ['heads that are no pairs', () => RotaryPositions({ heads: 4 })(x), 'ShapeError: RotaryPositions: features are pairs in 4 heads: [2, 3, 4].\nin RotaryPositions({ heads: 4 })'],
     ['heads of 0', () => RotaryPositions({ heads: 0 }), 'TypeError: RotaryPositions: heads are a whole number from 1: 0 came.'],
-    ['a base of 0', () => rotary(x, { base: 0 }), 'RangeError: rotary: base must be positive: 0.'],
-    ['a base that is no number', () => rotary(x, { base: '1' as never }), "TypeError: rotary: base is a number: '1' came."],
+    ...Object.entries({ rotary: (o: never) => rotary(x, o), RotaryPositions, SinusoidalPositions }).flatMap(([name, of]) => {
+      const make = (base: unknown) => () => of({ base } as never)
+      return [
+        ...[0, -1, 0.5, 1e-300, NaN, Infinity].map(base => [`a base of ${base} of ${name}`, make(base), `RangeError: ${name}: base is a finite number from 1: ${base}.`] as const),
+        ...['3', null, true].map(base => [`a base that is ${base} of ${name}`, make(base), `TypeError: ${name}: base is a number: ${base === '3' ? "'3'" : base} came.`] as const),
+      ]
+    }),
+    ['no positions', () => RotaryPositions()(x, { positions: null } as never), 'TypeError: RotaryPositions: a tensor is needed: null. Make one with tensor(...).\nin RotaryPositions()'],
     ['another shape of positions', () => rotary(x, { positions: [0, 1] }), 'ShapeError: rotary: positions have the last axes of x before its features: [2] for x [2, 3, 4].'],
     ['half a position', () => rotary(x, { positions: 0.5 }), 'RangeError: rotary: a position is a whole number of 32 bits: 0.5.'],
     ['half positions', () => rotary(x, { positions: tensor([0, 0.5, 1]) }), 'RangeError: rotary: index 0.5 at place 1 is not a whole number.'],

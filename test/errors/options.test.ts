@@ -43,7 +43,7 @@ const calls: readonly [call: (odd: never) => unknown, odd: object, message: stri
   [odd => f.splitObs(x, odd), { at: 0.5, shuffle: 'yes' }, "splitObs: shuffle is true or false: 'yes' came."],
   [odd => f.kFolds(x, 2, odd), { shuffle: [1] }, 'kFolds: shuffle is true or false: an array came.'],
   [odd => f.norm(x, 0, odd), { p: '2' }, "norm: p is a number: '2' came."],
-  [odd => f.variance(x, 0, odd), { correction: 1n }, 'variance: correction is a number: 1 came.'],
+  [odd => f.variance(x, 0, odd), { correction: 1n }, 'variance: correction is a number: 1n came.'],
   [odd => f.std(x, 0, odd), { correction: Object.create(null) }, 'std: correction is a number: object came.'],
   // What is no object with names is no options.
   [
@@ -102,4 +102,39 @@ it('refuses an asynchronous onGradient, which would be too late to skip', async 
   await expect(run).rejects.toThrow(
     new TypeError('train: onGradient: the function returned a promise. Await the data before, and pass a function that is not async.'),
   )
+})
+
+// What other libraries call options of layers of sequences, and what is to be written instead.
+const attention = f.MultiHeadAttention(4, { heads: 2 })
+const lookUp = (odd: object) => attention(f.ones([1, 2, 4]), odd)
+const lstm = (odd: object) => f.LSTM(3, 4, odd)
+const write = (odd: object) => f.generate(y => y, [1], odd)
+const elsewhere: readonly [make: (odd: object) => unknown, name: string, hint: string][] = [
+  [odd => f.MultiHeadAttention(4, odd), 'num_heads', 'Is heads meant?'],
+  [odd => f.MultiHeadAttention(4, odd), 'numHeads', 'Is heads meant?'],
+  [odd => f.MultiHeadAttention(4, odd), 'dropout_p', 'Is dropout meant?'],
+  [odd => f.MultiHeadAttention(4, odd), 'is_causal', 'Is causal meant?'],
+  [odd => f.MultiHeadAttention(4, odd), 'batch_first', 'Sequences are [batch, time, features].'],
+  [odd => f.MultiHeadAttention(4, odd), 'attn_mask', 'A mask goes to the call, { mask }: bool, true where a query may attend.'],
+  [lookUp, 'attn_mask', 'A mask goes to the call, { mask }: bool, true where a query may attend.'],
+  [lookUp, 'key_padding_mask', 'A mask goes to the call, { mask }: bool, true where a query may attend.'],
+  [lookUp, 'need_weights', 'Is returnWeights meant?'],
+  [lookUp, 'isCausal', 'Is causal meant?'],
+  [lstm, 'num_layers', 'Is layers meant?'],
+  [lstm, 'batch_first', 'Sequences are [batch, time, features].'],
+  [lstm, 'hidden_size', 'Sizes come first: LSTM(inputs, units).'],
+  [lstm, 'return_state', 'Is returnState meant?'],
+  [odd => f.RNN(3, 4, odd), 'nonlinearity', 'An activation is an argument: RNN(3, 5, relu).'],
+  [write, 'max_new_tokens', 'Is length meant?'],
+  [write, 'max_length', 'Is length meant?'],
+  [write, 'top_p', 'Is topP meant?'],
+  [odd => f.Embedding(3, 4, odd), 'padding_idx', 'Is paddingIdx meant?'],
+]
+it.each(elsewhere)('%o of %s says what to write: %s', (make, name, hint) => {
+  expect(() => make({ [name]: 1 })).toThrow(`: there is no option '${name}'. ${hint} There `)
+})
+
+it('hints at nothing where there is nothing near', () => {
+  expect(() => f.splitObs(x, { format: 1 } as never)).toThrow("splitObs: there is no option 'format'. There are at, ")
+  expect(() => f.GRU(3, 4, { forgetBias: 1 } as never)).toThrow("GRU: there is no option 'forgetBias'. There are bias, ")
 })

@@ -42,6 +42,9 @@ describe('recurrent layers refuse', () => {
       () => f.LSTM(3, 4, { bias: false, forgetBias: 1 }),
       'TypeError: LSTM: forgetBias is where a bias of its own begins: false came. Leave bias out, or forgetBias.',
     ],
+    ['forgetBias of NaN', () => f.LSTM(3, 4, { forgetBias: Number.NaN }), 'RangeError: LSTM: forgetBias is finite: NaN.'],
+    ['forgetBias of infinity', () => f.LSTMCell(3, 4, { forgetBias: Infinity }), 'RangeError: LSTMCell: forgetBias is finite: Infinity.'],
+    ['a text as dropout', () => any.LSTM(3, 4, { dropout: '1', layers: 2 }), "TypeError: LSTM: dropout is a number: '1' came."],
     [
       'weights of another shape',
       () => f.LSTM(3, 4, { initKernel: () => f.ones([3, 4]) }),
@@ -114,6 +117,38 @@ describe('recurrent layers refuse', () => {
       'a third argument of a cell',
       () => any.GRUCell(3, 4)(f.ones([3]), undefined, 1),
       'TypeError: GRUCell: there is an argument too many: 1 came.\nin GRUCell(3, 4)',
+    ],
+    [
+      'a whole layer as a cell',
+      () => any.Recurrence(f.LSTM(3, 4, { returnState: true })),
+      'TypeError: Recurrence: a cell goes one step: LSTM(3, 4, { returnState: true }) goes through a whole sequence. Write Recurrence(LSTMCell(3, 5)).',
+    ],
+    [
+      'a recurrence as a cell',
+      () => any.Recurrence(own),
+      'TypeError: Recurrence: a cell goes one step: Recurrence goes through a whole sequence. Write Recurrence(LSTMCell(3, 5)).',
+    ],
+    ...['RNN', 'LSTM', 'GRU', 'GRUv3'].flatMap(name => [
+      [
+        `${name} as a cell`,
+        () => any.Recurrence(any[name](3, 4)),
+        `TypeError: Recurrence: a cell goes one step: ${name}(3, 4) goes through a whole sequence. Write Recurrence(${name}Cell(3, 5)).`,
+      ] as const,
+      [
+        `${name} that was not called`,
+        () => any.Recurrence(any[name]),
+        `TypeError: Recurrence: a cell goes one step: ${name} itself came. Write Recurrence(${name}Cell(3, 5)).`,
+      ] as const,
+      [
+        `${name}Cell that was not called`,
+        () => any.Recurrence(any[`${name}Cell`]),
+        `TypeError: Recurrence: a cell goes one step: ${name}Cell itself came. Write Recurrence(${name}Cell(3, 5)).`,
+      ] as const,
+    ]),
+    [
+      'a layer that is no cell',
+      () => any.Recurrence(f.Dense(3, 3))(x),
+      'TypeError: Recurrence: a cell gives [output, state]: a tensor came. Return both in a list.',
     ],
     ['no cell', () => any.Recurrence(3), 'TypeError: Recurrence: a cell is a function: 3 came.'],
     ['a cell of one result', () => own(x), 'TypeError: Recurrence: a cell gives [output, state]: a tensor came. Return both in a list.'],

@@ -168,6 +168,10 @@ describe.each(KINDS)('%s', kind => {
       const [, gs] = f.gradient((z, m) => m(z)[0].sum(), f.ones([n, t, 3]), layer)
       if (t > 0) expect(f.params(gs).size).toBe(f.params(layer).size)
     }
+    // Without a step the state stays what it was.
+    const given = list(layer(f.ones([2, 1, 3]))[1])
+    const [none, kept] = layer(f.ones([2, 0, 3]), kind === 'LSTM' ? given : given[0])
+    expect([none.shape, datas(list(kept))]).toEqual([[2, 0, 8], datas(given)])
     const one = made(kind)
     const y = one(
       f.tensor([

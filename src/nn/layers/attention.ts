@@ -21,7 +21,7 @@ import { type Cache, type CachePart, cached, cachePart, checkCache, declineCache
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import { LINES } from '../label.ts'
 import { type Layer, layer } from '../layer.ts'
-import { checkSizes } from './checks.ts'
+import { checkSizes, initial } from './checks.ts'
 import { Dense, type DenseLayer } from './dense.ts'
 import { labelOf } from './plain.ts'
 
@@ -104,7 +104,7 @@ const NAME = 'MultiHeadAttention'
  * the first row's: from 0, or from where the cache stands; where it is causal, the last query stands where the last key does.
  *
  * As Flux's, which gives [y, weights] always; PyTorch's `nn.MultiheadAttention` has a bias by default, means the opposite by its mask, and averages the weights
- * of the heads. Throws ShapeError for inputs, masks and biases that do not fit, DTypeError for a mask that is not bool, TypeError for sizes that are no
+ * of the heads. Throws ShapeError for inputs, masks and biases that do not fit, DTypeError for a mask that is not bool and a bias that is, TypeError for sizes that are no
  * whole numbers from 1 and for heads that do not divide the inner ones, RangeError for a dropout outside [0, 1].
  *
  * @example
@@ -126,10 +126,10 @@ export function MultiHeadAttention(dims: AttentionDims, options: MultiHeadAttent
     throw typeError(NAME, 'heads divide the inner sizes', `${heads} came for ${odd}`, 'Write { heads: 4 }, or another size.')
   checkBoolean(NAME, 'bias', bias)
   checkBoolean(NAME, 'causal', causal)
-  checkShare(NAME, dropout)
+  checkShare(NAME, dropout, 'dropout')
   if (positions !== undefined) checkFunction(NAME, 'positions', positions)
   const [qk, values] = inner
-  const dense = (from: number, to: number) => Dense(from, to, { bias, init })
+  const dense = (from: number, to: number) => Dense(initial(NAME, init, [to, from]), bias)
   const [q, k, v] = [dense(inputs[0], qk), dense(inputs[1], qk), dense(inputs[2], values)]
   const told = {
     heads: heads === 8 ? undefined : heads,
@@ -181,14 +181,14 @@ function checkCall(options: AttentionCallOptions): void {
   checkBoolean(NAME, 'causal', causal)
   checkBoolean(NAME, 'returnWeights', returnWeights)
   if (cache !== undefined) checkCache(NAME, cache)
+  const wrong = (x: Tensor, problem: string, wayOut: string) => new DTypeError({ operation: NAME, problem, came: x.type, wayOut }, [x.type])
   if (bias !== undefined) checkTensor(NAME, bias)
+  if (bias?.type === 'bool') throw wrong(bias, 'the bias is added to the scores, and is numbers', 'Write { mask } for what may attend.')
   if (mask === undefined) return
   checkTensor(NAME, mask)
   if (mask.type === 'bool') return
   const wayOut = "Write mask.cast('bool'), or { bias } for what is added."
-  throw new DTypeError({ operation: NAME, problem: 'the mask is bool, true where a query may attend', came: mask.type, wayOut }, [
-    mask.type,
-  ])
+  throw wrong(mask, 'the mask is bool, true where a query may attend', wayOut)
 }
 
 /** Throws ShapeError for inputs that do not fit the projections, or each other. */
@@ -223,7 +223,7 @@ function attend(self: Fields, q: Tensor, k: Tensor, v: Tensor, options: Attentio
   }
   if (part) [keys, values] = part.grow([keys, values])
   const dropout = self.dropout > 0 && isTraining(self) ? self.dropout : 0
-  const told = { heads: self.heads, causal, mask, bias, dropout, returnWeights }
+  const told = { heads: self.heads, causal, mask, bias, dropout, returnWeights, name: NAME }
   const result = attention(queries, keys, values, told)
   if (!Array.isArray(result)) return self.out(result as Tensor)
   const [y, weights] = result as [Tensor, Tensor]

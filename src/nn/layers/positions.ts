@@ -30,7 +30,7 @@ function positional<Options extends Omit<RotaryOptions, 'positions'>>(
     if (surplus.length > 0) refuseSurplus(name, 2, [x, told, ...surplus])
     checkOptions(name, told, ['positions'])
     checkPairs(name, x, self.heads ?? 1)
-    const positions = told.positions ?? cachePart(self)?.advance(x.dims[x.rank - 2])
+    const positions = told.positions === undefined ? cachePart(self)?.advance(x.dims[x.rank - 2]) : told.positions
     return place(x, { ...self, positions })
   }
   return layer(name, fields, forward as never, { label: labelOf(name, [fields]) }) as unknown as Layer<Options, PositionsInputs, Tensor>
@@ -41,7 +41,7 @@ function positional<Options extends Omit<RotaryOptions, 'positions'>>(
  * length, without parameters. Vaswani et al. 2017, section 3.5.
  *
  * `SinusoidalPositions({ base = 10000 })`, called `(x, { positions })`: whole numbers [time] or [..., time], or the first one; from 0, or, with a cache, from where the last call
- * ended. Throws ShapeError for an odd number of features and for positions of another shape, RangeError for a base that is not positive.
+ * ended. Throws ShapeError for an odd number of features and for positions of another shape, RangeError for a base below 1.
  *
  * @example SinusoidalPositions()(zeros([3, 2])).toArray() // [[0, 1], [0.8415, 0.5403], [0.9093, -0.4161]]
  */
@@ -56,8 +56,8 @@ export function SinusoidalPositions(options: { readonly base?: number | undefine
  * apart. Without parameters.
  *
  * `RotaryPositions({ base = 10000, heads = 1, interleaved = false })`, called `(x, { positions })`: whole numbers [time] or [..., time], or the first one; from 0, or, with a cache,
- * from where the last call ended. Throws ShapeError for features that are no pairs in each head and for positions of another shape, RangeError for a base that is not
- * positive.
+ * from where the last call ended. Throws ShapeError for features that are no pairs in each head and for positions of another shape, RangeError for a base
+ * below 1.
  *
  * @example RotaryPositions()(tensor([[1, 0], [1, 0]])).toArray() // [[1, 0], [0.5403, 0.8415]]
  */

@@ -1,9 +1,9 @@
-import { kindOf, refuseSurplus, typeError } from '../../../errors.ts'
+import { checkFunction, kindOf, refuseSurplus, typeError, written } from '../../../errors.ts'
 import { stack } from '../../../ops/joining.ts'
 import type { RecurrentKind } from '../../../ops/recurrent/types.ts'
 import { zeros } from '../../../tensor/create.ts'
 import type { Tensor } from '../../../tensor/tensor.ts'
-import { isLayer } from '../../label.ts'
+import { isLayer, LABEL } from '../../label.ts'
 import { cellsOf, type Levels, stateNames } from './sequence.ts'
 import type { RecurrentFields } from './weights.ts'
 
@@ -13,6 +13,20 @@ const KINDS: Readonly<Record<string, RecurrentKind>> = { RNN: 'rnn', LSTM: 'lstm
 export function kindOfCell(cell: unknown): RecurrentKind | undefined {
   const name = isLayer(cell) && 'Wi' in cell ? cell.name : ''
   return name.endsWith('Cell') ? KINDS[name.slice(0, -4)] : undefined
+}
+
+/**
+ * Throws TypeError for what goes through a whole sequence, where a cell goes one step, and for a function of the library that makes one and was not called: these
+ * take what comes, so that one of a user's that bears the name is none of them.
+ */
+export function checkCell(operation: string, cell: unknown): void {
+  checkFunction(operation, 'a cell', cell)
+  const isMade = isLayer(cell)
+  const name = isMade || (cell as (...inputs: never) => unknown).length === 0 ? written(cell) : ''
+  const kind = name.replace(/Cell$/, '')
+  if (isMade ? name !== operation && !(Object.hasOwn(KINDS, name) && 'Wi' in cell) : !Object.hasOwn(KINDS, kind)) return
+  const came = isMade ? `${cell[LABEL]} goes through a whole sequence` : `${name} itself came`
+  throw typeError(operation, 'a cell goes one step', came, `Write ${operation}(${name === operation ? 'LSTM' : kind}Cell(3, 5)).`)
 }
 
 /** `[h, c]` of an LSTM, h of the others. */

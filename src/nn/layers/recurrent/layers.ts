@@ -1,6 +1,7 @@
-import { checkBoolean, checkNumber, rangeError, typeError, written } from '../../../errors.ts'
+import { checkBoolean, typeError, written } from '../../../errors.ts'
 import type { Activation } from '../../../ops/epilogue.ts'
 import type { RecurrentKind } from '../../../ops/recurrent/types.ts'
+import { checkShare } from '../../../ops/told.ts'
 import { isTraining } from '../../../tape/mode.ts'
 import { Tensor } from '../../../tensor/tensor.ts'
 import { type Layer, layer } from '../../layer.ts'
@@ -104,8 +105,7 @@ function checkStack(
     throw typeError(name, 'layers are a whole number from 1', `${written(layers)} came`)
   checkBoolean(name, 'bidirectional', bidirectional)
   checkBoolean(name, 'returnState', returnState)
-  checkNumber(name, 'dropout', dropout)
-  if (!(dropout >= 0 && dropout <= 1)) throw rangeError(name, 'dropout lies in [0, 1]', dropout)
+  checkShare(name, dropout, 'dropout')
   if (dropout > 0 && layers === 1)
     throw typeError(name, 'dropout lies between layers, and there is one', '', `Write Chain(${name}(...), Dropout(${dropout})).`)
   if (bias instanceof Tensor && (layers !== 1 || bidirectional))
@@ -140,7 +140,7 @@ export function RNN(...args: readonly unknown[]): RNNLayer<boolean> {
  * `LSTM(inputs, units, { layers = 1, bidirectional = false, dropout = 0, returnState = false, bias = true, forgetBias = 0, initKernel = glorotUniform,
  * initRecurrentKernel = glorotUniform, trainState = false })`. It keeps no state: `lstm(x)` begins with zeros, `lstm(x, [h, c])` with these, [batch, units] or
  * [units] each, and with `returnState` it gives `[y, [h, c]]`. `lstm(x, { lengths })` or `lstm(x, [h, c], { lengths })`: so many steps has each row; behind
- * them y is zeros, and the state stays. With a cache (`withCache`, or `{ cache }`) it goes on from where its last call ended.
+ * them y is zeros, and the state stays, as it does where there is no step at all. With a cache (`withCache`, or `{ cache }`) it goes on from where its last call ended.
  *
  * `layers` stand above each other, with `dropout` between them in training; with `bidirectional` each has a cell that begins at the end, and y is
  * [..., 2 units]. The states of several cells are stacked in PyTorch's order: [layers * directions, batch, units]. The parameters are `Wi` [4 units, inputs], `Wh`

@@ -1,4 +1,4 @@
-import { checkBoolean, checkFunction, checkOptions, noTensor, refuseSurplus, ShapeError, typeError, written } from '../../../errors.ts'
+import { checkBoolean, checkOptions, noTensor, refuseSurplus, ShapeError, typeError, written } from '../../../errors.ts'
 import { stack } from '../../../ops/joining.ts'
 import { reshape } from '../../../ops/movement.ts'
 import { less, where } from '../../../ops/pointwise.ts'
@@ -14,7 +14,7 @@ import { tensorsIn } from '../../../tensor/walk.ts'
 import { declineCache } from '../../cache.ts'
 import type { Layer } from '../../layer.ts'
 import { callField, holder } from '../links.ts'
-import { kindOfCell } from './initial-states.ts'
+import { checkCell, kindOfCell } from './initial-states.ts'
 import { calledSequence, type Levels, type SequenceOptions } from './sequence.ts'
 
 /** One step of a recurrence: from x [batch, inputs] and a state, at first undefined, to the output and the next state, tensors or lists of them. */
@@ -58,7 +58,7 @@ export function Recurrence<C extends RecurrentCell, Returns extends boolean = fa
   options: RecurrenceOptions<Returns> = {},
 ): RecurrenceLayer<C, Returns> {
   if (arguments.length > 2) refuseSurplus('Recurrence', 2, arguments)
-  checkFunction('Recurrence', 'a cell', cell)
+  checkCell('Recurrence', cell)
   checkOptions('Recurrence', options, ['returnState'])
   const { returnState = false } = options
   checkBoolean('Recurrence', 'returnState', returnState)
@@ -104,7 +104,10 @@ function stepwise(self: Fields, given: readonly unknown[]): readonly [Tensor, un
   const ys: Tensor[] = []
   for (let t = 0; t < x.dims[axis]; t++) {
     const [y, next] = scoped(() => {
-      const made = checkStep(callField('Recurrence', self, 'cell', [reshape(section(x, axis, t, 1), shape), state]))
+      const step = reshape(section(x, axis, t, 1), shape)
+      // Where there is no state, what takes none says that it gives none.
+      const inputs = state === undefined ? [step] : [step, state]
+      const made = checkStep(callField('Recurrence', self, 'cell', inputs))
       if (!counts) return made
       const goesOn = less(t, counts)
       return [chosen(goesOn, made[0], undefined), chosen(goesOn, made[1], state)] as const

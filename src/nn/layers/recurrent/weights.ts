@@ -1,5 +1,5 @@
 // What recurrent cells are made of: their options, and the tensors that come of these.
-import { checkBoolean, checkNumber, checkOptions, refuseSurplus, typeError, written } from '../../../errors.ts'
+import { checkBoolean, checkNumber, checkOptions, rangeError, refuseSurplus, typeError, written } from '../../../errors.ts'
 import type { Activation } from '../../../ops/epilogue.ts'
 import { concat } from '../../../ops/joining.ts'
 import { tanh } from '../../../ops/pointwise.ts'
@@ -91,6 +91,7 @@ export function toldOf<Options extends AnyCellOptions>(
   if (trainState !== undefined) checkBoolean(name, 'trainState', trainState)
   if (recurrentBias !== undefined) checkBoolean(name, 'recurrentBias', recurrentBias)
   if (forgetBias !== undefined) checkNumber(name, 'forgetBias', forgetBias)
+  if (!Number.isFinite(forgetBias ?? 0)) throw rangeError(name, 'forgetBias is finite', forgetBias)
   return { sizes: [sizes[0], sizes[1]], activation, options: options as Options }
 }
 
