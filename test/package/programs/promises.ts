@@ -1,5 +1,5 @@
 // What is differentiated, replayed or cleaned up behind is not async.
-import { gradient, jit, keep, ones, params, pullback, scope, type Tensor, withGradient } from 'fluxtape'
+import { Cache, gradient, jit, keep, ones, params, pullback, scope, type Tensor, withCache, withGradient } from 'fluxtape'
 
 const x = ones([2])
 const ps = params(x)
@@ -23,6 +23,7 @@ scope(async () => x.sum()) // error 2322 at x.sum()
 async function late(): Promise<void> {}
 scope(late) // error 2345 at late
 scope(() => Promise.resolve(x)) // error 2322 at Promise
+withCache(Cache(), async () => x.sum()) // error 2322 at x.sum()
 scope(() => (isLate ? Promise.resolve(x) : x)) // error 2322 at (isLate
 gradient(async () => x.sum(), ps) // error 2769 at x.sum()
 gradient(async (a: Tensor) => a.sum(), x) // error 2769 at async
