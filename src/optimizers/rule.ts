@@ -120,6 +120,11 @@ export class Rule<H extends Hyper> extends Optimizer {
     return Object.hasOwn(this.definition.hyper, name)
   }
 
+  /** @internal Is a hyperparameter a function, of the step or of the parameter? */
+  isScheduled(name: string): boolean {
+    return typeof this.written[name] === 'function'
+  }
+
   /** @internal Changes hyperparameters, whose names are known; the state stays. The result takes the change back. */
   adjust(changes: HyperInput<H>): () => void {
     const { written: before, isByParameter } = this

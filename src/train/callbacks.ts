@@ -26,6 +26,8 @@ export interface EpochRecord {
   readonly loss: number
   /** What `validation` gave; undefined without one. */
   readonly validation?: number | undefined
+  /** What each of `metrics` gave, by name; undefined without them. */
+  readonly metrics?: Readonly<Record<string, number>> | undefined
   readonly seconds: number
 }
 

@@ -61,8 +61,9 @@ export class ProgressLine {
     )
   }
 
-  epoch({ epoch, loss, validation, seconds }: EpochRecord): void {
-    const text = `epoch ${epoch + 1}  loss ${four(loss)}${validation === undefined ? '' : `  validation ${four(validation)}`}  ${seconds.toFixed(2)} s`
+  epoch({ epoch, loss, validation, metrics, seconds }: EpochRecord): void {
+    const numbers = Object.entries({ loss, ...(validation !== undefined && { validation }), ...metrics })
+    const text = `epoch ${epoch + 1}  ${numbers.map(([name, value]) => `${name} ${four(value)}`).join('  ')}  ${seconds.toFixed(2)} s`
     if (this.terminal) this.terminal.write(`\r\x1b[K${text}`)
     else console.log(text)
   }

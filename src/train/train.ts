@@ -7,6 +7,7 @@ import { checkBatches, isGenerating } from './batches.ts'
 import { breather } from './breathe.ts'
 import type { Callback, CallbackObject } from './callbacks.ts'
 import { type Feature, loop, type Task } from './loop.ts'
+import { checkMetrics, type Metrics, measuring } from './measures.ts'
 import { type ProgressInfo, reporting } from './progress.ts'
 import { newRecord, type RunRecord } from './record.ts'
 import { type Run, runOf } from './run.ts'
@@ -29,6 +30,8 @@ export interface TrainOptions {
   readonly breathe?: number | undefined
   /** After each epoch: batches whose mean loss is taken in test mode, or a function that gives a number. */
   readonly validation?: Validation | undefined
+  /** After each epoch: functions that give a number, in test mode, by name; of nothing, in the explicit form of the model. May be async. */
+  readonly metrics?: Metrics | undefined
   /** Asked before a DivergedError ends the run: may return `skip` (go on with the next batch) or `stop`. */
   readonly onDiverged?: ((error: DivergedError) => unknown) | undefined
   /** Have a DivergedError name the first operation, forward or backward, whose result is not finite; slow. */
@@ -78,12 +81,14 @@ export function train(
 
 /** Starts a run, or takes one up from a copy of its record. */
 export function start(loss: LossFunction, subject: Subject, data: TrainingData, options: TrainOptions, record: RunRecord): Run {
-  const { epochs = 1, signal, validation, progress, onDiverged, trace, breathe } = options
+  const { epochs = 1, signal, validation, metrics, progress, onDiverged, trace, breathe } = options
   let breathing: ReturnType<typeof breather> | undefined
   const rest = () => (breathing ??= breather(signal, breathe))()
   const features: Feature[] = []
   if (record.step === 0) features.push(warningOfUnreached(subject))
-  if (validation !== undefined) features.push(validating(validation, loss, subject, { random: record.random, signal, rest }))
+  const means = { random: record.random, signal, rest }
+  if (validation !== undefined) features.push(validating(validation, loss, subject, means))
+  if (metrics) features.push(measuring(metrics, subject, means))
   if (progress) features.push(reporting(progress, epochs, data, record))
   const callbacks = callbacksOf(options)
 
@@ -111,7 +116,7 @@ function callbacksOf(options: TrainOptions): CallbackObject[] {
 }
 
 const HOOKS = ['onStart', 'onGradient', 'onStep', 'onEpoch', 'onEnd', 'state', 'load']
-const OPTIONS = ['epochs', 'callbacks', 'signal', 'progress', 'breathe', 'validation', 'onDiverged', 'trace']
+const OPTIONS = ['epochs', 'callbacks', 'signal', 'progress', 'breathe', 'validation', 'metrics', 'onDiverged', 'trace']
 
 /** `inputs` is how many arguments of the loss a batch fills. */
 function check(data: unknown, options: TrainOptions, inputs: number): void {
@@ -123,6 +128,7 @@ function check(data: unknown, options: TrainOptions, inputs: number): void {
   if (signal && typeof signal.throwIfAborted !== 'function') {
     throw typeError('train', 'signal is an AbortSignal', `${kindOf(signal)} came`, 'Write { signal: controller.signal }.')
   }
+  if (options.metrics !== undefined) checkMetrics(options.metrics)
   checkBatches('data', data, inputs, epochs)
   if (validation !== undefined && (typeof validation !== 'function' || isGenerating(validation))) {
     checkBatches('validation', validation, inputs, epochs)

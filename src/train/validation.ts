@@ -1,10 +1,10 @@
 import { scope } from '../autodiff/lifetime.ts'
-import { kindOf, typeError } from '../errors.ts'
 import { withoutEffects } from '../tape/effects.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { Batches, heard, inputsOf, noBatch, samplesOf } from './batches.ts'
+import { Batches, inputsOf, noBatch, samplesOf } from './batches.ts'
 import type { Feature } from './loop.ts'
+import { numberOf, warnOnce } from './measures.ts'
 import { type LossFunction, type Subject, skip } from './step.ts'
 import type { TrainingData } from './types.ts'
 
@@ -12,7 +12,7 @@ import type { TrainingData } from './types.ts'
 export type Validation = TrainingData | (() => number | Tensor | Promise<number>)
 
 /** What the run lends for it. */
-interface Means {
+export interface Means {
   readonly random: Randomness
   readonly signal: AbortSignal | undefined
   readonly rest: () => Promise<void> | undefined
@@ -20,33 +20,18 @@ interface Means {
 
 /** Validates after each epoch, and says it once if that is not finite. */
 export function validating(validation: Validation, loss: LossFunction, subject: Subject, means: Means): Feature {
-  let isSaid = false
+  const warn = warnOnce()
   return {
     async measure(record) {
       const { epoch } = record
       const value =
-        typeof validation === 'function' ? await valueOf(validation, means) : await meanLoss(validation, loss, subject, means, epoch)
+        typeof validation === 'function'
+          ? await numberOf('the function for validation', validation, means)
+          : await meanLoss(validation, loss, subject, means, epoch)
       Object.assign(record, { validation: value })
-      if (Number.isFinite(value) || isSaid) return
-      isSaid = true
-      console.warn(
-        `train: the validation of epoch ${epoch} is not finite: ${value}. Look for NaN in its data, and for log or div at 0 in its loss.`,
-      )
+      warn('the validation', epoch, value, 'Look for NaN in its data, and for log or div at 0 in its loss.')
     },
   }
-}
-
-async function valueOf(validation: () => unknown, { random, signal }: Means): Promise<number> {
-  const pending: unknown = withRandomness(random, () => withoutEffects(validation))
-  const value = await heard(signal, Promise.resolve(pending))
-  const number = value instanceof Tensor ? value.item() : value
-  if (typeof number === 'number') return number
-  throw typeError(
-    'train',
-    'the function for validation gives a number',
-    `${kindOf(number)} came`,
-    'Return it: () => accuracy(model, data).',
-  )
 }
 
 async function meanLoss(data: TrainingData, loss: LossFunction, subject: Subject, { random, signal, rest }: Means, epoch: number) {
