@@ -23,7 +23,18 @@ export {
   toImageData,
 } from './data/image-data.ts'
 export { DataLoader, type LoaderOptions } from './data/loader.ts'
-export type { BatchOf, Column, Data, DataInput, Dataset, DatasetView, ObservationOf, SubsetOf } from './data/observations.ts'
+export type {
+  BatchOf,
+  Column,
+  Data,
+  DataInput,
+  Dataset,
+  DatasetView,
+  GetOptions,
+  LoaderInput,
+  ObservationOf,
+  SubsetOf,
+} from './data/observations.ts'
 export type { FoldOptions, Parts, SplitOptions } from './data/splits.ts'
 export { kFolds, shuffleObs, splitObs } from './data/splits.ts'
 export { bytes, type CharacterTokenizer, characters, type Tokenizer } from './data/tokens.ts'

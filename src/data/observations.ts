@@ -4,23 +4,31 @@ import { gather } from '../ops/indexing.ts'
 import { slice } from '../ops/slicing.ts'
 import { type ArrayInput, type NestedInput, type RowsInput, tensor } from '../tensor/create.ts'
 import { isPlain, isThenable, tagOf } from '../tensor/realm.ts'
-import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import { isForeign, tensorsIn } from '../tensor/walk.ts'
+import { isForeign } from '../tensor/walk.ts'
 import { type Batched, joined } from './batch.ts'
+import { unheard, withoutRest } from './wait.ts'
 
 /** A value for each observation: a tensor or a list along its axis 0, or a typed array. */
 export type Column = Tensor | ArrayInput | readonly unknown[]
 
-/** Observations that are made when they are asked for: `get` gives one, by a whole number below the length. */
+/** What `get` of a dataset is told besides. */
+export interface GetOptions {
+  /** Is aborted where nobody waits any more: the loop has ended, the run was aborted. */
+  readonly signal: AbortSignal
+}
+
+/** Observations that are made when they are asked for: `get` gives one, or a promise of it, by a whole number below the length. */
 export interface Dataset<T> {
   readonly length: number
-  get(index: number): T
+  get(index: number, options: GetOptions): T
 }
 
 /** A dataset that the library made, to iterate as often as wanted: `for (const observation of dataset)`. */
-export interface DatasetView<T> extends Dataset<T>, Iterable<T> {}
+export interface DatasetView<T> extends Dataset<T>, Iterable<T> {
+  get(index: number, options?: GetOptions): T
+}
 
 /**
  * Observations: a column; a list of columns, one of which is a tensor; a record of columns; a list of anything else, each an observation; or a
@@ -30,6 +38,29 @@ export type Data = Tensor | ArrayInput | readonly unknown[] | Readonly<Record<st
 
 /** The same; the empty list has compilers take a list that is written out for a tuple. */
 export type DataInput = Data | []
+
+/** What goes into a DataLoader: data, or an iterable or async iterable of observations, which is read as it comes. */
+export type LoaderInput = DataInput | (object & Iterable<unknown>) | AsyncIterable<unknown>
+
+type HasPromise<T> = 0 extends 1 & T ? false : [Extract<T, PromiseLike<unknown>>] extends [never] ? false : true
+
+/** Do the observations come later, as promises or from an async iterable? */
+export type IsLater<D> = D extends Tensor
+  ? false
+  : D extends AsyncIterable<unknown>
+    ? true
+    : D extends Dataset<infer T>
+      ? HasPromise<T>
+      : D extends Iterable<infer T>
+        ? HasPromise<T>
+        : false
+
+/** Is it data that is read as it comes? */
+export type IsStream<D> = D extends Tensor | ArrayInput | readonly unknown[] | Dataset<unknown>
+  ? false
+  : D extends AsyncIterable<unknown> | Iterable<unknown>
+    ? true
+    : false
 
 /** A part of a column: a tensor, but for a list of what are no numbers. */
 type PartOf<C> = C extends Tensor | ArrayInput | readonly (NestedInput | ArrayInput | Tensor)[]
@@ -46,24 +77,32 @@ export type BatchOf<D> = D extends Tensor | ArrayInput
   ? Tensor
   : D extends readonly (infer Each)[]
     ? IsList<D> extends true
-      ? Each[]
+      ? Awaited<Each>[]
       : { -readonly [I in keyof D]: PartOf<D[I]> }
-    : D extends Dataset<infer T>
-      ? Batched<T>
+    : D extends Dataset<infer T> | AsyncIterable<infer T> | Iterable<infer T>
+      ? Batched<Awaited<T>>
       : { -readonly [K in keyof D]: PartOf<D[K]> }
 
 /** Some of the observations of such data: of a dataset a dataset. */
-export type SubsetOf<D> = D extends Tensor | readonly unknown[] ? BatchOf<D> : D extends Dataset<infer T> ? DatasetView<T> : BatchOf<D>
+export type SubsetOf<D> = D extends readonly (infer Each)[]
+  ? IsList<D> extends true
+    ? Each[]
+    : BatchOf<D>
+  : D extends Tensor
+    ? BatchOf<D>
+    : D extends Dataset<infer T>
+      ? DatasetView<T>
+      : BatchOf<D>
 
 /** A single observation, without axis 0. */
 export type ObservationOf<D> = D extends Tensor | ArrayInput
   ? Tensor
   : D extends readonly (infer Each)[]
     ? IsList<D> extends true
-      ? Each
+      ? Awaited<Each>
       : { [I in keyof D]: OneOf<D[I]> }
-    : D extends Dataset<infer T>
-      ? T
+    : D extends Dataset<infer T> | AsyncIterable<infer T> | Iterable<infer T>
+      ? Awaited<T>
       : { [K in keyof D]: OneOf<D[K]> }
 
 type OneOf<C> = PartOf<C> extends Tensor ? Tensor : C extends readonly (infer Each)[] ? Each : C
@@ -71,12 +110,14 @@ type OneOf<C> = PartOf<C> extends Tensor ? Tensor : C extends readonly (infer Ea
 /** Data by number of observation. */
 export interface Observations<D> {
   readonly count: number
-  /** Those at the indices, in the form of the data. */
+  /** Those at the indices, in the form of the data; a promise of them where those of a dataset are promises. */
   take(indices: Int32Array): BatchOf<D>
   /** The same, but of a dataset one that makes them when they are asked for. */
   part(indices: Int32Array): SubsetOf<D>
-  /** A single one, without axis 0. */
-  one(index: number): unknown
+  /** A single one, without axis 0; of a dataset perhaps a promise. */
+  one(index: number, options?: GetOptions): unknown
+  /** Makes a batch of single ones, where `take` does no more than that. */
+  readonly join?: (list: readonly unknown[]) => unknown
 }
 
 const FORMS = 'data is a tensor, a typed array, a list, or a record of these'
@@ -104,6 +145,7 @@ function readers<D extends DataInput>(operation: string, data: D): Omit<Observat
       count: data.length,
       take: indices => Array.from(indices, i => data[i]) as unknown as BatchOf<D>,
       one: index => data[index],
+      join: list => list,
     }
   }
   if (data instanceof Tensor || ArrayBuffer.isView(data)) {
@@ -129,7 +171,7 @@ function readers<D extends DataInput>(operation: string, data: D): Omit<Observat
   }
 }
 
-function isDataset(data: object): data is Dataset<unknown> {
+export function isDataset(data: object): data is Dataset<unknown> {
   return 'length' in data && 'get' in data && typeof data.get === 'function'
 }
 
@@ -137,23 +179,24 @@ function made<T>(operation: string, data: Dataset<T>): Observations<Dataset<T>> 
   const { length: count } = data
   if (!Number.isInteger(count) || count < 0)
     throw typeError(operation, 'the length of a dataset is a whole number', `${written(count)} came`)
-  const one = (index: number): T => {
-    const observation = data.get(index)
-    if (isThenable(observation)) throw typeError(operation, 'get of a dataset gave a promise', '', 'Let it give the observation itself.')
-    return observation
-  }
+  const one = (index: number, options?: GetOptions): T => data.get(index, options ?? { signal: new AbortController().signal })
+  const join = (list: readonly unknown[]) => joined(operation, list)
   return {
     count,
     one,
-    take: indices => joined(operation, Array.from(indices, one)) as Batched<T>,
-    part: indices => datasetOf(operation, indices.length, i => one(indices[i])),
+    join,
+    take(indices) {
+      const list = Array.from(indices, index => one(index))
+      return (list.some(isThenable) ? Promise.all(list).then(join) : join(list)) as Batched<Awaited<T>>
+    },
+    part: indices => datasetOf(operation, indices.length, (i, options) => one(indices[i], options)),
   }
 }
 
 /** A dataset that checks the index and frees what is made on the way to an observation. */
-export function datasetOf<T>(operation: string, length: number, get: (index: number) => T): DatasetView<T> {
-  const one = (index: number): T => {
-    if (Number.isInteger(index) && index >= 0 && index < length) return scoped(() => get(index), tensorsIn)
+export function datasetOf<T>(operation: string, length: number, get: (index: number, options?: GetOptions) => T): DatasetView<T> {
+  const one = (index: number, options?: GetOptions): T => {
+    if (Number.isInteger(index) && index >= 0 && index < length) return withoutRest(() => get(index, options))
     throw rangeError(operation, 'an index is a whole number below the length', `${written(index)} of ${length}`)
   }
   return {
@@ -163,6 +206,14 @@ export function datasetOf<T>(operation: string, length: number, get: (index: num
       for (let i = 0; i < length; i++) yield one(i)
     },
   }
+}
+
+/** An observation that is to be there. Throws TypeError for a promise. */
+export function present(operation: string, observation: unknown): unknown {
+  if (!isThenable(observation)) return observation
+  unheard(observation)
+  const wayOut = 'Read them before: await Promise.all(Array.from(data, each => each)), or with get(i).'
+  throw typeError(operation, 'the observations are promises', '', wayOut)
 }
 
 /** The length of all columns. */

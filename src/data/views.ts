@@ -1,16 +1,21 @@
 import { checkOptions, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
+import { isThenable } from '../tensor/realm.ts'
 import { scoped } from '../tensor/scope.ts'
 import {
   type BatchOf,
   type DataInput,
   type DatasetView,
   datasetOf,
+  type GetOptions,
+  type IsLater,
   type ObservationOf,
   type Observations,
   observationsOf,
+  present,
   type SubsetOf,
 } from './observations.ts'
+import { withoutRest } from './wait.ts'
 
 /** How `slidingWindow` cuts. */
 export interface WindowOptions {
@@ -27,18 +32,26 @@ export interface WindowOptions {
  */
 export const unbatch = /* @__PURE__ */ composed('unbatch', 1, function unbatch<D extends DataInput>(data: D): ObservationOf<D>[] {
   const { count, one } = observationsOf('unbatch', data)
-  return Array.from({ length: count }, (_, i) => one(i) as ObservationOf<D>)
+  return Array.from({ length: count }, (_, i) => present('unbatch', one(i)) as ObservationOf<D>)
 })
 
 /**
  * A dataset of what the function makes of each observation, when that is asked for: for augmentation and for data that does not fit into memory
- * when it is transformed. What else the function makes is freed. It can be iterated: `for (const observation of dataset)`. Throws TypeError for what is no function or no data.
+ * when it is transformed. What else the function makes is freed. Of a dataset whose `get` is async, or with an async function, `get` gives promises. It can be iterated: `for (const observation of dataset)`. Throws TypeError for what is no function or no data.
  * @example mapObs(x => x.mul(10), tensor([1, 2])).get(1).item() // 20
  */
-export function mapObs<D extends DataInput, const T>(f: (observation: ObservationOf<D>) => T, data: D): DatasetView<T> {
+export function mapObs<D extends DataInput, const T>(
+  f: (observation: ObservationOf<D>) => T,
+  data: D,
+): DatasetView<IsLater<D> extends true ? Promise<Awaited<T>> : T> {
   if (arguments.length > 2) refuseSurplus('mapObs', 2, arguments)
   const { count, one } = taken('mapObs', f, data)
-  return datasetOf('mapObs', count, i => f(one(i) as ObservationOf<D>))
+  const get = (i: number, options?: GetOptions): unknown => {
+    const observation = one(i, options)
+    const map = (observation: unknown) => f(observation as ObservationOf<D>)
+    return isThenable(observation) ? observation.then(each => withoutRest(() => map(each))) : map(observation)
+  }
+  return datasetOf('mapObs', count, get as (i: number) => IsLater<D> extends true ? Promise<Awaited<T>> : T)
 }
 
 /**
@@ -78,7 +91,7 @@ function grouped<D extends DataInput, K>(
   const { count, one, part } = taken(operation, f, data)
   const groups = new Map<K, number[]>()
   for (let i = 0; i < count; i++) {
-    const key = scoped(() => f(one(i) as ObservationOf<D>))
+    const key = scoped(() => f(present(operation, one(i)) as ObservationOf<D>))
     if (!types.includes(typeof key)) throw typeError(operation, `the function gives ${what}`, `${written(key)} came`)
     const group = groups.get(key)
     if (group) group.push(i)
@@ -98,7 +111,10 @@ function taken<D extends DataInput>(operation: string, f: unknown, data: D): Obs
  * size larger than the data, TypeError for what is no data.
  * @example [...slidingWindow(arange(5), { size: 3, stride: 2 })].map(x => x.toArray()) // [[0, 1, 2], [2, 3, 4]]
  */
-export function slidingWindow<D extends DataInput>(data: D, options: WindowOptions): DatasetView<BatchOf<D>> {
+export function slidingWindow<D extends DataInput>(
+  data: D,
+  options: WindowOptions,
+): DatasetView<IsLater<D> extends true ? Promise<BatchOf<D>> : BatchOf<D>> {
   checkOptions('slidingWindow', options, ['size', 'stride'])
   if (arguments.length > 2) refuseSurplus('slidingWindow', 2, arguments)
   const { size, stride = 1 } = options
@@ -107,7 +123,7 @@ export function slidingWindow<D extends DataInput>(data: D, options: WindowOptio
     if (!Number.isInteger(each) || each < 1) throw rangeError('slidingWindow', 'size and stride are whole numbers from 1', written(each))
   }
   if (size > count) throw rangeError('slidingWindow', 'a window is larger than the data', `${size} of ${count}`)
-  return datasetOf('slidingWindow', Math.floor((count - size) / stride) + 1, i =>
-    take(Int32Array.from({ length: size }, (_, at) => i * stride + at)),
-  )
+  type Window = IsLater<D> extends true ? Promise<BatchOf<D>> : BatchOf<D>
+  const get = (i: number) => take(Int32Array.from({ length: size }, (_, at) => i * stride + at)) as Window
+  return datasetOf('slidingWindow', Math.floor((count - size) / stride) + 1, get)
 }

@@ -43,6 +43,11 @@ export function splitRandomness(): Randomness {
   return { key: [low, high], stream: 0 }
 }
 
+/** The source in use. */
+export function randomnessInUse(): Randomness {
+  return current
+}
+
 /** Makes `source` the one in use while `f` runs. */
 export function withRandomness<T>(source: Randomness, f: () => T): T {
   const outer = current

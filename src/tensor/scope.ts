@@ -145,6 +145,11 @@ export function madeSince(start: number, tensor: Owned): boolean {
   return false
 }
 
+/** All that was made since the mark. */
+export function allSince(start: number): readonly Owned[] {
+  return made.slice(start)
+}
+
 /** Hands a tensor that a tape kept to the innermost scope. */
 export function giveBack(tensor: Tensor): void {
   tensor.kept = undefined

@@ -1,4 +1,5 @@
-import { DataLoader, type Order, type Pass, passOf } from '../data/loader.ts'
+import type { Feed } from '../data/feed.ts'
+import { DataLoader, iterated, type Order, passOf } from '../data/loader.ts'
 import { kindOf, typeError } from '../errors.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
 import { isThenable, tagOf } from '../tensor/realm.ts'
@@ -12,8 +13,8 @@ type Pulled = IteratorResult<unknown>
  * DataLoader, come from `random` meanwhile.
  */
 export class Batches {
-  private readonly source: Iterator<unknown> | AsyncIterator<unknown>
-  private readonly pass: Pass<unknown> | undefined
+  private readonly source: Iterator<unknown> | AsyncIterator<unknown> | Feed<unknown>
+  private readonly pass: Feed<unknown> | undefined
   private random: Randomness
   private readonly signal: AbortSignal | undefined
   /** Is the source to be closed, because it has given a batch and may give more? */
@@ -21,7 +22,7 @@ export class Batches {
 
   constructor(data: TrainingData, random: Randomness, signal: AbortSignal | undefined, from = 0, last?: Order) {
     this.pass = data instanceof DataLoader ? passOf(data, from, last) : undefined
-    this.source = this.pass?.batches ?? (Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]())
+    this.source = this.pass ?? (Symbol.asyncIterator in data ? data[Symbol.asyncIterator]() : data[Symbol.iterator]())
     this.random = random
     this.signal = signal
   }
@@ -31,9 +32,9 @@ export class Batches {
     return this.pass?.order
   }
 
-  /** Goes to the nth batch: a DataLoader is there, other data are read up to it, with the random numbers from when the epoch began. */
+  /** Goes to the nth batch: a DataLoader is there, but one over a stream and other data are read up to it, with the random numbers from when the epoch began. */
   async goTo(n: number, random: Randomness): Promise<void> {
-    if (this.pass) return
+    if (this.pass && !this.pass.isRead) return
     const after = this.random
     this.random = random
     for (let i = 0; i < n && !(await this.next()).done; i++);
@@ -48,9 +49,11 @@ export class Batches {
     return isThenable(pending) ? this.wait(pending) : this.open(pending)
   }
 
-  /** Closes a source that has not ended. */
+  /** Closes a source that has not ended; where the run was aborted nobody waits for that. */
   async close(): Promise<void> {
-    if (this.isOpen) await this.source.return?.()
+    if (!this.isOpen) return
+    if (this.signal?.aborted) this.abandon()
+    else await this.source.return?.()
   }
 
   private async wait(pending: PromiseLike<Pulled>): Promise<Pulled> {
@@ -140,7 +143,7 @@ export function checkBatches(what: 'data' | 'validation', data: unknown, inputs:
       'Write [[x, y]], or new DataLoader([x, y], { batchSize: 32 }).',
     )
   }
-  if (epochs > 1 && 'next' in data) {
+  if (epochs > 1 && 'next' in iterated(data)) {
     throw typeError(
       'train',
       `the ${what} can be gone through once, and epochs is ${epochs}`,

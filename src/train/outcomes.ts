@@ -1,10 +1,13 @@
 // What a model gave for data and what it should have given, as the metrics read them: batch by batch.
 import { scope } from '../autodiff/lifetime.ts'
-import { DataLoader } from '../data/loader.ts'
+import { DataLoader, passOf } from '../data/loader.ts'
+import type { LoaderInput } from '../data/observations.ts'
+import { drive, type Steps, unheard } from '../data/wait.ts'
 import { kindOf, rangeError, ShapeError, typeError, written } from '../errors.ts'
 import { asIndices, takeClasses } from '../ops/indices.ts'
 import { checkTensor } from '../tape/operation.ts'
 import type { TypedArray } from '../tensor/dtype.ts'
+import { isThenable } from '../tensor/realm.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
@@ -37,6 +40,7 @@ export function measured<D extends MetricData, R>(
       see(outputs, y)
     })
   const batches = batchesOf(operation, data)
+  if (batches instanceof DataLoader) return drive(seen(batches, show, result)) as Measured<D, R>
   const run = async () => {
     for await (const batch of batches) show(batch)
     return result()
@@ -44,6 +48,21 @@ export function measured<D extends MetricData, R>(
   if (!(Symbol.iterator in batches)) return run() as Measured<D, R>
   for (const batch of batches) show(batch)
   return result() as Measured<D, R>
+}
+
+/** Shows each batch of a loader, of which there may be a promise. */
+function* seen<D extends LoaderInput, B, M, R>(loader: DataLoader<D, B, M>, show: (batch: unknown) => void, result: () => R): Steps<R> {
+  const pass = passOf(loader, 0, undefined)
+  try {
+    for (;;) {
+      const pulled = pass.next()
+      const { done, value } = (isThenable(pulled) ? yield pulled : pulled) as IteratorResult<unknown>
+      if (done) return result()
+      show(value)
+    }
+  } finally {
+    unheard(pass.return())
+  }
 }
 
 function batchesOf(operation: string, data: MetricData): Iterable<unknown> | AsyncIterable<unknown> {

@@ -324,7 +324,7 @@ describe('a DataLoader refuses', () => {
   it('an unknown option', () => {
     expect(() => new DataLoader(ys, { batchsize: 2 } as never)).toThrow(
       new TypeError(
-        "DataLoader: there is no option 'batchsize'. Is batchSize meant? There are batchSize, shuffle, partial, seed and collate.",
+        "DataLoader: there is no option 'batchsize'. Is batchSize meant? There are batchSize, shuffle, partial, seed, collate, map and prefetch.",
       ),
     )
   })

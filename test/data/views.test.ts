@@ -149,7 +149,7 @@ describe('data that is made of data refuses', () => {
     ['a stride of 0', () => slidingWindow(x, { size: 1, stride: 0 }), 'RangeError: slidingWindow: size and stride are whole numbers from 1: 0.'],
     ['a window that is too large', () => slidingWindow(x, { size: 4 }), 'RangeError: slidingWindow: a window is larger than the data: 4 of 3.'],
     ['a dataset of half a length', () => new DataLoader({ length: 1.5, get: i => i }), 'TypeError: DataLoader: the length of a dataset is a whole number: 1.5 came.'],
-    ['a dataset that gives promises', () => drain(new DataLoader(mapObs(async n => n, [1]))), 'TypeError: DataLoader: get of a dataset gave a promise. Let it give the observation itself.'],
+    ['a dataset that gives promises, in a loop that does not wait', () => drain(new DataLoader(mapObs(async n => n, [1])) as never), 'TypeError: DataLoader: its batches have to be waited for. Write for await (const batch of loader).'],
     ['observations of several shapes', () => drain(new DataLoader(mapObs(n => ones([n]), [1, 2]), { batchSize: 2 })), 'ShapeError: DataLoader: the shapes do not fit: [1] and [2]. padSequences takes sequences of several lengths.'],
   ]) // biome-ignore format: one row a line
 })

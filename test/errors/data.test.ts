@@ -15,7 +15,7 @@ describe('data refuses', () => {
     [
       'an unknown option',
       () => new DataLoader(x, { batchsize: 2 } as never),
-      `TypeError: DataLoader: there is no option 'batchsize'. Is batchSize meant? There are batchSize, shuffle, partial, seed and collate.`,
+      `TypeError: DataLoader: there is no option 'batchsize'. Is batchSize meant? There are batchSize, shuffle, partial, seed, collate, map and prefetch.`,
     ],
     [
       'no observations',
@@ -86,7 +86,7 @@ describe('data refuses', () => {
     [
       'a batch size in the place of options',
       () => new DataLoader(x, 64 as never),
-      'TypeError: DataLoader: options are an object: 64 came. Write { batchSize: 64 }. There are batchSize, shuffle, partial, seed and collate.',
+      'TypeError: DataLoader: options are an object: 64 came. Write { batchSize: 64 }. There are batchSize, shuffle, partial, seed, collate, map and prefetch.',
     ],
     [
       'a share in the place of options',

@@ -498,7 +498,7 @@ describe('an argument or an option that another library has', () => {
       () => any.crossEntropy(x, classes, { dim: 1 }),
     ],
     [
-      'DataLoader: options are an object: 64 came. Write { batchSize: 64 }. There are batchSize, shuffle, partial, seed and collate.',
+      'DataLoader: options are an object: 64 came. Write { batchSize: 64 }. There are batchSize, shuffle, partial, seed, collate, map and prefetch.',
       () => new f.DataLoader(x, 64 as never),
     ],
     [
