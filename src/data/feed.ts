@@ -119,6 +119,7 @@ export class Feed<B> {
 
   /** Ends what is under way, and frees what was not given. A promise where the source gives one. */
   return(): unknown {
+    if (this.isOver) return undefined
     this.isOver = true
     this.free()
     for (const { own } of this.ahead) for (const each of own) end(each)

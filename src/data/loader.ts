@@ -84,7 +84,7 @@ export class DataLoader<D extends LoaderInput, B = never, M = never> {
   private readonly recipe: Recipe
   private readonly randomness: Randomness | undefined
 
-  constructor(data: D, options: LoaderOptions<D, B, M> = {}) {
+  constructor(data: D, options: LoaderOptions<NoInfer<D>, B, M> = {}) {
     if (!isClosed) {
       isClosed = true
       seal(DataLoader.prototype, name => unassignable('DataLoader', name, 'Make another loader with other options.'))
@@ -132,14 +132,14 @@ export class DataLoader<D extends LoaderInput, B = never, M = never> {
     return `DataLoader (${this.length}): ${count} observations, batches of ${this.batchSize}`
   }
 
-  get [Symbol.iterator](): Waits<D, NoInfer<M>> extends true
+  get [Symbol.iterator](): Waits<NoInfer<D>, NoInfer<M>> extends true
     ? undefined
-    : () => Generator<Given<D, NoInfer<B>, NoInfer<M>>, void, undefined> {
+    : () => Generator<Given<NoInfer<D>, NoInfer<B>, NoInfer<M>>, void, undefined> {
     return (() => this.give()) as never
   }
 
-  get [Symbol.asyncIterator](): Waits<D, NoInfer<M>> extends true
-    ? () => AsyncGenerator<Given<D, NoInfer<B>, NoInfer<M>>, void, undefined>
+  get [Symbol.asyncIterator](): Waits<NoInfer<D>, NoInfer<M>> extends true
+    ? () => AsyncGenerator<Given<NoInfer<D>, NoInfer<B>, NoInfer<M>>, void, undefined>
     : undefined {
     return (this.recipe.take ? undefined : () => this.giveLater()) as never
   }

@@ -40,6 +40,13 @@ interface Saved {
   readonly slots: ReturnType<typeof optimizerState>
 }
 
+/** Observations as a stream. */
+const rows = () => ({
+  async *[Symbol.asyncIterator]() {
+    for (let i = 0; i < 22; i++) yield [x.slice([i]), y.slice([i])] as const
+  },
+})
+
 const kinds: readonly [name: string, data: () => TrainingData][] = [
   ['a loader', () => new DataLoader([x, y], { batchSize: 4 })],
   ['a loader that shuffles', () => new DataLoader([x, y], { batchSize: 4, shuffle: true })],
@@ -49,6 +56,21 @@ const kinds: readonly [name: string, data: () => TrainingData][] = [
     'a loader within a generator',
     () => ({ [Symbol.iterator]: () => new DataLoader([x, y], { batchSize: 8, shuffle: true })[Symbol.iterator]() }),
   ],
+  [
+    'a loader whose get is async',
+    () =>
+      new DataLoader({ length: 22, get: async i => [x.slice([i]), y.slice([i])] as const }, { batchSize: 4, shuffle: true, prefetch: 2 }),
+  ],
+  ['a loader that maps by chance', () => new DataLoader([x, y], { batchSize: 4, shuffle: true, map: ([a, b]) => [a.add(rand([2])), b] })],
+  [
+    'a loader with a seed that maps by chance, later',
+    () => new DataLoader([x, y], { batchSize: 4, shuffle: true, seed: 3, prefetch: 2, map: async ([a, b]) => [a.add(rand([2])), b] }),
+  ],
+  [
+    'a loader over a stream',
+    () => new DataLoader(rows(), { batchSize: 5, shuffle: 7, prefetch: 1, map: ([a, b]) => [a.add(rand([2])), b] }),
+  ],
+  ['a loader over a stream with a seed', () => new DataLoader(rows(), { batchSize: 5, shuffle: 7, seed: 4 })],
   [
     'async data',
     () => ({

@@ -87,6 +87,32 @@ export const firstRow: Tensor | undefined = first ?? others[0]
 export const totals: number[] = Array.from(x, row => row.sum().item())
 export const step = trainStep(loss, ps, [x, y], opt)
 
+// What comes later: for await, and whatever takes batches.
+const files = new DataLoader(
+  { length: 4, get: async (i, { signal }) => [Float32Array.of(i, signal.aborted ? 1 : 0), i] as const },
+  { prefetch: 2 },
+)
+for await (const [a, b] of files) a.add(b)
+await train(loss, ps, files, opt, { validation: files })
+export const promised: Promise<number> = accuracy(model, files)
+export const many: number = files.length
+async function* lines(): AsyncGenerator<{ x: number[]; name: string }> {
+  yield { x: [1, 2], name: 'a' }
+}
+const stream = new DataLoader({ [Symbol.asyncIterator]: lines }, { batchSize: 2, shuffle: 100, map: ({ x }) => x })
+for await (const rows of stream) rows.mul(2)
+export const none: undefined = stream.length
+for (const set of new DataLoader(new Set([1, 2]), { shuffle: 2 })) set.mul(2)
+for (const doubled of new DataLoader([x, y], { map: ([a, b]) => a.mul(b) })) doubled.mul(2)
+for (const total of new DataLoader(['a'], { map: text => text.length, collate: list => list.reduce((sum, each) => sum + each, 0) }))
+  total.toFixed()
+for await (const sizes of new DataLoader(['a'], { map: async text => text.length, prefetch: 1 })) sizes.mul(2)
+for await (const [a] of pairs) a.mul(2)
+export const awaited: Dataset<Promise<number>> = mapObs(([, i]) => i + 1, { length: 1, get: async (i: number) => ['a', i] as const })
+
+for (const batch of files) batch // error 2488 at files
+new DataLoader(new Set([1]), { shuffle: true }) // error 2322 at shuffle
+new DataLoader('text') // error 2345 at 'text'
 new DataLoader(3) // error 2345 at 3
 new DataLoader({ x, y: 'text' }) // error 2345 at { x
 new DataLoader({ x, y: 3 }) // error 2345 at { x
