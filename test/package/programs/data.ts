@@ -110,7 +110,7 @@ for await (const sizes of new DataLoader(['a'], { map: async text => text.length
 for await (const [a] of pairs) a.mul(2)
 export const awaited: Dataset<Promise<number>> = mapObs(([, i]) => i + 1, { length: 1, get: async (i: number) => ['a', i] as const })
 
-for (const batch of files) batch // error 2488 at files
+for (const [a] of files) a.mul(2) // error 2488 at files
 new DataLoader(new Set([1]), { shuffle: true }) // error 2322 at shuffle
 new DataLoader('text') // error 2345 at 'text'
 new DataLoader(3) // error 2345 at 3
