@@ -37,9 +37,11 @@ const plugins = minify => [
   withoutBlanks,
 ]
 
-/** What the file of the datasets has of its own, all of it without state; the rest it takes from the library's public API. */
+/** What the files of the datasets and of workers have of their own, none of it twice; the rest they take from the library's public API. */
 const OWN = [
   'src/datasets',
+  'src/remote',
+  'src/tensor/realm.ts',
   'src/io/idx.ts',
   'src/io/bytes.ts',
   'src/io/inflate.ts',

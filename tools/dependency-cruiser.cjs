@@ -9,6 +9,7 @@ const rooms = [
   ['autodiff', '^src/autodiff/'],
   ['optimizers and io', '^src/(optimizers|io)/'],
   ['nn, train, data and datasets', '^src/(nn|train|data|datasets)/'],
+  ['remote', '^src/remote/'],
   ['entries', '^src/[^/]+\\.ts$'],
 ]
 const upward = rooms.slice(0, -1).map(([name, path], i) => ({

@@ -30,6 +30,15 @@ export const ENTRIES = [
     types: 'datasets.d.ts',
     global: { file: 'datasets.global.js', name: 'fluxtape.datasets', format: 'iife' },
   },
+  {
+    subpath: './worker',
+    file: 'in-worker.js',
+    source: 'src/in-worker.ts',
+    library: 'fluxtape.js',
+    types: 'in-worker.d.ts',
+    limit: 7 * KB,
+  },
+  { subpath: './edge/worker', file: 'edge-in-worker.js', source: 'src/in-worker.ts', library: 'edge.js', typesOf: 'in-worker.d.ts' },
   { subpath: './edge/datasets', file: 'edge-datasets.js', source: 'src/datasets.ts', library: 'edge.js', typesOf: 'datasets.d.ts' },
 ]
 
