@@ -9,8 +9,9 @@ const rooms = [
   ['autodiff', '^src/autodiff/'],
   ['optimizers and io', '^src/(optimizers|io)/'],
   ['nn, train, data and datasets', '^src/(nn|train|data|datasets)/'],
+  ['configure', '^src/configure\\.ts$'],
   ['remote', '^src/remote/'],
-  ['entries', '^src/[^/]+\\.ts$'],
+  ['entries', '^src/(?!configure)[^/]+\\.ts$'],
 ]
 const upward = rooms.slice(0, -1).map(([name, path], i) => ({
   name: `${name} imports nothing from above`,

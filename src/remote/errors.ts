@@ -56,7 +56,8 @@ export function partsOfError(error: Error, visit: (field: unknown) => unknown): 
 
 /** The class of the error, or the first above it, that the other side knows. Minifiers rename the library's classes, and leave what is in `name`. */
 function nearest(error: Error, known: object): string {
-  if (error instanceof FluxtapeError) return Object.hasOwn(known, error.name) ? error.name : 'FluxtapeError'
+  if (error instanceof FluxtapeError)
+    return /^[A-Z]\w+Error$/.test(error.name) && Object.hasOwn(known, error.name) ? error.name : 'FluxtapeError'
   for (let at: unknown = Object.getPrototypeOf(error); at !== null; at = Object.getPrototypeOf(at)) {
     const { name } = (at as object).constructor
     if (Object.hasOwn(known, name)) return name

@@ -190,7 +190,7 @@ function connect(
     const id = channel.next
     calls.set(id, brought)
     try {
-      const promise = channel.ask('call', [name, args], `${name}`, sender, receiver(id))
+      const promise = channel.ask('call', [...args, name], name, sender, receiver(id))
       brought.signals.forEach((each, index) => mirror(id, each, index))
       rest()
       const result = await promise

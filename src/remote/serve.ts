@@ -115,8 +115,8 @@ export function serve(functions: Served): void {
     const call: Call = { signals: new Map(), failure: undefined, isOver: false }
     calls.set(id, call)
     try {
-      const [name, args] = unpack(message, receiverOf(id, call)) as [string, unknown[]]
-      const given = functions[name](...args)
+      const args = unpack(message, receiverOf(id, call)) as unknown[]
+      const given = functions[args.pop() as string](...args)
       const isIterable = Symbol.asyncIterator in Object(given) && typeof (given as { then?: unknown }).then !== 'function'
       const result = isIterable ? given : await given
       if (call.failure) throw call.failure.error
