@@ -1,16 +1,19 @@
 // Derivatives along a direction, of second order, and of a gradient by what its cotangent depends on, through layers whose fused forms have a kernel for a
 // pullback: by the input and all parameters, held to the jacobian and to the composed forms.
 import {
+  AdaptiveMaxPool,
   assign,
   BatchNorm,
   Chain,
   Conv,
+  ConvTranspose,
   checkpoint,
   ctc,
   Dense,
   DepthwiseConv,
   Descent,
   Embedding,
+  EmbeddingBag,
   GlobalMeanPool,
   GRU,
   GRUv3,
@@ -38,6 +41,7 @@ import {
   ReleasedError,
   RMSNorm,
   RNN,
+  RotaryPositions,
   relu,
   scope,
   sum,
@@ -46,6 +50,7 @@ import {
   tensor,
   trainMode,
   trainStep,
+  WeightNorm,
 } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import { recurrent } from '../../src/ops/recurrent/recurrent.ts'
@@ -131,6 +136,19 @@ const cases: readonly Case[] = [
   ['MaxPool', [1, 2, 4, 4], () => bare(MaxPool([2, 2]))],
   ['MeanPool', [1, 2, 4, 4], () => bare(MeanPool([2, 2]))],
   ['GlobalMeanPool', [1, 2, 4, 4], () => bare(GlobalMeanPool())],
+  ['attention, a bias that is made of x', [1, 3, 4], () => {
+    const model = MultiHeadAttention(4, { heads: 2 })
+    return [x => model(x, { bias: x.matmul(x.transpose()) }), model]
+  }],
+  ['attention, rotated', [1, 3, 8], () => attending(MultiHeadAttention(8, { heads: 2, causal: true, positions: RotaryPositions({ heads: 2 }) }))],
+  ['ConvTranspose', [1, 2, 3, 3], () => one(ConvTranspose([2, 2], 2, 3))],
+  ['AdaptiveMaxPool', [1, 2, 5, 5], () => bare(AdaptiveMaxPool([2, 2]))],
+  ['WeightNorm', [3, 4], () => one(WeightNorm(Dense(4, 3, relu)) as unknown as Run)],
+  ['EmbeddingBag, max', [2, 4], () => {
+    const bag = EmbeddingBag(5, 4, 'max')
+    return [x => bag(ints(0, 1, 3, 4).reshape([2, 2])).mul(x), bag]
+  }],
+  ['RNN of a function, in operations', [2, 3, 2], () => one(RNN(2, 3, gelu))],
   ['Dense, gelu', [3, 4], () => one(Dense(4, 3, gelu))],
   ['ctc', [2, 4, 3], () => bare(x => ctc(x, ints(0, 1, 1, 1).reshape([2, 2]), { agg: losses => losses }))],
   ['logitCrossEntropy of classes', [3, 4], () => bare(x => logitCrossEntropy(x, ints(0, 3, 1), { agg: losses => losses }))],
