@@ -14,6 +14,8 @@ import {
   hessian,
   jacobian,
   jit,
+  jvp,
+  LSTM,
   later,
   layer,
   logitCrossEntropy,
@@ -220,6 +222,7 @@ describe('memory that fails elsewhere', () => {
       hessian(x => x.pow(3).sum(), tensor([1, 2])),
       jacobian(x => onGradient(x.mul(ones([9])), g => g.mul(2)), 2),
     ],
+    'a sequence that is taken back in operations': () => jvp(LSTM(1, 1), ones([1, 2, 1]), ones([1, 2, 1])),
     'a reduction of axes that are no neighbours': () => arange(0, 96).reshape([2, 3, 2, 4, 2]).sum([0, 2, 4]),
     'a product that packs its operands': () =>
       arange(0, 4000)
