@@ -49,7 +49,8 @@ export async function inflated(
   }
 }
 
-function joined(pieces: readonly Uint8Array[], length: number): Uint8Array {
+/** The pieces, of so many bytes together, one after the other. */
+export function joined(pieces: readonly Uint8Array[], length: number): Uint8Array<ArrayBuffer> {
   const whole = new Uint8Array(length)
   let at = 0
   for (const piece of pieces) {

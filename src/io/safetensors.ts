@@ -1,13 +1,11 @@
-import { checkOptions, FormatError, kindOf, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
-import type { DType } from '../tensor/dtype.ts'
-import { isMap, isPlain } from '../tensor/realm.ts'
+import { checkOptions, FormatError, kindOf, refuseSurplus, typeError } from '../errors.ts'
 import { MOST_ELEMENTS, type Shape, show, TOO_MANY_ELEMENTS } from '../tensor/shape.ts'
-import { make, Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import { bytesOfFile } from './bytes.ts'
 import { CUT } from './inflate.ts'
-import { hasHalfPair, JsonReader, quote } from './json.ts'
-import { tensorsOf } from './state.ts'
-import { readElements, type StoredType, storedTypes } from './stored.ts'
+import { DAMAGED, itemsOf, lengthOf, type Metadata, readTensor, type StoredDType, textsOf } from './items.ts'
+import { JsonReader, quote } from './json.ts'
+import { type StoredType, storedTypes, writeElements } from './stored.ts'
 
 /** What a safetensors file holds. */
 export interface SafetensorsFile {
@@ -20,7 +18,9 @@ export interface SafetensorsFile {
 /** What `saveSafetensors` writes besides the tensors. */
 export interface SafetensorsOptions {
   /** Texts that are stored with the tensors, by name. */
-  readonly metadata?: ReadonlyMap<string, string> | Readonly<Record<string, string>> | undefined
+  readonly metadata?: Metadata | undefined
+  /** What float32 is stored as: 'float32' (the default), or half as long 'float16' or 'bfloat16'. Other types stay. */
+  readonly dtype?: StoredDType | undefined
 }
 
 interface Entry {
@@ -34,24 +34,19 @@ interface Entry {
 const METADATA = '__metadata__'
 /** The reference implementation refuses longer headers. */
 const LONGEST_HEADER = 100_000_000
-const DAMAGED = 'The file is damaged, or its writer made a mistake.'
 
 const types: ReadonlyMap<string, StoredType> = /* @__PURE__ */ new Map(
   /* @__PURE__ */ storedTypes.map(type => [type.safetensors ?? '', type]),
 )
 
-/** What the dtypes are saved as, in the order in which a file has them, as the reference implementation aligns it. */
-const saved: ReadonlyMap<DType, string> = /* @__PURE__ */ new Map(
-  /* @__PURE__ */ storedTypes.flatMap(({ isSame, dtype, safetensors }) => (isSame && safetensors ? [[dtype, safetensors]] : [])),
-)
-const order = /* @__PURE__ */ Array.from(/* @__PURE__ */ saved.keys())
-
 /**
  * The bytes of a safetensors file of a model (its `state`, parameters and buffers by path), of a Params, or of a Map or plain object of tensors by
  * name, such as `state` and `optimizerState` give; there whole numbers are stored as int32 scalars. The same tensors give the same bytes, in any order.
  *
- * float32 is stored as F32, int32 as I32, uint8 as U8 and bool as BOOL, bit for bit. Throws TypeError where there is no tensor, for metadata that
- * are no texts and for names that a file cannot have, RangeError for a number that does not fit into int32, ReleasedError for a released tensor.
+ * float32 is stored as F32, int32 as I32, uint8 as U8 and bool as BOOL, bit for bit. With `dtype: 'float16'` or `'bfloat16'` float32 is rounded to F16 or
+ * BF16: to the nearest, of two as near to the even one; what is too large becomes infinite. Throws TypeError where there is no tensor, for metadata that
+ * are no texts, an unknown dtype and for names that a file cannot have, RangeError for a number that does not fit into int32, ReleasedError for a
+ * released tensor.
  *
  * @example
  * const model = Dense(3, 2)
@@ -67,14 +62,22 @@ export function saveSafetensors(source: unknown, options: SafetensorsOptions = {
       "The file comes as bytes: writeFileSync('model.safetensors', saveSafetensors(model)).",
     )
   }
-  checkOptions('saveSafetensors', options, ['metadata'])
+  checkOptions('saveSafetensors', options, ['metadata', 'dtype'])
   if (arguments.length > 2) refuseSurplus('saveSafetensors', 2, arguments)
-  const items = itemsOf(source).sort((a, b) => order.indexOf(a.dtype) - order.indexOf(b.dtype) || (a.name < b.name ? -1 : 1))
-  const fields = metadataFields(options.metadata)
+  const items = itemsOf('saveSafetensors', source, options.dtype)
+  if (items.some(({ name }) => name === METADATA)) {
+    throw typeError('saveSafetensors', `'${METADATA}' is no name for a tensor`, '', 'Pass texts as { metadata }.')
+  }
+  // Larger elements first, as the reference implementation aligns them.
+  const rank = (type: StoredType) => storedTypes.indexOf(type) - 100 * type.bytes
+  items.sort((a, b) => rank(a.type) - rank(b.type) || (a.name < b.name ? -1 : 1))
+  const texts = textsOf('saveSafetensors', options.metadata).map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`)
+  const fields = options.metadata === undefined ? [] : [`"${METADATA}":{${texts.join(',')}}`]
   let length = 0
-  for (const { name, dtype, shape, bytes } of items) {
-    const end = length + bytes.length
-    fields.push(`${JSON.stringify(name)}:{"dtype":"${saved.get(dtype)}","shape":[${shape.join(',')}],"data_offsets":[${length},${end}]}`)
+  for (const item of items) {
+    const end = length + lengthOf(item)
+    const { name, type, shape } = item
+    fields.push(`${JSON.stringify(name)}:{"dtype":"${type.safetensors}","shape":[${shape.join(',')}],"data_offsets":[${length},${end}]}`)
     length = end
   }
   const text = new TextEncoder().encode(`{${fields.join(',')}}`)
@@ -84,74 +87,18 @@ export function saveSafetensors(source: unknown, options: SafetensorsOptions = {
   file.fill(32, 8, 8 + header)
   file.set(text, 8)
   let at = 8 + header
-  for (const { bytes } of items) {
-    file.set(bytes, at)
-    at += bytes.length
+  for (const item of items) {
+    const end = at + lengthOf(item)
+    writeElements(item.type, item.view, file.subarray(at, end))
+    at = end
   }
   return file
-}
-
-interface Item {
-  readonly name: string
-  readonly dtype: DType
-  readonly shape: Shape
-  readonly bytes: Uint8Array
-}
-
-function itemsOf(source: unknown): Item[] {
-  return named(source).map(([name, value]) => {
-    if (name === METADATA) throw typeError('saveSafetensors', `'${METADATA}' is no name for a tensor`, '', 'Pass texts as { metadata }.')
-    if (hasHalfPair(name)) throw typeError('saveSafetensors', 'a name has half a surrogate pair', quote(name))
-    if (value instanceof Tensor) {
-      value.check('saveSafetensors')
-      const view = value.view()
-      return { name, dtype: value.type, shape: value.dims, bytes: new Uint8Array(view.buffer, view.byteOffset, view.byteLength) }
-    }
-    if (value !== (value | 0)) {
-      throw rangeError(
-        'saveSafetensors',
-        `${quote(name)} is no whole number of 32 bits`,
-        `${value}`,
-        'Numbers are saved as int32; make it a tensor.',
-      )
-    }
-    return { name, dtype: 'int32', shape: [], bytes: new Uint8Array(Int32Array.of(value).buffer) }
-  })
-}
-
-function named(source: unknown): [string, Tensor | number][] {
-  const entries: [unknown, unknown][] = isMap(source) ? [...source] : isPlain(source) ? Object.entries(source) : []
-  const flat = entries.every(([name, value]) => typeof name === 'string' && (value instanceof Tensor || typeof value === 'number'))
-  if (flat && (entries.length > 0 || isMap(source))) return entries as [string, Tensor | number][]
-  const tensors = [...tensorsOf('saveSafetensors', source).found]
-  if (tensors.length > 0) return tensors
-  throw typeError('saveSafetensors', 'there is no tensor in it', '', 'Pass a model, or what state(model) or optimizerState(opt, ps) gives.')
-}
-
-function metadataFields(metadata: SafetensorsOptions['metadata']): string[] {
-  if (metadata === undefined) return []
-  if (!isMap(metadata) && !isPlain(metadata)) {
-    throw typeError('saveSafetensors', 'metadata are texts by name, an object or a Map', `${written(metadata)} came`)
-  }
-  const texts = [...(isMap(metadata) ? metadata : new Map<unknown, unknown>(Object.entries(metadata)))].map(([key, value]) => {
-    if (typeof key !== 'string' || typeof value !== 'string') {
-      throw typeError(
-        'saveSafetensors',
-        'metadata are texts by name',
-        `${kindOf(value)} came for ${written(key)}`,
-        'Write it as text, or JSON.stringify it.',
-      )
-    }
-    if (hasHalfPair(key + value)) throw typeError('saveSafetensors', 'metadata have half a surrogate pair', quote(key))
-    return `${JSON.stringify(key)}:${JSON.stringify(value)}`
-  })
-  return [`"${METADATA}":{${texts.join(',')}}`]
 }
 
 /**
  * The tensors and metadata of a safetensors file, given as its bytes.
  *
- * F32, I32, U8 and BOOL are read bit for bit; F64, F16 and BF16 become float32; I64, U32, I16, U16 and I8 become int32. The file is taken for
+ * F32, I32, U8 and BOOL are read bit for bit; F64, F16 and BF16 become float32; I64, U64, U32, I16, U16 and I8 become int32. The file is taken for
  * hostile: its header is checked whole before memory is taken. Throws FormatError for whatever is wrong with it and for integers that do not fit
  * into int32, TypeError for what is no bytes, MemoryError where the tensors find no room; nothing is kept then.
  *
@@ -168,7 +115,11 @@ export function loadSafetensors(bytes: Uint8Array | ArrayBufferLike): Safetensor
   checkRanges(entries, data.length)
   const tensors = new Map<string, Tensor>()
   try {
-    for (const entry of entries) tensors.set(entry.name, read(entry, data.subarray(entry.begin, entry.end)))
+    for (const entry of entries)
+      tensors.set(
+        entry.name,
+        readTensor('loadSafetensors', { ...entry, type: types.get(entry.type) as StoredType }, data.subarray(entry.begin, entry.end)),
+      )
   } catch (error) {
     for (const tensor of tensors.values()) tensor.dispose()
     throw error
@@ -281,20 +232,6 @@ function checkRanges(entries: readonly Entry[], length: number): void {
   }
   if (reached !== length)
     throw wrong('the file does not end where its tensors end', `${reached} bytes of data are used, there are ${length}`, DAMAGED)
-}
-
-function read({ name, type, shape }: Entry, bytes: Uint8Array): Tensor {
-  const stored = types.get(type)
-  if (!stored) throw new Error(`loadSafetensors: ${type} was not checked`)
-  const misfit = (problem: string, value: number, i: number, wayOut: string) =>
-    wrong(`${problem} in ${quote(name)}`, `${value}, element ${i}`, wayOut)
-  const odd = stored.dtype === 'bool' ? bytes.findIndex(each => each > 1) : -1
-  if (odd >= 0) throw misfit('a bool is neither 0 nor 1', bytes[odd], odd, DAMAGED)
-  const tensor = make(shape, stored.dtype, 'loadSafetensors')
-  const unfit = readElements(stored, bytes, true, tensor.view())
-  if (unfit === undefined) return tensor
-  tensor.dispose()
-  throw misfit('a whole number does not fit into int32', unfit.value, unfit.at, 'Write the file with smaller numbers, or with F64.')
 }
 
 function wrong(problem: string, came: string, wayOut: string): FormatError {

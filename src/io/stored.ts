@@ -9,40 +9,56 @@ export interface StoredType {
   readonly get: Extract<keyof DataView, `get${string}`>
   /** Has a tensor of the dtype the same bytes, but for their order? */
   readonly isSame?: true
-  /** The bits of a float32 for what was read. */
+  /** The bits of a float32 for what was read, and what is written for them. */
   readonly bits?: (read: number) => number
+  readonly half?: (bits: number) => number
   /** Its name in a safetensors file. */
   readonly safetensors?: string
+  /** Its kind and size in an npy file. */
+  readonly npy?: string
   /** The third byte of an IDX file. */
   readonly idx?: number
 }
 
 export const storedTypes: readonly StoredType[] = [
-  { safetensors: 'F32', idx: 0x0d, dtype: 'float32', bytes: 4, get: 'getFloat32', isSame: true },
-  { safetensors: 'I32', idx: 0x0c, dtype: 'int32', bytes: 4, get: 'getInt32', isSame: true },
-  { safetensors: 'U8', idx: 0x08, dtype: 'uint8', bytes: 1, get: 'getUint8', isSame: true },
-  { safetensors: 'BOOL', dtype: 'bool', bytes: 1, get: 'getUint8', isSame: true },
-  { safetensors: 'F64', idx: 0x0e, dtype: 'float32', bytes: 8, get: 'getFloat64' },
-  { safetensors: 'F16', dtype: 'float32', bytes: 2, get: 'getUint16', bits: fromHalf },
-  { safetensors: 'BF16', dtype: 'float32', bytes: 2, get: 'getUint16', bits: half => half << 16 },
-  { safetensors: 'I64', dtype: 'int32', bytes: 8, get: 'getBigInt64' },
-  { safetensors: 'U32', dtype: 'int32', bytes: 4, get: 'getUint32' },
-  { safetensors: 'I16', idx: 0x0b, dtype: 'int32', bytes: 2, get: 'getInt16' },
-  { safetensors: 'U16', dtype: 'int32', bytes: 2, get: 'getUint16' },
-  { safetensors: 'I8', idx: 0x09, dtype: 'int32', bytes: 1, get: 'getInt8' },
+  { safetensors: 'F32', npy: 'f4', idx: 0x0d, dtype: 'float32', bytes: 4, get: 'getFloat32', isSame: true },
+  { safetensors: 'I32', npy: 'i4', idx: 0x0c, dtype: 'int32', bytes: 4, get: 'getInt32', isSame: true },
+  { safetensors: 'U8', npy: 'u1', idx: 0x08, dtype: 'uint8', bytes: 1, get: 'getUint8', isSame: true },
+  { safetensors: 'BOOL', npy: 'b1', dtype: 'bool', bytes: 1, get: 'getUint8', isSame: true },
+  { safetensors: 'F64', npy: 'f8', idx: 0x0e, dtype: 'float32', bytes: 8, get: 'getFloat64' },
+  { safetensors: 'F16', npy: 'f2', dtype: 'float32', bytes: 2, get: 'getUint16', bits: fromHalf, half: toHalf },
+  { safetensors: 'BF16', dtype: 'float32', bytes: 2, get: 'getUint16', bits: half => half << 16, half: toBrain },
+  { safetensors: 'I64', npy: 'i8', dtype: 'int32', bytes: 8, get: 'getBigInt64' },
+  { safetensors: 'U64', npy: 'u8', dtype: 'int32', bytes: 8, get: 'getBigUint64' },
+  { safetensors: 'U32', npy: 'u4', dtype: 'int32', bytes: 4, get: 'getUint32' },
+  { safetensors: 'I16', npy: 'i2', idx: 0x0b, dtype: 'int32', bytes: 2, get: 'getInt16' },
+  { safetensors: 'U16', npy: 'u2', dtype: 'int32', bytes: 2, get: 'getUint16' },
+  { safetensors: 'I8', npy: 'i1', idx: 0x09, dtype: 'int32', bytes: 1, get: 'getInt8' },
 ]
 
+/** Puts elements into the bytes of a file, little endian: as they are, or as halves. */
+export function writeElements({ half }: StoredType, view: TypedArray, file: Uint8Array): void {
+  if (!half) {
+    file.set(new Uint8Array(view.buffer, view.byteOffset, view.byteLength))
+    return
+  }
+  const bits = new Int32Array(view.buffer, view.byteOffset, view.length)
+  const target = new DataView(file.buffer, file.byteOffset, file.length)
+  for (let i = 0; i < bits.length; i++) target.setUint16(2 * i, half(bits[i]), true)
+}
+
 /**
- * Reads the bytes of elements into a view of their dtype. Gives the first whole number that does not fit into it, and where it stands, at which
- * it stops.
+ * Reads the bytes of elements into a view of their dtype; `order` gives the places of one after the other, where they do not lie so. Gives the
+ * first whole number that does not fit into the view, and where it belongs, at which it stops.
  */
 export function readElements(
   { bytes: size, dtype, get, isSame, bits }: StoredType,
   bytes: Uint8Array,
   isLittle: boolean,
   view: TypedArray,
+  order?: () => number,
 ): { value: number; at: number } | undefined {
-  if (isSame && (isLittle || size === 1)) {
+  if (isSame && (isLittle || size === 1) && !order) {
     new Uint8Array(view.buffer, view.byteOffset, view.byteLength).set(bytes)
     return undefined
   }
@@ -50,7 +66,7 @@ export function readElements(
   const read = source[get] as (this: DataView, at: number, isLittle: boolean) => number | bigint
   const target = bits ? new Int32Array(view.buffer, view.byteOffset, view.length) : view
   for (let at = 0; at < target.length; at++) {
-    const value = Number(read.call(source, at * size, isLittle))
+    const value = Number(read.call(source, (order ? order() : at) * size, isLittle))
     if (dtype === 'int32' && value !== (value | 0)) return { value, at }
     target[at] = bits ? bits(value) : value
   }
@@ -67,4 +83,27 @@ function fromHalf(bits: number): number {
   if (fraction === 0) return sign
   const shift = Math.clz32(fraction) - 21
   return sign | ((113 - shift) << 23) | (((fraction << shift) & 1023) << 13)
+}
+
+/** The bits of the binary16 next to a float32, of two as near the even one; what is too large is infinite, NaN stays. */
+function toHalf(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000
+  const size = bits & 0x7fffffff
+  if (size > 0x7f800000) return sign | 0x7e00 | ((size >> 13) & 0x1ff)
+  if (size >= 0x47800000) return sign | 0x7c00
+  if (size >= 0x38800000) return sign | evenly(size - 0x38000000, 13)
+  // Below 2^-14 the last place is 2^-24, and below 2^-25 there is nothing.
+  return sign | (size < 0x33000000 ? 0 : evenly((size & 0x7fffff) | 0x800000, 126 - (size >> 23)))
+}
+
+/** The bits of the bfloat16, the upper half of a float32, as `toHalf`. */
+function toBrain(bits: number): number {
+  const sign = (bits >>> 16) & 0x8000
+  const size = bits & 0x7fffffff
+  return sign | (size > 0x7f800000 ? (size >> 16) | 0x40 : evenly(size, 16))
+}
+
+/** Without the last `places` bits, rounded half to even. */
+function evenly(bits: number, places: number): number {
+  return (bits + (1 << (places - 1)) - 1 + ((bits >> places) & 1)) >> places
 }

@@ -17,9 +17,9 @@ function failure(bytes: Uint8Array): Error {
 
 const DAMAGED = 'The file is damaged, or its writer made a mistake.'
 const CUT = 'The file is damaged or was cut off: read or fetch it again.'
-const KNOWN = 'Known are F32, I32, U8, BOOL, F64, F16, BF16, I64, U32, I16, U16, I8.'
+const KNOWN = 'Known are F32, I32, U8, BOOL, F64, F16, BF16, I64, U64, U32, I16, U16, I8.'
 const LONG = 'bytes, at most 100000000 are allowed. The file is damaged, or no safetensors file.'
-const WIDE = 'Write the file with smaller numbers, or with F64.'
+const WIDE = 'Write the file with smaller numbers, or as float64.'
 const HUGE = 'has more elements than a tensor can have, 2^30 - 1'
 
 /** The message for what is wrong at a character of the header. */

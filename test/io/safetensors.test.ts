@@ -177,7 +177,7 @@ describe('saved files', () => {
     [
       'an unknown option',
       () => saveSafetensors({ a: tensor(1) }, { meta: {} } as object),
-      "TypeError: saveSafetensors: there is no option 'meta'. Is metadata meant? There is metadata.",
+      "TypeError: saveSafetensors: there is no option 'meta'. Is metadata meant? There are metadata and dtype.",
     ],
     [
       'a released tensor',
