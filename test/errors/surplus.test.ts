@@ -21,6 +21,9 @@ const model = f.Dense(2, 2)
 const ps = f.params(model)
 const opt = f.Descent(0.1)
 const bytes = f.saveSafetensors(model)
+const npz = await f.saveNpz(model)
+const path = 'build/surplus.safetensors'
+await f.save(path, model)
 const loss = (input: fluxtape.Tensor) => model(input).mean()
 const gradients = () => f.gradient(() => loss(x), ps)
 
@@ -199,6 +202,8 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   layer: () => ['Own', { x }, loss, { trainable: [] }],
   linear: () => [x, x, f.zeros([2])],
   linspace: () => [0, 1, 2],
+  load: () => [path],
+  loadNpz: () => [npz],
   loadOptimizerState: () => [opt, ps, f.optimizerState(opt, ps)],
   loadSafetensors: () => [bytes],
   loadState: () => [model, f.state(model), {}],
@@ -224,6 +229,8 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   reshape: () => [x, [4]],
   roll: () => [x, 1, 0],
   rule: () => ['Own', { hyper: { eta: 1 }, factor: () => 1 }],
+  save: () => [path, model, { metadata: {} }],
+  saveNpz: () => [model, { compress: true }],
   saveSafetensors: () => [model, { metadata: {} }],
   scatterAdd: () => [x, [0, 1], x, 0],
   scope: () => [() => 1],
@@ -288,7 +295,7 @@ const variadic = [
   'withGradient',
 ]
 /** They throw later, as promises do. */
-const later = ['configure', 'init', 'threads']
+const later = ['configure', 'init', 'load', 'loadNpz', 'save', 'saveNpz', 'threads']
 const internal = library.filter(([, value]) => value.prototype instanceof Error).map(([name]) => name)
 const rules = [
   ...[

@@ -11,6 +11,9 @@ const BINARY = 'add div equal greater greaterEqual less lessEqual logicalAnd log
 const REDUCTIONS = 'sum mean max min prod variance std norm logSumExp argMax argMin any all'.split(' ')
 const all = (names, row) => Object.fromEntries(names.map(name => [name, row]))
 
+const npz = await F.saveNpz({ weight: F.ones([2]) })
+await F.save('build/fuzz/saved.npz', { weight: F.ones([2]) })
+
 /** Makes the table anew, with tensors of the scope that is open. */
 export function calls() {
   const x = F.tensor([
@@ -235,6 +238,10 @@ export function calls() {
     jit: [loss],
     saveSafetensors: [model, { metadata: { a: 'b' } }],
     loadSafetensors: [F.saveSafetensors(model)],
+    saveNpz: [model, { metadata: { a: 'b' }, compress: true, dtype: 'float16' }],
+    loadNpz: [npz],
+    save: ['build/fuzz/saved.npz', model, { metadata: { a: 'b' } }],
+    load: ['build/fuzz/saved.npz'],
     batch: [[x, x]],
     unbatch: [x],
     padSequences: [[x, x], { value: 1, length: 3 }],
