@@ -23,7 +23,7 @@ export type { Order } from './feed.ts'
 type Mapped<D, M> = [M] extends [never] ? ObservationOf<D> : Awaited<M>
 
 /** The batches of a loader: what `collate` gives, or those of the data, or of what `map` makes of it. */
-type Given<D, B, M> = [B] extends [never] ? ([M] extends [never] ? BatchOf<D> : Batched<Awaited<M>>) : B
+type BatchFrom<D, B, M> = [B] extends [never] ? ([M] extends [never] ? BatchOf<D> : Batched<Awaited<M>>) : B
 
 /** Is it to be iterated with `for await`? */
 type Waits<D, M> = IsLater<D> extends true ? true : [Extract<M, PromiseLike<unknown>>] extends [never] ? false : true
@@ -134,12 +134,12 @@ export class DataLoader<D extends LoaderInput, B = never, M = never> {
 
   get [Symbol.iterator](): Waits<NoInfer<D>, NoInfer<M>> extends true
     ? undefined
-    : () => Generator<Given<NoInfer<D>, NoInfer<B>, NoInfer<M>>, void, undefined> {
+    : () => Generator<BatchFrom<NoInfer<D>, B, NoInfer<M>>, void, undefined> {
     return (() => this.give()) as never
   }
 
   get [Symbol.asyncIterator](): Waits<NoInfer<D>, NoInfer<M>> extends true
-    ? () => AsyncGenerator<Given<NoInfer<D>, NoInfer<B>, NoInfer<M>>, void, undefined>
+    ? () => AsyncGenerator<BatchFrom<NoInfer<D>, B, NoInfer<M>>, void, undefined>
     : undefined {
     return (this.recipe.take ? undefined : () => this.giveLater()) as never
   }
@@ -175,7 +175,7 @@ export class DataLoader<D extends LoaderInput, B = never, M = never> {
   }
 
   /** A pass over the data: from its first batch on in a new order, after that of `last`, or from the nth on in that of `last`. */
-  private pass(from = 0, last?: Order): Feed<Given<D, B, M>> {
+  private pass(from = 0, last?: Order): Feed<BatchFrom<D, B, M>> {
     const { recipe, randomness } = this
     // With a seed the passes are counted by their streams.
     if (randomness && last) randomness.stream = last.stream + streamsOf(recipe)
@@ -216,7 +216,7 @@ export function passOf<D extends LoaderInput, B, M>(
   loader: DataLoader<D, B, M>,
   from: number,
   last: Order | undefined,
-): Feed<Given<D, B, M>> {
+): Feed<BatchFrom<D, B, M>> {
   // biome-ignore lint/complexity/useLiteralKeys: what is private has no types in the package
   return loader['pass'](from, last)
 }
