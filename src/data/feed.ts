@@ -45,7 +45,7 @@ export function streamsOf({ count, shuffle, map, stream }: Recipe): number {
 /** A batch that was begun: it is there, or waits for its observations, or could not be begun. */
 interface Entry {
   batch?: unknown
-  own: Tensor[]
+  own: readonly Tensor[]
   readonly list?: Promise<readonly unknown[] | boolean>
   readonly failure?: { readonly error: unknown }
   isEnd?: boolean
@@ -135,7 +135,7 @@ export class Feed<B> {
   }
 
   private free(): void {
-    for (const each of this.own) if (each.kept === undefined) end(each)
+    for (const each of this.own) end(each)
     this.own = []
   }
 
@@ -172,51 +172,83 @@ export class Feed<B> {
     try {
       if (this.reader) {
         const items = this.reader.read()
-        if (!isThenable(items)) return this.startWith(items, i, own)
-        const list = items.then(async items => (items.length === 0 || i < this.from ? items.length > 0 : this.gather(items, i, own, true)))
+        if (!isThenable(items)) return this.startRead(items, i, own)
+        const list = items.then(async items =>
+          items.length === 0 || i < this.from ? items.length > 0 : this.gatherRead(items, i, own, true),
+        )
         unheard(list)
         return { list, own }
       }
-      const places = this.places?.subarray(i * batchSize, Math.min((i + 1) * batchSize, count)) ?? new Int32Array()
-      if (i >= this.length) return { own, isEnd: true }
-      if (!take) return this.startWith(Array.from(places, at => ({ at, read: () => one(at, this.means) })), i, own) // biome-ignore format: one line
+      if (i >= this.length || !this.places) return { own, isEnd: true }
+      const places = this.places.subarray(i * batchSize, Math.min((i + 1) * batchSize, count))
+      if (!take) return this.startWith(() => this.gather(places, j => one(places[j], this.means), i, own, false), own)
       const made = withOwned(() => take(places))
-      return { batch: made.value, own: [...made.own] }
+      return { batch: made.value, own: made.own }
     } catch (error) {
       return { own, failure: { error } }
     }
   }
 
-  private startWith(items: readonly Item[], i: number, own: Tensor[]): Entry {
+  private startRead(items: readonly Item[], i: number, own: Tensor[]): Entry {
     if (items.length === 0) return { own, isEnd: true }
-    if (this.isRead && i < this.from) return { own }
+    return i < this.from ? { own } : this.startWith(() => this.gatherRead(items, i, own, false), own)
+  }
+
+  private startWith(gather: () => Later<readonly unknown[]>, own: Tensor[]): Entry {
+    let isLate = false
     const made = withOwned((): unknown => {
-      const list = this.gather(items, i, own, false)
-      return isThenable(list) ? list : { batch: this.recipe.join(list) }
+      const list = gather()
+      isLate = isThenable(list)
+      return isLate ? list : { batch: this.recipe.join(list as readonly unknown[]) }
     })
-    if (made.value instanceof Promise) return { list: made.value, own }
-    return { ...(made.value as { batch: unknown }), own: [...made.own] }
+    if (isLate) return { list: made.value as Promise<readonly unknown[]>, own }
+    return { batch: (made.value as { batch: unknown }).batch, own: made.own }
+  }
+
+  private gatherRead(items: readonly Item[], i: number, own: Tensor[], isLate: boolean): Later<readonly unknown[]> {
+    return this.gather(items.map(({ at }) => at), j => items[j].value, i, own, isLate) // biome-ignore format: one line
   }
 
   /** The observations of the nth batch, or a promise of them, which nobody has to catch. */
-  private gather(items: readonly Item[], i: number, own: Tensor[], isLate: boolean): Later<readonly unknown[]> {
-    const keys = this.key && this.recipe.map ? drawIntegers(2 * items.length, { key: this.key, stream: i }) : []
-    const list = items.map((item, j) => {
-      const observation = drive(this.observe(item, { key: [keys[2 * j], keys[2 * j + 1]], stream: 0 }, own, isLate))
-      unheard(observation)
-      return observation
-    })
-    if (!list.some(isThenable)) return list
+  private gather(
+    places: ArrayLike<number>,
+    read: (j: number) => unknown,
+    i: number,
+    own: Tensor[],
+    isLate: boolean,
+  ): Later<readonly unknown[]> {
+    const { map, refusesUndefined } = this.recipe
+    const n = places.length
+    const keys = this.key && map ? drawIntegers(2 * n, { key: this.key, stream: i }) : []
+    const list: unknown[] = []
+    let waits = false
+    for (let j = 0; j < n; j++) {
+      const at = places[j]
+      let observation: unknown
+      try {
+        observation = read(j)
+      } catch (error) {
+        throw blamed(error, at)
+      }
+      if (map || isThenable(observation) || (observation === undefined && refusesUndefined)) {
+        observation = drive(this.observe(observation, at, { key: [keys[2 * j], keys[2 * j + 1]], stream: 0 }, own, isLate))
+        if (isThenable(observation)) {
+          waits = true
+          unheard(observation)
+        }
+      }
+      list.push(observation)
+    }
+    if (!waits) return list
     const all = Promise.all(list)
     unheard(all)
     return all
   }
 
   /** An observation, mapped. What it makes late goes with the batch, that is, is `own`. */
-  private *observe({ at, read }: Item, random: Randomness, own: Tensor[], isLate: boolean): Steps<unknown> {
+  private *observe(value: unknown, at: number, random: Randomness, own: Tensor[], isLate: boolean): Steps<unknown> {
     const { map, refusesUndefined } = this.recipe
     try {
-      let value = read()
       if (isThenable(value)) {
         value = yield value
         isLate = true
@@ -243,7 +275,7 @@ export class Feed<B> {
       else if (list !== true) {
         const made = withOwned(() => this.recipe.join(list))
         const kept = new Set(tensorsIn(made.value))
-        for (const each of entry.own) if (!kept.has(each) && each.kept === undefined) end(each)
+        for (const each of entry.own) if (!kept.has(each)) end(each)
         entry.batch = made.value
         entry.own = [...made.own, ...entry.own.filter(each => kept.has(each))]
       }
@@ -266,8 +298,9 @@ export class Feed<B> {
   }
 }
 
-/** Frees a tensor of a batch; who uses it later is told whose it was. */
+/** Frees a tensor of a batch that nobody keeps; who uses it later is told whose it was. */
 function end(tensor: Tensor): void {
+  if (tensor.kept !== undefined) return
   tensor.kept = 'loop'
   tensor.dispose()
 }

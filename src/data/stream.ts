@@ -3,10 +3,10 @@ import { drawIntegers, type Randomness } from '../tensor/random.ts'
 import { isThenable } from '../tensor/realm.ts'
 import { blamed, drive, type Later, type Steps } from './wait.ts'
 
-/** An observation by its number: `read` gives it, or a promise of it. */
+/** An observation, or a promise of it, and its number. */
 export interface Item {
+  readonly value: unknown
   readonly at: number
-  read(): unknown
 }
 
 type Source = Iterator<unknown> | AsyncIterator<unknown>
@@ -72,7 +72,7 @@ export class Reader {
       const pulled = this.source.next()
       const { done, value } = (isThenable(pulled) ? yield pulled : pulled) as IteratorResult<unknown>
       if (done) this.isEnded = true
-      else this.buffer.push({ at: this.count++, read: () => value })
+      else this.buffer.push({ value, at: this.count++ })
     } catch (error) {
       this.isEnded = true
       throw blamed(error, this.count)
