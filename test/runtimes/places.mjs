@@ -24,7 +24,7 @@ export function processPlaces({ name, kind }, isLong) {
   const whole = isLong || !/^node2[24]$/.test(name)
   const places = [
     { name: 'process', where: 'process', expect: { ...many, large: whole, faults: whole } },
-    { name: 'worker', where: 'worker', only: short, expect: many },
+    { name: 'worker', where: 'worker', only: [...short, 'remote'], expect: many },
     { name: 'global script', where: 'script', expect: many },
     // Where Node makes no code from text, neither may the library.
     {
@@ -53,10 +53,10 @@ export function pagePlaces({ name, shares, env }) {
     // WebKit takes seconds to grow a shared memory so far.
     { ...page, name: 'isolated page', expect: { ...isolated, large: !name.startsWith('webkit'), faults: shares } },
     { ...page, name: 'plain page', kind: 'plain', expect: plain },
-    { ...page, name: 'worker', where: 'worker', only: short },
-    { ...page, name: 'strict policy', kind: 'strict', only: short },
+    { ...page, name: 'worker', where: 'worker', only: [...short, 'remote'] },
+    { ...page, name: 'strict policy', kind: 'strict', only: [...short, 'remote'], expect: { ...isolated, refusesWorkers: true } },
     { ...page, name: 'policy without wasm', kind: 'forbidden', where: 'forbidden' },
-    { ...page, name: 'policy without blobs', kind: 'workerless', only: short, expect: policed },
+    { ...page, name: 'policy without blobs', kind: 'workerless', only: [...short, 'remote'], expect: policed },
     { ...page, name: 'edge', kind: 'strictest', where: 'edge', only: short },
     { ...page, name: 'guide', kind: 'strictest', where: 'guide' },
     { ...page, name: 'script tag', library: 'same', only: short },

@@ -6,6 +6,7 @@ import { files } from './cases/files.mjs'
 import { gradients } from './cases/gradients.mjs'
 import { memory } from './cases/memory.mjs'
 import { numerics } from './cases/numerics.mjs'
+import { remote } from './cases/remote.mjs'
 import { settings } from './cases/settings.mjs'
 import { threads } from './cases/threads.mjs'
 import { training } from './cases/training.mjs'
@@ -14,7 +15,7 @@ import { FIRST_STEPS, models } from './models.mjs'
 import { digest, hex, sha256 } from './sha256.mjs'
 
 /** In the order in which they run: the first one that starts threads comes after those that must do without. */
-const groups = { settings, numerics, gradients, errors, files, memory, training, threads, faults, bits: bits() }
+const groups = { settings, numerics, gradients, errors, files, memory, training, threads, remote, faults, bits: bits() }
 
 /**
  * What a runtime should be able to do.
@@ -25,6 +26,7 @@ const groups = { settings, numerics, gradients, errors, files, memory, training,
  * @property {boolean} [long] is there time for what takes minutes?
  * @property {boolean} [brief] was all of this run elsewhere in this runtime, so that it is tried once here, not often?
  * @property {boolean} [repeats] was a whole training for bits run elsewhere, so that its first steps are enough here?
+ * @property {boolean} [refusesWorkers] does a policy forbid those that lie in a file?
  * @property {boolean} [faults] are its workers made to fail? That takes seconds, and needs the library by its address.
  *
  * @typedef {object} Result
@@ -57,6 +59,8 @@ export async function run(library, datasets, { expect, only, trace, onCase }) {
   context.expect = { ...expect, reason: new RegExp(expect.reason ?? '$^') }
   for (const [group, cases] of Object.entries(groups)) {
     if ((only && !only.includes(group)) || (group === 'faults' && !expect.faults)) continue
+    // The entry of workers has the library from its file.
+    if (group === 'remote' && typeof library !== 'string') continue
     for (const [name, test] of cases) {
       onCase?.(`${group}, ${name}`)
       try {
