@@ -27,12 +27,12 @@ const library: Plugin = {
   },
 }
 
-/** The address of a module of this folder, bundled. */
-export async function bundled(name: string): Promise<URL> {
+/** The address of a module of this folder, or of one with this text, bundled. */
+export async function bundled(name: string, text?: string): Promise<URL> {
   mkdirSync(FOLDER, { recursive: true })
   const outfile = resolve(FOLDER, name)
   await build({
-    entryPoints: [resolve('test/worker', name)],
+    ...(text === undefined ? { entryPoints: [resolve('test/worker', name)] } : { stdin: { contents: text, resolveDir: FOLDER } }),
     outfile,
     bundle: true,
     format: 'esm',
