@@ -111,6 +111,7 @@ function connect(
   /** Why there is no worker any more. */
   let over: unknown
   const calls = new Map<number, Call>()
+  const open = new Set<Promise<unknown>>()
   const channel = new Channel((message, transfer) => thread.postMessage(message, transfer))
   const rest = () => hold(thread, !isReady || channel.size > 0)
 
@@ -120,8 +121,8 @@ function connect(
     clearTimeout(timer as never)
     signal?.removeEventListener('abort', giveUp)
     for (const id of [...calls.keys()]) forget(id)
+    // A process that waits for this end must not end before.
     const gone = thread.terminate()
-    hold(thread, false)
     loan.giveBack()
     reject(error)
     channel.end(error)
@@ -170,7 +171,8 @@ function connect(
   }
 
   const call = (name: string, args: unknown[]): unknown => {
-    const promise = ask(name, args)
+    const promise = ask(name, args).finally(() => open.delete(promise))
+    open.add(promise)
     const iterate = (): AsyncIterator<unknown> => {
       const iterable = promise.then(result => {
         if (Symbol.asyncIterator in Object(result)) return (result as AsyncIterable<unknown>)[Symbol.asyncIterator]()
@@ -234,6 +236,8 @@ function connect(
     }
   }
   const terminate = async (): Promise<void> => {
+    // Who ends it need not look at what it was still doing.
+    for (const each of open) each.catch(() => {})
     await end(new WorkerError({ operation: 'inWorker', problem: 'the worker was ended by terminate()' }))
   }
   /** It is ready when it has heard how many threads it has, which it may not hear while its module is still being loaded. */

@@ -26,7 +26,7 @@ export const remote = [
       same(Array.from(weights.get('weight').data()), Array.from(here.weights.get('weight').data()), 'weights')
       const control = new AbortController()
       const aborted = remote.fit(
-        { epochs: 1e7, breathe: 5 },
+        { epochs: 1e7, seed: 5, breathe: 5 },
         { onStep: () => control.abort(new RangeError('enough')), signal: control.signal },
       )
       ok((await throws(() => aborted, 'RangeError', /^enough$/, 'an abort')) === control.signal.reason, 'another reason')
