@@ -12,8 +12,8 @@ import webpack from 'webpack'
 import { headers, serve } from './server.mjs'
 
 const here = dirname(fileURLToPath(import.meta.url))
-/** Bundlers that know no workers build both files, side by side, as the page finds them. */
-const entries = ['main.js', 'worker.js']
+/** Bundlers that know no workers build all files, side by side, as the page finds them. */
+const entries = ['main.js', 'worker.js', 'served.js']
 const withPage = async folder => {
   cpSync(join(folder, 'index.html'), join(folder, 'dist/index.html'))
   return serve(join(folder, 'dist'))
@@ -54,7 +54,7 @@ export const apps = {
   async 'Next.js'(folder) {
     mkdirSync(join(folder, 'app'))
     for (const name of ['layout.js', 'page.js']) cpSync(join(folder, 'next', name), join(folder, 'app', name))
-    for (const name of ['learn.js', 'start.js', 'worker.js']) cpSync(join(folder, name), join(folder, 'app', name))
+    for (const name of ['learn.js', 'start.js', 'worker.js', 'served.js']) cpSync(join(folder, name), join(folder, 'app', name))
     await command('next', ['build'], folder).ended
     const { child, ready } = command('next', ['start', '--port', '0', '--hostname', '127.0.0.1'], folder)
     const address = await ready()

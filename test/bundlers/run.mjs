@@ -1,5 +1,5 @@
 // Builds a small app with each bundler, from the packed library and without configuration, opens it in Chromium, and looks whether the library
-// trains in the page and in a Web Worker. `npm run test:bundlers [-- name ...]` after `npm run build` and `npm ci --prefix test/bundlers`.
+// trains in the page, in a Web Worker and in a worker of fluxtape/worker. `npm run test:bundlers [-- name ...]` after `npm run build` and `npm ci --prefix test/bundlers`.
 import { execFileSync } from 'node:child_process'
 import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import puppeteer from 'puppeteer-core'
 import { apps } from './apps.mjs'
 
+const PLACES = ['page', 'worker', 'remote']
 const PATIENCE = 60_000
 const here = dirname(fileURLToPath(import.meta.url))
 const scratch = join(here, '.apps')
@@ -26,10 +27,9 @@ for (const [name, build] of Object.entries(apps)) {
   try {
     app = await build(prepare(name))
     const results = await opened(app.address)
-    for (const where of ['page', 'worker'])
-      report(`${name}, in the ${where} (${seconds()})`, JSON.parse(results[where]), app.isIsolated ? 2 : 1)
+    for (const where of PLACES) report(`${name}, in the ${where} (${seconds()})`, JSON.parse(results[where]), app.isIsolated ? 2 : 1)
   } catch (error) {
-    for (const where of ['page', 'worker']) report(`${name}, in the ${where} (${seconds()})`, { error: error.stack.slice(0, 2000) })
+    for (const where of PLACES) report(`${name}, in the ${where} (${seconds()})`, { error: error.stack.slice(0, 2000) })
   } finally {
     await app?.close()
   }
@@ -69,7 +69,7 @@ async function opened(address) {
   })
   try {
     await page.goto(address)
-    await page.waitForFunction(() => document.body.dataset.page && document.body.dataset.worker, { timeout: PATIENCE })
+    await page.waitForFunction(places => places.every(where => document.body.dataset[where]), { timeout: PATIENCE }, PLACES)
     const results = await page.evaluate(() => ({ ...document.body.dataset }))
     if (complaints.length > 0) throw new Error(complaints.join('\n'))
     return results

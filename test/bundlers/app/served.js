@@ -1,0 +1,4 @@
+import { serve } from 'fluxtape/worker'
+import { learn } from './learn.js'
+
+serve({ learn })
