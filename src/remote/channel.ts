@@ -1,4 +1,5 @@
-// Questions and answers between two threads, over one port, so that they come in the order in which they were sent.
+// Questions and answers between two threads, over one port, so that they come in the order in which they were sent. (Comlink, which has a port for each
+// callback, gave the result before 199 of 200 reports in Node 20; its calls of a worker that ends stay pending, and functions in options are refused.)
 import { typeError } from '../words.ts'
 import { type Packed, pack, type Receiver, type Sender, unpack } from './values.ts'
 
