@@ -108,12 +108,12 @@ function connect(
   reject: (error: unknown) => void,
 ): void {
   let isReady = false
-  /** Why there is no worker any more. */
+  /** Why there is no worker any more: an error, or a signal's reason. */
   let over: unknown
   const calls = new Map<number, Call>()
   const open = new Set<Promise<unknown>>()
   const channel = new Channel((message, transfer) => thread.postMessage(message, transfer))
-  const rest = () => hold(thread, !isReady || channel.size > 0)
+  const rest = () => over === undefined && hold(thread, !isReady || channel.size > 0)
 
   const end = (error: unknown): unknown => {
     if (over !== undefined) return
