@@ -1,4 +1,5 @@
-// Files that were changed at random, safetensors and IDX, plain and compressed: they are read, or a FormatError says why not, in a short time and without a trace.
+// Files that were changed at random, safetensors, npz, npy and IDX, plain and compressed: they are read, or a FormatError says why not, in a short time and without a trace.
+import { readFileSync } from 'node:fs'
 import { gzipSync } from 'node:zlib'
 import { failed, finish, seeds } from './findings.mjs'
 import { F, readIdx } from './library.mjs'
@@ -41,6 +42,14 @@ const plainIdx = [
 const zipped = bytes => new Uint8Array(gzipSync(bytes))
 const bombs = [10, 0].map(size => zipped(Buffer.concat([idx(8, [size], 0), Buffer.alloc(20_000_000)])))
 const idxFiles = [...plainIdx, ...plainIdx.map(zipped), ...bombs]
+
+const npz = [
+  ...[false, true].map(compress => F.saveNpz(small, { compress, metadata: { t: 'ü' } })),
+  F.saveNpz({ large: F.zeros([300, 300]) }, { compress: true }),
+]
+const npzFiles = await Promise.all(npz)
+for (const { file } of JSON.parse(readFileSync(new URL('../io/npz.json', import.meta.url), 'utf8')))
+  npzFiles.push(new Uint8Array(Buffer.from(file, 'base64')))
 
 const WORDS = [
   ...[
@@ -133,6 +142,25 @@ function changed(original, source) {
   return file
 }
 
+/** With some bytes changed, mostly where the directory or a header lies, cut out or put in. */
+function changedNpz(original, source) {
+  let file = original.slice()
+  for (let i = source.int(0, 3); i > 0; i--) {
+    const at = source.chance(0.5) ? Math.max(0, file.length - source.int(1, 400)) : source.int(0, Math.min(300, file.length - 1))
+    const few = source.int(1, 4)
+    const change = [
+      () => (file[at] ^= 1 << source.int(0, 7)),
+      () => (file[at] = source.pick([0, 255, 1, 8, 127, 48, 57])),
+      () => file.fill(255, at, at + few),
+      () => (file = Uint8Array.from([...file.subarray(0, at), ...file.subarray(at + few)])),
+      () => (file = Uint8Array.from([...file.subarray(0, at), ...source.list(few, () => source.int(0, 255)), ...file.subarray(at)])),
+      () => (file = file.slice(0, Math.max(1, at))),
+    ]
+    source.pick(change)()
+  }
+  return file
+}
+
 function changedIdx(original, source) {
   let file = original.slice()
   for (let i = source.int(0, 3); i > 0; i--) {
@@ -185,7 +213,8 @@ async function attempt(seed, what, file, open) {
 
 for (const seed of seeds()) {
   const source = new Source(seed)
-  if (seed % 20 !== 0)
+  if (seed % 20 < 7) await attempt(seed, 'npz', changedNpz(source.pick(npzFiles), source), async file => (await F.loadNpz(file)).tensors)
+  else if (seed % 20 < 19)
     await attempt(seed, 'safetensors', changed(source.pick(safetensors), source), file => F.loadSafetensors(file).tensors)
   else await attempt(seed, 'IDX', changedIdx(source.pick(idxFiles), source), async file => new Map([['data', await readIdx(file)]]))
 }

@@ -26,6 +26,7 @@ const programs = {
   threads: { share: 5 },
   state: { share: 4 },
   files: { share: 5, most: 1_000_000 },
+  numpy: { share: 3, most: 1_000_000 },
   api: { share: 4 },
   errors: { share: 4, most: 53 },
   'unary-ulp': { share: 3, most: 20 },
