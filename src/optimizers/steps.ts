@@ -3,7 +3,7 @@ import { copyTensor } from '../params/clone.ts'
 import { scoped } from '../tensor/scope.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import { f32, i32 } from '../wasm/memory.ts'
-import { descent, RECORD } from '../wasm/rules.generated.ts'
+import { descent, RECORD, weightDecay } from '../wasm/rules.generated.ts'
 import type { Hyper, LaneKernel, Slot } from './definition.ts'
 import { firstIn, firstNotFinite } from './finite.ts'
 import { type Optimizer, overwrite, type Rule } from './rule.ts'
@@ -179,6 +179,15 @@ function scaled(steps: Steps): Steps {
   const call = plain(steps, false)
   run(call)
   return call.steps
+}
+
+/** Moves averages on, each towards its tensor by a share of the difference, in one call: a ← a - (share a - share x). If x is a, it stays. */
+export function moveAverages(pairs: readonly (readonly [average: Tensor, x: Tensor])[], share: number): void {
+  scoped(() => {
+    const call = kernelCall(weightDecay, { pairs, factor: -share, areOwn: true }, true, { lambda: share }, undefined)
+    for (const [average] of pairs) average.settleWaiting()
+    run(call)
+  })
 }
 
 /** A call of a kernel that is ready to be made, and what the steps are behind it. */

@@ -1,12 +1,13 @@
-import { checkBoolean, refuseSurplus, typeError } from '../errors.ts'
+import { checkBoolean, refuseSurplus } from '../errors.ts'
 import { state as stateOfModel } from '../io/state.ts'
 import { overwrite } from '../optimizers/rule.ts'
 import { copyTensor } from '../params/clone.ts'
 import { sameShape } from '../tensor/shape.ts'
-import { Tensor } from '../tensor/tensor.ts'
+import type { Tensor } from '../tensor/tensor.ts'
 import type { CallbackObject, RunContext } from './callbacks.ts'
+import { fitting, stateOf } from './remembered.ts'
 import { stop } from './step.ts'
-import { stateOf, Watch, type WatchOptions } from './watch.ts'
+import { Watch, type WatchOptions } from './watch.ts'
 
 /** When a run is to end, and what is left then. */
 export interface EarlyStoppingOptions extends WatchOptions {
@@ -123,18 +124,4 @@ function restore(targets: ReadonlyMap<string, Tensor>, values: ReadonlyMap<strin
   })
   for (const [target] of writes) target.settleWaiting()
   for (const [target, value] of writes) overwrite(target, value)
-}
-
-/** The tensors of a state, each of which fits one of the run. Throws TypeError for others. */
-export function fitting(
-  operation: string,
-  targets: ReadonlyMap<string, Tensor>,
-  values: Readonly<Record<string, unknown>>,
-): ReadonlyMap<string, Tensor> {
-  for (const [path, value] of Object.entries(values)) {
-    const target = targets.get(path)
-    const fits = target && value instanceof Tensor && sameShape(value.dims, target.dims) && value.type === target.type
-    if (!fits) throw typeError(operation, `the state has '${path}', and the run has no such tensor`, '', 'Take it up with the same model.')
-  }
-  return new Map(Object.entries(values) as [string, Tensor][])
 }

@@ -18,7 +18,7 @@ export type Metric = (model: any) => number | Tensor | Promise<number | Tensor>
 export type Metrics = Readonly<Record<string, Metric>>
 
 /** What the record of an epoch, and a line of a log, has anyway. */
-const TAKEN = ['epoch', 'step', 'loss', 'validation', 'metrics', 'seconds']
+const TAKEN = ['epoch', 'step', 'steps', 'loss', 'validation', 'metrics', 'seconds']
 
 /** Throws TypeError for what are no functions by name, and for names that mean something else. */
 export function checkMetrics(metrics: unknown): void {

@@ -1,7 +1,8 @@
 import { checkBoolean, checkFunction, checkOptions, refuseSurplus, typeError, written } from '../errors.ts'
 import type { CallbackObject, EpochRecord, RunContext, StepContext } from './callbacks.ts'
+import { stateOf } from './remembered.ts'
 import { stop } from './step.ts'
-import { checkCount, stateOf } from './watch.ts'
+import { checkCount } from './watch.ts'
 
 /**
  * A callback that ends a run once `predicate` has been true `n` times in a row: of the epochs, `(record, run) => boolean`, or with `{ every: 'step' }`

@@ -3,7 +3,8 @@ import { adjust } from '../optimizers/adjust.ts'
 import type { Hyper } from '../optimizers/definition.ts'
 import type { Optimizer, Rule } from '../optimizers/rule.ts'
 import type { CallbackObject } from './callbacks.ts'
-import { checkFrom0, stateOf, Watch, type WatchOptions } from './watch.ts'
+import { stateOf } from './remembered.ts'
+import { checkFrom0, Watch, type WatchOptions } from './watch.ts'
 
 /** When the learning rate is lowered, and by how much. */
 export interface PlateauOptions extends WatchOptions {

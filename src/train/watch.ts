@@ -71,14 +71,3 @@ export function checkFrom0(operation: string, name: string, value: unknown): voi
   checkNumber(operation, name, value)
   if (!(value >= 0 && value < Number.POSITIVE_INFINITY)) throw rangeError(operation, `${name} is a finite number from 0`, value)
 }
-
-/** What `state` gave of a callback. Throws TypeError for anything else: it belongs to another callback. */
-export function stateOf<T extends object>(operation: string, state: unknown, like: { readonly [Name in keyof T]-?: string }): T {
-  const fields = Object(state) as Readonly<Record<string, unknown>>
-  for (const [name, kind] of Object.entries<string>(like)) {
-    if (typeof fields[name] === kind) continue
-    const wayOut = 'The callbacks of a run that is taken up stand in the same order as before.'
-    throw typeError(operation, `load takes what state() of ${operation} gave`, `its ${name} is ${written(fields[name])}`, wayOut)
-  }
-  return fields as T
-}
