@@ -26,7 +26,7 @@ export class CachePart {
     return this.carried
   }
 
-  /** Counts positions that the layer sees in this call, and gives the first one's: the offset. */
+  /** Counts positions that the layer sees in this call, and gives the first one's: the offset. Throws TypeError for what is no whole number from 0. */
   advance(count: number): number {
     if (!(Number.isInteger(count) && count >= 0))
       throw typeError('advance', 'takes how many positions come', `${written(count)} came`, 'Write advance(x.shape[1]).')
@@ -34,7 +34,7 @@ export class CachePart {
     return this.at
   }
 
-  /** Takes tensors for the next call's `states`: other handles of them, so that they may end with the call. */
+  /** Takes tensors for the next call's `states`: other handles of them, so that they may end with the call. Throws TypeError for what is no list of tensors. */
   keep(states: readonly Tensor[]): void {
     if (!Array.isArray(states)) throw typeError('keep', 'the states are a list of tensors', `${written(states)} came`, 'Write keep([h]).')
     for (const each of states as readonly unknown[]) {
