@@ -1,4 +1,4 @@
-import { checkOptions, FluxtapeError, placed, refuseSurplus, typeError, written } from '../errors.ts'
+import { checkOptions, FluxtapeError, type FormatError, placed, refuseSurplus, typeError, written } from '../errors.ts'
 import { readFile, writeFile } from './disk.ts'
 import type { Metadata, StoredDType } from './items.ts'
 import { loadNpz, saveNpz } from './npz.ts'
@@ -53,7 +53,7 @@ export async function load(path: string): Promise<SafetensorsFile> {
   try {
     return suffix === '.safetensors' ? loadSafetensors(bytes) : await loadNpz(bytes)
   } catch (error) {
-    throw placed(error, path)
+    throw placed(error, path) as FormatError
   }
 }
 

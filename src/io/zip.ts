@@ -22,6 +22,8 @@ const END64 = 0x06064b50
 const LOCATOR64 = 0x07064b50
 /** Encrypted, patched, strongly encrypted, a masked directory. */
 const UNREADABLE = 0x2061
+/** 6.3, as Python's reader has it. */
+const NEWEST = 63
 /** Names are UTF-8. */
 const UTF8 = 0x800
 /** 1 January 1980, so that the same tensors give the same bytes. */
@@ -70,6 +72,8 @@ export function readZip(operation: string, file: Uint8Array): ZipEntry[] {
     names.add(name)
     const method = u16(at + 10)
     if (u16(at + 8) & UNREADABLE) throw wrong(`the entry ${its} is encrypted`, '', 'Write the archive without a password.')
+    const version = u16(at + 6)
+    if (version > NEWEST) throw wrong(`the entry ${its} needs a newer zip`, `version ${version / 10}`)
     if (method !== 0 && method !== 8) {
       throw wrong(`the entry ${its} is packed by another method`, `method ${method}`, 'Stored (0) and deflated (8) ones are read.')
     }

@@ -141,6 +141,7 @@ const zipTable: [name: string, bytes: Uint8Array, message: string | RegExp][] = 
     "the archive has a file that is no array: 'a,npy'. The names of arrays end with .npy.",
   ],
   ['encryption', edited(zip, [2, 0, 8, [1]]), "the entry of 'a.npy' is encrypted. Write the archive without a password."],
+  ['a newer version', edited(zip, [2, 0, 6, [84]]), /^the entry of 'a.npy' needs a newer zip: version 8.4/],
   [
     'bzip2',
     edited(zip, [2, 0, 10, [12]]),
