@@ -77,7 +77,7 @@ function meant(name: string, known: readonly string[]): string {
 /** What options take that take no number. */
 const TAKEN: Readonly<Record<string, string>> = {
   function: 'agg collate init rename',
-  string: 'dtype mode average side prefix label',
+  string: 'dtype mode average side prefix label path',
   boolean:
     'keepDims bias transposeLeft transposeRight descending shuffle partial deterministic restart leading trailing strict keep trace flipKernel',
   none: 'metadata trainable module worker stratified signal progress validation onDiverged callbacks weight',

@@ -90,6 +90,11 @@ export class Rule<H extends Hyper> extends Optimizer {
     return this.constant ?? this.hyperOf('')
   }
 
+  /** @internal The hyperparameters as they were written or adjusted, schedules among them. */
+  get asWritten(): HyperInput<H> {
+    return { ...(this.definition.hyper as HyperInput<H>), ...this.written }
+  }
+
   /** @internal The hyperparameters as they are now for a parameter; a choice without one is the default. */
   hyperOf(path: string, x?: Tensor): H {
     const { hyper, check, kernel } = this.definition

@@ -17,6 +17,8 @@ let isClosed = false
 export class Params implements Iterable<Tensor> {
   private readonly pathOf = new Map<Tensor, string>()
   private readonly used = new Set<string>()
+  /** @internal What lies beside the parameters, and is not trained: buffers, by tensor. */
+  readonly buffers: Map<Tensor, string> = new Map()
 
   constructor() {
     if (isClosed) return
@@ -44,7 +46,12 @@ export class Params implements Iterable<Tensor> {
       this.used.add(unused)
     }
     const foreign = refusesForeign('params')
-    walk(source, (tensor, inner, trainable) => trainable && tensor.type === 'float32' && put(tensor, inner), { foreign })
+    const visit = (tensor: Tensor, inner: string, trainable: boolean): void => {
+      if (trainable && tensor.type === 'float32') put(tensor, inner)
+      else if (!this.buffers.has(tensor)) this.buffers.set(tensor, [path, inner].filter(Boolean).join('.'))
+    }
+    walk(source, visit, { foreign })
+    if (source instanceof Params) for (const [buffer, inner] of source.buffers) this.buffers.set(buffer, inner)
     return this
   }
 
@@ -61,6 +68,7 @@ export class Params implements Iterable<Tensor> {
     const remove = (tensor: Tensor): void => {
       this.used.delete(this.pathOf.get(tensor) ?? '')
       this.pathOf.delete(tensor)
+      this.buffers.delete(tensor)
     }
     walk(source, remove)
     return this.pathOf.size < before

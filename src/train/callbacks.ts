@@ -61,10 +61,10 @@ export interface CallbackObject {
   onEpoch?(record: EpochRecord, run: RunContext): unknown
   /** When the run has ended, however that came. */
   onEnd?(history: History, end: RunEnd): unknown
-  /** What is saved of it with a run: plain values. */
+  /** What is saved of it with a run: numbers, texts, booleans, null, lists and records of those, typed arrays and tensors. */
   state?(): unknown
-  /** Takes that back, after `onStart`. */
-  load?(state: unknown): void
+  /** Takes that back, after `onStart`. One that had ended the run returns `stop` again. */
+  load?(state: unknown): unknown
 }
 
 /** A function, called after each step as `onStep` is, or functions for the moments of a run. */

@@ -18,6 +18,10 @@ export interface Feature extends CallbackObject {
   stepped?(result: StepResult): void
   /** Called before the epoch is noted and callbacks see it: may write into its record. */
   measure?(record: EpochRecord): void | Promise<void>
+  /** Called when all have started, before callbacks load their states: may write into the run's record. */
+  begun?(): Promise<void>
+  /** Called between two steps and between two epochs, after everybody: the record is whole. `ends`: the run is to end here. */
+  settled?(ends: boolean): Promise<void> | undefined
 }
 
 /** What a run does, beside its record. */
@@ -47,7 +51,7 @@ export async function* loop(
   const modes: Modes = new Map()
   const all: readonly Feature[] = [...features, ...callbacks]
   const having = (name: keyof Feature) => all.filter(each => each[name])
-  const [atGradient, atStep, atStepped] = [having('onGradient'), having('onStep'), having('stepped')]
+  const [atGradient, atStep, atStepped, atRest] = [having('onGradient'), having('onStep'), having('stepped'), having('settled')]
   // Those tensors among the extras of a step that go when it is over.
   let left: readonly Tensor[] = NONE
   const endExtras = () => {
@@ -65,7 +69,11 @@ export async function* loop(
       const pending = noting(modes, () => each.onStart?.(run))
       if (isThenable(pending)) await pending
     }
-    for (let i = 0; i < callbacks.length; i++) if (record.states[i] != null) callbacks[i].load?.(record.states[i])
+    for (const each of features) await each.begun?.()
+    for (let i = 0; i < callbacks.length; i++) {
+      // One that had ended the run ends it again.
+      if (record.states[i] != null) await heed('load', callbacks[i].load?.(record.states[i]))
+    }
     // Of a run that is taken up.
     let last = record.order
     while (record.epoch < epochs && !control.ends) {
@@ -112,6 +120,10 @@ export async function* loop(
           }
           yield extras.length > 0 ? { step, epoch, loss, extras } : { step, epoch, loss }
           if (left.length > 0) endExtras()
+          for (let i = 0; i < atRest.length; i++) {
+            const pending = atRest[i].settled?.(control.ends)
+            if (pending) await pending
+          }
           if (control.ends) break
           const pause = rest()
           if (pause) await pause
@@ -119,7 +131,9 @@ export async function* loop(
       } finally {
         await batches.close()
       }
-      if (record.batches === 0 && !control.ends) throw noBatch('data', epoch)
+      // It ends before its data: as a run that goes on from here has no such epoch, nobody is told that the record is whole.
+      const isCut = control.ends
+      if (record.batches === 0 && !isCut) throw noBatch('data', epoch)
       const loss = record.samples > 0 ? record.sum / record.samples : Number.NaN
       const measured: EpochRecord = { epoch, loss, seconds: secondsOf(record) }
       for (const each of features) {
@@ -132,6 +146,7 @@ export async function* loop(
         const answer = noting(modes, () => each.onEpoch?.(measured, run))
         if (answer !== undefined) await heed('onEpoch', answer)
       }
+      for (const each of isCut ? [] : atRest) await each.settled?.(control.ends)
     }
     if (control.ends) how = 'stopped'
   } catch (error) {

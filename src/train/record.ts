@@ -5,8 +5,9 @@ import type { CallbackObject, EpochRecord, History, StepRecord } from './callbac
 
 /** A run at a moment: all that the loop knows, in plain values, so that it can be saved, and taken up from a copy. */
 export interface RunRecord {
-  /** How many steps were taken. */
+  /** How many steps were taken, and how many of them before it was taken up. */
   step: number
+  first: number
   /** The epoch that is under way: how many have ended. */
   epoch: number
   /** How many of its batches were taken, and how a DataLoader drew the order of its last pass. */
@@ -32,7 +33,7 @@ export interface RunRecord {
 /** That of a run that starts now: its random numbers are split off those in use. */
 export function newRecord(): RunRecord {
   return {
-    ...{ step: 0, epoch: 0, batches: 0, order: undefined, seconds: 0, start: 0, sum: 0, samples: 0 },
+    ...{ step: 0, first: 0, epoch: 0, batches: 0, order: undefined, seconds: 0, start: 0, sum: 0, samples: 0 },
     ...{ random: splitRandomness(), begun: 0, losses: new Float32Array(64), firsts: [], epochs: [], states: [] },
   }
 }
@@ -41,7 +42,8 @@ export function newRecord(): RunRecord {
 export function copyRecord(record: RunRecord, callbacks: readonly CallbackObject[]): RunRecord {
   const losses = record.losses.slice(0, record.step)
   const seconds = record.batches > 0 ? secondsOf(record) : 0
-  return structuredClone({ ...record, losses, seconds, states: callbacks.map(each => each.state?.() ?? null) })
+  const { step: first } = record
+  return { ...structuredClone({ ...record, first, losses, seconds, states: [] }), states: callbacks.map(each => each.state?.() ?? null) }
 }
 
 /** How long the epoch that is under way has taken. */
@@ -53,7 +55,7 @@ export function secondsOf({ start }: RunRecord): number {
 export function noteStep(record: RunRecord, loss: number, samples: number): void {
   const { step } = record
   if (step >= record.losses.length) {
-    const room = new Float32Array(2 * step)
+    const room = new Float32Array(Math.max(64, 2 * step))
     room.set(record.losses)
     record.losses = room
   }
@@ -83,7 +85,9 @@ export function historyOf(record: RunRecord): History {
       }
       return list
     },
-    epochs: record.epochs,
+    get epochs() {
+      return record.epochs
+    },
   }
   printed(history, ({ steps, epochs }: History) => ({ steps, epochs }))
   return history

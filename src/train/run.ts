@@ -17,7 +17,7 @@ type Step = IteratorResult<StepRecord, History>
 export function runOf(generator: AsyncGenerator<StepRecord, History, undefined>, record: RunRecord, end: () => void): Run {
   let state: 'new' | 'iterated' | 'driven' | 'over' = 'new'
   /** Steps that the iterator gave, and calls of its `next` that wait for one. */
-  let given = record.step
+  let given = 0
   let asked = 0
   let isTaken = false
   let isAwaited = false
@@ -53,14 +53,15 @@ export function runOf(generator: AsyncGenerator<StepRecord, History, undefined>,
   }
   const history = async (): Promise<Step> => ({ done: true, value: await then() })
   const takenStep = async (): Promise<Step> => {
-    while (given === record.step && state === 'driven') await new Promise<void>(resolve => waiting.push(resolve))
+    while (Math.max(given, record.first) === record.step && state === 'driven') await new Promise<void>(resolve => waiting.push(resolve))
+    given = Math.max(given, record.first)
     return given < record.step ? { done: false, value: stepAt(record, given++) } : history()
   }
   const nextStep = async (): Promise<Step> => {
     asked++
     try {
       const next = await generator.next()
-      if (!next.done) given++
+      if (!next.done) given = next.value.step + 1
       else if (state === 'iterated') {
         state = 'over'
         settle(next.value)

@@ -6,6 +6,7 @@ import { remedy } from './answers.ts'
 import { checkBatches, isGenerating } from './batches.ts'
 import { breather } from './breathe.ts'
 import type { Callback, CallbackObject } from './callbacks.ts'
+import { type CheckpointOptions, checkCheckpoints, checkpoints } from './checkpoints.ts'
 import { type Feature, loop, type Task } from './loop.ts'
 import { checkMetrics, type Metrics, measuring } from './measures.ts'
 import { type ProgressInfo, reporting } from './progress.ts'
@@ -34,6 +35,10 @@ export interface TrainOptions {
   readonly metrics?: Metrics | undefined
   /** Asked before a DivergedError ends the run: may return `skip` (go on with the next batch) or `stop`. */
   readonly onDiverged?: ((error: DivergedError) => unknown) | undefined
+  /** Saves the run into a folder from time to time: `{ path, every: 500 | 'epoch' | { minutes: n }, keep: 3 }`. */
+  readonly checkpoint?: CheckpointOptions | undefined
+  /** Goes on from the newest checkpoint in this folder, as if the run had not been interrupted; starts anew where there is none. */
+  readonly resume?: string | undefined
   /** Have a DivergedError name the first operation, forward or backward, whose result is not finite; slow. */
   readonly trace?: boolean | undefined
 }
@@ -81,16 +86,18 @@ export function train(
 
 /** Starts a run, or takes one up from a copy of its record. */
 export function start(loss: LossFunction, subject: Subject, data: TrainingData, options: TrainOptions, record: RunRecord): Run {
-  const { epochs = 1, signal, validation, metrics, progress, onDiverged, trace, breathe } = options
+  const { epochs = 1, signal, validation, metrics, progress, onDiverged, trace, breathe, checkpoint, resume } = options
   let breathing: ReturnType<typeof breather> | undefined
   const rest = () => (breathing ??= breather(signal, breathe))()
   const features: Feature[] = []
-  if (record.step === 0) features.push(warningOfUnreached(subject))
+  if (record.step === 0) features.push(warningOfUnreached(subject, record))
   const means = { random: record.random, signal, rest }
   if (validation !== undefined) features.push(validating(validation, loss, subject, means))
   if (metrics) features.push(measuring(metrics, subject, means))
   if (progress) features.push(reporting(progress, epochs, data, record))
   const callbacks = callbacksOf(options)
+  const isSaved = checkpoint !== undefined || resume !== undefined
+  if (isSaved) features.push(checkpoints(checkpoint, resume, { subject, record, callbacks, epochs }))
 
   const stepWith: Task['stepWith'] = (batch, step, onGradient) => {
     try {
@@ -116,7 +123,19 @@ function callbacksOf(options: TrainOptions): CallbackObject[] {
 }
 
 const HOOKS = ['onStart', 'onGradient', 'onStep', 'onEpoch', 'onEnd', 'state', 'load']
-const OPTIONS = ['epochs', 'callbacks', 'signal', 'progress', 'breathe', 'validation', 'metrics', 'onDiverged', 'trace']
+const OPTIONS = [
+  'epochs',
+  'callbacks',
+  'signal',
+  'progress',
+  'breathe',
+  'validation',
+  'metrics',
+  'onDiverged',
+  'trace',
+  'checkpoint',
+  'resume',
+]
 
 /** `inputs` is how many arguments of the loss a batch fills. */
 function check(data: unknown, options: TrainOptions, inputs: number): void {
@@ -129,6 +148,7 @@ function check(data: unknown, options: TrainOptions, inputs: number): void {
     throw typeError('train', 'signal is an AbortSignal', `${kindOf(signal)} came`, 'Write { signal: controller.signal }.')
   }
   if (options.metrics !== undefined) checkMetrics(options.metrics)
+  checkCheckpoints(options.checkpoint, options.resume)
   checkBatches('data', data, inputs, epochs)
   if (validation !== undefined && (typeof validation !== 'function' || isGenerating(validation))) {
     checkBatches('validation', validation, inputs, epochs)

@@ -4,6 +4,7 @@ import { show } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
 import type { Feature } from './loop.ts'
+import type { RunRecord } from './record.ts'
 import type { Subject } from './step.ts'
 
 /** Runs a forward pass, and warns of what looks like a parameter that nobody trains: plain functions in a Chain hide the tensors they close over. */
@@ -28,15 +29,15 @@ export function warnOfUntrained<T>({ params, model }: Subject, batch: unknown, f
 }
 
 /** Warns after the first epoch of parameters that took no part in any loss of it. */
-export function warningOfUnreached({ params }: Subject): Feature {
+export function warningOfUnreached({ params }: Subject, record: RunRecord): Feature {
   const unreached = new Set(params)
   return {
     stepped({ reached }) {
       if (unreached.size > 0) for (const parameter of reached) unreached.delete(parameter)
     },
     measure({ loss }) {
-      // All of it skipped says nothing.
-      const paths = Number.isNaN(loss) ? [] : [...unreached].filter(each => !each.frozen).map(each => params.path(each))
+      // All of it skipped says nothing, nor does a part of it, where the run was taken up.
+      const paths = Number.isNaN(loss) || record.first > 0 ? [] : [...unreached].filter(each => !each.frozen).map(each => params.path(each))
       if (paths.length > 0) console.warn(`train: parameters that took no part in the loss of the first epoch: ${paths.join(', ')}.`)
       unreached.clear()
     },

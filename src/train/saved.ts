@@ -1,0 +1,135 @@
+// A run as a safetensors file, and back: parameters, buffers, slots and losses as tensors, all else as JSON among the metadata.
+import { FormatError, typeError } from '../errors.ts'
+import { BLANK } from '../io/digest.ts'
+import { loadSafetensors, saveSafetensors } from '../io/safetensors.ts'
+import { loadState } from '../io/state.ts'
+import type { Hyper, HyperInput } from '../optimizers/definition.ts'
+import type { Optimizer } from '../optimizers/rule.ts'
+import { loadOptimizerState, optimizerState } from '../optimizers/state.ts'
+import { tensor } from '../tensor/create.ts'
+import { randomnessInUse } from '../tensor/random.ts'
+import { scoped } from '../tensor/scope.ts'
+import { show } from '../tensor/shape.ts'
+import { Tensor } from '../tensor/tensor.ts'
+import type { CallbackObject } from './callbacks.ts'
+import { fromPlain, toPlain } from './plain.ts'
+import { copyRecord, type RunRecord } from './record.ts'
+import type { Subject } from './step.ts'
+
+/** The hyperparameters of each rule; null for what follows a schedule, which is the program's. */
+export type Hypers = readonly (readonly [rule: string, hyper: Readonly<Record<string, unknown>>])[]
+
+export function hypersOf({ links }: Optimizer): Hypers {
+  return links.map(([name, rule]) => [
+    name,
+    Object.fromEntries(Object.entries(rule.asWritten).map(([key, value]) => [key, typeof value === 'function' ? null : value])),
+  ])
+}
+
+/** What a run trains, by path: parameters, and the buffers that lie beside them. */
+function tensorsOf({ params }: Subject): Map<string, Tensor> {
+  const all = new Map(params.entries())
+  for (const [buffer, path] of params.buffers) if (!params.has(buffer)) all.set(`${path}${all.has(path) ? ' (buffer)' : ''}`, buffer)
+  return all
+}
+
+/** The bytes of a run as it is between two steps: the one copy that is made. */
+export function savedRun(
+  subject: Subject,
+  record: RunRecord,
+  callbacks: readonly CallbackObject[],
+  written: Hypers,
+  best: number,
+): Uint8Array<ArrayBuffer> {
+  return scoped(() => {
+    const { losses, states, ...rest } = copyRecord(record, callbacks)
+    const tensors = new Map<string, Tensor>([['losses', tensor(losses)]])
+    const model = tensorsOf(subject)
+    for (const [path, each] of model) tensors.set(`model.${path}`, each)
+    const counts: Record<string, number> = {}
+    for (const [path, each] of optimizerState(subject.optimizer, subject.params)) {
+      if (typeof each === 'number') counts[path] = each
+      else tensors.set(`optimizer.${path}`, each)
+    }
+    const run = {
+      ...{ version: 1, record: rest, best, counts, written, hypers: hypersOf(subject.optimizer), global: { ...randomnessInUse() } },
+      ...{ frozen: [...model].flatMap(([path, each]) => (each.frozen ? [path] : [])), states: states.map(each => each ?? null) },
+    }
+    const text = JSON.stringify(toPlain(run, 'the state of a callback', tensors))
+    return saveSafetensors(tensors, { metadata: { digest: BLANK, run: text } })
+  })
+}
+
+/** Takes a run up: nothing is changed unless the checkpoint is one of this model, rule and list of callbacks. Returns its best score. */
+export function takeUp(file: Uint8Array, name: string, subject: Subject, record: RunRecord, callbacks: readonly CallbackObject[]): number {
+  const { tensors, metadata } = loadSafetensors(file)
+  const wrong = new FormatError({
+    operation: 'train',
+    problem: `'${name}' is no checkpoint of a run`,
+    wayOut: 'Pass the folder that checkpoint was given.',
+  })
+  const text = metadata.get('run')
+  const run = text === undefined ? undefined : (fromPlain(JSON.parse(text), tensors) as Written | undefined)
+  if (run?.version !== 1) throw wrong
+  const refusal = (what: string, came: string, wayOut: string) =>
+    typeError('train', `the checkpoint '${name}' is of another ${what}`, came, wayOut)
+  const part = (prefix: string) =>
+    new Map([...tensors].flatMap(([path, each]) => (path.startsWith(prefix) ? [[path.slice(prefix.length), each] as const] : [])))
+  const [model, stored] = [tensorsOf(subject), part('model.')]
+  const kind = (each: Tensor | undefined) => (each ? `${each.type} ${show(each.dims)}` : 'nothing')
+  const other = [...new Set([...stored.keys(), ...model.keys()])].filter(path => kind(stored.get(path)) !== kind(model.get(path)))
+  if (other.length > 0) {
+    const came = other.slice(0, 3).map(path => `${path} is ${kind(stored.get(path))} there, ${kind(model.get(path))} here`)
+    if (other.length > 3) came.push(`and ${other.length - 3} more`)
+    throw refusal('model', came.join('; '), 'Make the model as it was, or load what fits with loadState.')
+  }
+  const { optimizer, params } = subject
+  const hypers = hypersOf(optimizer)
+  const rules = [run.hypers, hypers].map(list => list.map(([rule]) => rule).join(', '))
+  if (rules[0] !== rules[1]) throw refusal('rule', `${rules[0]} there, ${rules[1]} here`, 'Pass the optimizer that it was made with.')
+  const states = run.states
+  if (states.length !== callbacks.length || states.some((each, i) => each !== null && !callbacks[i].state)) {
+    throw refusal('list of callbacks', `${states.length} there, ${callbacks.length} here`, 'Pass the same ones in the same order.')
+  }
+  const undo: (() => void)[] = []
+  try {
+    optimizer.links.forEach(([, rule], i) => {
+      // What the program writes in another way than it did is its wish.
+      const [now, then, here] = [run.hypers[i][1], run.written[i][1], hypers[i][1]]
+      const taken = Object.entries(now).filter(([key, each]) => each !== null && JSON.stringify(then[key]) === JSON.stringify(here[key]))
+      if (taken.length > 0) undo.push(rule.adjust(Object.fromEntries(taken) as HyperInput<Hyper>))
+    })
+    loadOptimizerState(optimizer, params, new Map<string, Tensor | number>([...Object.entries(run.counts), ...part('optimizer.')]))
+    loadState(model, stored)
+  } catch (error) {
+    for (const each of undo) each()
+    throw error
+  }
+  for (const [path, each] of model) each.frozen = run.frozen.includes(path)
+  const { random, ...rest } = run.record
+  Object.assign(record.random, random)
+  Object.assign(randomnessInUse(), run.global)
+  Object.assign(record, rest, { losses: (tensors.get('losses') as Tensor).data(), states, first: rest.step })
+  const kept = new Set(states.flatMap(each => (each === null ? [] : [...valuesIn(each)])))
+  for (const each of tensors.values()) if (!kept.has(each)) each.dispose()
+  return run.best
+}
+
+function* valuesIn(value: unknown): Generator<Tensor> {
+  if (value instanceof Tensor) yield value
+  else if (typeof value === 'object' && value !== null && !ArrayBuffer.isView(value))
+    for (const each of Object.values(value)) yield* valuesIn(each)
+}
+
+/** What is written as JSON. */
+interface Written {
+  readonly version: number
+  readonly record: Omit<RunRecord, 'losses' | 'states'>
+  readonly best: number
+  readonly counts: Readonly<Record<string, number>>
+  readonly written: Hypers
+  readonly hypers: Hypers
+  readonly global: RunRecord['random']
+  readonly frozen: readonly string[]
+  readonly states: readonly unknown[]
+}
