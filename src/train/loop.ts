@@ -69,7 +69,10 @@ export async function* loop(
       const pending = noting(modes, () => each.onStart?.(run))
       if (isThenable(pending)) await pending
     }
-    for (const each of features) await each.begun?.()
+    for (const each of features) {
+      const pending = each.begun?.()
+      if (pending) await pending
+    }
     for (let i = 0; i < callbacks.length; i++) {
       // One that had ended the run ends it again.
       if (record.states[i] != null) await heed('load', callbacks[i].load?.(record.states[i]))
