@@ -42,6 +42,7 @@ const whole = {
   runtimes: { args: ['test/runtimes/run.mjs', '--long'], isHere: existsSync('test/runtimes/node_modules') },
   mnist: { args: ['test/examples/mnist.mjs', mnist, '--seeds', '1,2,3,4,5'], isHere: existsSync(mnist) },
   examples: { args: ['test/examples/stated.mjs'] },
+  killed: { args: ['test/runs/killed.mjs', '--runs', '100'] },
 }
 
 const { values } = parseArgs({
