@@ -1,12 +1,11 @@
 import { checkBoolean, refuseSurplus } from '../errors.ts'
-import { state as stateOfModel } from '../io/state.ts'
 import { overwrite } from '../optimizers/rule.ts'
 import { copyTensor } from '../params/clone.ts'
 import { sameShape } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import type { CallbackObject, RunContext } from './callbacks.ts'
+import type { CallbackObject } from './callbacks.ts'
 import { fitting, stateOf } from './remembered.ts'
-import { stop } from './step.ts'
+import { tensorsOf } from './saved.ts'
 import { Watch, type WatchOptions } from './watch.ts'
 
 /** When a run is to end, and what is left then. */
@@ -23,8 +22,6 @@ export interface EarlyStopping extends CallbackObject {
 
 /** What it remembers, with the weights by path. */
 interface Memory {
-  readonly best: number
-  readonly bad: number
   readonly epoch: number
   readonly tensors: Readonly<Record<string, Tensor>>
 }
@@ -32,8 +29,8 @@ interface Memory {
 /**
  * A callback that ends a run once a number of its epochs has been no better than the best before for `patience` of them: the validation, the loss,
  * or one of `metrics`. Better is by more than `minDelta`; NaN is no better. With `restoreBest` the weights of the best epoch are left, however the
- * run ended (stopped, out of epochs, aborted, diverged, failed): all tensors of the model in the explicit form of `train`, the parameters in the
- * implicit one. `best` says which epoch that was.
+ * run ended (stopped, out of epochs, aborted, diverged, failed): parameters, and what lies beside them, as running means. `best` says which epoch
+ * that was.
  *
  * `earlyStopping({ metric = 'validation', patience = 5, minDelta = 0, mode = 'min', restoreBest = true })`. Throws TypeError and RangeError for
  * options that are none; the run rejects with TypeError if it has no such number.
@@ -72,26 +69,22 @@ export function earlyStopping(options: EarlyStoppingOptions = {}): EarlyStopping
         if (restoreBest) tensors = snapshot(of(), tensors)
         epoch = record.epoch
       }
-      return watch.bad >= watch.patience ? stop : undefined
+      return watch.answer()
     },
     onEnd() {
       restore(of(), tensors)
       forget()
     },
-    state: (): Memory => ({ best: watch.best, bad: watch.bad, epoch, tensors: Object.fromEntries(tensors) }),
+    state: () => ({ ...watch.state(), epoch, tensors: Object.fromEntries(tensors) }),
     load(state) {
-      const memory = stateOf<Memory>('earlyStopping', state, { best: 'number', bad: 'number', epoch: 'number', tensors: 'object' })
+      const memory = stateOf<Memory>('earlyStopping', state, { epoch: 'number', tensors: 'object' })
       const found = fitting('earlyStopping', of(), memory.tensors)
-      watch.load(memory)
+      const answer = watch.load(state)
       tensors = snapshot(restoreBest ? found : new Map(), tensors)
       epoch = memory.epoch
+      return answer
     },
   }
-}
-
-/** What a run trains and can reach: parameters by path, with the buffers where it knows the model. */
-function tensorsOf({ model, params }: RunContext): ReadonlyMap<string, Tensor> {
-  return model === undefined ? new Map(params.entries()) : stateOfModel(model)
 }
 
 /** Copies that no scope ends, in the memory of those before where they fit. If there is no memory for it, those before are as they were. */

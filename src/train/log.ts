@@ -68,6 +68,8 @@ export function logTo(path: string, options: LogOptions = {}): CallbackObject {
   const write = async () => {
     latest = performance.now()
     if (start !== undefined) {
+      // Somebody may have taken it away.
+      await appendFile('logTo', path, '')
       const length = start === 0 ? 0 : lengthOf(await readFile('logTo', path), start)
       await truncateFile('logTo', path, length)
       if (isTable && length === 0 && start > 0) pending = `${columns}\n${pending}`

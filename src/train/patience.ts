@@ -34,16 +34,20 @@ export function patience(
   const { every = 'epoch' } = options
   if (every !== 'step' && every !== 'epoch') throw typeError('patience', "every is 'step' or 'epoch'", `${written(every)} came`)
   let count = 0
+  const isOver = () => (count >= n ? stop : undefined)
   const ask = (...args: unknown[]) => {
     const answer: unknown = (predicate as (...args: unknown[]) => unknown)(...args)
     checkBoolean('patience', 'what the function gives', answer)
     count = answer ? count + 1 : 0
-    return count >= n ? stop : undefined
+    return isOver()
   }
   return {
     onStart: () => void (count = 0),
     [every === 'step' ? 'onStep' : 'onEpoch']: ask,
     state: () => ({ count }),
-    load: state => void ({ count } = stateOf<{ count: number }>('patience', state, { count: 'number' })),
+    load(state) {
+      ;({ count } = stateOf<{ count: number }>('patience', state, { count: 'number' }))
+      return isOver()
+    },
   }
 }

@@ -3,7 +3,6 @@ import { adjust } from '../optimizers/adjust.ts'
 import type { Hyper } from '../optimizers/definition.ts'
 import type { Optimizer, Rule } from '../optimizers/rule.ts'
 import type { CallbackObject } from './callbacks.ts'
-import { stateOf } from './remembered.ts'
 import { checkFrom0, Watch, type WatchOptions } from './watch.ts'
 
 /** When the learning rate is lowered, and by how much. */
@@ -16,12 +15,6 @@ export interface PlateauOptions extends WatchOptions {
 
 /** A learning rate that is to be lowered. */
 type Rate = readonly [rule: Rule<Hyper>, name: string]
-
-interface Memory {
-  readonly best: number
-  readonly bad: number
-  readonly rates: readonly number[]
-}
 
 /**
  * A callback that lowers the learning rate by `factor` when a number of the epochs has been no better than the best before for `patience` of them,
@@ -47,27 +40,23 @@ export function plateau(options: PlateauOptions = {}): CallbackObject {
   if (!(typeof factor === 'number' && factor > 0 && factor < 1))
     throw rangeError('plateau', 'factor is a number between 0 and 1', written(factor))
   let rates: readonly Rate[] = []
-  const valueOf = ([rule, name]: Rate) => rule.hyper[name] as number
-  const set = ([rule, name]: Rate, value: number) => adjust(rule, { [name]: value })
   return {
     onStart({ optimizer }) {
       watch.begin()
       rates = ratesOf(optimizer)
     },
     onEpoch(record) {
-      if (watch.isBetter(record) || watch.bad < watch.patience) return
+      if (watch.isBetter(record) || !watch.answer()) return
       watch.bad = 0
-      // One that lies below it stays where it is.
-      for (const rate of rates) set(rate, Math.min(valueOf(rate), Math.max(minEta, valueOf(rate) * factor)))
+      for (const [rule, name] of rates) {
+        const eta = rule.hyper[name] as number
+        // One that lies below it stays where it is.
+        adjust(rule, { [name]: Math.min(eta, Math.max(minEta, eta * factor)) })
+      }
     },
-    state: (): Memory => ({ best: watch.best, bad: watch.bad, rates: rates.map(valueOf) }),
-    load(state) {
-      const memory = stateOf<Memory>('plateau', state, { best: 'number', bad: 'number', rates: 'object' })
-      if (memory.rates.length !== rates.length)
-        throw typeError('plateau', 'the state is of another optimizer', `${memory.rates.length} learning rates for ${rates.length}`)
-      rates.forEach((rate, i) => set(rate, memory.rates[i]))
-      watch.load(memory)
-    },
+    // The rates are saved with the optimizer.
+    state: () => watch.state(),
+    load: state => void watch.load(state),
   }
 }
 

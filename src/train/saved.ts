@@ -6,6 +6,7 @@ import { loadState } from '../io/state.ts'
 import type { Hyper, HyperInput } from '../optimizers/definition.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import { loadOptimizerState, optimizerState } from '../optimizers/state.ts'
+import type { Params } from '../params/params.ts'
 import { tensor } from '../tensor/create.ts'
 import { randomnessInUse } from '../tensor/random.ts'
 import { scoped } from '../tensor/scope.ts'
@@ -27,7 +28,7 @@ export function hypersOf({ links }: Optimizer): Hypers {
 }
 
 /** What a run trains, by path: parameters, and the buffers that lie beside them. */
-function tensorsOf({ params }: Subject): Map<string, Tensor> {
+export function tensorsOf({ params }: { readonly params: Params }): Map<string, Tensor> {
   const all = new Map(params.entries())
   for (const [buffer, path] of params.buffers) if (!params.has(buffer)) all.set(`${path}${all.has(path) ? ' (buffer)' : ''}`, buffer)
   return all

@@ -1,6 +1,8 @@
 import { checkNumber, checkOptions, rangeError, typeError, written } from '../errors.ts'
 import type { EpochRecord } from './callbacks.ts'
 import { metricIn } from './measures.ts'
+import { stateOf } from './remembered.ts'
+import { stop } from './step.ts'
 
 /** What is watched, and what counts as better. */
 export interface WatchOptions {
@@ -14,9 +16,14 @@ export interface WatchOptions {
   readonly mode?: 'min' | 'max' | undefined
 }
 
+/** The best number so far, and for how many epochs there was none. */
+interface Watched {
+  readonly best: number
+  readonly bad: number
+}
+
 /** Watches whether a number of each epoch gets better; one that is NaN is no better. */
 export class Watch {
-  /** The best number so far, and for how many epochs there was none. */
   best = Number.POSITIVE_INFINITY
   bad = 0
   readonly patience: number
@@ -55,8 +62,20 @@ export class Watch {
     return isBetter
   }
 
-  load({ best, bad }: { readonly best: number; readonly bad: number }): void {
+  state(): Watched {
+    return { best: this.best, bad: this.bad }
+  }
+
+  /** Takes that back; returns `stop` if that had ended the run. */
+  load(state: unknown): typeof stop | undefined {
+    const { best, bad } = stateOf<Watched>(this.operation, state, { best: 'number', bad: 'number' })
     Object.assign(this, { best, bad })
+    return this.answer()
+  }
+
+  /** Has there been nothing better for long enough? */
+  answer(): typeof stop | undefined {
+    return this.bad >= this.patience ? stop : undefined
   }
 }
 
