@@ -67,6 +67,8 @@ export function logTo(path: string, options: LogOptions = {}): CallbackObject {
   }
   const write = async () => {
     latest = performance.now()
+    // With nothing to write, as of a run that could not begin, what is there stays.
+    if (pending === '') return
     if (start !== undefined) {
       // Somebody may have taken it away.
       await appendFile('logTo', path, '')
@@ -77,7 +79,6 @@ export function logTo(path: string, options: LogOptions = {}): CallbackObject {
       start = undefined
     }
     const text = pending
-    if (text === '') return
     await appendFile('logTo', path, text)
     bytes += new TextEncoder().encode(text).length
     pending = pending.slice(text.length)
