@@ -77,6 +77,7 @@ export async function* loop(
       // One that had ended the run ends it again.
       if (record.states[i] != null) await heed('load', callbacks[i].load?.(record.states[i]))
     }
+    record.states = []
     // Of a run that is taken up.
     let last = record.order
     while (record.epoch < epochs && !control.ends) {

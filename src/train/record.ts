@@ -26,7 +26,7 @@ export interface RunRecord {
   losses: Float32Array
   readonly firsts: number[]
   readonly epochs: EpochRecord[]
-  /** The states of those callbacks that have one, by their place. */
+  /** Of a run that is taken up, until its callbacks have loaded them: the states of those that have one, by their place. */
   states: readonly unknown[]
 }
 
@@ -43,7 +43,10 @@ export function copyRecord(record: RunRecord, callbacks: readonly CallbackObject
   const losses = record.losses.slice(0, record.step)
   const seconds = record.batches > 0 ? secondsOf(record) : 0
   const { step: first } = record
-  return { ...structuredClone({ ...record, first, losses, seconds, states: [] }), states: callbacks.map(each => each.state?.() ?? null) }
+  return {
+    ...structuredClone({ ...record, first, losses, seconds, states: [] }),
+    states: record.states.length > 0 ? record.states : callbacks.map(each => each.state?.() ?? null),
+  }
 }
 
 /** How long the epoch that is under way has taken. */
