@@ -15,6 +15,13 @@ let holds: u32 = 0
 let code: u32 = 0
 let range: u32 = 0xffffffff
 
+/**
+ * What the next byte is if all before it are code: 0 an instruction, 1 the first of two numbers, 2 the last, 3 one of `left` raw bytes, 4 what follows
+ * the prefix of vectors, and 5 the rest of that.
+ */
+let role: usize = 0
+let left: u32 = 0
+
 /** Where the text is to be written. */
 export function text(): usize {
   return TEXT
@@ -35,31 +42,51 @@ export function unpack(length: usize, size: usize): usize {
   // What the last three were: 1 is a copy.
   let past: usize = 0
   while (out < end) {
-    if (bit(KIND + past)) {
+    if (bit(KIND + past + 8 * role)) {
       let count: usize = 0
-      if (!(past & 1) && bit(REPEATED + past)) count = number(AGAIN)
+      if (!(past & 1) && bit(REPEATED + past + 8 * role)) count = number(AGAIN)
       else {
-        count = number(LENGTH) + 1
+        count = number(LENGTH + 1024 * role) + 1
         distance = number(DISTANCE + 1024 * min<usize>(count - 2, 3))
       }
-      for (const last = out + count; out < last; out++) store<u8>(out, load<u8>(out - distance))
+      for (const last = out + count; out < last; out++) put(out, load<u8>(out - distance))
       past = ((past << 1) & 7) | 1
     } else {
       // Behind a copy, the byte that would have gone on with it is known not to come.
       const told: usize = past & 1 ? 256 | load<u8>(out - distance) : 0
       const before: u32 = load<u8>(out - 2)
       const kind: usize = before === 0xfd ? 16 : before === 0x20 ? 32 : before === 0x41 ? 48 : 0
-      const base = BYTE + 768 * ((<usize>load<u8>(out - 1) >> 4) + kind)
+      const base = BYTE + 768 * ((<usize>load<u8>(out - 1) >> 4) + kind + 64 * role)
       let value: usize = 1
       for (let i: usize = 8; i-- > 0; ) {
         const expected: usize = told >> (i + 1) === value ? 1 + ((told >> i) & 1) : 0
         value = (value << 1) | bit(base + 256 * expected + value)
       }
-      store<u8>(out++, value)
+      put(out++, <u32>value & 255)
       past = (past << 1) & 7
     }
   }
   return start
+}
+
+/** Writes a byte, and follows what it says of the next. */
+function put(out: usize, byte: u32): void {
+  store<u8>(out, byte)
+  if (role === 0) role = byte === 0xfd ? 4 : byte === 0x43 ? raw(4) : byte >= 0x28 && byte <= 0x3e ? 1 : hasOne(byte) ? 2 : 0
+  else if (role === 4) role = byte > 127 ? 5 : byte < 12 || (byte > 83 && byte < 94) ? 1 : byte < 14 ? raw(16) : byte > 20 && byte < 35 ? raw(1) : 0
+  else if (role === 3) role = --left > 0 ? 3 : 0
+  else if (role === 5) role = 0
+  else if (byte < 128) role = role === 1 ? 2 : 0
+}
+
+/** Instructions with one number behind: calls and branches, of variables, and constants. */
+function hasOne(byte: u32): bool {
+  return (byte >= 0x20 && byte <= 0x24) || byte === 0x41 || byte === 0x0c || byte === 0x0d || byte === 0x10 || (byte > 1 && byte < 5)
+}
+
+function raw(count: u32): usize {
+  left = count
+  return 3
 }
 
 /** A context's word is its chance of a 1 in 22 bits and how often it was met in 10. */
@@ -78,7 +105,7 @@ function bit(context: usize): usize {
     range -= bound
   }
   const chance = (word & ~1023) + (<i32>((value << 22) - (word >> 10)) >> 3) * load<u32>(STEPS + 4 * count)
-  store<u32>(4 * context, ((chance & ~1023) | <u32>min(count + 1, MOST)) ^ HALF)
+  store<u32>(4 * context, ((chance & ~1023) | <u32>min(count + 1, context < BYTE ? MOST : FEW)) ^ HALF)
   return value
 }
 
