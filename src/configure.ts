@@ -1,7 +1,8 @@
 import { checkNumber, checkOptions, rangeError, refuseSurplus, typeError } from './errors.ts'
 import { isRecording } from './tape/level.ts'
 import { useBest, useVariant, type Variant, variant } from './wasm/module.ts'
-import { setThreads, type ThreadInfo, threadInfo, withoutThreads } from './wasm/pool.ts'
+import { setThreads, shareThreads, type ThreadInfo, threadInfo, withoutThreads } from './wasm/pool.ts'
+import { LENT } from './words.ts'
 
 /** What `configure` chooses. */
 export interface Configuration {
@@ -33,7 +34,8 @@ export async function configure(options: Configuration = {}): Promise<Variant> {
  */
 export function threads(): ThreadInfo
 export function threads(count: number): Promise<ThreadInfo>
-export function threads(count?: number): ThreadInfo | Promise<ThreadInfo> {
+export function threads(count?: number, how?: unknown): ThreadInfo | Promise<ThreadInfo> {
+  if (how === LENT) return shareThreads(count as number)
   if (arguments.length > 1) refuseSurplus('threads', 1, arguments)
   if (count === undefined) return threadInfo()
   checkNumber('threads', 'the count', count)

@@ -3,6 +3,8 @@
 /** Under this symbol every tensor has the mark of its copy of the library. */
 export const TENSOR: unique symbol = Symbol.for('fluxtape.tensor')
 export const COPY = {}
+/** What `inWorker`, a bundle of its own, says to `threads` where it lends. */
+export const LENT: unique symbol = Symbol.for('fluxtape.lent')
 
 /** What kind of thing came where another was wanted: `a promise`, `null`, `an array`, `a tensor`, `a Map`, `string`. */
 export function kindOf(value: unknown): string {
@@ -59,3 +61,9 @@ function makerOf<E extends Error>(Kind: new (message: string, options?: ErrorOpt
 }
 export const typeError: Maker<TypeError> = /* @__PURE__ */ makerOf(TypeError)
 export const rangeError: Maker<RangeError> = /* @__PURE__ */ makerOf(RangeError)
+
+/** Throws TypeError for more arguments than a function of a bundle of its own takes. */
+export function refuseMore(operation: string, most: number, came: ArrayLike<unknown>): void {
+  if (came.length <= most) return
+  throw typeError(operation, 'there is an argument too many', `${written(came[most])} came`)
+}

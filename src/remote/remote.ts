@@ -1,5 +1,6 @@
 import { WorkerError } from '../errors.ts'
-import { rangeError, typeError, written } from '../words.ts'
+import { isPlain } from '../tensor/realm.ts'
+import { rangeError, refuseMore, typeError, written } from '../words.ts'
 import { Channel, isMessage, type Message } from './channel.ts'
 import { hold, listenTo, startWorker, type WorkerLike } from './ports.ts'
 import { lend } from './share.ts'
@@ -60,6 +61,7 @@ export async function inWorker<Functions = Record<string, (...args: unknown[]) =
   worker: string | URL | WorkerLike,
   options: InWorkerOptions = {},
 ): Promise<Remote<Functions>> {
+  refuseMore('inWorker', 2, arguments)
   check(worker, options)
   const { signal } = options
   signal?.throwIfAborted()
@@ -80,16 +82,16 @@ export async function inWorker<Functions = Record<string, (...args: unknown[]) =
   return new Promise((resolve, reject) => connect(thread, loan, signal, resolve as (remote: unknown) => void, reject))
 }
 
-function check(worker: unknown, options: InWorkerOptions): void {
+function check(worker: unknown, options: unknown): asserts options is InWorkerOptions {
   const isWorker = typeof (worker as Partial<WorkerLike> | null)?.postMessage === 'function'
   if (typeof worker !== 'string' && !(worker instanceof URL) && !isWorker) {
     const wayOut = "Write inWorker(new URL('./train.js', import.meta.url))."
     throw typeError('inWorker', 'the address of a module or a Worker is needed', `${written(worker)} came`, wayOut)
   }
-  if (typeof options !== 'object' || options === null) throw typeError('inWorker', 'options are an object', `${written(options)} came`)
+  if (!isPlain(options)) throw typeError('inWorker', 'options are an object', `${written(options)} came`)
   const odd = Object.keys(options).find(name => !['threads', 'signal'].includes(name))
   if (odd !== undefined) throw typeError('inWorker', `there is no option '${odd}'`, '', 'There are threads and signal.')
-  const { threads } = options
+  const { threads } = options as InWorkerOptions
   if (threads !== undefined && (!Number.isInteger(threads) || threads < 1)) {
     throw rangeError('inWorker', 'threads is a whole number from 1', written(threads))
   }

@@ -1,4 +1,4 @@
-import { typeError, written } from '../words.ts'
+import { refuseMore, typeError, written } from '../words.ts'
 import { Channel, isMessage, type Message, type Post } from './channel.ts'
 import { ownPort } from './ports.ts'
 import { take } from './share.ts'
@@ -35,6 +35,7 @@ let isServing = false
  * serve({ fit: 5 }) // throws TypeError
  */
 export function serve(functions: Served): void {
+  refuseMore('serve', 1, arguments)
   const names = Object.keys(Object(functions))
   const odd = names.find(name => typeof functions[name] !== 'function')
   if (names.length === 0 || typeof functions !== 'object') {

@@ -1,13 +1,16 @@
 // The threads of the machine are divided among the sides, so that all together are no more than there are cores.
 import { threads } from '../configure.ts'
+import { LENT } from '../words.ts'
 import { cores } from './ports.ts'
 
-/** How many this side may have; undefined: all. */
-let mine: number | undefined
+/** How many this side was given, where it is itself a worker; undefined: all. */
+let given: number | undefined
+/** How many of them workers have. */
+let lent = 0
 
 /** This side is itself a worker, and was given so many. */
 export async function take(count: number): Promise<void> {
-  mine = count
+  given = count
   await threads(count)
 }
 
@@ -19,22 +22,25 @@ export interface Loan {
   giveBack(): void
 }
 
-/** Gives threads to a worker: all but one where it is not said how many. This side keeps the others, at least one. */
+const left = (): number => Math.max(1, (given ?? cores()) - lent)
+
+/** Ends what is too many, and starts none where none had been started. */
+function settle(): Promise<unknown> {
+  const most = lent === 0 ? Number.POSITIVE_INFINITY : left()
+  return (threads as (most: number, how: symbol) => Promise<unknown>)(most, LENT)
+}
+
+/** Gives threads to a worker: all that are left but one where it is not said how many. This side keeps the others, at least one. */
 export function lend(wanted: number | undefined): Loan {
-  const all = mine ?? cores()
-  const { count: before, reason } = threads()
-  const count = wanted ?? Math.max(1, all - 1)
-  const rest = Math.max(1, all - count)
-  mine = rest
-  // Who has set fewer keeps these.
-  const ready = before <= rest && /^set /.test(reason) ? Promise.resolve() : threads(rest)
+  const count = wanted ?? Math.max(1, left() - 1)
+  lent += count
   return {
     count,
-    ready,
+    ready: settle(),
     giveBack() {
-      mine = (mine ?? rest) + all - rest
-      // Where none had been started the first big job would have, and now that is for the user to say.
-      if (before > rest) void threads(Math.min(before, mine)).catch(() => {})
+      lent -= count
+      // Who has set more meanwhile keeps these.
+      if (threads().count <= left()) void settle().catch(() => {})
     },
   }
 }

@@ -3,7 +3,7 @@ import { WorkerError } from '../errors.ts'
 import { beginQuarantine, endQuarantine } from './allocator.ts'
 import { i32, memory, SCRATCH, scratches, u8, useScratch } from './memory.ts'
 import { compiledModule, wasm } from './module.ts'
-import { cores, obstacle, spawn, type Thread } from './threads.ts'
+import { cores, obstacle, pause, spawn, type Thread } from './threads.ts'
 import { inPlaceKernels } from './traits.generated.ts'
 
 /** How many threads compute, the calling one included, and why not more or fewer. */
@@ -71,6 +71,9 @@ let hasReturning = false
 const ended = new WeakSet<Thread>()
 /** How many threads the user wants; undefined: as many as there are cores. */
 let wanted: number | undefined
+/** How many threads there may be while workers of `inWorker` have the others. */
+let share = Number.POSITIVE_INFINITY
+const LENT = 'workers of inWorker have the other cores'
 /** How many threads there may be after workers were lost. */
 let limit = Number.POSITIVE_INFINITY
 /** Why there are fewer threads than wanted, after a fault or where there can be none. */
@@ -281,12 +284,12 @@ async function terminate(leaving: Leaving): Promise<void> {
 
 /** Starts the workers that are wanted; they join when they are up. Does nothing where there can be none. */
 function start(): void {
-  const threads = Math.min(wanted ?? cores(), limit, MAX_WORKERS + 1)
-  const none = threads > 1 ? obstacle() : wanted === 1 ? 'set to one' : cores() === 1 ? 'the machine has one core' : trouble
+  const threads = Math.min(most(), limit, MAX_WORKERS + 1)
+  const none = threads > 1 ? obstacle() : whyOne()
   if (none !== undefined) return giveUp(none)
   if (unused.length === 0) return giveUp('workers that were ended are not gone yet')
   i32.fill(0, word(0), word(CONTROL_BYTES))
-  if (limit >= (wanted ?? cores())) trouble = undefined
+  if (limit >= most()) trouble = undefined
   forkFrom(HOT_GRAIN)
   hasReturning = parked.length > 0
   try {
@@ -295,6 +298,16 @@ function start(): void {
     trouble = `${workers.length === 0 ? '' : 'more '}workers cannot be started here: ${error instanceof Error ? error.message : error}`
     if (workers.length === 0) forkFrom(Number.POSITIVE_INFINITY)
   }
+}
+
+function most(): number {
+  return Math.min(wanted ?? cores(), share)
+}
+
+function whyOne(): string | undefined {
+  if (wanted === 1) return 'set to one'
+  if (cores() === 1) return 'the machine has one core'
+  return share === 1 ? LENT : trouble
 }
 
 function giveUp(reason: string): void {
@@ -329,13 +342,18 @@ export function threadInfo(): ThreadInfo {
   if (workers.length === 0) return { count: 1, reason: trouble ?? 'workers start with the first job that is worth them' }
   const up = count(READY)
   if (up < workers.length) return { count: 1 + up, reason: `${workers.length - up} of ${workers.length} workers are still starting` }
-  return { count: 1 + up, reason: trouble ?? (wanted === undefined ? 'as many as the machine has cores' : 'set by threads(n)') }
+  const why = share < (wanted ?? cores()) ? LENT : wanted === undefined ? 'as many as the machine has cores' : 'set by threads(n)'
+  return { count: 1 + up, reason: trouble ?? why }
 }
 
-/** Computes on `threads` threads from now on, the calling one included; waits until they are up. undefined: as many as there are cores. */
-export async function setThreads(threads: number | undefined): Promise<ThreadInfo> {
+/**
+ * Computes on `threads` threads from now on, the calling one included; waits until they are up. undefined: as many as there are cores. `of`: of so many
+ * that are not lent.
+ */
+export async function setThreads(threads: number | undefined, of = Number.POSITIVE_INFINITY): Promise<ThreadInfo> {
   if (workers.length > 0) void endWorkers()
   wanted = threads
+  share = of
   limit = Number.POSITIVE_INFINITY
   trouble = undefined
   forkFrom(HOT_GRAIN)
@@ -351,6 +369,18 @@ export async function setThreads(threads: number | undefined): Promise<ThreadInf
   return threadInfo()
 }
 
+/** Has no more than so many threads, until `setThreads` is told otherwise. Where none were started, none are: the first big job does that. */
+export async function shareThreads(of: number): Promise<ThreadInfo> {
+  const before = most()
+  share = of
+  if (workers.length > 0 && most() !== before) return setThreads(wanted, of)
+  if (trouble === LENT && of > 1) {
+    trouble = undefined
+    forkFrom(HOT_GRAIN)
+  }
+  return threadInfo()
+}
+
 /** Does without workers that left before, and may have been ended since: a browser does not say so, and such a one never comes. */
 function startAfresh(): void {
   for (const worker of parked) worker.terminate()
@@ -359,19 +389,11 @@ function startAfresh(): void {
   start()
 }
 
-/** `mayEnd`: the process may end meanwhile, where there is one. */
-function pause(milliseconds = 1, mayEnd = false): Promise<void> {
-  return new Promise(resolve => {
-    const timer: unknown = setTimeout(resolve, milliseconds)
-    if (mayEnd) (timer as { unref?(): void }).unref?.()
-  })
-}
-
 /** Does something while there are no workers, such as changing the kernels, and starts them anew. */
 export async function withoutThreads(change: () => void): Promise<void> {
   if (workers.length === 0) return change()
   void endWorkers()
   forkFrom(HOT_GRAIN)
   change()
-  await setThreads(wanted)
+  await setThreads(wanted, share)
 }

@@ -107,3 +107,11 @@ function refusal(isBlob: boolean): string {
     ? 'the browser refused one; under a Content-Security-Policy, worker-src needs blob:, or fluxtape/edge the address of a worker'
     : 'the browser could not load it; its address must be of the same origin, under worker-src, and have the headers of an isolated page'
 }
+
+/** Waits. `mayEnd`: the process may end meanwhile, where there is one. */
+export function pause(milliseconds = 1, mayEnd = false): Promise<void> {
+  return new Promise(resolve => {
+    const timer: unknown = setTimeout(resolve, milliseconds)
+    if (mayEnd) (timer as { unref?(): void }).unref?.()
+  })
+}

@@ -2,12 +2,16 @@
 import * as fluxtape from 'fluxtape'
 import { digits } from 'fluxtape/datasets'
 import { init } from 'fluxtape/edge'
+import { inWorker, serve } from 'fluxtape/worker'
 import { describe, expect, it } from 'vitest'
 import { rejected } from './thrown.ts'
 
 const f = fluxtape
 type Call = (...args: unknown[]) => unknown
-const library = Object.entries({ ...fluxtape, digits, init }).filter(([, value]) => typeof value === 'function') as [string, Call][]
+const library = Object.entries({ ...fluxtape, digits, init, inWorker, serve }).filter(([, value]) => typeof value === 'function') as [
+  string,
+  Call,
+][]
 
 const x = f.tensor([
   [1, 2],
@@ -258,6 +262,8 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   unbatch: () => [x],
   update: () => [opt, ps, gradients(), { keep: true }],
   init: () => [{ module: 1 }],
+  inWorker: () => ['http://localhost/none.js', { threads: 1 }],
+  serve: () => [{ f: f.identity }],
   variant: () => [],
   ...Object.fromEntries(['AdaptiveMaxPool', 'AdaptiveMeanPool', 'AlphaDropout', 'PixelShuffle'].map(name => [name, () => [1]])),
   ...Object.fromEntries(['GlobalMaxPool', 'GlobalMeanPool', 'Flatten'].map(name => [name, () => []])),
@@ -295,7 +301,9 @@ const variadic = [
   'withGradient',
 ]
 /** They throw later, as promises do. */
-const later = ['configure', 'init', 'load', 'loadNpz', 'save', 'saveNpz', 'threads']
+/** What is right only in a worker, or where one is, or where nothing was initialized. */
+const elsewhere = ['init', 'inWorker', 'serve']
+const later = ['configure', 'init', 'inWorker', 'load', 'loadNpz', 'save', 'saveNpz', 'threads']
 const internal = library.filter(([, value]) => value.prototype instanceof Error).map(([name]) => name)
 const rules = [
   ...[
@@ -361,10 +369,10 @@ it('has a row for every public function', () => {
 })
 
 const inRows = library.filter(([name]) => name in rows)
-const ownOptions = inRows.filter(([name]) => name !== 'rule' && isOptions(rows[name]().at(-1)))
+const ownOptions = inRows.filter(([name]) => !['rule', 'serve'].includes(name) && isOptions(rows[name]().at(-1)))
 
 it.each(inRows)('%s takes what its row has, and nothing more', async (name, value) => {
-  await (name === 'init' ? undefined : calledWith(value, rows[name]()))
+  await (elsewhere.includes(name) ? undefined : calledWith(value, rows[name]()))
   const refused = () => calledWith(value, [...rows[name](), 7])
   const text = await message(later.includes(name) ? refused : inChain(refused))
   expect(text).toContain(`TypeError: ${name}: there is an argument too many: ${name === 'digits' ? 'it takes none' : '7 came'}.`)
@@ -381,7 +389,7 @@ it.each(inRows.filter(([name]) => rows[name]().length > 0 && name !== 'DataLoade
   async (name, value) => {
     const [list, count] = [[rows[name]()[0]], rows[name]().length]
     // The index would be taken for an argument.
-    if (count > 1 || name === 'init') expect(await message(() => list.map(value)[0])).toMatch(/^(Type|Range)Error: /)
+    if (count > 1 || elsewhere.includes(name)) expect(await message(() => list.map(value)[0])).toMatch(/^(Type|Range)Error: /)
     else list.map(value)
   },
 )
