@@ -2,7 +2,7 @@ import { refuseMore, typeError, written } from '../words.ts'
 import { Channel, isMessage, type Message, type Post } from './channel.ts'
 import { ownPort } from './ports.ts'
 import { take } from './share.ts'
-import { type Receiver, type Sender, unpack } from './values.ts'
+import { isIterable, type Receiver, type Sender, unpack } from './values.ts'
 
 /** What a worker's module offers: functions by name. They may be async, or async generators. */
 // biome-ignore lint/suspicious/noExplicitAny: any function is one
@@ -118,10 +118,10 @@ export function serve(functions: Served): void {
     try {
       const args = unpack(message, receiverOf(id, call)) as unknown[]
       const given = functions[args.pop() as string](...args)
-      const isIterable = Symbol.asyncIterator in Object(given) && typeof (given as { then?: unknown }).then !== 'function'
-      const result = isIterable ? given : await given
+      const isSteps = isIterable(given) && typeof (given as { then?: unknown }).then !== 'function'
+      const result = isSteps ? given : await given
       if (call.failure) throw call.failure.error
-      if (Symbol.asyncIterator in Object(result)) {
+      if (isIterable(result)) {
         call.iterator = (result as AsyncIterable<unknown>)[Symbol.asyncIterator]()
       } else end(id)
       return result

@@ -129,8 +129,10 @@ function copyOfView(view: ArrayBufferView): unknown {
   return (view as Uint8Array).slice()
 }
 
-function isIterable(value: object): boolean {
-  return Symbol.asyncIterator in value && !('getReader' in value)
+/** An async generator or the like; a DataLoader, which is iterated where it lives, is none. */
+export function isIterable(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  return Symbol.asyncIterator in value && !('getReader' in value) && !(Symbol.iterator in value)
 }
 
 function holdsTensors(f: object): boolean {

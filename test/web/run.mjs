@@ -8,6 +8,7 @@ import { parseArgs } from 'node:util'
 import { missing, serve } from '../../examples/web/serve.mjs'
 import { digits } from './digits.mjs'
 import { BROWSERS, Checks, launch } from './harness.mjs'
+import { inWorker } from './in-worker.mjs'
 import { scriptTag } from './script-tag.mjs'
 
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true }, shots: { type: 'string' } } })
@@ -36,6 +37,7 @@ for (const name of names) {
       console.log(`  ${await browser.version()}`)
       const common = { folder, axe }
       await digits(checks, browser, darkBrowser, { ...common, prefix: name, address: isolated.address, plainAddress: plain.address })
+      await inWorker(checks, browser, `${isolated.address}in-worker.html`, { ...common, prefix: `${name}-in-worker` })
       await scriptTag(checks, browser, `${isolated.address}script-tag.html`, { ...common, prefix: `${name}-script-tag`, isIsolated: true })
       const file = new URL('../../examples/web/script-tag.html', import.meta.url).href
       await scriptTag(checks, browser, file, { ...common, prefix: `${name}-file`, isIsolated: false })

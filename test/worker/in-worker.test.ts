@@ -83,6 +83,7 @@ describe('values', () => {
     ['a promise', () => remote.echo(Promise.resolve(1)), /echo\[0\] cannot cross .*Promise/],
     ['what no clone is of', () => remote.echo({ a: new WeakRef({}) }), /echo\[0\]\.a cannot cross/],
     ['a result that is a model', () => remote.model(), /the result cannot cross .*a model/],
+    ['a result of a class', () => remote.loader(true), /the result cannot cross .*DataLoader/],
     ['a result with a class', () => remote.loader(), /the result\.data cannot cross .*DataLoader/],
     ['a result that is a function', () => remote.echo(() => 1).then(f => (f as () => 1)()), /the result cannot cross/],
   ])('%s is refused, with its place', async (_, f, text) => {

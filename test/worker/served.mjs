@@ -44,7 +44,7 @@ serve({
       lib.DivergedError,
     ].map(Kind => new Kind({ operation: 'x', problem: 'p' })),
   model: () => Dense(2, 1),
-  loader: () => ({ data: new lib.DataLoader([tensor([1])]) }),
+  loader: isBare => (isBare ? new lib.DataLoader([tensor([1])]) : { data: new lib.DataLoader([tensor([1])]) }),
   async *steps(n) {
     try {
       for (let i = 0; i < n; i++) yield tensor([i])
