@@ -11,8 +11,8 @@ export async function seal(file: Uint8Array<ArrayBuffer>): Promise<void> {
   file.set(new TextEncoder().encode(await digestOf(file)), placeIn(file))
 }
 
-/** Is it a file that was sealed, and has not changed since? */
-export async function isSealed(file: Uint8Array<ArrayBuffer>): Promise<boolean> {
+/** Is it a file that was sealed, and has not changed since? Blanks its digest. */
+export async function isSealed(file: Uint8Array): Promise<boolean> {
   const place = placeIn(file)
   if (place < 0) return false
   const digest = new TextDecoder().decode(file.slice(place, place + 64))
@@ -30,11 +30,11 @@ function placeIn(file: Uint8Array): number {
   return at < 0 ? -1 : 8 + at + KEY.length
 }
 
-async function digestOf(file: Uint8Array<ArrayBuffer>): Promise<string> {
+async function digestOf(file: Uint8Array): Promise<string> {
   let last = new Uint8Array(0)
   for (let at = 0; at < file.length; at += PIECE) {
     // A chain: of the digest so far, and of that of the piece.
-    const own = new Uint8Array(await crypto.subtle.digest('SHA-256', file.subarray(at, at + PIECE)))
+    const own = new Uint8Array(await crypto.subtle.digest('SHA-256', file.subarray(at, at + PIECE) as Uint8Array<ArrayBuffer>))
     last = new Uint8Array(await crypto.subtle.digest('SHA-256', new Uint8Array([...last, ...own])))
   }
   return Array.from(last, byte => byte.toString(16).padStart(2, '0')).join('')

@@ -110,7 +110,7 @@ export function checkpoints(
         for (const step of steps) {
           const name = `${resume}/${nameOf(step)}`
           const file = await readFile('train', name)
-          if (file && (await isSealed(new Uint8Array(file)))) {
+          if (file && (await isSealed(file))) {
             best = takeUp(file, name, subject, record, callbacks)
             isFound = true
             break

@@ -28,7 +28,7 @@ export function toPlain(value: unknown, place: string, tensors: Map<string, Tens
   if (depth < DEEPEST && Array.isArray(value)) return value.map(within)
   if (depth < DEEPEST && isPlain(value)) {
     const entries = Object.entries(value).map(([key, each]): [string, unknown] => [key, within(each, key)])
-    return SPECIAL in value ? { [SPECIAL]: 'record', entries } : Object.fromEntries(entries)
+    return Object.hasOwn(value, SPECIAL) ? { [SPECIAL]: 'record', entries } : Object.fromEntries(entries)
   }
   throw typeError(
     'train',
@@ -38,17 +38,26 @@ export function toPlain(value: unknown, place: string, tensors: Map<string, Tens
   )
 }
 
-/** The inverse. */
-export function fromPlain(value: unknown, tensors: ReadonlyMap<string, Tensor>): unknown {
-  if (Array.isArray(value)) return value.map(each => fromPlain(each, tensors))
+/** The names of typed arrays, the one kind of value that is looked up by its name. */
+const VIEW = /^((Big)?(Ui|I)nt\d+(Clamped)?Array|Float\d+Array|DataView)$/
+
+/** The inverse, of what anybody may have written: throws for what is none. */
+export function fromPlain(value: unknown, tensors: ReadonlyMap<string, Tensor>, depth = 0): unknown {
+  const within = (each: unknown) => fromPlain(each, tensors, depth + 1)
+  const record = (entries: readonly [string, unknown][]) => Object.fromEntries(entries.map(([key, each]) => [key, within(each)]))
   if (typeof value !== 'object' || value === null) return value
-  if (!(SPECIAL in value)) return Object.fromEntries(Object.entries(value).map(([key, each]) => [key, fromPlain(each, tensors)]))
+  if (depth > DEEPEST) throw typeError('train', 'a value lies too deep')
+  if (Array.isArray(value)) return value.map(within)
+  if (!Object.hasOwn(value, SPECIAL)) return record(Object.entries(value))
   const { [SPECIAL]: kind, name, entries } = value as { [SPECIAL]: string; name: string; entries: [string, unknown][] }
-  if (kind === 'record') return Object.fromEntries(entries.map(([key, each]) => [key, fromPlain(each, tensors)]))
+  if (kind === 'record') return record(entries)
   if (kind === 'undefined') return undefined
   const found = tensors.get(name)
-  if (!found) return Number(kind)
-  if (kind === 'tensor') return found
-  const View = (globalThis as unknown as Record<string, new (bytes: ArrayBufferLike) => unknown>)[kind]
-  return new View(new Uint8Array(found.data() as Uint8Array).buffer)
+  if (found && kind === 'tensor') return found
+  if (found && VIEW.test(kind)) {
+    const View = (globalThis as unknown as Record<string, new (bytes: ArrayBufferLike) => unknown>)[kind]
+    return new View(new Uint8Array(found.data() as Uint8Array).buffer)
+  }
+  if (/^(-0|NaN|-?Infinity)$/.test(kind)) return Number(kind)
+  throw typeError('train', `there is no value ${kind}`)
 }

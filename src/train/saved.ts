@@ -1,5 +1,6 @@
 // A run as a safetensors file, and back: parameters, buffers, slots and losses as tensors, all else as JSON among the metadata.
-import { FormatError, typeError } from '../errors.ts'
+import type { Order } from '../data/loader.ts'
+import { FormatError, kindOf, MemoryError, typeError } from '../errors.ts'
 import { BLANK } from '../io/digest.ts'
 import { loadSafetensors, saveSafetensors } from '../io/safetensors.ts'
 import { loadState } from '../io/state.ts'
@@ -54,66 +55,110 @@ export function savedRun(
     }
     const run = {
       ...{ version: 1, record: rest, best, counts, written, hypers: hypersOf(subject.optimizer), global: { ...randomnessInUse() } },
-      ...{ frozen: [...model].flatMap(([path, each]) => (each.frozen ? [path] : [])), states: states.map(each => each ?? null) },
+      ...{
+        frozen: [...model].flatMap(([path, each]) => (each.frozen ? [path] : [])),
+        states: callbacks.flatMap(({ state }, i) => (state ? [states[i] ?? null] : [])),
+      },
     }
     const text = JSON.stringify(toPlain(run, 'the state of a callback', tensors))
     return saveSafetensors(tensors, { metadata: { digest: BLANK, run: text } })
   })
 }
 
-/** Takes a run up: nothing is changed unless the checkpoint is one of this model, rule and list of callbacks. Returns its best score. */
+/**
+ * Takes a run up: nothing is changed unless the checkpoint is one of this model, rule and list of callbacks. Returns its best score. Throws FormatError
+ * for a file that is none, whoever wrote it.
+ */
 export function takeUp(file: Uint8Array, name: string, subject: Subject, record: RunRecord, callbacks: readonly CallbackObject[]): number {
-  const { tensors, metadata } = loadSafetensors(file)
-  const wrong = new FormatError({
-    operation: 'train',
-    problem: `'${name}' is no checkpoint of a run`,
-    wayOut: 'Pass the folder that checkpoint was given.',
-  })
-  const text = metadata.get('run')
-  const run = text === undefined ? undefined : (fromPlain(JSON.parse(text), tensors) as Written | undefined)
-  if (run?.version !== 1) throw wrong
+  const wrong = (error: unknown): unknown => {
+    if (error instanceof MemoryError) return error
+    const came = (error as Error).message
+    const problem = `'${name}' is no checkpoint of such a run`
+    return new FormatError({ operation: 'train', problem, came, wayOut: 'Remove it: then the one before is taken.' })
+  }
   const refusal = (what: string, came: string, wayOut: string) =>
     typeError('train', `the checkpoint '${name}' is of another ${what}`, came, wayOut)
-  const part = (prefix: string) =>
-    new Map([...tensors].flatMap(([path, each]) => (path.startsWith(prefix) ? [[path.slice(prefix.length), each] as const] : [])))
-  const [model, stored] = [tensorsOf(subject), part('model.')]
-  const kind = (each: Tensor | undefined) => (each ? `${each.type} ${show(each.dims)}` : 'nothing')
-  const other = [...new Set([...stored.keys(), ...model.keys()])].filter(path => kind(stored.get(path)) !== kind(model.get(path)))
-  if (other.length > 0) {
-    const came = other.slice(0, 3).map(path => `${path} is ${kind(stored.get(path))} there, ${kind(model.get(path))} here`)
-    if (other.length > 3) came.push(`and ${other.length - 3} more`)
-    throw refusal('model', came.join('; '), 'Make the model as it was, or load what fits with loadState.')
+  const take = (): Written => {
+    let read: { readonly tensors: ReadonlyMap<string, Tensor>; readonly run: Written }
+    try {
+      read = readRun(file)
+    } catch (error) {
+      throw wrong(error)
+    }
+    const { tensors, run } = read
+    const part = (prefix: string) =>
+      new Map([...tensors].flatMap(([path, each]) => (path.startsWith(prefix) ? [[path.slice(prefix.length), each] as const] : [])))
+    const [model, stored] = [tensorsOf(subject), part('model.')]
+    const kind = (each: Tensor | undefined) => (each ? `${each.type} ${show(each.dims)}` : 'nothing')
+    const other = [...new Set([...stored.keys(), ...model.keys()])].filter(path => kind(stored.get(path)) !== kind(model.get(path)))
+    if (other.length > 0) {
+      const came = other.slice(0, 3).map(path => `${path} is ${kind(stored.get(path))} there, ${kind(model.get(path))} here`)
+      if (other.length > 3) came.push(`and ${other.length - 3} more`)
+      throw refusal('model', came.join('; '), 'Make the model as it was, or load what fits with loadState.')
+    }
+    const { optimizer, params } = subject
+    const hypers = hypersOf(optimizer)
+    const rules = [run.hypers, hypers].map(list => list.map(([rule]) => rule).join(', '))
+    if (rules[0] !== rules[1]) throw refusal('rule', `${rules[0]} there, ${rules[1]} here`, 'Pass the optimizer that it was made with.')
+    const takers = callbacks.filter(each => each.state)
+    if (run.states.length !== takers.length) {
+      const came = `${run.states.length} with a state there, ${takers.length} here`
+      throw refusal('list of callbacks', came, 'Pass those that have a state() as before, in the same order; others may come and go.')
+    }
+    const undo: (() => void)[] = []
+    try {
+      optimizer.links.forEach(([, rule], i) => {
+        // What the program writes in another way than it did is its wish.
+        const [now, then, here] = [run.hypers[i][1], run.written[i][1], hypers[i][1]]
+        const taken = Object.entries(now).filter(([key, each]) => each !== null && JSON.stringify(then[key]) === JSON.stringify(here[key]))
+        if (taken.length > 0) undo.push(rule.adjust(Object.fromEntries(taken) as HyperInput<Hyper>))
+      })
+      loadOptimizerState(optimizer, params, new Map<string, Tensor | number>([...Object.entries(run.counts), ...part('optimizer.')]))
+      loadState(model, stored)
+    } catch (error) {
+      for (const each of undo) each()
+      throw wrong(error)
+    }
+    for (const [path, each] of model) each.frozen = run.frozen.includes(path)
+    const { step, epoch, batches, order, seconds, sum, samples, random, begun, firsts, epochs } = run.record
+    setRandom(record.random, random)
+    setRandom(randomnessInUse(), run.global)
+    const losses = tensors.get('losses')?.data()
+    const states = callbacks.map(each => (each.state ? run.states[takers.indexOf(each)] : null))
+    Object.assign(record, { step, first: step, epoch, batches, order, seconds, sum, samples, begun, firsts, epochs, losses, states })
+    return run
   }
-  const { optimizer, params } = subject
-  const hypers = hypersOf(optimizer)
-  const rules = [run.hypers, hypers].map(list => list.map(([rule]) => rule).join(', '))
-  if (rules[0] !== rules[1]) throw refusal('rule', `${rules[0]} there, ${rules[1]} here`, 'Pass the optimizer that it was made with.')
-  const states = run.states
-  if (states.length !== callbacks.length || states.some((each, i) => each !== null && !callbacks[i].state)) {
-    throw refusal('list of callbacks', `${states.length} there, ${callbacks.length} here`, 'Pass the same ones in the same order.')
+  return scoped(take, ({ states }) => valuesIn(states)).best
+}
+
+function setRandom(random: { key: unknown; stream: number }, { key, stream }: Order): void {
+  Object.assign(random, { key, stream })
+}
+
+const isCount = (x: unknown): boolean => Number.isSafeInteger(x) && (x as number) >= 0
+const isNumber = (x: unknown): boolean => typeof x === 'number'
+const isRandom = ({ key, stream }: Order): boolean => key.length === 2 && [...key, stream].every(isCount)
+
+/** What a file has. Anybody may have written it: throws for all that is not as `savedRun` writes it. */
+function readRun(file: Uint8Array): { readonly tensors: ReadonlyMap<string, Tensor>; readonly run: Written } {
+  const { tensors, metadata } = loadSafetensors(file)
+  const run = fromPlain(JSON.parse(metadata.get('run') ?? ''), tensors) as Written
+  const { version, record, best, written, hypers, global, frozen, states } = run
+  const { step, epoch, batches, order, seconds, sum, samples, random, begun, firsts, epochs } = record
+  const losses = tensors.get('losses')
+  const parts: Readonly<Record<string, boolean>> = {
+    version: version === 1,
+    counts: [step, epoch, batches, samples, begun].every(isCount) && [best, seconds, sum].every(isNumber),
+    losses: losses?.type === 'float32' && losses.count === step,
+    random: [random, global, order ?? random].every(isRandom),
+    firsts: Array.isArray(firsts) && firsts.every(isCount) && (firsts.length - epoch) >> 1 === 0,
+    epochs: Array.isArray(epochs) && epochs.length === epoch && epochs.every((each, i) => each.epoch === i && isNumber(each.loss)),
+    rules: [hypers, written].every(list => list.every(([rule, hyper]) => typeof rule === 'string' && kindOf(hyper) === 'object')),
+    lists: [frozen, states].every(Array.isArray) && hypers.length === written.length,
   }
-  const undo: (() => void)[] = []
-  try {
-    optimizer.links.forEach(([, rule], i) => {
-      // What the program writes in another way than it did is its wish.
-      const [now, then, here] = [run.hypers[i][1], run.written[i][1], hypers[i][1]]
-      const taken = Object.entries(now).filter(([key, each]) => each !== null && JSON.stringify(then[key]) === JSON.stringify(here[key]))
-      if (taken.length > 0) undo.push(rule.adjust(Object.fromEntries(taken) as HyperInput<Hyper>))
-    })
-    loadOptimizerState(optimizer, params, new Map<string, Tensor | number>([...Object.entries(run.counts), ...part('optimizer.')]))
-    loadState(model, stored)
-  } catch (error) {
-    for (const each of undo) each()
-    throw error
-  }
-  for (const [path, each] of model) each.frozen = run.frozen.includes(path)
-  const { random, ...rest } = run.record
-  Object.assign(record.random, random)
-  Object.assign(randomnessInUse(), run.global)
-  Object.assign(record, rest, { losses: (tensors.get('losses') as Tensor).data(), states, first: rest.step })
-  const kept = new Set(states.flatMap(each => (each === null ? [] : [...valuesIn(each)])))
-  for (const each of tensors.values()) if (!kept.has(each)) each.dispose()
-  return run.best
+  const wrong = Object.keys(parts).find(name => !parts[name])
+  if (wrong) throw typeError('train', `its ${wrong} cannot be`)
+  return { tensors, run }
 }
 
 function* valuesIn(value: unknown): Generator<Tensor> {
