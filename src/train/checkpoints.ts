@@ -64,7 +64,11 @@ export function checkpoints(
   /** The hyperparameters as the program has them. */
   let asWritten: Hypers = []
   /** Where the run was when it was whole last, and when it was saved last. */
-  let whole = { step: -1, epoch: 0, stream: 0, order: record.order }
+  const whole = { step: -1, epoch: 0, stream: 0, order: record.order, validated: record.validated }
+  const note = (): void => {
+    const { step, epoch, order, validated, random } = record
+    Object.assign(whole, { step, epoch, order, validated, stream: random.stream })
+  }
   let saved = { step: -1, epoch: -1 }
   let time = performance.now()
   let pending: Promise<void> = Promise.resolve()
@@ -130,19 +134,15 @@ export function checkpoints(
         // What a process that was killed had begun.
         for (const name of await listFolder('train', path)) if (/\.tmp$/.test(name)) await removeFile('train', `${path}/${name}`)
       }
-      const { step, epoch, random, order } = record
-      whole = { step, epoch, stream: random.stream, order }
+      note()
       // At once, so that a path that cannot be written is not found out after a day.
-      if (epoch < epochs) await copied()()
-      else saved = { step, epoch }
+      if (record.epoch < epochs) await copied()()
+      else saved = { ...whole }
     },
     settled(ends) {
       if (!checkpoint) return undefined
       const isEpoch = record.epoch > whole.epoch
-      whole.step = record.step
-      whole.epoch = record.epoch
-      whole.stream = record.random.stream
-      whole.order = record.order
+      note()
       let isBest = false
       if (isEpoch) {
         const { validation, loss } = record.epochs[record.epochs.length - 1]
@@ -164,6 +164,7 @@ export function checkpoints(
       // What was drawn for a step that did not come about is drawn again.
       record.random.stream = whole.stream
       record.order = whole.order
+      record.validated = whole.validated
       isFailing = false
       save()
       await pending

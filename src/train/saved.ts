@@ -4,6 +4,7 @@ import { FormatError, kindOf, MemoryError, typeError } from '../errors.ts'
 import { BLANK } from '../io/digest.ts'
 import { loadSafetensors, saveSafetensors } from '../io/safetensors.ts'
 import { loadState } from '../io/state.ts'
+import { checkKind } from '../optimizers/define.ts'
 import type { Hyper, HyperInput } from '../optimizers/definition.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import { loadOptimizerState, optimizerState } from '../optimizers/state.ts'
@@ -110,7 +111,9 @@ export function takeUp(file: Uint8Array, name: string, subject: Subject, record:
       optimizer.links.forEach(([, rule], i) => {
         // What the program writes in another way than it did is its wish.
         const [now, then, here] = [run.hypers[i][1], run.written[i][1], hypers[i][1]]
-        const taken = Object.entries(now).filter(([key, each]) => each !== null && JSON.stringify(then[key]) === JSON.stringify(here[key]))
+        const isSame = (key: string) => rule.has(key) && JSON.stringify(then[key]) === JSON.stringify(here[key])
+        const taken = Object.entries(now).filter(([key, each]) => each !== null && isSame(key))
+        for (const [key, each] of taken) checkKind(rule.name, key, each, rule.definition.hyper[key])
         if (taken.length > 0) undo.push(rule.adjust(Object.fromEntries(taken) as HyperInput<Hyper>))
       })
       loadOptimizerState(optimizer, params, new Map<string, Tensor | number>([...Object.entries(run.counts), ...part('optimizer.')]))
@@ -120,12 +123,27 @@ export function takeUp(file: Uint8Array, name: string, subject: Subject, record:
       throw wrong(error)
     }
     for (const [path, each] of model) each.frozen = run.frozen.includes(path)
-    const { step, epoch, batches, order, seconds, sum, samples, random, begun, firsts, epochs } = run.record
+    const { step, epoch, batches, order, validated, seconds, sum, samples, random, begun, firsts, epochs } = run.record
     setRandom(record.random, random)
     setRandom(randomnessInUse(), run.global)
     const losses = tensors.get('losses')?.data()
     const states = callbacks.map(each => (each.state ? run.states[takers.indexOf(each)] : null))
-    Object.assign(record, { step, first: step, epoch, batches, order, seconds, sum, samples, begun, firsts, epochs, losses, states })
+    Object.assign(record, {
+      step,
+      first: step,
+      epoch,
+      batches,
+      order,
+      validated,
+      seconds,
+      sum,
+      samples,
+      begun,
+      firsts,
+      epochs,
+      losses,
+      states,
+    })
     return run
   }
   return scoped(take, ({ states }) => valuesIn(states)).best
@@ -144,13 +162,13 @@ function readRun(file: Uint8Array): { readonly tensors: ReadonlyMap<string, Tens
   const { tensors, metadata } = loadSafetensors(file)
   const run = fromPlain(JSON.parse(metadata.get('run') ?? ''), tensors) as Written
   const { version, record, best, written, hypers, global, frozen, states } = run
-  const { step, epoch, batches, order, seconds, sum, samples, random, begun, firsts, epochs } = record
+  const { step, epoch, batches, order, validated, seconds, sum, samples, random, begun, firsts, epochs } = record
   const losses = tensors.get('losses')
   const parts: Readonly<Record<string, boolean>> = {
     version: version === 1,
     counts: [step, epoch, batches, samples, begun].every(isCount) && [best, seconds, sum].every(isNumber),
     losses: losses?.type === 'float32' && losses.count === step,
-    random: [random, global, order ?? random].every(isRandom),
+    random: [random, global, order ?? random, validated ?? random].every(isRandom),
     firsts: Array.isArray(firsts) && firsts.every(isCount) && (firsts.length - epoch) >> 1 === 0,
     epochs: Array.isArray(epochs) && epochs.length === epoch && epochs.every((each, i) => each.epoch === i && isNumber(each.loss)),
     rules: [hypers, written].every(list => list.every(([rule, hyper]) => typeof rule === 'string' && kindOf(hyper) === 'object')),

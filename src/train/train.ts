@@ -92,7 +92,7 @@ export function start(loss: LossFunction, subject: Subject, data: TrainingData, 
   const features: Feature[] = []
   if (record.step === 0) features.push(warningOfUnreached(subject, record))
   const means = { random: record.random, signal, rest }
-  if (validation !== undefined) features.push(validating(validation, loss, subject, means))
+  if (validation !== undefined) features.push(validating(validation, loss, subject, means, record))
   if (metrics) features.push(measuring(metrics, subject, means))
   if (progress) features.push(reporting(progress, epochs, data, record))
   const callbacks = callbacksOf(options)

@@ -5,6 +5,7 @@ import { Tensor } from '../tensor/tensor.ts'
 import { Batches, inputsOf, noBatch, samplesOf } from './batches.ts'
 import type { Feature } from './loop.ts'
 import { numberOf, warnOnce } from './measures.ts'
+import type { RunRecord } from './record.ts'
 import { type LossFunction, type Subject, skip } from './step.ts'
 import type { TrainingData } from './types.ts'
 
@@ -19,27 +20,35 @@ export interface Means {
 }
 
 /** Validates after each epoch, and says it once if that is not finite. */
-export function validating(validation: Validation, loss: LossFunction, subject: Subject, means: Means): Feature {
+export function validating(validation: Validation, loss: LossFunction, subject: Subject, means: Means, run: RunRecord): Feature {
   const warn = warnOnce()
+  const { random, signal } = means
+  let isFirst = true
+  const ofBatches = async (data: TrainingData, epoch: number): Promise<number> => {
+    // Of a run that is taken up: a loader with a seed counts its passes.
+    const batches = new Batches(data, random, signal, 0, isFirst ? run.validated : undefined)
+    const mean = await meanLoss(batches, loss, subject, means, epoch)
+    isFirst = false
+    run.validated = batches.order
+    return mean
+  }
   return {
     async measure(record) {
       const { epoch } = record
       const value =
         typeof validation === 'function'
           ? await numberOf('the function for validation', validation, means)
-          : await meanLoss(validation, loss, subject, means, epoch)
+          : await ofBatches(validation, epoch)
       Object.assign(record, { validation: value })
       warn('the validation', epoch, value, 'Look for NaN in its data, and for log or div at 0 in its loss.')
     },
   }
 }
 
-async function meanLoss(data: TrainingData, loss: LossFunction, subject: Subject, { random, signal, rest }: Means, epoch: number) {
-  const { model, isExplicit } = subject
+async function meanLoss(batches: Batches, loss: LossFunction, { model, isExplicit }: Subject, { random, rest }: Means, epoch: number) {
   let sum = 0
   let count = 0
   let isEmpty = true
-  const batches = new Batches(data, random, signal)
   const lossOf = (inputs: readonly unknown[]): number | undefined => {
     const result = isExplicit ? loss(model, ...inputs) : loss(...inputs)
     return result === skip ? undefined : (result instanceof Tensor ? result : result[0]).item()
