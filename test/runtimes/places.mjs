@@ -5,7 +5,7 @@ const cores = availableParallelism()
 const alone = { threads: false, cores }
 const many = { threads: true, cores }
 /** What a place repeats that another one of the same runtime has run whole. */
-const short = ['settings', 'training', 'threads', 'bits']
+const short = ['settings', 'disk', 'training', 'threads', 'bits']
 
 const NOT_ISOLATED = 'not cross-origin isolated'
 const CANNOT_SHARE = 'cannot share memory|not cross-origin isolated'
@@ -17,7 +17,7 @@ const NO_WORKERS = 'worker-src|workers cannot be started'
  */
 export function processPlaces({ name, kind }, isLong) {
   if (kind === 'workerd') {
-    const expect = { ...alone, reason: 'no worker was given|one core' }
+    const expect = { ...alone, reason: 'no worker was given|one core', disk: false }
     return ['edge', 'guide'].map(where => ({ name: where, where, expect }))
   }
   // What workers and memory do when they fail is tried by day in the oldest Node and the newest.

@@ -3,10 +3,12 @@
 //   node test/runtimes/run.mjs                      all that are there
 //     --only chromium,bun                           only these
 //     --place worker,process                        only these places in them
+//     --groups disk,files                           only these cases
 //     --require all                                 fail if one of them is missing; or a list of names
 //     --long                                        everything everywhere and often, as at night
 //     --dist <folder>                               another build than dist/
 //     --write                                       publish the hashes in docs/bits.md, if all runs agree
+import { execFileSync } from 'node:child_process'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -27,6 +29,7 @@ const { values: options } = parseArgs({
   options: {
     only: { type: 'string' },
     place: { type: 'string' },
+    groups: { type: 'string' },
     require: { type: 'string' },
     dist: { type: 'string', default: path('../../dist') },
     long: { type: 'boolean', default: false },
@@ -44,6 +47,8 @@ function stage() {
   mkdirSync(join(root, 'pages'))
   writeFileSync(join(root, 'package.json'), '{ "type": "module" }')
   layOutGuide(root)
+  mkdirSync(join(root, 'files'))
+  execFileSync(process.execPath, [join(root, 'suite/entries/hand-over.mjs'), join(root, 'files')])
   return root
 }
 
@@ -80,7 +85,7 @@ async function runPlace(runtime, version, place, execute) {
   const brief = !options.long && place.only !== undefined
   const suite = {
     expect: { ...place.expect, long: options.long, brief, repeats: brief && runs.some(({ hash }) => hash) },
-    only: place.only,
+    only: options.groups === undefined ? place.only : list(options.groups),
   }
   let result
   try {

@@ -32,7 +32,7 @@ export function findRuntimes(root) {
     const version = versionOf(command)
     if (version) add({ name: `node${version.split('.')[0]}`, kind: 'process', command, version, args: [] })
   }
-  const args = { deno: ['run', '--quiet', '--no-prompt', `--allow-read=${root}`], bun: [] }
+  const args = { deno: ['run', '--quiet', '--no-prompt', `--allow-read=${root}`, `--allow-write=${root}/files`], bun: [] }
   for (const name of ['deno', 'bun']) {
     const command = join(modules, '.bin', name)
     const version = versionOf(command)

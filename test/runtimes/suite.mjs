@@ -1,5 +1,6 @@
 // The portable suite: plain ECMAScript, no test framework, nothing of any runtime. A runtime imports it and calls `run`.
 import { traceStep, trainForBits } from './bits.mjs'
+import { disk } from './cases/disk.mjs'
 import { errors } from './cases/errors.mjs'
 import { faults } from './cases/faults.mjs'
 import { files } from './cases/files.mjs'
@@ -15,7 +16,7 @@ import { FIRST_STEPS, models } from './models.mjs'
 import { digest, hex, sha256 } from './sha256.mjs'
 
 /** In the order in which they run: the first one that starts threads comes after those that must do without. */
-const groups = { settings, numerics, gradients, errors, files, memory, training, threads, remote, faults, bits: bits() }
+const groups = { settings, numerics, gradients, errors, files, disk, memory, training, threads, remote, faults, bits: bits() }
 
 /**
  * What a runtime should be able to do.
@@ -27,6 +28,7 @@ const groups = { settings, numerics, gradients, errors, files, memory, training,
  * @property {boolean} [brief] was all of this run elsewhere in this runtime, so that it is tried once here, not often?
  * @property {boolean} [repeats] was a whole training for bits run elsewhere, so that its first steps are enough here?
  * @property {boolean} [refusesWorkers] does a policy forbid those that lie in a file?
+ * @property {boolean} [disk] false: there is no place for files
  * @property {boolean} [faults] are its workers made to fail? That takes seconds, and needs the library by its address.
  *
  * @typedef {object} Result
