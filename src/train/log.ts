@@ -25,7 +25,7 @@ const [LATEST, MOST] = [1000, 2 ** 16]
 /**
  * A callback that writes a run to a file, a line an epoch: `{ epoch, steps, loss, validation, ...metrics, seconds }`, where `steps` are those taken so
  * far, or with `{ every: n }` a line every n steps, from step 0 on: `{ epoch, step, loss }`. JSON lines; a table with a head where the path ends in `.csv`. Numbers
- * that are not finite are texts in JSON ("NaN"). A new run begins the file anew, one that is taken up goes on where its checkpoint was. What
+ * that are not finite are texts in JSON ("NaN"). A new run begins the file anew with its first line, one that is taken up goes on where its checkpoint was. What
  * was not written yet when the process ends is at most a second's lines.
  *
  * A path is as for `save`. The run rejects with the error if the file cannot be written at its start; later it goes on, the error is told once on the

@@ -254,6 +254,11 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   threads: () => [1],
   tile: () => [x, [2]],
   throttle: () => [() => 1, 1, { leading: true }],
+  earlyStopping: () => [{ patience: 2 }],
+  ema: () => [{ decay: 0.9 }],
+  logTo: () => ['build/surplus.jsonl', { every: 1 }],
+  patience: () => [() => true, 1, { every: 'epoch' }],
+  plateau: () => [{ factor: 0.5 }],
   train: () => [loss, ps, [x], opt, { epochs: 1 }],
   trainMode: () => [model],
   trainStep: () => [loss, ps, x, opt],
@@ -525,7 +530,7 @@ describe('an argument or an option that another library has', () => {
       () => any.splitObs(x),
     ],
     [
-      'train: options are an object: 20 came. Write { epochs: 20 }. There are epochs, callbacks, signal, progress, breathe, validation, onDiverged and trace.',
+      'train: options are an object: 20 came. Write { epochs: 20 }. There are epochs, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.',
       () => f.train(loss, ps, [x], opt, 20 as never),
     ],
     [
