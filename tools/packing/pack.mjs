@@ -1,7 +1,7 @@
 // Writes bytes the way unpack.ts reads them. Which copies are taken is a shortest path (Storer & Szymanski 1982), by prices that the round before found.
 
-/** Where the contexts of each kind of number begin, and how often those of bytes and of the rest are counted at most. */
-export const CONTEXTS = { kind: 0, repeated: 64, again: 1024, length: 2048, distance: 10240, byte: 14336, all: 309248, few: 30, most: 120 }
+/** Where the contexts of each kind of number begin, and how often bits of bytes and of the rest are counted at most. */
+export const CONTEXTS = { kind: 0, repeated: 64, again: 1024, length: 2048, distance: 3072, byte: 8192, all: 303104, few: 16, most: 60 }
 
 const ROUNDS = 3
 /** Beginnings by which earlier places are found, in bytes, and how many of those are looked at. */
@@ -71,9 +71,7 @@ function path(bytes, copies, { writer, ofByte }) {
   const steps = new Array(bytes.length + 1)
   const { roles } = writer
   steps[0] = { cost: 0, past: 0, distance: 1 }
-  const lengths = Array.from({ length: 6 }, (_, role) =>
-    Array.from({ length: LONG + 1 }, (_, i) => (i > 1 ? writer.priceOfNumber(CONTEXTS.length + 1024 * role, i - 1) : 0)),
-  )
+  const lengths = Array.from({ length: LONG + 1 }, (_, i) => (i > 1 ? writer.priceOfNumber(CONTEXTS.length, i - 1) : 0))
   const agains = Array.from({ length: LONG + 1 }, (_, i) => (i > 0 ? writer.priceOfNumber(CONTEXTS.again, i) : 0))
   const distances = [0, 1, 2, 3].map(() => new Map())
   const ofDistance = (distance, kind) => {
@@ -85,28 +83,28 @@ function path(bytes, copies, { writer, ofByte }) {
   }
   for (let at = 0; at < bytes.length; at++) {
     const { cost, past, distance: last } = steps[at]
-    const told = past + 8 * roles[at]
+    const kind = CONTEXTS.kind + past + 8 * roles[at]
     const take = (length, distance, total) => {
       if (steps[at + length]?.cost <= total) return
       const isCopy = length > 1 || distance !== undefined
       steps[at + length] = { cost: total, past: ((past * 2) & 7) + +isCopy, distance: distance ?? last, from: at, isCopy }
     }
-    take(1, undefined, cost + writer.price(CONTEXTS.kind + told, 0) + ofByte[at])
-    const base = cost + writer.price(CONTEXTS.kind + told, 1)
+    take(1, undefined, cost + writer.price(kind, 0) + ofByte[at])
+    const base = cost + writer.price(kind, 1)
     const isTold = past % 2 === 0
     if (isTold && last <= at) {
       let length = 0
       while (at + length < bytes.length && bytes[at + length] === bytes[at + length - last]) length++
-      const again = base + writer.price(CONTEXTS.repeated + told, 1)
+      const again = base + writer.price(CONTEXTS.repeated + past, 1)
       for (let i = length; i > 0 && (length < LONG || i > length - 8); i--) {
         take(i, last, again + (agains[i] ?? writer.priceOfNumber(CONTEXTS.again, i)))
       }
     }
-    const fresh = base + (isTold ? writer.price(CONTEXTS.repeated + told, 0) : 0)
+    const fresh = base + (isTold ? writer.price(CONTEXTS.repeated + past, 0) : 0)
     let least = 2
     for (const [length, distance] of copies[at]) {
       for (let i = length > LONG ? length - 1 : least; i <= length; i++) {
-        const ofLength = lengths[roles[at]][i] ?? writer.priceOfNumber(CONTEXTS.length + 1024 * roles[at], i - 1)
+        const ofLength = lengths[i] ?? writer.priceOfNumber(CONTEXTS.length, i - 1)
         take(i, distance, fresh + ofLength + ofDistance(distance, Math.min(i - 2, 3)))
       }
       least = length + 1
@@ -192,10 +190,10 @@ class Writer {
     const role = this.roles[this.length]
     this.bit(CONTEXTS.kind + past + 8 * role, 1)
     const isAgain = past % 2 === 0 && distance === this.distance
-    if (past % 2 === 0) this.bit(CONTEXTS.repeated + past + 8 * role, +isAgain)
+    if (past % 2 === 0) this.bit(CONTEXTS.repeated + past, +isAgain)
     if (isAgain) this.number(CONTEXTS.again, count)
     else {
-      this.number(CONTEXTS.length + 1024 * role, count - 1)
+      this.number(CONTEXTS.length, count - 1)
       this.number(CONTEXTS.distance + 1024 * Math.min(count - 2, 3), distance)
     }
     this.distance = distance
@@ -243,7 +241,8 @@ function rolesOf(bytes) {
   return Uint8Array.from(bytes, byte => {
     const known = role
     if (role === 0) role = byte === 0xfd ? 4 : byte === 0x43 ? raw(4) : byte >= 0x28 && byte <= 0x3e ? 1 : hasOne(byte) ? 2 : 0
-    else if (role === 4) role = byte > 127 ? 5 : byte < 12 || (byte > 83 && byte < 94) ? 1 : byte < 14 ? raw(16) : byte > 20 && byte < 35 ? raw(1) : 0
+    else if (role === 4)
+      role = byte > 127 ? 5 : byte < 12 || (byte > 83 && byte < 94) ? 1 : byte < 14 ? raw(16) : byte > 20 && byte < 35 ? raw(1) : 0
     else if (role === 3) role = --left > 0 ? 3 : 0
     else if (role === 5) role = 0
     else if (byte < 128) role = role === 1 ? 2 : 0
@@ -252,7 +251,8 @@ function rolesOf(bytes) {
 }
 
 /** Instructions with one number behind: calls and branches, of variables, and constants. */
-const hasOne = byte => (byte >= 0x20 && byte <= 0x24) || byte === 0x41 || byte === 0x0c || byte === 0x0d || byte === 0x10 || (byte > 1 && byte < 5)
+const hasOne = byte =>
+  (byte >= 0x20 && byte <= 0x24) || byte === 0x41 || byte === 0x0c || byte === 0x0d || byte === 0x10 || (byte > 1 && byte < 5)
 
 /** The bits of a whole number from 1, with their contexts: how many digits, then all but the first. */
 function eachBit(base, value, each) {

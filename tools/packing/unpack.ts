@@ -44,9 +44,9 @@ export function unpack(length: usize, size: usize): usize {
   while (out < end) {
     if (bit(KIND + past + 8 * role)) {
       let count: usize = 0
-      if (!(past & 1) && bit(REPEATED + past + 8 * role)) count = number(AGAIN)
+      if (!(past & 1) && bit(REPEATED + past)) count = number(AGAIN)
       else {
-        count = number(LENGTH + 1024 * role) + 1
+        count = number(LENGTH) + 1
         distance = number(DISTANCE + 1024 * min<usize>(count - 2, 3))
       }
       for (const last = out + count; out < last; out++) put(out, load<u8>(out - distance))
@@ -73,7 +73,8 @@ export function unpack(length: usize, size: usize): usize {
 function put(out: usize, byte: u32): void {
   store<u8>(out, byte)
   if (role === 0) role = byte === 0xfd ? 4 : byte === 0x43 ? raw(4) : byte >= 0x28 && byte <= 0x3e ? 1 : hasOne(byte) ? 2 : 0
-  else if (role === 4) role = byte > 127 ? 5 : byte < 12 || (byte > 83 && byte < 94) ? 1 : byte < 14 ? raw(16) : byte > 20 && byte < 35 ? raw(1) : 0
+  else if (role === 4)
+    role = byte > 127 ? 5 : byte < 12 || (byte > 83 && byte < 94) ? 1 : byte < 14 ? raw(16) : byte > 20 && byte < 35 ? raw(1) : 0
   else if (role === 3) role = --left > 0 ? 3 : 0
   else if (role === 5) role = 0
   else if (byte < 128) role = role === 1 ? 2 : 0
