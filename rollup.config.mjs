@@ -18,7 +18,7 @@ const kernels = ['build/relaxed.wasm', 'build/baseline.wasm']
 const format = { preserve_annotations: true, semicolons: false, comments: false }
 const compress = {
   ...{ keep_fnames: true, keep_classnames: true, module: false, toplevel: false },
-  ...{ arrows: false, inline: 0, reduce_funcs: false, side_effects: false, passes: 1 },
+  ...{ arrows: false, inline: 0, reduce_funcs: false, side_effects: false, sequences: false, passes: 1 },
 }
 const withoutBlanks = {
   name: 'without-blanks',
