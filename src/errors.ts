@@ -13,8 +13,13 @@ export function noTensor(operation: string, value: unknown, place = ''): TypeErr
 }
 
 /** The error for what a function gave, of which `who` says whose it is, where a tensor is needed. */
-export function gaveNone(operation: string, who: string, value: unknown): TypeError {
-  return typeError(operation, `${who} gave no tensor`, kindOf(value), 'Return one from a function that is not async.')
+export function gaveNone(
+  operation: string,
+  who: string,
+  value: unknown,
+  wayOut = 'Return one from a function that is not async.',
+): TypeError {
+  return typeError(operation, `${who} gave no tensor`, kindOf(value), wayOut)
 }
 
 /** Throws TypeError for what is no number; `what` is what it stands for. */
@@ -76,11 +81,11 @@ function meant(name: string, known: readonly string[]): string {
 
 /** What options take that take no number. */
 const TAKEN: Readonly<Record<string, string>> = {
-  function: 'agg collate init rename',
+  function: 'agg collate init rename initKernel initRecurrentKernel',
   string: 'dtype mode average side prefix label path',
   boolean:
     'keepDims bias transposeLeft transposeRight descending shuffle partial deterministic restart leading trailing strict keep trace flipKernel',
-  none: 'metadata trainable module worker stratified signal progress validation onDiverged callbacks weight',
+  none: 'metadata trainable module worker stratified signal progress validation onDiverged callbacks weight forgetBias trainState recurrentBias',
 }
 
 /** How a bare value would be written: as the first option that takes its kind. */
@@ -156,13 +161,15 @@ function isOurs(error: unknown): error is Error & Carried {
   return error instanceof Error && 'operation' in error && Array.isArray((error as Partial<Carried>).path)
 }
 
-/** What was thrown for a value: if that is because it is no tensor, it says who gave it. */
+/** What was thrown for a value: if that is because it is no tensor, it says who gave it, and of several things how one goes on. */
 export function givenBy(giver: string, value: unknown, error: unknown): unknown {
   const text = `: a tensor is needed: ${kindOf(value)}`
+  const isList = Array.isArray(value) && kindOf(value[0]) === 'a tensor'
+  const [before, after] = isList ? [' Make one with tensor(...).', ' Leave out returnState, or put ([y]) => y between.'] : ['', '']
   return isOurs(error)
     ? retell(
         error,
-        error.message.replace(`${text}.`, () => `${text} from ${giver}.`),
+        error.message.replace(`${text}.${before}`, () => `${text} from ${giver}.${after}`),
       )
     : error
 }

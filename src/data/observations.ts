@@ -1,5 +1,5 @@
 // What counts as data, for DataLoader and the splits: how many observations there are, and how some of them are taken out.
-import { kindOf, noTensor, rangeError, ShapeError, typeError, written } from '../errors.ts'
+import { kindOf, noTensor, placed, rangeError, ShapeError, typeError, written } from '../errors.ts'
 import { gather } from '../ops/indexing.ts'
 import { slice } from '../ops/slicing.ts'
 import { type ArrayInput, type NestedInput, type RowsInput, tensor } from '../tensor/create.ts'
@@ -150,7 +150,7 @@ function readers<D extends DataInput>(operation: string, data: D): Omit<Observat
   }
   if (data instanceof Tensor || ArrayBuffer.isView(data)) {
     const count = countOf(operation, [data], '')
-    const take = (indices: Int32Array) => partsOf([data], indices)[0]
+    const take = (indices: Int32Array) => partsOf(operation, [data], indices)[0]
     return { count, take: take as Observations<D>['take'], one: index => oneOf(data, index) }
   }
   if (isDataset(data)) return made(operation, data) as unknown as Observations<D>
@@ -166,7 +166,7 @@ function readers<D extends DataInput>(operation: string, data: D): Omit<Observat
   const formed = (parts: readonly unknown[]) => (Array.isArray(data) ? parts : Object.fromEntries(keys.map((key, i) => [key, parts[i]])))
   return {
     count,
-    take: indices => formed(partsOf(columns, indices)) as BatchOf<D>,
+    take: indices => formed(partsOf(operation, columns, indices)) as BatchOf<D>,
     one: index => formed(columns.map(column => oneOf(column, index))),
   }
 }
@@ -264,12 +264,18 @@ function refuseColumns(operation: string, data: readonly unknown[]): void {
 }
 
 /** Of each column what stands at the indices: a tensor, but of a list of what are no numbers a list. */
-function partsOf(columns: readonly Column[], indices: Int32Array): unknown[] {
+function partsOf(operation: string, columns: readonly Column[], indices: Int32Array): unknown[] {
   let rows: Tensor | undefined
-  const parts = columns.map(column => {
-    if (!(column instanceof Tensor)) return picked(column, indices)
-    rows ??= tensor(indices)
-    return gather(column, rows)
+  const parts = columns.map((column, i) => {
+    if (column instanceof Tensor) {
+      rows ??= tensor(indices)
+      return gather(column, rows)
+    }
+    try {
+      return picked(column, indices)
+    } catch (error) {
+      throw placed(error, `${operation}: column ${i}`)
+    }
   })
   rows?.dispose()
   return parts

@@ -182,7 +182,7 @@ function logitsOf(model: LanguageModel, tokens: readonly number[]): Float32Array
   const x = make([1, tokens.length], 'int32', 'generate')
   unwritten(x).set(tokens)
   const y: unknown = model(x)
-  if (!(y instanceof Tensor)) throw gaveNone('generate', 'the model', y)
+  if (!(y instanceof Tensor)) throw gaveNone('generate', 'the model', y, Array.isArray(y) ? 'Write x => model(x)[0].' : undefined)
   y.check('generate')
   const [batch, time, vocabulary] = y.dims
   if (y.type !== 'float32' || y.rank !== 3 || batch !== 1 || time !== tokens.length || vocabulary < 1) {

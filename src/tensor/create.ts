@@ -333,7 +333,7 @@ function ragged(shape: Shape, odd: string): ShapeError {
       operation: 'tensor',
       problem: 'the nested arrays are ragged',
       came: `${show(shape)} by the first of each level, but then ${odd}`,
-      wayOut: 'All arrays of a level must have one length; pad the shorter ones.',
+      wayOut: 'All arrays of a level must have one length: padSequences pads the shorter ones.',
     },
     [shape],
   )

@@ -117,7 +117,21 @@ describe('MultiHeadAttention refuses', () => {
       () => attention(x, x, f.ones([2, 6, 6])),
       `ShapeError: MultiHeadAttention: q, k and v have one batch, k and v as many positions: [2, 5, 6], [2, 5, 6], [2, 6, 6].${at}`,
     ],
-    ['four inputs', () => call(x, x, x, x), `TypeError: MultiHeadAttention: there is an argument too many: a tensor came.${at}`],
+    [
+      'four inputs',
+      () => call(x, x, x, x),
+      `TypeError: MultiHeadAttention: there is an argument too many: a tensor came. Write { mask }.${at}`,
+    ],
+    [
+      'tokens',
+      () => attention(f.zeros([2, 7], { dtype: 'int32' })),
+      `ShapeError: MultiHeadAttention: q is [batch, time, 6]: [2, 7]. Tokens go through an Embedding first.${at}`,
+    ],
+    [
+      'positions of other heads',
+      () => f.MultiHeadAttention(8, { heads: 4, positions: f.RotaryPositions({ heads: 2 }) }),
+      'TypeError: MultiHeadAttention: positions have the same heads: 2 for 4.',
+    ],
     [
       'what is no option',
       () => call(x, { dropout: 0.1 }),
@@ -304,6 +318,11 @@ describe('generate refuses', () => {
       'a model that gives none',
       () => next(() => 1),
       'TypeError: generate: the model gave no tensor: number. Return one from a function that is not async.',
+    ],
+    [
+      'a model that gives its state, too',
+      () => next((x: f.Tensor) => [model(x), x]),
+      'TypeError: generate: the model gave no tensor: an array. Write x => model(x)[0].',
     ],
     [
       'a model that is async',

@@ -7,17 +7,17 @@ describe('tensor refuses', () => {
     [
       'rows of different lengths',
       () => tensor([[1, 2], [3]]),
-      'ShapeError: tensor: the nested arrays are ragged: [2, 2] by the first of each level, but then an array of 1. All arrays of a level must have one length; pad the shorter ones.',
+      'ShapeError: tensor: the nested arrays are ragged: [2, 2] by the first of each level, but then an array of 1. All arrays of a level must have one length: padSequences pads the shorter ones.',
     ],
     [
       'a number beside an array',
       () => tensor([[1], 2]),
-      'ShapeError: tensor: the nested arrays are ragged: [2, 1] by the first of each level, but then a number. All arrays of a level must have one length; pad the shorter ones.',
+      'ShapeError: tensor: the nested arrays are ragged: [2, 1] by the first of each level, but then a number. All arrays of a level must have one length: padSequences pads the shorter ones.',
     ],
     [
       'an array beside a number',
       () => tensor([1, [2]]),
-      'ShapeError: tensor: the nested arrays are ragged: [2] by the first of each level, but then an array of 1. All arrays of a level must have one length; pad the shorter ones.',
+      'ShapeError: tensor: the nested arrays are ragged: [2] by the first of each level, but then an array of 1. All arrays of a level must have one length: padSequences pads the shorter ones.',
     ],
     [
       'arrays that are ragged further in',
@@ -26,7 +26,7 @@ describe('tensor refuses', () => {
           [[1], [2]],
           [[3], [4, 5]],
         ]),
-      'ShapeError: tensor: the nested arrays are ragged: [2, 2, 1] by the first of each level, but then an array of 2. All arrays of a level must have one length; pad the shorter ones.',
+      'ShapeError: tensor: the nested arrays are ragged: [2, 2, 1] by the first of each level, but then an array of 2. All arrays of a level must have one length: padSequences pads the shorter ones.',
     ],
     [
       'an array inside of itself',
@@ -44,7 +44,7 @@ describe('tensor refuses', () => {
         a[1] = a
         return tensor(a as never)
       },
-      'ShapeError: tensor: the nested arrays are ragged: [2, 1] by the first of each level, but then an array of 2. All arrays of a level must have one length; pad the shorter ones.',
+      'ShapeError: tensor: the nested arrays are ragged: [2, 1] by the first of each level, but then an array of 2. All arrays of a level must have one length: padSequences pads the shorter ones.',
     ],
     [
       'an array that stands in a thousand million places',

@@ -24,6 +24,7 @@ describe('Embedding and EmbeddingBag refuse', () => {
     ['several at once', () => Embedding(5, 2)(ones([2, 5]).cast('bool')), 'RangeError: Embedding: row 0 is not one-hot: not one of it is true, or more than one.\nin Embedding(5, 2)'],
     ['none at all', () => Embedding(5, 2)(zeros([5]).cast('bool')), 'RangeError: Embedding: row 0 is not one-hot: not one of it is true, or more than one.\nin Embedding(5, 2)'],
     ['a second input', () => (Embedding(5, 2) as (...xs: number[]) => unknown)(1, 2), 'TypeError: Embedding: there is an argument too many: 2 came.\nin Embedding(5, 2)'],
+    ['a mode among the options', () => EmbeddingBag(5, 4, { mode: 'sum' } as never), "TypeError: EmbeddingBag: the reduction is 'mean', 'sum' or 'max': object came. Write EmbeddingBag(vocabulary, features, 'sum')."],
     ['an index beyond, in a bag', () => bag([[0], [7, 9]]), 'RangeError: EmbeddingBag: index 7 at place 1 is not in the vocabulary: indices go from 0 to 4.\nin EmbeddingBag(5, 2)'],
     ['a first offset', () => bag([0, 1, 2], [1, 2]), 'RangeError: EmbeddingBag: offset 1 at place 0 cannot be. Offsets begin at 0, do not go back, and go up to 3.\nin EmbeddingBag(5, 2)'],
     ['offsets that go back', () => bag([0, 1, 2], [0, 2, 1]), 'RangeError: EmbeddingBag: offset 1 at place 2 cannot be. Offsets begin at 0, do not go back, and go up to 3.\nin EmbeddingBag(5, 2)'],
@@ -36,6 +37,8 @@ describe('Embedding and EmbeddingBag refuse', () => {
 describe('positions refuse', () => {
   refuses([
     ['an odd number of features', () => SinusoidalPositions()(ones([2, 3])), 'ShapeError: SinusoidalPositions: features are pairs: [2, 3].\nin SinusoidalPositions()'],
+    ['tokens', () => SinusoidalPositions()(zeros([2, 6], { dtype: 'int32' })), 'DTypeError: SinusoidalPositions: x is float32: int32. Tokens go through an Embedding first.\nin SinusoidalPositions()'],
+    ['bool', () => RotaryPositions()(zeros([2, 6]).cast('bool')), 'DTypeError: RotaryPositions: x is float32: bool.\nin RotaryPositions()'],
     ['a vector', () => rotary(ones([4])), 'ShapeError: rotary: x is [..., time, features]: [4].'],
     ['heads that are no pairs', () => RotaryPositions({ heads: 4 })(x), 'ShapeError: RotaryPositions: features are pairs in 4 heads: [2, 3, 4].\nin RotaryPositions({ heads: 4 })'],
     ['heads of 0', () => RotaryPositions({ heads: 0 }), 'TypeError: RotaryPositions: heads are a whole number from 1: 0 came.'],

@@ -134,7 +134,25 @@ it.each(elsewhere)('%o of %s says what to write: %s', (make, name, hint) => {
   expect(() => make({ [name]: 1 })).toThrow(`: there is no option '${name}'. ${hint} There `)
 })
 
+// A bare value where options stand is written as an option that it is likely to be, or as none.
+const bare: readonly [call: (odd: never) => unknown, came: unknown, hint: string][] = [
+  [odd => f.LSTM(3, 5, odd), 2, 'Write { layers: 2 }. There are layers,'],
+  [odd => f.RNN(3, 5, f.relu, odd), 2, 'Write { layers: 2 }. There are layers,'],
+  [odd => f.LSTM(3, 5, odd), false, 'Write { bias: false }. There are layers,'],
+  [odd => f.LSTMCell(3, 5, odd), 2, 'There are bias,'],
+  [odd => f.GRUCell(3, 5, odd), 2, 'There are bias,'],
+  [odd => f.RNNCell(3, 5, f.relu, odd), 2, 'There are bias,'],
+  [odd => f.GRU(3, 5, odd), f.glorotNormal, 'Write { initKernel: glorotNormal }. There are layers,'],
+  [odd => f.MultiHeadAttention(8, odd), 2, 'Write { heads: 2 }. There are heads,'],
+  [odd => f.SinusoidalPositions(odd), 64, 'Write SinusoidalPositions().'],
+  [odd => f.RotaryPositions(odd), 64, 'Write RotaryPositions().'],
+]
+it.each(bare)('%o with %o says what to write: %s', (call, came, hint) => {
+  const name = typeof came === 'function' ? came.name : String(came)
+  expect(() => call(came as never)).toThrow(`: options are an object: ${name} came. ${hint}`)
+})
+
 it('hints at nothing where there is nothing near', () => {
   expect(() => f.splitObs(x, { format: 1 } as never)).toThrow("splitObs: there is no option 'format'. There are at, ")
-  expect(() => f.GRU(3, 4, { forgetBias: 1 } as never)).toThrow("GRU: there is no option 'forgetBias'. There are bias, ")
+  expect(() => f.GRU(3, 4, { forgetBias: 1 } as never)).toThrow("GRU: there is no option 'forgetBias'. There are layers, ")
 })

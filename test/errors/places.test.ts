@@ -30,6 +30,7 @@ const Own = (f: (a: Tensor) => unknown) => layer('Own', {}, (_, a: Tensor) => f(
 const any = (f: unknown) => f as (...args: unknown[]) => unknown
 const NONE = 'gave no tensor: undefined. Return one from a function that is not async.'
 const LATE = 'gave no tensor: a promise. Return one from a function that is not async.'
+const PICK = 'Leave out returnState, or put ([y]) => y between.'
 const needed = (came: string, wayOut = 'Make one with tensor(...).') => `TypeError: linear: a tensor is needed: ${came}. ${wayOut}`
 
 describe('a link that gives no tensor is named', () => {
@@ -48,11 +49,11 @@ describe('a link that gives no tensor is named', () => {
     ['a promise', () => Chain(same(), later, out)(x), `TypeError: Chain: a link ${LATE}\nin Chain[1]`],
     ['a promise, last', () => Chain(same(), later)(x), `TypeError: Chain: a link ${LATE}\nin Chain[1]`],
     ['a number', () => Chain(same(), () => 3, out)(x), `${needed('number from Chain[1]')}\nin Chain[2]: Dense(4, 2)`],
-    ['a list', () => Chain({ a: (y: Tensor) => [y], b: out })(x), `${needed('an array from Chain.a')}\nin Chain.b: Dense(4, 2)`],
+    ['a list', () => Chain({ a: (y: Tensor) => [y], b: out })(x), `${needed('an array from Chain.a', PICK)}\nin Chain.b: Dense(4, 2)`],
     [
       'a list into a chain',
       () => Chain((y: Tensor) => [y], Chain(out))(x),
-      `${needed('an array from Chain[0]')}\nin Chain[1]: Chain[0]: Dense(4, 2)`,
+      `${needed('an array from Chain[0]', PICK)}\nin Chain[1]: Chain[0]: Dense(4, 2)`,
     ],
     [
       'a list in a chain',
@@ -61,7 +62,7 @@ describe('a link that gives no tensor is named', () => {
           Chain((y: Tensor) => [y], Chain(out)),
           out,
         )(x),
-      `${needed('an array from Chain[0]')}\nin Chain[0]: Chain[1]: Chain[0]: Dense(4, 2)`,
+      `${needed('an array from Chain[0]', PICK)}\nin Chain[0]: Chain[1]: Chain[0]: Dense(4, 2)`,
     ],
     [
       'a list into an operation',

@@ -62,6 +62,51 @@ describe('recurrent layers refuse', () => {
       'TypeError: LSTM: the state is two tensors, [h, c]: a tensor came. Write lstm(x, [h, c]).\nin LSTM(3, 4)',
     ],
     [
+      'h and c one by one',
+      () => lstm(x, f.ones([2, 4]), f.ones([2, 4])),
+      'TypeError: LSTM: the state is two tensors, [h, c]: a tensor came. Write lstm(x, [h, c]).\nin LSTM(3, 4)',
+    ],
+    [
+      'h and c by name',
+      () => lstm(x, { h: f.ones([2, 4]), c: f.ones([2, 4]) }),
+      'TypeError: LSTM: the state is two tensors, [h, c]: object came. Write lstm(x, [h, c]).\nin LSTM(3, 4)',
+    ],
+    [
+      'h of a GRU by name',
+      () => any.GRU(3, 4)(x, { h: f.ones([2, 4]) }),
+      'TypeError: GRU: the state is a tensor, h: object came. Write gru(x, h).\nin GRU(3, 4)',
+    ],
+    [
+      'lengths in the place of a state',
+      () => any.GRU(3, 4)(x, [7, 4]),
+      'TypeError: GRU: the state is a tensor, h: [7, 4] came. Write { lengths: [7, 4] }.\nin GRU(3, 4)',
+    ],
+    [
+      'lengths in the place of two states',
+      () => lstm(x, [7, 4]),
+      'TypeError: LSTM: the state is two tensors, [h, c]: [7, 4] came. Write { lengths: [7, 4] }.\nin LSTM(3, 4)',
+    ],
+    [
+      'numbers as the state of a cell',
+      () => any.GRUCell(3, 4)(f.ones([3]), [7, 4]),
+      'TypeError: GRUCell: the state is a tensor, h: [7, 4] came. Write cell(x, h).\nin GRUCell(3, 4)',
+    ],
+    [
+      'the states of PyTorch',
+      () => lstm(x, [f.ones([2, 4]), f.ones([1, 2, 4])]),
+      'ShapeError: LSTM: the state c is [2, 4] or [4]: [1, 2, 4]. Write c.squeeze(0).\nin LSTM(3, 4)',
+    ],
+    [
+      'tokens',
+      () => lstm(f.zeros([2, 7], { dtype: 'int32' })),
+      'ShapeError: LSTM: x is [batch, time, 3] or [time, 3]: [2, 7]. Tokens go through an Embedding first.\nin LSTM(3, 4)',
+    ],
+    [
+      'a layer behind [y, state]',
+      () => f.Chain(f.LSTM(3, 4, { returnState: true }), f.Dense(4, 2))(x),
+      'TypeError: linear: a tensor is needed: an array from Chain[0]. Leave out returnState, or put ([y]) => y between.\nin Chain[1]: Dense(4, 2)',
+    ],
+    [
       '[h, c] of a GRU',
       () => any.GRU(3, 4)(x, [f.ones([4]), f.ones([4])]),
       'TypeError: GRU: the state is a tensor, h: [a tensor, a tensor] came. Write gru(x, h).\nin GRU(3, 4)',

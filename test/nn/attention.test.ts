@@ -121,8 +121,11 @@ describe('MultiHeadAttention', () => {
 
 describe('MultiHeadAttention with positions', () => {
   const layered = MultiHeadAttention(8, { heads: 2, positions: RotaryPositions({ heads: 2, base: 30 }) })
+  const plain = MultiHeadAttention(8, { heads: 2, positions: RotaryPositions({ base: 30 }) })
+  const passed = MultiHeadAttention(8, { heads: 2, positions: (x, options) => rotary(x, { ...options, base: 30 }) })
   const told = MultiHeadAttention(8, { heads: 2, positions: (x, { positions }) => rotary(x, { positions, heads: 2, base: 30 }) })
-  for (const name of ['q', 'k', 'v', 'out'] as const) told[name].weight.assign(layered[name].weight)
+  for (const name of ['q', 'k', 'v', 'out'] as const)
+    for (const each of [plain, passed, told]) each[name].weight.assign(layered[name].weight)
 
   it.each([
     [5, 5, false],
@@ -146,7 +149,7 @@ describe('MultiHeadAttention with positions', () => {
       heads(layered.v(kv)),
     )
     const expected = layered.out(weights.permute([0, 2, 1, 3]).reshape([2, tq, 8]))
-    for (const made of [layered, told]) close(made(x, kv, { causal }), expected)
+    for (const made of [layered, plain, passed, told]) close(made(x, kv, { causal }), expected)
   })
 
   it.each([layered, told])('goes on from the cache', made => {

@@ -189,12 +189,12 @@ describe('rows are refused', () => {
     [
       'of several lengths',
       () => tensor([new Float32Array(2), new Float32Array(3)]),
-      'ShapeError: tensor: the nested arrays are ragged: [2, 2] by the first of each level, but then an array of 3. All arrays of a level must have one length; pad the shorter ones.',
+      'ShapeError: tensor: the nested arrays are ragged: [2, 2] by the first of each level, but then an array of 3. All arrays of a level must have one length: padSequences pads the shorter ones.',
     ],
     [
       'of several shapes',
       () => tensor([x, ones([3])]),
-      'ShapeError: tensor: the nested arrays are ragged: [2] by the first of each level, but then a row [3]. All arrays of a level must have one length; pad the shorter ones.',
+      'ShapeError: tensor: the nested arrays are ragged: [2] by the first of each level, but then a row [3]. All arrays of a level must have one length: padSequences pads the shorter ones.',
     ],
     ['that lie in themselves', () => tensor(cyclic as never), 'TypeError: tensor: an array lies inside of itself. Nest arrays of numbers.'],
     [

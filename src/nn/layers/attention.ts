@@ -21,7 +21,7 @@ import { type Cache, type CachePart, cached, cachePart, checkCache, declineCache
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import { LINES } from '../label.ts'
 import { type Layer, layer } from '../layer.ts'
-import { checkSizes, initial } from './checks.ts'
+import { checkSizes, embedded, initial } from './checks.ts'
 import { Dense, type DenseLayer } from './dense.ts'
 import { labelOf } from './plain.ts'
 
@@ -44,14 +44,14 @@ export interface MultiHeadAttentionOptions {
   readonly dropout?: number | undefined
   /** Does a position see none that come later? So it can stand in a Chain; a call may say otherwise. */
   readonly causal?: boolean | undefined
-  /** What queries and keys go through once they are projected, such as `RotaryPositions({ heads: 4 })`; nothing by default. */
+  /** What queries and keys go through once they are projected, such as `RotaryPositions()`; nothing by default. */
   readonly positions?: AttentionPositions | undefined
   /** Makes the four weights; `glorotUniform` by default. */
   readonly init?: Initializer | undefined
 }
 
-/** A layer of positions, or a function: from [batch, time, inner] to the same, the first row at the position that it is told. */
-export type AttentionPositions = (x: Tensor, options: { readonly positions: number }) => Tensor
+/** A layer of positions, or a function: from [batch, time, inner] to the same, the first row at the position that it is told, of so many heads. */
+export type AttentionPositions = (x: Tensor, options: { readonly positions: number; readonly heads: number }) => Tensor
 
 /** What a call of a `MultiHeadAttention` can be told. */
 export interface AttentionCallOptions {
@@ -100,8 +100,8 @@ const NAME = 'MultiHeadAttention'
  * Called `(q, k, v, { mask, bias, causal, returnWeights, cache })`, `(q, kv)` or `(q)`: q [batch, tq, ...], k and v [batch, tk, ...] give [batch, tq, out];
  * with `returnWeights` [y, weights], the weights [batch, heads, tq, tk] after dropout. `mask` (bool, true may attend) and `bias` (added to the scores)
  * broadcast to [batch, heads, tq, tk]; for padded keys the mask is [batch, 1, 1, tk]. A query without any key gives what `out` makes of zeros. Dropout acts in
- * training. With `cache`, see `Cache`. `positions` is what queries and keys then go through, `RotaryPositions` or a function `(x, { positions })` that is told
- * the first row's: from 0, or from where the cache stands; where it is causal, the last query stands where the last key does.
+ * training. With `cache`, see `Cache`. `positions` is what queries and keys then go through, `RotaryPositions()`, which then has as many heads, or a function
+ * `(x, { positions, heads })` that is told the first row's position: from 0, or from where the cache stands; where it is causal, the last query stands where the last key does.
  *
  * As Flux's, which gives [y, weights] always; PyTorch's `nn.MultiheadAttention` has a bias by default, means the opposite by its mask, and averages the weights
  * of the heads. Throws ShapeError for inputs, masks and biases that do not fit, DTypeError for a mask that is not bool and a bias that is, TypeError for sizes that are no
@@ -112,7 +112,7 @@ const NAME = 'MultiHeadAttention'
  * attention(randn([2, 10, 64])).shape // [2, 10, 64]
  * const [y, weights] = attention(randn([2, 3, 64]), randn([2, 10, 64]), { causal: false, returnWeights: true })
  * weights.shape // [2, 4, 3, 10]
- * MultiHeadAttention(64, { heads: 4, causal: true, positions: RotaryPositions({ heads: 4 }) })(zeros([1, 3, 64])).shape // [1, 3, 64]
+ * MultiHeadAttention(64, { heads: 4, causal: true, positions: RotaryPositions() })(zeros([1, 3, 64])).shape // [1, 3, 64]
  * MultiHeadAttention([[8, 6, 5], [16, 32], 4])(ones([1, 2, 8]), ones([1, 3, 6]), ones([1, 3, 5])).shape // [1, 2, 4]
  */
 export function MultiHeadAttention(dims: AttentionDims, options: MultiHeadAttentionOptions = {}): MultiHeadAttentionLayer {
@@ -127,7 +127,11 @@ export function MultiHeadAttention(dims: AttentionDims, options: MultiHeadAttent
   checkBoolean(NAME, 'bias', bias)
   checkBoolean(NAME, 'causal', causal)
   checkShare(NAME, dropout, 'dropout')
-  if (positions !== undefined) checkFunction(NAME, 'positions', positions)
+  if (positions !== undefined) {
+    checkFunction(NAME, 'positions', positions)
+    const { heads: own = heads } = positions as { readonly heads?: number }
+    if (own !== heads) throw typeError(NAME, 'positions have the same heads', `${own} for ${heads}`)
+  }
   const [qk, values] = inner
   const dense = (from: number, to: number) => Dense(initial(NAME, init, [to, from]), bias)
   const [q, k, v] = [dense(inputs[0], qk), dense(inputs[1], qk), dense(inputs[2], values)]
@@ -165,7 +169,7 @@ function forward(self: Fields, ...inputs: readonly unknown[]): Tensor | [Tensor,
   const last = inputs[inputs.length - 1]
   const hasOptions = inputs.length > 1 && isRecord(last) && !('dims' in last)
   const tensors = hasOptions ? inputs.slice(0, -1) : inputs
-  if (tensors.length > 3) refuseSurplus(NAME, hasOptions ? 4 : 3, inputs)
+  if (tensors.length > 3) refuseSurplus(NAME, hasOptions ? 4 : 3, inputs, 'Write { mask }.')
   const [q, k = q, v = k] = tensors as [Tensor, Tensor?, Tensor?]
   const options = hasOptions ? (last as AttentionCallOptions) : {}
   if (hasOptions) checkCall(options)
@@ -207,7 +211,7 @@ function checkInput(what: string, x: Tensor, { weight }: DenseLayer): void {
   checkTensor(NAME, x)
   const size = weight.dims[1]
   if (x.rank === 3 && x.dims[2] === size) return
-  const wayOut = x.rank === 2 && x.dims[1] === size ? 'Write x.expandDims(0) for one sequence.' : ''
+  const wayOut = x.rank === 2 && x.dims[1] === size ? 'Write x.expandDims(0) for one sequence.' : embedded(x)
   throw new ShapeError({ operation: NAME, problem: `${what} is [batch, time, ${size}]`, came: show(x.dims), wayOut }, [x.dims])
 }
 
@@ -231,8 +235,8 @@ function attend(self: Fields, q: Tensor, k: Tensor, v: Tensor, options: Attentio
 }
 
 /** The rows where they stand. */
-function placed({ positions }: Fields, x: Tensor, from: number): Tensor {
-  const y: unknown = positions?.(x, { positions: from })
+function placed({ positions, heads }: Fields, x: Tensor, from: number): Tensor {
+  const y: unknown = positions?.(x, { positions: from, heads })
   if (!(y instanceof Tensor)) throw gaveNone(NAME, 'positions', y)
   if (sameShape(x.dims, y.dims)) return y
   const came = `${show(y.dims)} for ${show(x.dims)}`

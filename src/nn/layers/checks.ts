@@ -64,3 +64,8 @@ export function checkSizes(layer: string, sizes: readonly unknown[], wayOut: str
   if (sizes.length > 0 && sizes.every(size => Number.isInteger(size) && (size as number) > 0)) return
   throw typeError(layer, 'the sizes must be whole numbers from 1', sizes.map(written).join(', '), wayOut)
 }
+
+/** What to do about an x of no features: whole numbers are tokens. */
+export function embedded({ type }: Tensor): string {
+  return /int/.test(type) ? 'Tokens go through an Embedding first.' : ''
+}

@@ -116,7 +116,7 @@ export function EmbeddingBag(...args: readonly unknown[]): EmbeddingBagLayer {
   if (isForeign(first)) throw noTensor(BAG, first)
   const at = first instanceof Tensor ? 1 : 2
   if (args.length > at + 2) refuseSurplus(BAG, at + 2, args)
-  const isLeftOut = args.length === at + 1 && isPlain(args[at])
+  const isLeftOut = args.length === at + 1 && isPlain(args[at]) && !('mode' in args[at])
   const reduction = isLeftOut || args[at] === undefined ? 'mean' : args[at]
   if (reduction !== 'mean' && reduction !== 'sum' && reduction !== 'max')
     throw typeError(

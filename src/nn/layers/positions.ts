@@ -1,13 +1,15 @@
-import { checkOptions, refuseSurplus } from '../../errors.ts'
+import { checkOptions, DTypeError, refuseSurplus, typeError } from '../../errors.ts'
 import { add } from '../../ops/pointwise.ts'
 import { anglesOf, checkPairs, checkRotary, type RotaryOptions, rotated } from '../../ops/rotary.ts'
+import { checkTensor } from '../../tape/operation.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { cachePart } from '../cache.ts'
 import { type Layer, layer } from '../layer.ts'
+import { embedded } from './checks.ts'
 import { labelOf } from './plain.ts'
 
-/** What layers of positions are called with: x [..., time, features], and positions other than those from 0, or from what came before in a cache. */
-export type PositionsInputs = [x: Tensor, options?: Pick<RotaryOptions, 'positions'> | undefined]
+/** What layers of positions are called with: x [..., time, features], and positions other than those from 0, or from what came before in a cache; a layer without heads of its own has those. */
+export type PositionsInputs = [x: Tensor, options?: Pick<RotaryOptions, 'positions' | 'heads'> | undefined]
 
 /** What `SinusoidalPositions` makes: from [..., time, features] to the same. */
 export type SinusoidalPositionsLayer = Layer<{ readonly base: number | undefined }, PositionsInputs, Tensor>
@@ -24,14 +26,19 @@ function positional<Options extends Omit<RotaryOptions, 'positions'>>(
   place: (x: Tensor, options: RotaryOptions) => Tensor,
 ): Layer<Options, PositionsInputs, Tensor> {
   if (args.length > 1) refuseSurplus(name, 1, args)
+  if (typeof options === 'number') throw typeError(name, 'options are an object', `${options} came`, `Write ${name}().`)
   checkRotary(name, options, known)
   const fields = Object.fromEntries(known.map(key => [key, options[key]])) as unknown as Options
-  const forward = (self: Options, x: Tensor, told: Pick<RotaryOptions, 'positions'> = {}, ...surplus: never[]): Tensor => {
+  const forward = (self: Options, x: Tensor, told: Pick<RotaryOptions, 'positions' | 'heads'> = {}, ...surplus: never[]): Tensor => {
     if (surplus.length > 0) refuseSurplus(name, 2, [x, told, ...surplus])
-    checkOptions(name, told, ['positions'])
-    checkPairs(name, x, self.heads ?? 1)
+    checkOptions(name, told, ['positions', 'heads'])
+    checkTensor(name, x)
+    if (x.type !== 'float32')
+      throw new DTypeError({ operation: name, problem: 'x is float32', came: x.type, wayOut: embedded(x) }, [x.type])
+    const { heads = told.heads ?? 1 } = self
+    checkPairs(name, x, heads)
     const positions = told.positions === undefined ? cachePart(self)?.advance(x.dims[x.rank - 2]) : told.positions
-    return place(x, { ...self, positions })
+    return place(x, { ...self, heads, positions })
   }
   return layer(name, fields, forward as never, { label: labelOf(name, [fields]) }) as unknown as Layer<Options, PositionsInputs, Tensor>
 }

@@ -65,7 +65,7 @@ export type GRUv3Layer<Returns extends boolean = false> = SequenceLayer<GRUv3Fie
 type AnyOptions = AnyCellOptions & StackOptions
 
 function layerOf(name: string, kind: RecurrentKind, args: readonly unknown[]): unknown {
-  const { sizes, activation, options } = toldOf<AnyOptions>(name, kind, args, ['returnState', 'layers', 'bidirectional', 'dropout'])
+  const { sizes, activation, options } = toldOf<AnyOptions>(name, kind, args, ['layers', 'bidirectional', 'dropout', 'returnState'])
   const { layers = 1, bidirectional = false, dropout = 0, returnState = false } = options
   checkStack(name, options, layers, bidirectional, dropout, returnState)
   const [inputs, units] = sizes

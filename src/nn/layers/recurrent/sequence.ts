@@ -16,6 +16,7 @@ import { type Shape, sameShape, show } from '../../../tensor/shape.ts'
 import { Tensor } from '../../../tensor/tensor.ts'
 import { isForeign } from '../../../tensor/walk.ts'
 import { type Cache, cached, carried, checkCache, declineCache } from '../../cache.ts'
+import { embedded } from '../checks.ts'
 import type { AnyFields } from './weights.ts'
 
 /** What a call of a recurrent layer can be told. */
@@ -59,11 +60,12 @@ function calledWith(
 ): { readonly x: Tensor; readonly states: readonly Tensor[] | undefined; readonly options: SequenceOptions } {
   if (args.length > 3) refuseSurplus(name, 3, args)
   const [x, second, third] = args
-  const isLeftOut = args.length < 3 && isPlain(second)
+  const isLeftOut = args.length < 3 && isPlain(second) && !('h' in second)
+  const states = statesOf(name, kind, isLeftOut ? undefined : second)
   const options = (isLeftOut ? second : third) ?? {}
   checkOptions(name, options, ['lengths', 'cache'])
   checkTensor(name, x as Tensor)
-  return { x: x as Tensor, states: statesOf(name, kind, isLeftOut ? undefined : second), options }
+  return { x: x as Tensor, states, options }
 }
 
 /** A state as it is given, as a list. Throws TypeError for what is none of this kind. */
@@ -79,13 +81,16 @@ export function statesOf(name: string, kind: RecurrentKind, given: unknown): rea
   if (foreign) throw noTensor(name, foreign)
   const came = Array.isArray(given) ? `[${given.map(written).join(', ')}]` : written(given)
   const [what, way] = isList ? ['two tensors, [h, c]', '(x, [h, c])'] : ['a tensor, h', '(x, h)']
-  throw typeError(name, `the state is ${what}`, `${came} came`, `Write ${name.endsWith('Cell') ? 'cell' : name.toLowerCase()}${way}.`)
+  const isCell = name.endsWith('Cell')
+  const areLengths = !isCell && Array.isArray(given) && typeof given[0] === 'number'
+  const wayOut = areLengths ? `{ lengths: ${came} }` : `${isCell ? 'cell' : name.toLowerCase()}${way}`
+  throw typeError(name, `the state is ${what}`, `${came} came`, `Write ${wayOut}.`)
 }
 
 /** Throws ShapeError for an x of other features, or of none of these ranks. */
 export function checkFeatures(name: string, x: Tensor, features: number, forms: readonly Shape[], texts: string): void {
   if (forms.some(({ length }) => length === x.rank) && x.dims[x.rank - 1] === features) return
-  throw new ShapeError({ operation: name, problem: `x is ${texts}`, came: show(x.dims) }, [x.dims])
+  throw new ShapeError({ operation: name, problem: `x is ${texts}`, came: show(x.dims), wayOut: embedded(x) }, [x.dims])
 }
 
 /** What a call of a layer gives: y, and the last states; the layer `self` may hold the cells as `of`. */
@@ -177,8 +182,10 @@ function firstStates(
   const ofAll = (state: Tensor) => broadcastTo(reshape(state, [state.count / units, units]), rows)
   given?.forEach((state, i) => {
     if (forms.some(form => sameShape(form, state.dims))) return
-    const problem = `the state ${stateNames(kind)[i]} is ${forms.map(show).join(' or ')}`
-    throw new ShapeError({ operation: name, problem, came: show(state.dims) }, [state.dims])
+    const which = stateNames(kind)[i]
+    const problem = `the state ${which} is ${forms.map(show).join(' or ')}`
+    const wayOut = cells.length === 1 && state.rank === 3 && state.dims[0] === 1 ? `Write ${which}.squeeze(0).` : ''
+    throw new ShapeError({ operation: name, problem, came: show(state.dims), wayOut }, [state.dims])
   })
   return cells.map((cell, at) =>
     stateNames(kind).map((which, i) => {

@@ -86,7 +86,7 @@ export function toldOf<Options extends AnyCellOptions>(
   const activation = isLeftOut ? tanh : (args[2] ?? tanh)
   checkActivation(name, activation)
   const options = args[isLeftOut ? 2 : 3] === undefined ? {} : args[isLeftOut ? 2 : 3]
-  checkOptions(name, options as object, ['bias', 'initKernel', 'initRecurrentKernel', 'trainState', ...OWN[kind], ...more])
+  checkOptions(name, options as object, [...more, 'bias', 'initKernel', 'initRecurrentKernel', 'trainState', ...OWN[kind]])
   const { forgetBias, trainState, recurrentBias } = options as Options
   if (trainState !== undefined) checkBoolean(name, 'trainState', trainState)
   if (recurrentBias !== undefined) checkBoolean(name, 'recurrentBias', recurrentBias)
