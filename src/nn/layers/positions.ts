@@ -48,7 +48,8 @@ function positional<Options extends Omit<RotaryOptions, 'positions'>>(
  * length, without parameters. Vaswani et al. 2017, section 3.5.
  *
  * `SinusoidalPositions({ base = 10000 })`, called `(x, { positions })`: whole numbers [time] or [..., time], or the first one; from 0, or, with a cache, from where the last call
- * ended. Throws ShapeError for an odd number of features and for positions of another shape, RangeError for a base below 1.
+ * ended. Throws ShapeError for an odd number of features and for positions of another shape, RangeError for a base below 1, DTypeError for tokens, which go through
+ * an `Embedding` first, TypeError for a size, of which it needs none.
  *
  * @example SinusoidalPositions()(zeros([3, 2])).toArray() // [[0, 1], [0.8415, 0.5403], [0.9093, -0.4161]]
  */
@@ -62,9 +63,9 @@ export function SinusoidalPositions(options: { readonly base?: number | undefine
  * Turns pairs of features of x [..., time, features] by their position, as `rotary` does: for queries and keys, whose products then depend on how far they are
  * apart. Without parameters.
  *
- * `RotaryPositions({ base = 10000, heads = 1, interleaved = false })`, called `(x, { positions })`: whole numbers [time] or [..., time], or the first one; from 0, or, with a cache,
- * from where the last call ended. Throws ShapeError for features that are no pairs in each head and for positions of another shape, RangeError for a base
- * below 1.
+ * `RotaryPositions({ base = 10000, heads = 1, interleaved = false })`, called `(x, { positions, heads })`: whole numbers [time] or [..., time], or the first one; from 0, or, with a cache,
+ * from where the last call ended; and heads where it was made without, as attention tells them. Throws ShapeError for features that are no pairs in each head and for positions of another shape, RangeError for a base
+ * below 1, DTypeError for an x that is not float32, TypeError for a size, of which it needs none.
  *
  * @example RotaryPositions()(tensor([[1, 0], [1, 0]])).toArray() // [[1, 0], [0.5403, 0.8415]]
  */
