@@ -1,10 +1,10 @@
 import { writeFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { Worker } from 'node:worker_threads'
 import * as lib from 'fluxtape'
 import { inWorker, type Remote } from 'fluxtape/worker'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { bundled } from './bundled.ts'
-import { cores } from './cores.ts'
 
 const { Dense, loadState, state, stop, tensor, threads } = lib
 // biome-ignore lint/suspicious/noExplicitAny: what the functions take and give is what is tried
@@ -261,6 +261,23 @@ describe('workers that fail', () => {
     await other.terminate()
   })
 
+  it.each([
+    ['without workers of modules', class { terminate() {} }, /cannot be started: this browser knows no workers of modules/], // biome-ignore format: one line
+    ['without workers', undefined, /cannot be started: this runtime has no workers/],
+  ])('in a browser %s', async (_, Known, text) => {
+    const { getBuiltinModule } = process
+    const before = threads()
+    vi.stubGlobal('Worker', Known)
+    process.getBuiltinModule = ((name: string) => (name === 'node:worker_threads' ? undefined : getBuiltinModule(name))) as never
+    const error = await rejection(inWorker(url)).finally(() => {
+      process.getBuiltinModule = getBuiltinModule
+      vi.unstubAllGlobals()
+    })
+    expect(error).toBeInstanceOf(lib.WorkerError)
+    expect(error.message).toMatch(text)
+    expect(threads()).toEqual(before)
+  })
+
   it('the names are those that it serves', async () => {
     expect(() => (remote as unknown as { fti(): void }).fti()).toThrow(/inWorker: the worker has no function 'fti'\. It serves echo, add/)
     expect(JSON.stringify(remote)).toBe('{}')
@@ -307,18 +324,28 @@ describe('a Worker that is there already', () => {
 })
 
 describe('threads', () => {
-  it('are divided', async () => {
-    const all = cores()
+  it('are divided, started where they were not by nobody, and given back', async () => {
+    const cores = availableParallelism()
     const first: Any = await inWorker(url, { threads: 1 })
     expect(await first.threads()).toBe(1)
-    expect(threads().count).toBeLessThanOrEqual(Math.max(1, all - 1))
+    expect(threads().count).toBe(1)
     await first.terminate()
-    expect(await remote.threads()).toBe(Math.max(1, all - 1))
+    expect(threads().count).toBe(1)
+    expect(await remote.threads()).toBe(Math.max(1, cores - 1))
+    // What somebody sets holds, whatever ends.
+    expect((await threads(2)).count).toBe(2)
+    const second: Any = await inWorker(url)
+    expect(await second.threads()).toBe(1)
+    expect(threads().count).toBe(1)
+    await threads(2)
+    await second.terminate()
+    expect(threads()).toEqual({ count: 2, reason: 'set by threads(n)' })
+    await threads(1)
   })
 
   it('of a worker in a worker', async () => {
     const [sum, count] = (await remote.nested(url.href)) as [lib.Tensor, number]
     expect(sum.toArray()).toEqual([4, 6])
-    expect(count).toBe(Math.max(1, cores() - 2))
+    expect(count).toBe(Math.max(1, availableParallelism() - 2))
   })
 })

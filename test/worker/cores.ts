@@ -1,3 +1,0 @@
-import { availableParallelism } from 'node:os'
-
-export const cores = (): number => availableParallelism()
