@@ -45,6 +45,36 @@ async function useServer() {
   }
 }
 
+/** A worker trains; the server answers with its weights, and goes on when who asked for the run has gone. */
+async function useWorkerServer() {
+  const child = spawn(process.execPath, ['examples/worker-server.mjs', '--port', '0'], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    timeout: 60_000,
+  })
+  try {
+    const lines = createInterface({ input: child.stdout })
+    const [address] = await once(lines, 'line')
+    const leaving = new AbortController()
+    const training = await fetch(`${address}/train`, { signal: leaving.signal })
+    const told = training.body.pipeThrough(new TextDecoderStream())[Symbol.asyncIterator]()
+    expect((await told.next()).value, /"epoch":0,"loss":/)
+    const pixels = JSON.stringify(Array.from({ length: 64 }, (_, i) => (i % 8) / 8))
+    const predict = async body => (await fetch(`${address}/predict`, { method: 'POST', body })).json()
+    const begin = performance.now()
+    for (let i = 0; i < 20; i++) {
+      const chances = await predict(pixels)
+      if (chances.length !== 10 || Math.abs(chances.reduce((sum, each) => sum + each, 0) - 1) > 1e-5) throw new Error(String(chances))
+    }
+    if (performance.now() - begin > 5000) throw new Error('the server waits for the worker')
+    const ended = once(lines, 'line')
+    leaving.abort()
+    expect((await ended)[0], /^\/train: .*abort/)
+    expect(JSON.stringify(await predict(pixels)), /^\[0/)
+  } finally {
+    child.kill()
+  }
+}
+
 expect(await output('examples/linear-regression.mjs'), /written out/)
 await output('examples/own-layer.mjs')
 expect(await output('examples/forecast.mjs'), /learned +0\.0\d/)
@@ -56,4 +86,5 @@ expect(streamed, /last batches 0\.0[0-3]\d+/)
 // The file is small; what the stream takes is not to grow with it, which the night tries with a million.
 if (!(Number(/peak (\d+) MB/.exec(streamed)?.[1]) < 250)) throw new Error(streamed)
 await useServer()
+await useWorkerServer()
 console.log('the examples run')
