@@ -25,6 +25,7 @@ const OPTIONS = {
 /** Declared, but named by nobody outside: how tensors get their methods and their memory. */
 const INTERNAL = [
   'Address',
+  'Answer',
   'AnyOf',
   'AsMethods',
   'Attended',
@@ -63,6 +64,7 @@ const INTERNAL = [
   'Storage',
   'Waits',
   'Without',
+  'WorkerLike',
 ]
 
 /**

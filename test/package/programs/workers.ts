@@ -32,7 +32,7 @@ export const anything: unknown = await (await inWorker('./workers.js')).fit?.(1,
 
 serve({ fit: 5 }) // error 2322 at fit
 inWorker(5) // error 2345 at 5
-inWorker('./workers.js', { thread: 1 }) // error 2353 at thread
+inWorker('./workers.js', { thread: 1 }) // error 2561 at thread
 remote.fit('3', {}) // error 2345 at '3'
-remote.fti() // error 2551 at fti
-export const now: Tensor = remote.add(ones([2]), ones([2])) // error 2739 at now
+remote.fti() // error 2339 at fti
+export const now: Tensor = remote.add(ones([2]), ones([2])) // error 2740 at now
