@@ -69,6 +69,13 @@ export function checkpoints(
     const { step, epoch, order, validated, random } = record
     Object.assign(whole, { step, epoch, order, validated, stream: random.stream })
   }
+  /** What was drawn for a step that did not come about is drawn again. */
+  const goBack = (): void => {
+    const { stream, order, validated } = whole
+    Object.assign(record, { order, validated })
+    record.random.stream = stream
+  }
+  const isWhole = () => whole.step === record.step && whole.epoch === record.epoch
   let saved = { step: -1, epoch: -1 }
   let time = performance.now()
   let pending: Promise<void> = Promise.resolve()
@@ -142,7 +149,8 @@ export function checkpoints(
     settled(ends) {
       if (!checkpoint) return undefined
       const isEpoch = record.epoch > whole.epoch
-      note()
+      if (isWhole()) goBack()
+      else note()
       let isBest = false
       if (isEpoch) {
         const { validation, loss } = record.epochs[record.epochs.length - 1]
@@ -150,21 +158,19 @@ export function checkpoints(
         if (isBest) best = validation ?? loss
       }
       const isTime = typeof every === 'object' && performance.now() - time >= 60_000 * every.minutes
-      const isDue = isTime || isBest || ends || (typeof every === 'number' ? !isEpoch && record.step % every === 0 : isEpoch)
+      const isDue =
+        isTime || isBest || (ends && !isSaved()) || (typeof every === 'number' ? !isEpoch && record.step % every === 0 : isEpoch)
       if (!isDue) return undefined
       if (!isBusy) return void save(isBest)
       return pending.then(() => save(isBest))
     },
     async onEnd() {
       await pending
-      if (!checkpoint || isSaved() || whole.step !== record.step || whole.epoch !== record.epoch) {
+      if (!checkpoint || isSaved() || !isWhole()) {
         // An epoch that was cut short has been saved before it was.
         return
       }
-      // What was drawn for a step that did not come about is drawn again.
-      record.random.stream = whole.stream
-      record.order = whole.order
-      record.validated = whole.validated
+      goBack()
       isFailing = false
       save()
       await pending

@@ -20,7 +20,7 @@ export interface Feature extends CallbackObject {
   measure?(record: EpochRecord): void | Promise<void>
   /** Called when all have started, before callbacks load their states: may write into the run's record. */
   begun?(): Promise<void>
-  /** Called between two steps and between two epochs, after everybody: the record is whole. `ends`: the run is to end here. */
+  /** Called between two steps and between two epochs, after everybody: the record is whole. `ends`: the run is to end here, maybe without another step. */
   settled?(ends: boolean): Promise<void> | undefined
 }
 
@@ -112,6 +112,7 @@ export async function* loop(
           )
           if (answer === stop) {
             control.ends = true
+            for (const each of atRest) await each.settled?.(true)
             break
           }
           const { loss, extras } = answer

@@ -1,0 +1,247 @@
+// Runs that are saved: when, how they may end, and that they go on from there.
+import fs from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import {
+  Adam,
+  type CallbackObject,
+  Chain,
+  DataLoader,
+  Dense,
+  Dropout,
+  freeze,
+  isTraining,
+  later,
+  layer,
+  manualSeed,
+  memory,
+  mse,
+  params,
+  rand,
+  relu,
+  type skip,
+  state,
+  stop,
+  type Tensor,
+  type TrainOptions,
+  threads,
+  train,
+  zeros,
+} from 'fluxtape'
+import { afterAll, afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+
+const root = fs.mkdtempSync(join(tmpdir(), 'fluxtape-'))
+afterAll(() => fs.rmSync(root, { recursive: true }))
+beforeEach(() => void vi.spyOn(console, 'info').mockImplementation(() => {}))
+afterEach(() => vi.restoreAllMocks())
+let folders = 0
+const fresh = () => join(root, `${folders++}`)
+const newest = (path: string) => Math.max(...fs.readdirSync(path).map(each => Number(/^step-(\d+)\.safetensors$/.exec(each)?.[1] ?? -1)))
+
+manualSeed(1)
+const x = rand([12, 2])
+const y = x.sum(1, { keepDims: true })
+
+interface Setting extends TrainOptions {
+  readonly make?: () => (x: Tensor) => Tensor
+  /** What the loss is, from the step that is told, instead. */
+  readonly wrong?: (step: number, loss: Tensor) => Tensor | typeof skip
+}
+
+/** Two epochs of three steps, or as told: the run, and what there is when it has ended. */
+function begin(path: string, { make, wrong, ...options }: Setting = {}) {
+  manualSeed(7)
+  const model = make?.() ?? Chain(Dense(2, 8, relu), Dropout(0.2), Dense(8, 1))
+  let calls = 0
+  const loss = (a: Tensor, b: Tensor) => {
+    const value = mse(model(a), b)
+    return wrong?.(calls++, value) ?? value
+  }
+  const data = new DataLoader([x, y], { batchSize: 4, shuffle: true })
+  const checkpoint = { path, every: 100 }
+  const run = train(loss, params(model), data, Adam(0.01), { epochs: 2, checkpoint, resume: path, ...options })
+  const end = async () => {
+    const { steps, epochs } = await run
+    const values = [...state(model)].map(([path, each]) => [path, each.frozen, [...each.data()]])
+    return { values, steps: [...steps], epochs: epochs.map(({ epoch, loss }) => [epoch, loss]) }
+  }
+  return { run, end, model }
+}
+const whole = (setting?: Setting) => begin(fresh(), setting).end()
+
+describe('however it ended, the last checkpoint is that of the last whole step', () => {
+  const controller = () => {
+    const aborts = new AbortController()
+    return { signal: aborts.signal, callbacks: { onStep: ({ step }: { step: number }) => void (step === 3 && aborts.abort()) } }
+  }
+  it.each<[string, number, () => Setting, RegExp | undefined]>([
+    ['stopped', 4, () => ({ callbacks: { onStep: ({ step }) => (step === 3 ? stop : undefined) } }), undefined],
+    ['stopped by a gradient', 5, () => ({ callbacks: { onGradient: ({ step }) => (step === 4 ? stop : undefined) } }), undefined],
+    ['aborted', 4, controller, /abort/],
+    [
+      'failed',
+      4,
+      () => ({
+        wrong(step) {
+          if (step === 4) throw new Error('no luck')
+          return undefined as never
+        },
+      }),
+      /no luck/,
+    ],
+    // Who was told of it and who was not is not known.
+    ['failed in a callback', 3, () => ({ callbacks: { onStep: ({ step }) => expect(step).toBeLessThan(3) } }), /to be less than/],
+    ['diverged', 4, () => ({ wrong: (step, loss) => (step === 4 ? loss.log().mul(Number.NaN) : loss) }), /step 4/],
+    [
+      'diverged and stopped',
+      4,
+      () => ({ wrong: (step, loss) => (step === 4 ? loss.mul(Number.NaN) : loss), onDiverged: () => stop }),
+      undefined,
+    ],
+  ])('%s', async (_, last, setting, error) => {
+    const path = fresh()
+    const { end } = begin(path, setting())
+    await (error ? expect(end()).rejects.toThrow(error) : end())
+    expect(newest(path)).toBe(last)
+    expect(await begin(path).end()).toEqual(await whole())
+  })
+})
+
+it('left by a break, and iterated from where it is taken up', async () => {
+  const path = fresh()
+  for await (const { step } of begin(path).run) if (step === 1) break
+  expect(newest(path)).toBe(2)
+  const again = begin(path)
+  const seen: number[] = []
+  for await (const { step, epoch } of again.run) seen.push(step, epoch)
+  expect(seen).toEqual([2, 0, 3, 1, 4, 1, 5, 1])
+  expect(await again.end()).toEqual(await whole())
+})
+
+it('stopped at every step', async () => {
+  const path = fresh()
+  for (let at = 0; at < 6; at++) {
+    await begin(path, { callbacks: ({ step }) => (step === at ? stop : undefined) }).end()
+    expect(newest(path)).toBe(at + 1)
+  }
+  expect(await begin(path).end()).toEqual(await whole())
+})
+
+it('more epochs than before go on', async () => {
+  const path = fresh()
+  await begin(path, { epochs: 1 }).end()
+  const ended = await begin(path, { epochs: 3 }).end()
+  expect(ended).toEqual(await whole({ epochs: 3 }))
+  expect(ended.epochs).toHaveLength(3)
+})
+
+it('a finished run takes no step, and writes nothing', async () => {
+  const path = fresh()
+  const ended = await begin(path).end()
+  const write = vi.spyOn(fs.promises, 'open')
+  const onStep = vi.fn()
+  expect(await begin(path, { callbacks: { onStep } }).end()).toEqual(ended)
+  expect([onStep.mock.calls, write.mock.calls]).toEqual([[], []])
+})
+
+it('by minutes, which pass here faster', async () => {
+  let now = 0
+  vi.spyOn(performance, 'now').mockImplementation(() => now)
+  const path = fresh()
+  const checkpoint = { path, every: { minutes: 1 }, keep: 99 }
+  await begin(path, { epochs: 4, checkpoint, callbacks: { onStep: () => void (now += 25_000) }, validation: () => 1 }).end()
+  // The first epoch is the best.
+  expect(fs.readdirSync(path).sort()).toEqual(
+    ['best', 'step-0', 'step-12', 'step-3', 'step-6', 'step-9'].map(each => `${each}.safetensors`),
+  )
+})
+
+it('steps go on while it is written, and the next save waits', async () => {
+  const path = fresh()
+  const { rename } = fs.promises
+  let release = () => {}
+  let isSlow = true
+  vi.spyOn(fs.promises, 'rename').mockImplementation(async (from, to) => {
+    if (isSlow && /step-2/.test(`${to}`)) await new Promise<void>(resolve => (release = resolve))
+    return rename(from, to)
+  })
+  let steps = 0
+  const { end } = begin(path, { checkpoint: { path, every: 2 }, epochs: 1, callbacks: () => void steps++ })
+  const ended = end()
+  await vi.waitFor(() => expect(steps).toBe(3))
+  isSlow = false
+  await new Promise(resolve => setTimeout(resolve, 20))
+  // The third step ends the epoch, which is to be saved.
+  expect([steps, newest(path)]).toEqual([3, 0])
+  release()
+  await ended
+  expect(newest(path)).toBe(3)
+})
+
+it('a folder that is removed midway is made anew', async () => {
+  const path = fresh()
+  const remove: CallbackObject = { onStep: ({ step }) => void (step === 2 && fs.rmSync(path, { recursive: true })) }
+  expect(await begin(path, { callbacks: remove, checkpoint: { path, every: 2 } }).end()).toEqual(await whole())
+  expect(newest(path)).toBe(6)
+})
+
+const tied = () => {
+  const shared = Dense(2, 2)
+  const head = Dense(2, 1)
+  return Object.assign((a: Tensor) => head(shared(shared(a))), { shared, again: shared.weight, head })
+}
+const counted = () =>
+  layer('Counted', { inner: Dense(2, 1), mean: zeros([2]) }, (self, a: Tensor) => {
+    if (isTraining()) later(self.mean, old => old.mul(0.5).add(a.mean(0)))
+    return self.inner(a.sub(self.mean))
+  }, { trainable: ['inner'] } as never) // biome-ignore format: one line
+const frozenLater = () => Chain(Dense(2, 4), Dense(4, 1))
+
+it.each<[string, () => (x: Tensor) => Tensor]>([
+  ['tied parameters', tied as never],
+  ['a layer of one’s own with a buffer', counted as never],
+  ['a parameter that is frozen on the way', frozenLater as never],
+])('%s', async (name, make) => {
+  const freezing = (until: number): Setting => {
+    let model: ((x: Tensor) => Tensor) | undefined
+    const onStep = ({ step }: { step: number }) => {
+      if (step === 0 && /frozen/.test(name)) freeze((model as unknown as ReturnType<typeof frozenLater>)[0])
+      return step === until ? stop : undefined
+    }
+    return { make: () => (model = make()), callbacks: { onStep } }
+  }
+  const path = fresh()
+  await begin(path, freezing(1)).end()
+  const ended = await begin(path, freezing(9)).end()
+  expect(ended).toEqual(await whole(freezing(9)))
+  expect(ended.values.some(([, frozen]) => frozen)).toBe(/frozen/.test(name))
+})
+
+it('no tensor is left of many saves and of taking up', async () => {
+  const path = fresh()
+  const once = async () => {
+    const { end } = begin(path, { checkpoint: { path, every: 1 }, epochs: 4, callbacks: ({ step }) => (step % 5 === 4 ? stop : undefined) })
+    await end()
+  }
+  const counts: number[] = []
+  // Of a model and its optimizer each time, and of nothing else.
+  for (let i = 0; i < 3; i++) {
+    const before = memory().tensors
+    await once()
+    counts.push(memory().tensors - before)
+  }
+  expect(counts).toEqual([counts[0], counts[0], counts[0]])
+})
+
+it('two threads, and one', async () => {
+  const make = () => Chain(Dense(2, 256, relu), Dense(256, 256, relu), Dense(256, 1))
+  const ended = await whole({ make })
+  const path = fresh()
+  try {
+    await threads(2)
+    await begin(path, { make, callbacks: ({ step }) => (step === 3 ? stop : undefined) }).end()
+  } finally {
+    await threads(1)
+  }
+  expect(await begin(path, { make }).end()).toEqual(ended)
+})
