@@ -1,5 +1,5 @@
 // LeNet-5 (LeCun et al. 1998; relu and max pooling as today) reads handwritten digits: two convolutions find strokes, three Dense layers name them.
-// Run it with `node examples/lenet.mjs [--data DIR] [--shift] [--epochs 12] [--seeds 1,2,3,4,5] [--first N]`. DIR holds the four files of MNIST or of one
+// Run it with `node examples/lenet.mjs [--data DIR] [--shift] [--epochs 12] [--seeds 1,2,3,4,5] [--first N] [--resume]`. DIR holds the four files of MNIST or of one
 // of its relatives, as for examples/mnist.mjs; without it the network reads the digits that come with the library. `--shift` moves each digit by up to two
 // pixels, anew in every step; `--first 500` learns from the first 500 only.
 //
@@ -36,10 +36,13 @@ const { values } = parseArgs({
     shift: { type: 'boolean', default: false },
     epochs: { type: 'string', default: '12' },
     seeds: { type: 'string', default: '1' },
+    resume: { type: 'boolean', default: false },
     first: { type: 'string', default: 'Infinity' },
   },
 })
 const epochs = Number(values.epochs)
+/** With `--resume` a run is saved into a folder, and the same command goes on from there. */
+const saved = path => values.resume && { checkpoint: { path }, resume: path }
 
 /** Images [n, 1, 28, 28] of numbers from 0 to 1, and their classes [n]. */
 async function load(part) {
@@ -86,7 +89,7 @@ for (const seed of values.seeds.split(',').map(Number)) {
   // The rate falls along a cosine to nothing at the end: large steps first, then ever finer ones.
   const optimizer = Adam(CosAnneal(3e-3, 0, epochs * loader.length))
   const start = performance.now()
-  const history = await train(loss, params(model), loader, optimizer, { epochs, progress: true })
+  const history = await train(loss, params(model), loader, optimizer, { epochs, progress: true, ...saved(`runs/lenet-${seed}`) })
   const seconds = (performance.now() - start) / 1000
   results.push(100 * accuracy(model, testSet))
   console.log(

@@ -1,5 +1,5 @@
 // Names of one's own: a GRU (Cho et al. 2014) reads a list of names and then makes up new ones. Names differ in length: shorter ones are filled up,
-// and the loss leaves out what was filled. Run it with `node examples/names.mjs [--data FILE] [--epochs 10] [--count 20] [--seed 1]`: FILE has a name a line; without it
+// and the loss leaves out what was filled. Run it with `node examples/names.mjs [--data FILE] [--epochs 10] [--count 20] [--seed 1] [--resume]`: FILE has a name a line; without it
 // the network reads the names of what this library exports, and makes up functions that it does not have.
 //
 // On the 32,000 first names of names.txt (makemore's) it comes to 1.971 nats a character on those that it never saw.
@@ -30,6 +30,7 @@ const { values } = parseArgs({
     epochs: { type: 'string', default: '10' },
     count: { type: 'string', default: '20' },
     seed: { type: 'string', default: '1' },
+    resume: { type: 'boolean', default: false },
   },
 })
 const epochs = Number(values.epochs)
@@ -54,7 +55,9 @@ const loss = batch => logitCrossEntropy(model(batch.slice(':, :-1')), batch.slic
 const loader = new DataLoader([learned], { batchSize: 64, shuffle: true })
 const optimizer = Adam(CosAnneal(5e-3, 0, epochs * loader.length))
 const validation = new DataLoader([unseen], { batchSize: 256 })
-const history = await train(loss, params(model), loader, optimizer, { epochs, validation, progress: true })
+/** With `--resume` a run is saved into a folder, and the same command goes on from there. */
+const saved = values.resume && { checkpoint: { path: 'runs/names' }, resume: 'runs/names' }
+const history = await train(loss, params(model), loader, optimizer, { epochs, validation, progress: true, ...saved })
 const seconds = history.epochs.reduce((sum, epoch) => sum + epoch.seconds, 0)
 
 /** A name that the network makes up, character by character. */

@@ -130,7 +130,7 @@ const kinds: readonly [name: string, kind: Kind][] = [
 describe.each(kinds)('%s', (_, kind) => {
   it('ends with the same bits, wherever it was stopped', async () => {
     const whole = await run(fresh(), kind)
-    for (const until of [0, 2, 3, 5]) {
+    for (const until of process.env.FLUXTAPE_NIGHTLY ? [0, 2, 3, 5] : [1, 3]) {
       const folder = fresh()
       await run(folder, kind, until)
       expect(await run(folder, kind)).toEqual(whole)
