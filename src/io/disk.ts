@@ -53,6 +53,9 @@ interface Runtime {
   readonly navigator?: { readonly storage?: Partial<StorageManager> }
 }
 
+const ELSEWHERE =
+  'Node, Deno and Bun have one, and a page by https or from localhost whose site may keep data; saveSafetensors(model) gives the bytes.'
+
 /** Does the work on the disk that there is, and says which path failed and what to do. */
 async function told<T>(operation: string, done: string, path: string, work: (disk: Disk) => Promise<T>, size = ''): Promise<T> {
   if (typeof path !== 'string' || path === '')
@@ -61,11 +64,8 @@ async function told<T>(operation: string, done: string, path: string, work: (dis
   const [fs, names] = ['node:fs', 'node:path'].map(name => process?.getBuiltinModule?.(name))
   const isPage = !(fs && names)
   const storage = navigator?.storage
-  if (isPage && !storage?.getDirectory) {
-    const wayOut =
-      'Node, Deno and Bun have one, and a page that is served by https or from localhost; saveSafetensors(model) gives the bytes.'
-    throw new FluxtapeError({ operation, problem: 'there is no file system here', came: path, wayOut })
-  }
+  if (isPage && !storage?.getDirectory)
+    throw new FluxtapeError({ operation, problem: 'there is no file system here', came: path, wayOut: ELSEWHERE })
   try {
     return await work(isPage ? await page(storage as StorageManager) : system(fs as FileSystem, names as PathNames))
   } catch (error) {
@@ -77,11 +77,12 @@ async function told<T>(operation: string, done: string, path: string, work: (dis
       const room = isPage && quota !== undefined ? `: ${usage} of ${quota} bytes are used` : ''
       problem = `cannot be ${done}, there is no room for ${size}${room}`
       wayOut = 'Free some; nothing was written, and what was there before is whole.'
-    } else if (/EACCES|EPERM|EROFS|NotAllowed|NotCapable|PermissionDenied/.test(kind)) {
+    } else if (/EACCES|EPERM|EROFS|ACCESS_DENIED|NotAllowed|NotCapable|PermissionDenied/.test(kind)) {
       problem = `may not be ${done}`
       wayOut = "Choose a place that the program may write to, or allow it: chmod, Deno's --allow-read and --allow-write."
     } else if (/ENOTDIR|EISDIR|EEXIST|TypeMismatch/.test(kind))
       wayOut = 'A folder stands where a file belongs, or a file where a folder does.'
+    else if (kind === 'SecurityError') wayOut = ELSEWHERE
     const failure = new FluxtapeError({ operation, problem: `'${path}' ${problem}`, wayOut })
     failure.cause = error
     throw failure
@@ -89,7 +90,7 @@ async function told<T>(operation: string, done: string, path: string, work: (dis
 }
 
 type FileSystem = Pick<typeof import('node:fs'), 'promises'>
-type PathNames = Pick<typeof import('node:path'), 'dirname'>
+type PathNames = Pick<typeof import('node:path'), 'basename' | 'dirname' | 'join'>
 
 function isMissing({ code, name }: { readonly code?: unknown; readonly name?: string }): boolean {
   return code === 'ENOENT' || name === 'NotFoundError'
@@ -103,10 +104,15 @@ function unlessMissing<T, U>(pending: Promise<T>, instead: U): Promise<T | U> {
   })
 }
 
+/** A name that nothing has, no longer than systems take: 255 bytes. */
+function besideOf(name: string): string {
+  return `${name.slice(0, 80)}.${Math.random().toString(36).slice(2, 10)}.tmp`
+}
+
 /** How much is written at a time: systems refuse 2 GB. */
 const PIECE = 2 ** 26
 
-function system({ promises: fs }: FileSystem, { dirname }: PathNames): Disk {
+function system({ promises: fs }: FileSystem, { basename, dirname, join }: PathNames): Disk {
   const makeFolder = (path: string) => fs.mkdir(dirname(path), { recursive: true })
   return {
     read: path => unlessMissing(fs.readFile(path), undefined),
@@ -114,7 +120,7 @@ function system({ promises: fs }: FileSystem, { dirname }: PathNames): Disk {
       await makeFolder(path)
       // A link stays one.
       const target = await unlessMissing(fs.realpath(path), path)
-      const beside = `${target}.${Math.random().toString(36).slice(2, 10)}.tmp`
+      const beside = join(dirname(target), besideOf(basename(target)))
       try {
         const file = await fs.open(beside, 'wx')
         try {
@@ -155,7 +161,7 @@ interface PageFile extends Omit<FileSystemFileHandle, 'createWritable'> {
     flush(): void
     close(): void
   }>
-  readonly move?: (name: string) => Promise<void>
+  readonly move?: (folder: FileSystemDirectoryHandle, name: string) => Promise<void>
 }
 
 async function page(storage: StorageManager): Promise<Disk> {
@@ -165,7 +171,15 @@ async function page(storage: StorageManager): Promise<Disk> {
     for (const name of names) folder = await folder.getDirectoryHandle(name, { create })
     return folder
   }
-  const namesOf = (path: string) => path.split('/').filter(name => name !== '' && name !== '.')
+  /** As a program's whose folder is the root, above which there is nothing. */
+  const namesOf = (path: string) => {
+    const names: string[] = []
+    for (const name of path.split(/[\\/]/)) {
+      if (name === '..') names.pop()
+      else if (name !== '' && name !== '.') names.push(name)
+    }
+    return names
+  }
   const place = async (path: string, create: boolean) => {
     const names = namesOf(path)
     const name = names.pop() ?? ''
@@ -198,7 +212,7 @@ async function page(storage: StorageManager): Promise<Disk> {
     }
     // Workers of older WebKits.
     const handle = await file.createSyncAccessHandle?.()
-    if (!handle) throw new Error('its pages cannot write files, its workers can')
+    if (!handle) throw new Error('here only workers write files, so save and train in one, as with fluxtape/worker')
     try {
       let at = start === 'end' ? handle.getSize() : start
       handle.truncate(at)
@@ -217,24 +231,21 @@ async function page(storage: StorageManager): Promise<Disk> {
       return file && new Uint8Array(await (await file.getFile()).arrayBuffer())
     },
     async write(path, parts) {
-      const had = await unlessMissing(fileAt(path, false), undefined)
-      const file = had ?? (await fileAt(path, true))
-      if (file.createWritable) {
-        try {
-          return await edit(file, 0, parts)
-        } catch (error) {
-          if (!had) await remove(path).catch(() => {})
-          throw error
-        }
-      }
-      const name = `${path}.${Math.random().toString(36).slice(2, 10)}.tmp`
-      if (!had) await remove(path)
+      const { folder, name } = await place(path, true)
+      const beside = besideOf(name)
       try {
-        const beside = await fileAt(name, true)
-        await edit(beside, 0, parts)
-        await beside.move?.(namesOf(path).at(-1) ?? '')
+        const file: PageFile = await folder.getFileHandle(beside, { create: true })
+        await edit(file, 0, parts)
+        // Older WebKits do not move over a file, others do not move.
+        const isMoved = file.move?.(folder, name).then(
+          () => true,
+          () => false,
+        )
+        if (await isMoved) return
+        await edit(await folder.getFileHandle(name, { create: true }), 0, parts)
+        await folder.removeEntry(beside)
       } catch (error) {
-        await remove(name).catch(() => {})
+        await folder.removeEntry(beside).catch(() => {})
         throw error
       }
     },

@@ -2,7 +2,8 @@
 import { ok, same, throws } from '../check.mjs'
 import { HANDED_STEP, trainRun } from '../runs.mjs'
 
-const NOWHERE = /^save: .*there is no file system here|^save: .*its workers can/
+/** workerd has one that lives in memory, below /tmp. */
+const NOWHERE = /there is no file system here|may not be written/
 
 /** Where the suite's own files lie. */
 const file = name => new URL(`../../files/${name}`, import.meta.url)
@@ -25,7 +26,7 @@ async function hasNone(lib, { expect }) {
   const options = { epochs: 1, checkpoint: { path: 'none' } }
   const model = lib.Dense(1, 1)
   const run = () => lib.train(x => model(x).sum(), lib.params(model), [[lib.ones([1, 1])]], lib.Adam(), options)
-  await throws(run, 'Error', /there is no file system here|its workers can/, 'checkpoints where no disk is')
+  await throws(run, 'Error', NOWHERE, 'checkpoints where no disk is')
   return true
 }
 
@@ -54,7 +55,6 @@ export const disk = [
       ok(x[0] >= 1 && x.every(each => each === x[0]), `three at once gave ${x[0]} and ${x[999]}`)
       const odd = 'a folder where a file belongs'
       await throws(() => lib.save(`${path}/deeper/model.npz/x.npz`, model), 'Error', /A folder stands where/, odd)
-      await throws(() => lib.save(`${path}/${'x'.repeat(2000)}.npz`, model), 'Error', /cannot be written/, 'a long name')
       await lib.save(`${path}/${'x'.repeat(250)}.npz`, model)
     },
   ],
@@ -95,8 +95,8 @@ export const disk = [
   [
     'a checkpoint of another runtime',
     async (lib, { expect }) => {
-      const { hash, name } = JSON.parse(new TextDecoder().decode(await bytesOf('handed.json')))
       if (expect.disk === false) return
+      const { hash, name } = JSON.parse(new TextDecoder().decode(await bytesOf('handed.json')))
       const path = folder()
       // Written as it came: the digest that the run wrote stands among the metadata.
       const { tensors, metadata } = lib.loadSafetensors(await bytesOf(`handed/${name}`))
