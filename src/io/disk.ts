@@ -161,7 +161,6 @@ interface PageFile extends Omit<FileSystemFileHandle, 'createWritable'> {
     flush(): void
     close(): void
   }>
-  readonly move?: (folder: FileSystemDirectoryHandle, name: string) => Promise<void>
 }
 
 async function page(storage: StorageManager): Promise<Disk> {
@@ -232,20 +231,11 @@ async function page(storage: StorageManager): Promise<Disk> {
     },
     async write(path, parts) {
       const { folder, name } = await place(path, true)
-      const beside = besideOf(name)
+      const isNew = !(await unlessMissing(folder.getFileHandle(name), undefined))
       try {
-        const file: PageFile = await folder.getFileHandle(beside, { create: true })
-        await edit(file, 0, parts)
-        // Older WebKits do not move over a file, others do not move.
-        const isMoved = file.move?.(folder, name).then(
-          () => true,
-          () => false,
-        )
-        if (await isMoved) return
         await edit(await folder.getFileHandle(name, { create: true }), 0, parts)
-        await folder.removeEntry(beside)
       } catch (error) {
-        await folder.removeEntry(beside).catch(() => {})
+        if (isNew) await folder.removeEntry(name).catch(() => {})
         throw error
       }
     },
