@@ -22,14 +22,28 @@ const files = (folder: string, ...names: string[]) => names.map(name => `test/${
 const variantless = nightly
   ? []
   : [
-      ...folders('docs', 'io', 'data', 'datasets', 'errors', 'gradients', 'memory', 'params', 'tape', 'training'),
-      ...files('internal', 'allocator', 'collector', 'coverage', 'failure', 'gemm-plan', 'guard', 'large', 'methods', 'mutation'),
+      ...folders('docs', 'io', 'data', 'datasets', 'errors', 'gradients', 'memory', 'params', 'tape', 'training', 'worker'),
+      ...files('internal', 'allocator', 'along', 'collector', 'coverage', 'failure', 'gemm-plan', 'guard', 'large', 'methods', 'mutation'),
       ...files('internal', 'pool', 'pool-faults', 'run', 'sizes', 'state'),
       ...folders('threads'),
       ...files('nn', 'chain', 'composing', 'embedding', 'generate', 'layer', 'print', 'recurrent'),
       ...files('optimizers', 'hyper', 'own-rule', 'state'),
       ...files('tensor', 'javascript', 'print', 'realms', 'rows'),
-      ...files('train', 'batches', 'breathe', 'callbacks', 'effects-jit', 'errors', 'extras', 'interleaving', 'iteration', 'jit'),
+      ...files('train', 'batches', 'breathe', 'callbacks', 'checkpoint', 'checkpoint-disk', 'checkpoint-hostile', 'checkpoint-runs'),
+      ...files(
+        'train',
+        'early-stopping',
+        'log',
+        'measures',
+        'plateau',
+        'remembered',
+        'effects-jit',
+        'errors',
+        'extras',
+        'interleaving',
+        'iteration',
+        'jit',
+      ),
       ...files('train', 'jit-inputs', 'progress', 'throttle', 'untrained', 'validation'),
     ]
 

@@ -19,9 +19,9 @@ export const ENTRIES = [
     api: 'src/index.ts',
     types: 'fluxtape.d.ts',
     global: { file: 'fluxtape.global.js', name: 'fluxtape', format: 'umd' },
-    limit: 174 * KB,
+    limit: 190 * KB,
   },
-  { subpath: './edge', file: 'edge.js', source: 'src/edge.ts', types: 'edge.d.ts', limit: 140 * KB },
+  { subpath: './edge', file: 'edge.js', source: 'src/edge.ts', types: 'edge.d.ts', limit: 152 * KB },
   {
     subpath: './datasets',
     file: 'datasets.js',
@@ -46,7 +46,7 @@ export const ENTRIES = [
 export const ASSETS = ['baseline.wasm', 'relaxed.wasm', 'worker.js']
 
 /** The most gzipped bytes of a program that has one Dense. */
-export const HELLO = 95 * KB
+export const HELLO = 98 * KB
 
 /** Everything that a build writes. */
 export const BUILT = [...ENTRIES.flatMap(({ file, types, global }) => [file, types, global?.file]).filter(Boolean), ...ASSETS].sort()

@@ -3,6 +3,7 @@ import { keyed, type Randomness } from '../tensor/random.ts'
 import { isThenable } from '../tensor/realm.ts'
 import { seal, unassignable } from '../tensor/seal.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { isForeign } from '../tensor/walk.ts'
 import { type Batched, joined } from './batch.ts'
 import { Feed, type Order, type Recipe, streamsOf } from './feed.ts'
 import {
@@ -196,7 +197,7 @@ function streamOf(data: unknown): object | undefined {
   if (typeof data !== 'object' || data === null || Array.isArray(data) || ArrayBuffer.isView(data)) return undefined
   if (data instanceof DataLoader) throw typeError('DataLoader', 'it takes observations', 'a DataLoader came', 'Pass the data of that one.')
   const isIterable = Symbol.asyncIterator in data || Symbol.iterator in data
-  return isIterable && !(data instanceof Tensor) && !isDataset(data) ? data : undefined
+  return isIterable && !(data instanceof Tensor) && !isForeign(data) && !isDataset(data) ? data : undefined
 }
 
 function checkShuffle(shuffle: unknown, stream: object | undefined): void {

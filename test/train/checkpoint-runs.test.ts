@@ -161,14 +161,20 @@ it('steps go on while it is written, and the next save waits', async () => {
   const { rename } = fs.promises
   let release = () => {}
   let isSlow = true
+  let isHeld = false
   vi.spyOn(fs.promises, 'rename').mockImplementation(async (from, to) => {
-    if (isSlow && /step-2/.test(`${to}`)) await new Promise<void>(resolve => (release = resolve))
+    if (isSlow && /step-2/.test(`${to}`)) {
+      await new Promise<void>(resolve => {
+        release = resolve
+        isHeld = true
+      })
+    }
     return rename(from, to)
   })
   let steps = 0
   const { end } = begin(path, { checkpoint: { path, every: 2 }, epochs: 1, callbacks: () => void steps++ })
   const ended = end()
-  await vi.waitFor(() => expect(steps).toBe(3))
+  await vi.waitFor(() => expect([steps, isHeld]).toEqual([3, true]))
   isSlow = false
   await new Promise(resolve => setTimeout(resolve, 20))
   // The third step ends the epoch, which is to be saved.
