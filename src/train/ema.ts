@@ -82,9 +82,9 @@ export class RunningAverage implements CallbackObject {
     if (pairs.length > 0) moveAverages(pairs, 1 - Math.fround(this.decay))
   }
 
-  state(): Memory {
+  state(): unknown {
     const entries = [...this.averages].map(([x, average]) => [this.params?.path(x) ?? '', average] as const)
-    return { isSwapped: this.isSwapped, averages: Object.fromEntries(entries.filter(([path]) => path !== '')) }
+    return { isSwapped: this.isSwapped, averages: Object.fromEntries(entries.filter(([path]) => path !== '')) } satisfies Memory
   }
 
   load(state: unknown): void {

@@ -44,7 +44,7 @@ average.swap()
 const isSwapped: boolean = average.isSwapped
 average.dispose()
 export const result: readonly [number | undefined, number | undefined, boolean] = [
-  epochs[0].metrics?.accuracy,
+  epochs[0]?.metrics?.accuracy,
   stopping.best?.value,
   isSwapped,
 ]
