@@ -43,10 +43,12 @@ export function processPlaces({ name, kind }, isLong) {
  * one the entry imports it.
  */
 export function pagePlaces({ name, shares, env }) {
-  const isolated = shares ? many : { ...alone, reason: CANNOT_SHARE }
+  const base = shares ? many : { ...alone, reason: CANNOT_SHARE }
+  // WebKitGTK's MiniBrowser has no private file system.
+  const isolated = name.startsWith('webkit') ? { ...base, disk: false } : base
   // The switch that lets WebKitGTK share memory lets every page.
-  const plain = shares && env ? many : { ...alone, reason: NOT_ISOLATED }
-  const policed = shares ? { ...alone, reason: NO_WORKERS } : isolated
+  const plain = { ...isolated, ...(shares && env ? many : { ...alone, reason: NOT_ISOLATED }) }
+  const policed = shares ? { ...isolated, ...alone, reason: NO_WORKERS } : isolated
   const page = { kind: 'isolated', entry: 'page.mjs', where: 'page', expect: isolated }
   const script = { ...page, entry: 'script.js', where: 'script' }
   return [
