@@ -23,7 +23,12 @@ describe('recurrent layers refuse', () => {
       () => f.RNN(3, 4, f.softmax),
       'TypeError: RNN: softmax is no function of single elements. Put it behind the layer: Chain(RNN(...), softmax).',
     ],
-    ['half a layer', () => f.LSTM(3, 4, { layers: 0.5 }), 'TypeError: LSTM: layers are a whole number from 1: 0.5 came.'],
+    ['half a layer', () => f.LSTM(3, 4, { layers: 0.5 }), 'TypeError: LSTM: layers are a whole number from 1 to 1000: 0.5 came.'],
+    [
+      'layers without end',
+      () => f.LSTM(3, 4, { layers: 1e300 }),
+      'TypeError: LSTM: layers are a whole number from 1 to 1000: 1e+300 came.',
+    ],
     ['a number that is a switch', () => any.LSTM(3, 4, { bidirectional: 1 }), 'TypeError: LSTM: bidirectional is true or false: 1 came.'],
     [
       'dropout of one layer',

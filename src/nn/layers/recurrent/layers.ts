@@ -93,6 +93,9 @@ function layerOf(name: string, kind: RecurrentKind, args: readonly unknown[]): u
   return layer(name, fields, forward, { label: labelOf(name, [...sizes, unlessTanh(activation), { ...stacked, ...shownOf(options) }]) })
 }
 
+/** More would be made one by one until no memory is left. */
+const MOST_LAYERS = 1000
+
 function checkStack(
   name: string,
   { bias }: AnyOptions,
@@ -101,8 +104,8 @@ function checkStack(
   dropout: unknown,
   returnState: unknown,
 ): void {
-  if (!Number.isInteger(layers) || (layers as number) < 1)
-    throw typeError(name, 'layers are a whole number from 1', `${written(layers)} came`)
+  if (!Number.isInteger(layers) || (layers as number) < 1 || (layers as number) > MOST_LAYERS)
+    throw typeError(name, `layers are a whole number from 1 to ${MOST_LAYERS}`, `${written(layers)} came`)
   checkBoolean(name, 'bidirectional', bidirectional)
   checkBoolean(name, 'returnState', returnState)
   checkShare(name, dropout, 'dropout')
@@ -147,7 +150,7 @@ export function RNN(...args: readonly unknown[]): RNNLayer<boolean> {
  * [4 units, units] and `bias` [4 units] of the first cell, `backward.Wi`, and above `layers[1].Wi`, `layers[1].backward.Wi`; with `trainState` also
  * `h0` and `c0` [units]. They are the bytes of PyTorch's `nn.LSTM`, whose two biases add up: `loadState(lstm, state, { rename: fromPyTorch.lstm })`.
  *
- * Throws TypeError for sizes and layers that are no whole numbers from 1, dropout with one layer, and a state of another kind; ShapeError for an x, a state or
+ * Throws TypeError for sizes and layers that are no whole numbers from 1 (and at most 1000 layers), dropout with one layer, and a state of another kind; ShapeError for an x, a state or
  * lengths of other shapes; RangeError for a dropout outside [0, 1] and for lengths beyond the steps.
  *
  * @example
