@@ -42,6 +42,8 @@ export function checkCheckpoints(checkpoint: unknown, resume: unknown): void {
 }
 
 const NAME = /^step-(\d+)\.safetensors$/
+/** What `writeFile` writes beside one. */
+const BESIDE = /^(step-\d+|best)\.safetensors\.\w+\.tmp$/
 const nameOf = (step: number) => `step-${step}.safetensors`
 
 /** The steps of which a folder has checkpoints, the newest first. */
@@ -139,7 +141,7 @@ export function checkpoints(
         }
       } else {
         // What a process that was killed had begun.
-        for (const name of await listFolder('train', path)) if (/\.tmp$/.test(name)) await removeFile('train', `${path}/${name}`)
+        for (const name of await listFolder('train', path)) if (BESIDE.test(name)) await removeFile('train', `${path}/${name}`)
       }
       note()
       // At once, so that a path that cannot be written is not found out after a day.

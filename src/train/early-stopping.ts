@@ -1,3 +1,4 @@
+import { keep } from '../autodiff/lifetime.ts'
 import { checkBoolean, refuseSurplus } from '../errors.ts'
 import { overwrite } from '../optimizers/rule.ts'
 import { copyTensor } from '../params/clone.ts'
@@ -95,8 +96,7 @@ function snapshot(values: ReadonlyMap<string, Tensor>, before: ReadonlyMap<strin
     const room = before.get(path)
     if (room && room.type === value.type && sameShape(room.dims, value.dims)) copies.set(path, room)
     else {
-      const copy = copyTensor(value)
-      copy.kept = 'user'
+      const copy = keep(copyTensor(value))
       made.add(copy)
       copies.set(path, copy)
     }

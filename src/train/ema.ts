@@ -1,3 +1,4 @@
+import { keep } from '../autodiff/lifetime.ts'
 import { checkNumber, checkOptions, rangeError, refuseSurplus, typeError } from '../errors.ts'
 import { overwrite } from '../optimizers/rule.ts'
 import { moveAverages } from '../optimizers/steps.ts'
@@ -98,9 +99,7 @@ export class RunningAverage implements CallbackObject {
   }
 
   private begin(x: Tensor, value: Tensor): void {
-    const average = copyTensor(value)
-    average.kept = 'user'
-    this.averages.set(x, average)
+    this.averages.set(x, keep(copyTensor(value)))
   }
 
   private refuseSwapped(): void {

@@ -123,31 +123,21 @@ export function takeUp(file: Uint8Array, name: string, subject: Subject, record:
       throw wrong(error)
     }
     for (const [path, each] of model) each.frozen = run.frozen.includes(path)
-    const { step, epoch, batches, order, validated, seconds, sum, samples, random, begun, firsts, epochs } = run.record
-    setRandom(record.random, random)
+    setRandom(record.random, run.record.random)
     setRandom(randomnessInUse(), run.global)
-    const losses = tensors.get('losses')?.data()
     const states = callbacks.map(each => (each.state ? run.states[takers.indexOf(each)] : null))
-    Object.assign(record, {
-      step,
-      first: step,
-      epoch,
-      batches,
-      order,
-      validated,
-      seconds,
-      sum,
-      samples,
-      begun,
-      firsts,
-      epochs,
-      losses,
+    Object.assign(record, Object.fromEntries(FIELDS.map(name => [name, run.record[name]])), {
+      first: run.record.step,
+      losses: tensors.get('losses')?.data(),
       states,
     })
     return run
   }
   return scoped(take, ({ states }) => valuesIn(states)).best
 }
+
+/** What a record takes of a file's as it is there. */
+const FIELDS = ['step', 'epoch', 'batches', 'order', 'validated', 'seconds', 'sum', 'samples', 'begun', 'firsts', 'epochs'] as const
 
 function setRandom(random: { key: unknown; stream: number }, { key, stream }: Order): void {
   Object.assign(random, { key, stream })

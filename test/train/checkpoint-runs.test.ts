@@ -184,6 +184,15 @@ it('steps go on while it is written, and the next save waits', async () => {
   expect(newest(path)).toBe(3)
 })
 
+it('what a killed process had begun is removed, and what is not of a run stays', async () => {
+  const path = fresh()
+  await begin(path, { checkpoint: { path, every: 2 }, callbacks: ({ step }) => (step === 2 ? stop : undefined) }).end()
+  const begun = ['step-4.safetensors.x1y2z3.tmp', 'best.safetensors.x1y2z3.tmp']
+  for (const name of [...begun, 'mine.tmp']) fs.writeFileSync(join(path, name), 'half')
+  await begin(path, { checkpoint: { path, every: 2 }, resume: path }).end()
+  expect(fs.readdirSync(path).filter(name => name.endsWith('.tmp'))).toEqual(['mine.tmp'])
+})
+
 it('a folder that is removed midway is made anew', async () => {
   const path = fresh()
   const remove: CallbackObject = { onStep: ({ step }) => void (step === 2 && fs.rmSync(path, { recursive: true })) }
