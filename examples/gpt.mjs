@@ -1,5 +1,5 @@
 // A small GPT (Radford et al. 2018; norms before attention, as in GPT-2) learns to write like a text, character by character, and shows what it
-// writes while it learns. Run it with `node examples/gpt.mjs [--data FILE] [--steps 4000] [--length 200] [--seed 1]`: FILE is any text; without it the network
+// writes while it learns. Run it with `node examples/gpt.mjs [--data FILE] [--steps 4000] [--length 200] [--seed 1] [--resume [FOLDER]]`: FILE is any text; without it the network
 // reads this library's own documentation.
 //
 // On tinyshakespeare (1.1 million characters) it comes to 1.576 nats a character on the last tenth, which it never saw.
@@ -27,15 +27,18 @@ import {
   scope,
   slidingWindow,
   splitObs,
+  stop,
   train,
 } from 'fluxtape'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: process.argv.includes('--resume'),
   options: {
     data: { type: 'string' },
     steps: { type: 'string', default: '4000' },
     length: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
+    resume: { type: 'boolean', default: false },
   },
 })
 const [steps, length] = [Number(values.steps), Number(values.length)]
@@ -103,16 +106,29 @@ async function write(beginning) {
 
 const every = Math.ceil(steps / 8)
 const start = performance.now()
-let losses = []
-for await (const { step, loss: value } of train(loss, params(model), loader, optimizer, { epochs: 1000 })) {
-  losses.push(value)
-  const done = step + 1
-  if (done % every === 0 || done === steps) {
-    const mean = losses.reduce((sum, each) => sum + each, 0) / losses.length
-    console.log(`step ${done}  loss ${mean.toFixed(4)}\n${await write('\n')}\n`)
-    losses = []
-  }
-  if (done === steps) break
+/** Steps that were taken, and the losses since it wrote last. */
+let [done, losses] = [0, []]
+/** Has it write from time to time, and ends the run. */
+const writing = {
+  async onStep({ step, loss: value }) {
+    done = step + 1
+    losses.push(value)
+    if (done % every === 0 || done === steps) {
+      const mean = losses.reduce((sum, each) => sum + each, 0) / losses.length
+      console.log(`step ${done}  loss ${mean.toFixed(4)}\n${await write('\n')}\n`)
+      losses = []
+    }
+    return done === steps ? stop : undefined
+  },
+  state: () => ({ done, losses }),
+  load(state) {
+    ;({ done, losses } = state)
+    return done === steps ? stop : undefined
+  },
 }
+/** With `--resume` a run is saved into a folder, and the same command goes on from there. */
+const path = positionals[0] ?? `runs/gpt/seed-${values.seed}`
+const saved = values.resume && { checkpoint: { path, every: 25 }, resume: path }
+await train(loss, params(model), loader, optimizer, { epochs: 1000, callbacks: writing, ...saved })
 const seconds = (performance.now() - start) / 1000
 console.log(`${steps} steps in ${seconds.toFixed(1)} s: ${judge().toFixed(3)} nats a character on what it never saw`)

@@ -1,5 +1,5 @@
 // LeNet-5 (LeCun et al. 1998; relu and max pooling as today) reads handwritten digits: two convolutions find strokes, three Dense layers name them.
-// Run it with `node examples/lenet.mjs [--data DIR] [--shift] [--epochs 12] [--seeds 1,2,3,4,5] [--first N] [--resume]`. DIR holds the four files of MNIST or of one
+// Run it with `node examples/lenet.mjs [--data DIR] [--shift] [--epochs 12] [--seeds 1,2,3,4,5] [--first N] [--resume [FOLDER]]`. DIR holds the four files of MNIST or of one
 // of its relatives, as for examples/mnist.mjs; without it the network reads the digits that come with the library. `--shift` moves each digit by up to two
 // pixels, anew in every step; `--first 500` learns from the first 500 only.
 //
@@ -30,7 +30,8 @@ import {
 } from 'fluxtape'
 import { digits, readIdx } from 'fluxtape/datasets'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: process.argv.includes('--resume'),
   options: {
     data: { type: 'string' },
     shift: { type: 'boolean', default: false },
@@ -41,8 +42,11 @@ const { values } = parseArgs({
   },
 })
 const epochs = Number(values.epochs)
-/** With `--resume` a run is saved into a folder, and the same command goes on from there. */
-const saved = path => values.resume && { checkpoint: { path }, resume: path }
+/** With `--resume` a run is saved into a folder, and the same command goes on from there: each seed has its own. */
+function saved(seed) {
+  const path = `${positionals[0] ?? 'runs/lenet'}/seed-${seed}`
+  return values.resume && { checkpoint: { path }, resume: path }
+}
 
 /** Images [n, 1, 28, 28] of numbers from 0 to 1, and their classes [n]. */
 async function load(part) {
@@ -89,7 +93,7 @@ for (const seed of values.seeds.split(',').map(Number)) {
   // The rate falls along a cosine to nothing at the end: large steps first, then ever finer ones.
   const optimizer = Adam(CosAnneal(3e-3, 0, epochs * loader.length))
   const start = performance.now()
-  const history = await train(loss, params(model), loader, optimizer, { epochs, progress: true, ...saved(`runs/lenet-${seed}`) })
+  const history = await train(loss, params(model), loader, optimizer, { epochs, progress: true, ...saved(seed) })
   const seconds = (performance.now() - start) / 1000
   results.push(100 * accuracy(model, testSet))
   console.log(

@@ -1,6 +1,6 @@
 // A network with a memory learns to write like a text, character by character: an LSTM (Hochreiter & Schmidhuber 1997) that reads many places of the
 // text at once, in pieces of 32 characters. What it remembers at the end of a piece it begins the next one with, but the gradient ends there: truncated
-// backpropagation through time. Run it with `node examples/lstm.mjs [--data FILE] [--steps 2000] [--length 200] [--seed 1]`: FILE is any text; without it
+// backpropagation through time. Run it with `node examples/lstm.mjs [--data FILE] [--steps 2000] [--length 200] [--seed 1] [--resume [FOLDER]]`: FILE is any text; without it
 // the network reads this library's own documentation.
 //
 // On tinyshakespeare it comes to 1.564 nats a character on the last tenth, which it never saw.
@@ -24,15 +24,18 @@ import {
   params,
   scope,
   splitObs,
+  stop,
   train,
 } from 'fluxtape'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: process.argv.includes('--resume'),
   options: {
     data: { type: 'string' },
     steps: { type: 'string', default: '2000' },
     length: { type: 'string', default: '200' },
     seed: { type: 'string', default: '1' },
+    resume: { type: 'boolean', default: false },
   },
 })
 const [steps, length] = [Number(values.steps), Number(values.length)]
@@ -89,20 +92,34 @@ async function write(beginning) {
 const optimizer = OptimizerChain(ClipGlobalNorm(1), Adam(CosAnneal(3e-3, 0, steps)))
 const every = Math.ceil(steps / 8)
 const start = performance.now()
-let losses = []
+/** Steps that were taken, and the losses since it wrote last. */
+let [done, losses] = [0, []]
 /** What is remembered at the end of a step, for the next one to begin with: numbers, so that the gradient goes no further back. */
-let state
-for await (const step of train((x, y) => loss(x, y, state), params(model), pieces(learned, PLACES), optimizer, { epochs: 1000 })) {
-  for (const each of state ?? []) each.dispose()
-  state = keep(step.extras)
-  losses.push(step.loss)
-  const done = step.step + 1
-  if (done % every === 0 || done === steps) {
-    const mean = losses.reduce((sum, each) => sum + each, 0) / losses.length
-    console.log(`step ${done}  loss ${mean.toFixed(4)}\n${await write('\n')}\n`)
-    losses = []
-  }
-  if (done === steps) break
+let remembered
+/** Remembers, has it write from time to time, and ends the run. What stands here between two steps is saved with the run. */
+const reading = {
+  async onStep({ step, loss: value, extras }) {
+    done = step + 1
+    for (const each of remembered ?? []) each.dispose()
+    remembered = keep(extras)
+    losses.push(value)
+    if (done % every === 0 || done === steps) {
+      const mean = losses.reduce((sum, each) => sum + each, 0) / losses.length
+      console.log(`step ${done}  loss ${mean.toFixed(4)}\n${await write('\n')}\n`)
+      losses = []
+    }
+    return done === steps ? stop : undefined
+  },
+  state: () => ({ done, losses, remembered }),
+  load(state) {
+    ;({ done, losses, remembered } = state)
+    return done === steps ? stop : undefined
+  },
 }
+/** With `--resume` a run is saved into a folder, and the same command goes on from there. */
+const path = positionals[0] ?? `runs/lstm/seed-${values.seed}`
+const saved = values.resume && { checkpoint: { path, every: 25 }, resume: path }
+const options = { epochs: 1000, callbacks: reading, ...saved }
+await train((x, y) => loss(x, y, remembered), params(model), pieces(learned, PLACES), optimizer, options)
 const seconds = (performance.now() - start) / 1000
 console.log(`${steps} steps in ${seconds.toFixed(1)} s: ${judge().toFixed(3)} nats a character on what it never saw`)

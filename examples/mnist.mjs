@@ -1,5 +1,5 @@
 // The article's Chain of Dense layers, 784-64-64-10, on MNIST or one of its relatives, read from IDX files.
-// Run it with `node examples/mnist.mjs --data DIR [--epochs 40] [--seeds 1,2,3,4,5] [--resume]`; DIR holds the four files
+// Run it with `node examples/mnist.mjs --data DIR [--epochs 40] [--seeds 1,2,3,4,5] [--resume [FOLDER]]`; DIR holds the four files
 // train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and t10k-labels-idx1-ubyte, gzipped or not.
 import { existsSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
@@ -8,7 +8,8 @@ import { parseArgs } from 'node:util'
 import { Adam, accuracy, Chain, DataLoader, Dense, logitCrossEntropy, manualSeed, params, relu, train } from 'fluxtape'
 import { readIdx } from 'fluxtape/datasets'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: process.argv.includes('--resume'),
   options: {
     data: { type: 'string' },
     epochs: { type: 'string', default: '20' },
@@ -35,8 +36,11 @@ const trainSet = await load('train')
 const testSet = await load('t10k')
 console.log(`${trainSet[0].shape[0]} pictures to learn from, ${testSet[0].shape[0]} to test on`)
 
-/** With `--resume` a run is saved into a folder, and the same command goes on from there. */
-const saved = path => values.resume && { checkpoint: { path }, resume: path }
+/** With `--resume` a run is saved into a folder, and the same command goes on from there: each seed has its own. */
+function saved(seed) {
+  const path = `${positionals[0] ?? 'runs/mnist'}/seed-${seed}`
+  return values.resume && { checkpoint: { path }, resume: path }
+}
 
 const results = []
 for (const seed of values.seeds.split(',').map(Number)) {
@@ -45,7 +49,7 @@ for (const seed of values.seeds.split(',').map(Number)) {
   const loss = (x, y) => logitCrossEntropy(model(x), y)
   const loader = new DataLoader(trainSet, { batchSize: 64, shuffle: true })
   const start = performance.now()
-  const { epochs } = await train(loss, params(model), loader, Adam(1e-3), { epochs: Number(values.epochs), ...saved(`runs/mnist-${seed}`) })
+  const { epochs } = await train(loss, params(model), loader, Adam(1e-3), { epochs: Number(values.epochs), ...saved(seed) })
   const seconds = (performance.now() - start) / 1000
   results.push(accuracy(model, testSet))
   console.log(

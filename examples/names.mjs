@@ -1,5 +1,5 @@
 // Names of one's own: a GRU (Cho et al. 2014) reads a list of names and then makes up new ones. Names differ in length: shorter ones are filled up,
-// and the loss leaves out what was filled. Run it with `node examples/names.mjs [--data FILE] [--epochs 10] [--count 20] [--seed 1] [--resume]`: FILE has a name a line; without it
+// and the loss leaves out what was filled. Run it with `node examples/names.mjs [--data FILE] [--epochs 10] [--count 20] [--seed 1] [--resume [FOLDER]]`: FILE has a name a line; without it
 // the network reads the names of what this library exports, and makes up functions that it does not have.
 //
 // On the 32,000 first names of names.txt (makemore's) it comes to 1.971 nats a character on those that it never saw.
@@ -24,7 +24,8 @@ import {
   train,
 } from 'fluxtape'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: process.argv.includes('--resume'),
   options: {
     data: { type: 'string' },
     epochs: { type: 'string', default: '10' },
@@ -56,7 +57,8 @@ const loader = new DataLoader([learned], { batchSize: 64, shuffle: true })
 const optimizer = Adam(CosAnneal(5e-3, 0, epochs * loader.length))
 const validation = new DataLoader([unseen], { batchSize: 256 })
 /** With `--resume` a run is saved into a folder, and the same command goes on from there. */
-const saved = values.resume && { checkpoint: { path: 'runs/names' }, resume: 'runs/names' }
+const path = positionals[0] ?? `runs/names/seed-${values.seed}`
+const saved = values.resume && { checkpoint: { path }, resume: path }
 const history = await train(loss, params(model), loader, optimizer, { epochs, validation, progress: true, ...saved })
 const seconds = history.epochs.reduce((sum, epoch) => sum + epoch.seconds, 0)
 

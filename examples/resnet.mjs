@@ -1,5 +1,5 @@
 // A residual network (He et al. 2015) tells small color images apart: what a block computes is added to what came in, so that deep networks learn, too.
-// Run it with `node examples/resnet.mjs [--data DIR] [--epochs 10] [--seeds 1,2,3] [--first N] [--tests 500] [--resume]`. DIR holds CIFAR-10's binary
+// Run it with `node examples/resnet.mjs [--data DIR] [--epochs 10] [--seeds 1,2,3] [--first N] [--tests 500] [--resume [FOLDER]]`. DIR holds CIFAR-10's binary
 // files (data_batch_1.bin to data_batch_5.bin and test_batch.bin of www.cs.toronto.edu/~kriz/cifar-10-binary.tar.gz); without it the images are drawn
 // below: six light shapes on dark ground, anywhere, turned and noisy. `--first 500` learns from the first 500 images only, `--tests` says how many shapes
 // are drawn to test on.
@@ -37,7 +37,8 @@ import {
   train,
 } from 'fluxtape'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: process.argv.includes('--resume'),
   options: {
     data: { type: 'string' },
     epochs: { type: 'string', default: '10' },
@@ -48,8 +49,11 @@ const { values } = parseArgs({
   },
 })
 const epochs = Number(values.epochs)
-/** With `--resume` a run is saved into a folder, and the same command goes on from there. */
-const saved = path => values.resume && { checkpoint: { path }, resume: path }
+/** With `--resume` a run is saved into a folder, and the same command goes on from there: each seed has its own. */
+function saved(seed) {
+  const path = `${positionals[0] ?? 'runs/resnet'}/seed-${seed}`
+  return values.resume && { checkpoint: { path }, resume: path }
+}
 const SIDE = 32
 const BYTES = 3 * SIDE * SIDE
 
@@ -150,7 +154,7 @@ for (const seed of values.seeds.split(',').map(Number)) {
   // The rate falls along a cosine to nothing at the end: large steps first, then ever finer ones.
   const optimizer = AdamW(CosAnneal(4e-3, 0, epochs * loader.length), { lambda: 0.05 })
   const start = performance.now()
-  const history = await train(loss, params(model), loader, optimizer, { epochs, progress: true, ...saved(`runs/resnet-${seed}`) })
+  const history = await train(loss, params(model), loader, optimizer, { epochs, progress: true, ...saved(seed) })
   const seconds = (performance.now() - start) / 1000
   results.push(100 * accuracy(model, testLoader))
   console.log(

@@ -1,7 +1,7 @@
 // A variational autoencoder (Kingma & Welling 2014) learns to draw digits: an encoder makes a few numbers of an image, a decoder an image of a few numbers,
 // and since those of all digits together spread as chance does, any that chance gives become a digit that nobody wrote.
 // It learns from the digits that come with the library. The picture is written by a package: `npm install pngjs`. Run it with
-// `node examples/vae.mjs [--epochs 100] [--seed 1] [--first N] [--file vae.png]`; `--first 400` learns from the first 400 only.
+// `node examples/vae.mjs [--epochs 100] [--seed 1] [--first N] [--file vae.png] [--resume [FOLDER]]`; `--first 400` learns from the first 400 only.
 //
 // Digits that it never saw cost 23.85 nats (the bound of their log likelihood, for levels of gray as chances of ink).
 import { writeFileSync } from 'node:fs'
@@ -37,12 +37,14 @@ import {
 import { digits } from 'fluxtape/datasets'
 import { PNG } from 'pngjs'
 
-const { values } = parseArgs({
+const { values, positionals } = parseArgs({
+  allowPositionals: process.argv.includes('--resume'),
   options: {
     epochs: { type: 'string', default: '100' },
     seed: { type: 'string', default: '1' },
     first: { type: 'string', default: 'Infinity' },
     file: { type: 'string', default: 'vae.png' },
+    resume: { type: 'boolean', default: false },
   },
 })
 const epochs = Number(values.epochs)
@@ -88,7 +90,10 @@ const x = image(trainSet[0].slice([[0, Math.min(trainSet[1].size, Number(values.
 const test = image(testSet[0])
 const loader = new DataLoader([x], { batchSize: 32, shuffle: true })
 const optimizer = Adam(CosAnneal(2e-3, 0, epochs * loader.length))
-const history = await train(loss, vae, loader, setup(optimizer, vae), { epochs, progress: true })
+/** With `--resume` a run is saved into a folder, and the same command goes on from there. */
+const path = positionals[0] ?? `runs/vae/seed-${values.seed}`
+const saved = values.resume && { checkpoint: { path }, resume: path }
+const history = await train(loss, vae, loader, setup(optimizer, vae), { epochs, progress: true, ...saved })
 const seconds = history.epochs.reduce((sum, epoch) => sum + epoch.seconds, 0)
 
 /** Numbers by chance, drawn: [n, 1, 8, 8] from 0 to 1. */
