@@ -22,7 +22,8 @@ const LONGEST_HEADER = 4 + 4 * 255
  *
  * The shape is that of the file (MNIST's images: [60000, 28, 28]). Unsigned bytes stay uint8; bytes, shorts and ints become int32, floats and
  * doubles float32. The file is taken for hostile: nothing is unpacked beyond the size that its header states. The promise rejects with
- * FormatError for whatever is wrong with the file, TypeError for what is no bytes, MemoryError where the tensor finds no room.
+ * FormatError for whatever is wrong with the file, TypeError for what is no bytes, MemoryError where the tensor finds no room, FluxtapeError for a
+ * gzipped one where the runtime has no DecompressionStream.
  *
  * @example
  * const file = new Uint8Array([0, 0, 8, 1, 0, 0, 0, 2, 7, 9]) // of bytes, one axis of two

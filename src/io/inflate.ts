@@ -1,4 +1,4 @@
-import { FormatError } from '../errors.ts'
+import { FluxtapeError, FormatError } from '../errors.ts'
 
 /** How much is unpacked at a time, at most 1,032 times as much: some runtimes unpack all that they are given. */
 const SLICE = 16384
@@ -23,7 +23,7 @@ export async function inflated(
       at += SLICE
     },
   })
-  const reader = source.pipeThrough(new DecompressionStream(format)).getReader()
+  const reader = source.pipeThrough(packer(operation, 'DecompressionStream', format)).getReader()
   const pieces: Uint8Array[] = []
   let length = 0
   let end = typeof most === 'number' ? most : undefined
@@ -46,6 +46,20 @@ export async function inflated(
     const failure = new FormatError({ operation, problem: 'the file cannot be unzipped', came, wayOut: CUT })
     failure.cause = error // what it says differs from runtime to runtime
     throw failure
+  }
+}
+
+/** What packs, or unpacks. Throws FluxtapeError where the runtime has none for this format. */
+export function packer(
+  operation: string,
+  name: 'CompressionStream' | 'DecompressionStream',
+  format: CompressionFormat,
+): ReadableWritablePair<Uint8Array<ArrayBuffer>, Uint8Array<ArrayBuffer>> {
+  try {
+    return new globalThis[name](format) as ReturnType<typeof packer>
+  } catch (cause) {
+    const wayOut = 'Write it unpacked, or unpack it before.'
+    throw Object.assign(new FluxtapeError({ operation, problem: `this runtime has no ${name}`, came: format, wayOut }), { cause })
   }
 }
 

@@ -34,7 +34,8 @@ const NPY = '.npy'
  *
  * The array of a tensor has its name, dtype and shape. The same tensors in the same order give the same bytes, but that runtimes compress differently.
  * The promise rejects with TypeError where there is no tensor, for metadata that are no texts, for names that such a file cannot have (with a zero
- * character, or both a tensor's and a text's) and beyond 4 GB, RangeError for a number that does not fit into int32, ReleasedError for a released tensor.
+ * character, or both a tensor's and a text's) and beyond 4 GB, RangeError for a number that does not fit into int32, ReleasedError for a
+ * released tensor, FluxtapeError for `compress` where the runtime has no CompressionStream.
  *
  * @example
  * const bytes = await saveNpz({ W: ones([2, 3]) }, { compress: true })
@@ -73,7 +74,7 @@ export async function saveNpz(source: unknown, options: NpzOptions = {}): Promis
  * all versions of npy are read, stored or deflated, with zip64 or not. The file is taken for hostile: its directory is the truth, sizes are checked
  * before memory is taken, and nothing is unpacked beyond what an array's header says. The promise rejects with FormatError for whatever is wrong with
  * it, for integers that do not fit into int32 and for arrays of anything else (Python's objects, complex numbers, many texts), TypeError for what is no bytes,
- * MemoryError where the tensors find no room; nothing is kept then.
+ * MemoryError where the tensors find no room, FluxtapeError for a deflated one where there is no DecompressionStream; nothing is kept then.
  *
  * @example
  * const { tensors } = await loadNpz(await saveNpz(Dense(3, 2)))

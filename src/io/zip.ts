@@ -1,6 +1,6 @@
 // Zip archives, as far as npz files need them: entries stored or deflated, zip64, read by the directory at the end (PKWARE's APPNOTE 6.3).
 import { FormatError, typeError } from '../errors.ts'
-import { CUT, inflated, joined } from './inflate.ts'
+import { CUT, inflated, joined, packer } from './inflate.ts'
 import { DAMAGED } from './items.ts'
 import { quote } from './json.ts'
 
@@ -86,7 +86,9 @@ export function readZip(operation: string, file: Uint8Array): ZipEntry[] {
     if (!(begin + taken <= start))
       throw wrong(`the data ${its} lie outside of the archive`, `bytes ${begin} to ${begin + taken} of ${start}`, CUT)
     const other = file.subarray(local + 30, local + 30 + u16(local + 26))
-    if (other.length !== label.length || other.some((byte, i) => byte !== label[i]))
+    // By this flag it is read in another alphabet.
+    const isOther = ((u16(local + 6) ^ u16(at + 8)) & UTF8) !== 0
+    if (isOther || other.length !== label.length || other.some((byte, i) => byte !== label[i]))
       throw wrong(`the entry ${its} has another name in its place`, '')
     if (method === 0 ? length !== taken : !(length <= taken * MOST_INFLATION)) {
       throw wrong(`the sizes ${its} do not fit`, `${taken} bytes packed, ${length} unpacked`)
@@ -156,7 +158,7 @@ export async function writeZip(operation: string, files: readonly ZipFile[], isD
   let at = 0
   let size = 0
   for (const { name, content } of files) {
-    const packed = isDeflated ? await deflated(content) : content
+    const packed = isDeflated ? await deflated(operation, content) : content
     const label = new TextEncoder().encode(name)
     // Version 2.0 of the format is needed, the names are UTF-8; the time is midnight.
     const common = [
@@ -204,8 +206,8 @@ function record(...pairs: readonly number[]): Uint8Array {
   return Uint8Array.from(bytes)
 }
 
-async function deflated(content: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
-  const stream = new Blob([content]).stream().pipeThrough(new CompressionStream('deflate-raw'))
+async function deflated(operation: string, content: Uint8Array<ArrayBuffer>): Promise<Uint8Array> {
+  const stream = new Blob([content]).stream().pipeThrough(packer(operation, 'CompressionStream', 'deflate-raw'))
   return new Uint8Array(await new Response(stream).arrayBuffer())
 }
 

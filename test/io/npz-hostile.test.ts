@@ -135,6 +135,7 @@ const zipTable: [name: string, bytes: Uint8Array, message: string | RegExp][] = 
   ['a zero in a name', edited(zip, [2, 0, 46, [0]]), `the name of an entry is no UTF-8, or has a zero: entry 0. ${DAMAGED}`],
   ['a name twice', edited(zip, [2, 1, 46, [97]], [1, 1, 30, [97]]), `'a.npy' comes twice in the archive: entries 0 and 1. ${DAMAGED}`],
   ['another name at its place', edited(zip, [1, 0, 30, [99]]), `the entry of 'a.npy' has another name in its place. ${DAMAGED}`],
+  ['another alphabet at its place', edited(zip, [1, 0, 7, [0]]), `the entry of 'a.npy' has another name in its place. ${DAMAGED}`],
   [
     'another suffix',
     edited(zip, [2, 0, 47, [44]], [1, 0, 31, [44]]),

@@ -16,7 +16,7 @@ import {
   type WrittenTensor,
   zeros,
 } from 'fluxtape'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 
 interface Case {
   readonly name: string
@@ -174,4 +174,20 @@ describe('npz files are not made of', () => {
   it.each(bad)('%s', async (_, call, message) => {
     await expect(call().catch(String)).resolves.toBe(message)
   })
+})
+
+it('is told where the runtime cannot pack, or unpack', async () => {
+  const packed = await saveNpz({ a: tensor(1) }, { compress: true })
+  try {
+    vi.stubGlobal('CompressionStream', undefined)
+    vi.stubGlobal('DecompressionStream', undefined)
+    const wayOut = 'Write it unpacked, or unpack it before.'
+    await expect(saveNpz({ a: tensor(1) }, { compress: true })).rejects.toThrow(
+      `saveNpz: this runtime has no CompressionStream: deflate-raw. ${wayOut}`,
+    )
+    await expect(loadNpz(packed)).rejects.toThrow(`loadNpz: this runtime has no DecompressionStream: deflate-raw. ${wayOut}`)
+    expect((await loadNpz(await saveNpz({ a: tensor(1) }))).tensors.get('a')!.item()).toBe(1)
+  } finally {
+    vi.unstubAllGlobals()
+  }
 })
