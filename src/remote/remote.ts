@@ -49,8 +49,8 @@ const SILENCE = 10_000
  * tensors, and states of them, arrive as tensors of the same shape; functions are called back here; an AbortSignal aborts there, too; errors are of their
  * classes. A process may end while nothing is awaited. `terminate()` ends the worker, as `using` does.
  *
- * Rejects with WorkerError where the worker cannot be loaded, and calls of one that ended; with TypeError for what is no worker, for an option that is
- * not there, and of a call for what cannot cross, with its place; with RangeError for `threads` that is no whole number from 1.
+ * Rejects with WorkerError where the worker cannot be loaded, and calls of one that ended; with TypeError for what is no worker or no signal, for an option that
+ * is not there, and of a call for what cannot cross, with its place; with RangeError for `threads` that is no whole number from 1.
  *
  * @example
  * // const remote = await inWorker(new URL('./train.js', import.meta.url))
@@ -91,7 +91,9 @@ function check(worker: unknown, options: unknown): asserts options is InWorkerOp
   if (!isPlain(options)) throw typeError('inWorker', 'options are an object', `${written(options)} came`)
   const odd = Object.keys(options).find(name => !['threads', 'signal'].includes(name))
   if (odd !== undefined) throw typeError('inWorker', `there is no option '${odd}'`, '', 'There are threads and signal.')
-  const { threads } = options as InWorkerOptions
+  const { threads, signal } = options as InWorkerOptions
+  if (signal !== undefined && typeof signal?.throwIfAborted !== 'function')
+    throw typeError('inWorker', 'signal is an AbortSignal', `${written(signal)} came`)
   if (threads !== undefined && (!Number.isInteger(threads) || threads < 1)) {
     throw rangeError('inWorker', 'threads is a whole number from 1', written(threads))
   }

@@ -55,11 +55,20 @@ async function stepsIn(path: string): Promise<number[]> {
     .sort((a, b) => b - a)
 }
 
+interface Saved {
+  readonly subject: Subject
+  readonly record: RunRecord
+  readonly callbacks: readonly CallbackObject[]
+  readonly epochs: number
+  /** Does the loader of the data give the validation, too? With a seed it counts the passes of both. */
+  readonly isShared: boolean
+}
+
 /** Saves a run, and takes it up. */
 export function checkpoints(
   checkpoint: CheckpointOptions | undefined,
   resume: string | undefined,
-  { subject, record, callbacks, epochs }: { subject: Subject; record: RunRecord; callbacks: readonly CallbackObject[]; epochs: number },
+  { subject, record, callbacks, epochs, isShared }: Saved,
 ): Feature {
   const { path = '', every = 'epoch', keep = 3 } = checkpoint ?? {}
   let best = Number.POSITIVE_INFINITY
@@ -125,6 +134,11 @@ export function checkpoints(
           const file = await readFile('train', name)
           if (file && (await isSealed(file))) {
             best = takeUp(file, name, subject, record, callbacks)
+            const { order, validated } = record
+            if (isShared && order && validated) {
+              if (validated.stream > order.stream) record.order = validated
+              record.validated = undefined
+            }
             isFound = true
             break
           }

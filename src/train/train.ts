@@ -97,7 +97,7 @@ export function start(loss: LossFunction, subject: Subject, data: TrainingData, 
   if (progress) features.push(reporting(progress, epochs, data, record))
   const callbacks = callbacksOf(options)
   const isSaved = checkpoint !== undefined || resume !== undefined
-  if (isSaved) features.push(checkpoints(checkpoint, resume, { subject, record, callbacks, epochs }))
+  if (isSaved) features.push(checkpoints(checkpoint, resume, { subject, record, callbacks, epochs, isShared: validation === data }))
 
   const stepWith: Task['stepWith'] = (batch, step, onGradient) => {
     try {

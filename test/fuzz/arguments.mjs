@@ -2,7 +2,7 @@
 // result, or a typed error that begins with an operation's name; no memory is lost, and a training afterwards has its bits. `--accepted` lists what was taken.
 import { calls } from './calls.mjs'
 import { failed, finish, seeds } from './findings.mjs'
-import { F } from './library.mjs'
+import { F, W } from './library.mjs'
 import { Source } from './source.mjs'
 
 console.warn = () => {}
@@ -118,13 +118,16 @@ function trial(seed, table) {
       else args = args.with(at, broken(args[at]))
     }
     program = `${name}(${args.map(written).join(', ')})`
-    try {
-      const y = F[name](...args)
-      if (typeof y?.then === 'function') y.then(undefined, () => {})
-      if (isAccepted) accepted.set(name, (accepted.get(name) ?? new Set()).add(program))
-    } catch (error) {
+    const refused = error => {
       const problem = fault(error, name)
       if (problem) failed(seed, problem, program)
+    }
+    try {
+      const y = (F[name] ?? W[name])(...args)
+      if (typeof y?.then === 'function') y.then(undefined, refused)
+      if (isAccepted) accepted.set(name, (accepted.get(name) ?? new Set()).add(program))
+    } catch (error) {
+      refused(error)
     }
   })
   const left = F.memory().tensors - before

@@ -9,6 +9,8 @@ const folder = FUZZ_THREADS ? finelyGrained(FLUXTAPE_DIST) : FLUXTAPE_DIST
 const dist = `${pathToFileURL(resolve(folder)).href}/`
 export const F = await import(new URL('fluxtape.js', dist))
 export const { readIdx } = await import(new URL('datasets.js', dist))
+/** `fluxtape/worker`. */
+export const W = await import(new URL('in-worker.js', dist))
 if (FUZZ_BASELINE) await F.configure({ deterministic: true })
 if (FUZZ_THREADS) await F.threads(Number(FUZZ_THREADS))
 

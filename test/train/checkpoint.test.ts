@@ -138,6 +138,33 @@ describe.each(kinds)('%s', (_, kind) => {
   })
 })
 
+it.each(['onStep', 'onEpoch'])('one loader with a seed for data and validation, stopped by %s', async hook => {
+  const seen = async (path: string, until: number) => {
+    manualSeed(7)
+    const model = Dense(2, 1)
+    const data = new DataLoader(x, { batchSize: 4, shuffle: true, seed: 3 })
+    const lists: number[][] = []
+    const loss = (a: Tensor) => {
+      lists.push([...a.data()])
+      return mse(model(a), a.sum(1, { keepDims: true }))
+    }
+    const callbacks = {
+      [hook]: ({ step, epoch }: flux.StepContext) => ((step ?? epoch) === until ? stop : undefined),
+    } as flux.CallbackObject
+    const options = { epochs: 3, validation: data, callbacks, checkpoint: { path }, resume: path }
+    await train(loss, params(model), data, Adam(), options)
+    return lists
+  }
+  const whole = await seen(fresh(), -1)
+  for (const until of [0, 1]) {
+    const path = fresh()
+    const before = await seen(path, hook === 'onStep' ? until + 3 : until)
+    // An epoch that is cut short is validated, too.
+    const taken = hook === 'onStep' ? before.slice(0, -3) : before
+    expect([...taken, ...(await seen(path, -1))]).toEqual(whole)
+  }
+})
+
 it('a finished run resolves at once, with the whole history', async () => {
   const folder = fresh()
   const whole = await run(folder, {})

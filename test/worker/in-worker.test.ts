@@ -289,7 +289,12 @@ describe('workers that fail', () => {
     ['another option', () => inWorker(url, { thread: 1 } as never), TypeError],
     ['half a thread', () => inWorker(url, { threads: 0.5 }), RangeError],
     ['no options', () => inWorker(url, null as never), TypeError],
-  ])('wrong arguments: %s', async (_, f, Kind) => expect(await rejection(f())).toBeInstanceOf(Kind))
+    ['a controller', () => inWorker(url, { signal: new AbortController() as never }), TypeError],
+  ])('wrong arguments: %s', async (_, f, Kind) => {
+    const error = await rejection(f())
+    expect(error).toBeInstanceOf(Kind)
+    expect(error.message).toMatch(/^inWorker: /)
+  })
 
   it('waiting is given up', async () => {
     const mute = module('waiting.mjs', 'setInterval(() => {}, 1000)')
