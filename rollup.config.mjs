@@ -22,12 +22,27 @@ const compress = {
 }
 const withoutBlanks = {
   name: 'without-blanks',
-  async renderChunk(code, { exports }) {
-    const mangle = { keep_classnames: true, module: true, reserved: exports }
-    const result = await terser(code, { ecma: 2022, compress, mangle, format })
+  async renderChunk(code, { exports }, { format: kind }) {
+    const isModule = kind === 'es'
+    const mangle = { keep_classnames: true, module: true, reserved: isModule ? [] : exports }
+    const result = await terser(isModule ? exportedInPlace(code) : code, { ecma: 2022, compress, mangle, format })
     // What stood between return and new comes out before both, where it says nothing.
     return { code: result.code.replaceAll(/\/\* @__PURE__ \*\/(?=return\b)/g, ''), map: null }
   },
+}
+
+/**
+ * Where a name is declared it is exported, instead of in the list at the end: so every name is written once, and variables within functions that have the
+ * name of an export can be shortened.
+ */
+function exportedInPlace(code) {
+  const list = /\nexport \{([^}]*)\};?\s*$/.exec(code)
+  if (!list) return code
+  const names = new Set(list[1].split(',').map(name => name.trim()))
+  const placed = code.slice(0, list.index).replace(/^(?:async )?(?:function\*?|class|const|let) ([\w$]+)/gm, (declared, name) => {
+    return names.delete(name) ? `export ${declared}` : declared
+  })
+  return `${placed}\nexport { ${[...names].join(', ')} };\n`
 }
 
 const plugins = minify => [
