@@ -89,7 +89,7 @@ export const crop = /* @__PURE__ */ composed(
     const [height, width = height] = sizes
     return ofBatch('crop', x, images => {
       const [, , h, w] = images.dims
-      if (height > h + 2 * zeros || width > w + 2 * zeros || sizes.length > 2) {
+      if (!(height <= h + 2 * zeros && width <= w + 2 * zeros) || sizes.length > 2) {
         const came = `${show(sizes)} of ${show(images.dims)}${zeros > 0 ? ` with ${zeros} around` : ''}`
         throw new ShapeError({ operation: 'crop', problem: 'the part does not fit', came }, [images.dims])
       }

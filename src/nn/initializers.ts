@@ -48,12 +48,12 @@ export interface ConfigurableInitializer<Options = GainOptions> {
   (options: Options): Initializer
 }
 
-/** How many numbers flow into and out of each unit of a weight `[out, in, ...kernel]`; a vector has fans (1, n). */
+/** How many numbers flow into and out of each unit of a weight `[out, in, ...kernel]`, at least 1; a vector has fans (1, n). */
 export function fans(shape: Shape): [inputs: number, outputs: number] {
   if (shape.length === 0) return [1, 1]
   if (shape.length === 1) return [1, shape[0]]
   const kernel = sizeOf(shape.slice(2))
-  return [shape[1] * kernel, shape[0] * kernel]
+  return [Math.max(1, shape[1] * kernel), Math.max(1, shape[0] * kernel)]
 }
 
 type Numbers<Name extends string> = Readonly<Record<Name, number>>
@@ -72,7 +72,8 @@ function configurable<Name extends string, Options extends object>(
     for (const each of known) {
       const { [each]: value = defaults[each] } = options as Partial<Numbers<Name>>
       checkNumber(name, each, value)
-      if (Number.isNaN(value)) throw rangeError(name, `${each} is no number to draw by`, value)
+      const isLimit = each === 'lo' || each === 'hi'
+      if (isLimit ? Number.isNaN(value) : !(Math.abs(value) < 1e38)) throw rangeError(name, `${each} is no number to draw by`, value)
       numbers[each] = value
     }
     return numbers
@@ -98,34 +99,37 @@ function configurable<Name extends string, Options extends object>(
 }
 
 const scaled = (name: string, defaultGain: number, make: (shape: Shape, gain: number, inputs: number, outputs: number) => Tensor) =>
-  configurable<'gain', GainOptions>(name, { gain: defaultGain }, (shape, { gain }) => make(shape, gain, ...fans(shape)))
+  configurable<'gain', GainOptions>(name, { gain: defaultGain }, (shape, { gain }) => {
+    if (gain < 0) throw rangeError(name, 'gain must not be negative', gain)
+    return make(shape, gain, ...fans(shape))
+  })
 
 function isShape(value: unknown): value is Shape {
   return Array.isArray(value)
 }
 
-/** U(-b, b), b = gain √(6 / (in + out)), gain 1 (Glorot & Bengio 2010, equation 16). Throws RangeError for a NaN.
+/** U(-b, b), b = gain √(6 / (in + out)), gain 1 (Glorot & Bengio 2010, equation 16). Throws RangeError for a gain below 0 or of 1e38 and more.
  * @example glorotUniform([3, 4]).shape // [3, 4] */
 export const glorotUniform = /* @__PURE__ */ scaled('glorotUniform', 1, (shape, gain, inputs, outputs) =>
   uniform(shape, gain * Math.sqrt(6 / (inputs + outputs))),
 )
-/** N(0, gain² 2 / (in + out)), gain 1 (Glorot & Bengio 2010). Throws RangeError for a NaN.
+/** N(0, gain² 2 / (in + out)), gain 1 (Glorot & Bengio 2010). Throws RangeError for a gain below 0 or of 1e38 and more.
  * @example glorotNormal([3, 4]).shape // [3, 4] */
 export const glorotNormal = /* @__PURE__ */ scaled('glorotNormal', 1, (shape, gain, inputs, outputs) =>
   randn(shape, { std: gain * Math.sqrt(2 / (inputs + outputs)) }),
 )
-/** U(-b, b), b = gain √(3 / in), gain √2 (He et al. 2015, equation 10). Throws RangeError for a NaN.
+/** U(-b, b), b = gain √(3 / in), gain √2 (He et al. 2015, equation 10). Throws RangeError for a gain below 0 or of 1e38 and more.
  * @example kaimingUniform([3, 4]).shape // [3, 4] */
 export const kaimingUniform = /* @__PURE__ */ scaled('kaimingUniform', Math.SQRT2, (shape, gain, inputs) =>
   uniform(shape, gain * Math.sqrt(3 / inputs)),
 )
-/** N(0, gain² / in), gain √2 (He et al. 2015). Throws RangeError for a NaN.
+/** N(0, gain² / in), gain √2 (He et al. 2015). Throws RangeError for a gain below 0 or of 1e38 and more.
  * @example kaimingNormal([3, 4]).shape // [3, 4] */
 export const kaimingNormal = /* @__PURE__ */ scaled('kaimingNormal', Math.SQRT2, (shape, gain, inputs) =>
   randn(shape, { std: gain / Math.sqrt(inputs) }),
 )
 
-/** N(0, gain² / in), gain 1 (LeCun et al. 1998): a plain normal distribution, where others cut it. Throws RangeError for a NaN.
+/** N(0, gain² / in), gain 1 (LeCun et al. 1998): a plain normal distribution, where others cut it. Throws RangeError for a gain below 0 or of 1e38 and more.
  * @example lecunNormal([3, 4]).shape // [3, 4] */
 export const lecunNormal = /* @__PURE__ */ scaled('lecunNormal', 1, (shape, gain, inputs) =>
   randn(shape, { std: gain / Math.sqrt(inputs) }),
@@ -171,7 +175,7 @@ function asRows(name: string, shape: Shape): [rows: number, columns: number] {
 /**
  * Rows, or where there are more of them the columns, of length `gain` (1) at right angles, uniformly distributed: the Q of a QR decomposition of a normal
  * matrix, by Householder reflections (Saxe et al. 2014; Stewart 1980). More than two axes are a matrix [out, rest]. Throws ShapeError for fewer than
- * two, RangeError for a gain of NaN.
+ * two, RangeError for a gain of 1e38 and more.
  * @example orthogonal([2, 2]).square().sum().toArray() // 2
  */
 export const orthogonal: ConfigurableInitializer = /* @__PURE__ */ configurable('orthogonal', { gain: 1 }, (shape, { gain }) => {
@@ -215,6 +219,7 @@ export const sparseInit: ConfigurableInitializer<SparseOptions> = /* @__PURE__ *
     const [rows, columns] = asRows('sparseInit', shape)
     if (shape.length > 2) throw new ShapeError({ operation: 'sparseInit', problem: 'a matrix is needed', came: show(shape) }, [shape])
     if (!(sparsity >= 0 && sparsity <= 1)) throw rangeError('sparseInit', 'sparsity lies in [0, 1]', sparsity)
+    if (std < 0) throw rangeError('sparseInit', 'std must not be negative', std)
     const values = scoped(() => randn(shape, { std }).data())
     const zeros = Math.ceil(sparsity * rows)
     const draws = zeros * columns > 0 ? drawIntegers(zeros * columns) : []

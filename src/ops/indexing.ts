@@ -188,6 +188,8 @@ export const oneCold = /* @__PURE__ */ composed(
     checkTensor('oneCold', y)
     if (options !== undefined) checkOptions('oneCold', options, ['axis'])
     if (y.isNaN().any().item()) throw rangeError('oneCold', 'NaN has no class', '', 'Look for where it comes from with isNaN(y).')
-    return y.argMax(options?.axis ?? -1)
+    const axis = resolveAxis('oneCold', options?.axis ?? -1, y.dims)
+    if (y.dims[axis] === 0) throw new ShapeError({ operation: 'oneCold', problem: 'there are no classes', came: show(y.dims) }, [y.dims])
+    return y.argMax(axis)
   },
 )

@@ -61,8 +61,11 @@ function ofNumbers(operation: string, indices: number | readonly number[]): Tens
   if (text !== undefined) {
     throw typeError(operation, 'an index is a number', `${written(text)} came`, 'Count names: labels.map(each => names.indexOf(each)).')
   }
-  const odd = exact.findIndex(value => (typeof value === 'number' ? value !== (value | 0) : typeof value === 'boolean'))
-  if (odd >= 0) throw rangeError(operation, `index ${exact[odd]} at place ${odd} is not a whole number`)
+  // Rows may be typed arrays or tensors.
+  const odd = exact.findIndex((value: unknown) =>
+    typeof value === 'number' ? value !== (value | 0) : value === null || typeof value !== 'object',
+  )
+  if (odd >= 0) throw rangeError(operation, `index ${String(exact[odd])} at place ${odd} is not a whole number`)
   return tensor(indices, undefined, { dtype: 'int32' })
 }
 

@@ -219,13 +219,13 @@ export function greaterEqual(x: Operand, y: Operand): Tensor {
  * @example tensor([1, 1]).logicalAnd(tensor([0, 2])).toArray() // [false, true] */
 export const logicalAnd = /* @__PURE__ */ composed('logicalAnd', 2, function logicalAnd(x: Tensor, y: Tensor): Tensor {
   checkPair('logicalAnd', x, y)
-  return notEqual(mul(asInt(x), asInt(y)), 0)
+  return notEqual(mul(asInt('logicalAnd', x), asInt('logicalAnd', y)), 0)
 })
 /** Is either not 0? bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([0, 1]).logicalOr(tensor([0, 0])).toArray() // [false, true] */
 export const logicalOr = /* @__PURE__ */ composed('logicalOr', 2, function logicalOr(x: Tensor, y: Tensor): Tensor {
   checkPair('logicalOr', x, y)
-  return notEqual(add(asInt(x), asInt(y)), 0)
+  return notEqual(add(asInt('logicalOr', x), asInt('logicalOr', y)), 0)
 })
 /** Is x 0? bool.
  * @example tensor([0, 2]).logicalNot().toArray() // [true, false] */
@@ -243,7 +243,8 @@ function checkPair(operation: string, x: Operand, y: Operand): void {
   else if (typeof x === 'number') checkTensor(operation, y)
 }
 
-function asInt(x: Tensor): Tensor {
+function asInt(operation: string, x: Tensor): Tensor {
+  checkTensor(operation, x)
   return cast(cast(x, 'bool'), 'int32')
 }
 

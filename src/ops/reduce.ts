@@ -223,7 +223,7 @@ const runPNorm = operation<{ p: number }, { x: Tensor; y: Tensor }>({
 })
 
 /**
- * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|. A number alone is the axis: the 1-norm of all is `norm(x,
+ * The p-norm (2) along an axis, several, or all: (Σ|x|ᵖ)^(1/p); for Infinity the largest |x|; 0 of nothing. A number alone is the axis: the 1-norm of all is `norm(x,
  * undefined, { p: 1 })`. It overflows only where the norm itself is no float32. Derivative 0 where x is 0. Throws RangeError for a p that is not above 0,
  * TypeError for what is no number.
  * @example tensor([3, 4]).norm().item() // 5
@@ -238,12 +238,12 @@ export const norm = /* @__PURE__ */ composed(
     checkNumber('norm', 'p', p)
     if (!(p > 0)) throw rangeError('norm', 'p must be above 0', p)
     const floats = cast(x, 'float32')
-    if (p === Number.POSITIVE_INFINITY) return max(abs(floats), axis, { keepDims })
-    if (p === 1) return sum(abs(floats), axis, { keepDims })
     const axes = resolveAxes('norm', axis, x.dims)
     const count = countOf(x.dims, axes)
     const result = reducedShape(x.dims, axes, keepDims)
     if (count === 0) return zeros(result)
+    if (p === Number.POSITIVE_INFINITY) return max(abs(floats), axes, { keepDims })
+    if (p === 1) return sum(abs(floats), axes, { keepDims })
     // One axis between the others.
     const first = axes[0] ?? 0
     const areNeighbours = axes.every((each, i) => each === first + i)
@@ -306,7 +306,7 @@ export const argMin = argExtreme('argMin', kernels.argMin, kernels.argMinI)
 export const any = /* @__PURE__ */ composed('any', 3, function any(x: Tensor, axis?: Axis, options?: ReduceOptions): Tensor {
   checkTensor('any', x)
   const keepDims = keepsDims('any', options)
-  return cast(sum(cast(cast(x, 'bool'), 'int32'), axis, { keepDims }), 'bool')
+  return cast(sum(cast(cast(x, 'bool'), 'int32'), resolveAxes('any', axis, x.dims), { keepDims }), 'bool')
 })
 
 /** Are all elements not 0? bool; true of nothing.
@@ -314,5 +314,5 @@ export const any = /* @__PURE__ */ composed('any', 3, function any(x: Tensor, ax
 export const all = /* @__PURE__ */ composed('all', 3, function all(x: Tensor, axis?: Axis, options?: ReduceOptions): Tensor {
   checkTensor('all', x)
   const keepDims = keepsDims('all', options)
-  return equal(sum(cast(equal(x, 0), 'int32'), axis, { keepDims }), 0)
+  return equal(sum(cast(equal(x, 0), 'int32'), resolveAxes('all', axis, x.dims), { keepDims }), 0)
 })

@@ -73,8 +73,17 @@ function written(value) {
   return value.constructor?.name ?? 'an object without prototype'
 }
 
+/** Who speaks for others: of what a list holds, of what is walked, and layers, rules and loaders of what they are made of. */
+const SPEAKERS = /^(tensor|params|[A-Z]\w*)$/
+
+/** Is an error told by another operation than was called? Not where there was no room, and a function that is given speaks for itself. */
+function isOfAnother({ name: kind, operation, message }, name, args) {
+  const isOfRoom = kind === 'MemoryError' || message.includes('more elements than')
+  return operation !== name && !SPEAKERS.test(operation) && !isOfRoom && !args.flat().some(each => typeof each === 'function')
+}
+
 /** What is wrong with an error, if anything. */
-function fault(error, name) {
+function fault(error, name, args) {
   const message = String(error?.message)
   if (error?.name === 'RuntimeError') return `${name}: a trap: ${message}`
   // The function that is given failed, not the library's.
@@ -84,6 +93,8 @@ function fault(error, name) {
     return `${name}: JavaScript's words: ${message}`
   if (error.operation !== undefined && !message.startsWith(`${error.operation}: `))
     return `${name}: the operation is ${error.operation}: ${message}`
+  if (isOfAnother({ ...error, name: error.name, operation: message.split(':')[0], message }, name, args))
+    return `${name}: in another's name: ${message}`
 }
 
 /** Three steps of a training, whose bits nothing before may change. */
@@ -119,7 +130,7 @@ function trial(seed, table) {
     }
     program = `${name}(${args.map(written).join(', ')})`
     const refused = error => {
-      const problem = fault(error, name)
+      const problem = fault(error, name, args)
       if (problem) failed(seed, problem, program)
     }
     try {

@@ -86,7 +86,7 @@ def checker(values_of, *others):
         parts = [("", part, range(len(record[part])), record[part]) for part in ("values", "first", "second")]
         for form, part, places, texts in parts + [(f"{each['form']}, ", each["what"], each["of"], each["datas"]) for each in record.get("forms", [])]:
             for i, text in zip(places, texts):
-                wrong = problem(decode(text, shapes[part][i]), right[part][i], np.stack([single[part][i] for single in singles]))
+                wrong = problem(decode(text, shapes[part][i]), right[part][i], np.stack([single[part][i] for single in singles]), record.get("floor", 1e-6))
                 if wrong is False:
                     return None
                 if wrong:

@@ -27,6 +27,7 @@ export class Graph {
     this.nodes = []
     const base = this.drawShape()
     for (let i = this.source.int(1, 3); i > 0; i--) this.leaf(this.source.chance(0.5) ? this.part(base) : this.drawShape())
+    if (this.leaves.length === 0) this.leaf(base)
     const wanted = this.source.int(2, 10)
     for (let i = 0; i < 200 && this.nodes.length < wanted; i++) operations[this.source.pick(tried)].draw(this, this.any())
     const consumed = new Set(this.nodes.flatMap(node => node.in))

@@ -11,6 +11,7 @@ const programs = {
   graphs: { share: 10 },
   losses: { share: 6 },
   vision: { share: 8 },
+  networks: { share: 8 },
   recurrent: { share: 5 },
   attention: { share: 5 },
   models: { share: 5 },

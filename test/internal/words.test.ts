@@ -1,29 +1,46 @@
 // The words among a kernel's arguments are known by their kind: to TypeScript by types, to a captured step by the letters that stand for them.
 import { readFileSync } from 'node:fs'
 import {
+  adaptiveMaxPool,
+  adaptiveMeanPool,
+  batchNorm,
   bernoulli,
   binaryCrossEntropy,
+  conv,
+  convTranspose,
   crossEntropy,
   ctc,
   Descent,
+  depthwiseConv,
   dropout,
   Embedding,
   EmbeddingBag,
   focal,
+  groupNorm,
   huber,
+  instanceNorm,
   jit,
+  layerNorm,
+  linear,
   logitCrossEntropy,
   manualSeed,
+  maxPool,
+  meanPool,
   oneHot,
+  ones,
   params,
   poisson,
+  RNN,
   rand,
   randint,
   randn,
+  rmsNorm,
   rotary,
   type Tensor,
+  tanh,
   tensor,
   trainStep,
+  upsample,
 } from 'fluxtape'
 import { afterAll, describe, expect, test } from 'vitest'
 import { attention } from '../../src/ops/attention.ts'
@@ -109,10 +126,31 @@ const rows: Readonly<Record<string, Row>> = {
   'the loss of sequences': w => [ctc(w, tensor([1, 0])), ctc(w.reshape([1, 3, 4]), tensor([[2, 1]]), { blank: 0, targetLengths: [1] })],
   'parts and permutations': (w, x) => [...w.split(2, 1), w.permute([1, 0]).add(0), x.less(1).permute([1, 0])],
   'weights dropped': w => [attention(w.reshape([1, 3, 4]), w.reshape([1, 3, 4]), w.reshape([1, 3, 4]), { heads: 1, dropout: 0.5 })],
+  norms: (w, x) => [
+    layerNorm(w, { scale: f, bias: f }),
+    rmsNorm(w, { scale: f, eps: 0.25 }),
+    groupNorm(w, 2, { scale: f }),
+    instanceNorm(w.reshape([3, 2, 2]), { bias: f.slice('1:3') }),
+    batchNorm(w, { scale: f, bias: f }),
+    batchNorm(w, { mean: x.mean(0), variance: x.variance(0), scale: f }),
+  ],
+  products: (w, x) => [w.matmul(x, { transposeRight: true }), linear(w, x, f.slice(':3'))],
+  recurrent: w => [RNN(4, 2, tanh, { initKernel: ones, initRecurrentKernel: ones })(w.reshape([1, 3, 4]))],
+  images: (w, x) => [
+    conv(x.reshape([1, 3, 2, 2]), w.reshape([2, 3, 2, 1]), { bias: f.slice(':2'), pad: 'same' }),
+    convTranspose(w.reshape([1, 3, 4]), x.reshape([3, 2, 2]), { stride: 2 }),
+    depthwiseConv(w.reshape([1, 1, 3, 4]), x.slice(':, :3').reshape([1, 1, 3, 3]), { pad: 1 }),
+    depthwiseConv(w.reshape([1, 2, 2, 3]), x.slice(':2').reshape([2, 1, 2, 2])),
+    maxPool(w.reshape([1, 3, 4]), 2),
+    meanPool(w.reshape([1, 3, 4]), 2, { pad: 1 }),
+    adaptiveMaxPool(w.reshape([1, 3, 4]), 3),
+    adaptiveMeanPool(w.reshape([1, 3, 4]), 3),
+    upsample(w.reshape([1, 1, 3, 4]), 'bilinear', { scale: 2 }),
+  ],
   draws: w => [w.mul(rand([4])), w.mul(randn([3, 4])), w.mul(bernoulli(0.5, [3, 1])), randint(0, 9, [4]), dropout(w, 0.5)],
 }
 
-describe('kernels with layouts, status words and keys are replayed', () => {
+describe('kernels with layouts, status words, keys and records are replayed', () => {
   test.each(Object.keys(rows))('%s', name => {
     const run = (wrap: (loss: (x: Tensor, i: Tensor) => Tensor) => (x: Tensor, i: Tensor) => Tensor) => {
       manualSeed(3)
@@ -138,8 +176,9 @@ describe('kernels with layouts, status words and keys are replayed', () => {
   })
 
   afterAll(() => {
-    const special = [...parametersOf.keys()].filter(id => /[lsk]/.test(parametersOf[id]))
-    expect(special.length).toBeGreaterThan(40)
+    // And those of so many words that a record has them.
+    const special = [...parametersOf.keys()].filter(id => /[lsk]|.{9}/.test(parametersOf[id]))
+    expect(special.length).toBeGreaterThan(50)
     expect(names).toHaveLength(parametersOf.length)
     // Gradients are looked at behind the loss, and are no part of it.
     expect(special.filter(id => !replayed.has(id)).map(id => names[id])).toEqual(['notFinite'])

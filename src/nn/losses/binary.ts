@@ -11,6 +11,7 @@ import {
 import { broadcastTo } from '../../ops/movement.ts'
 import { add, cast, clamp, log, mul, neg, square, sub } from '../../ops/pointwise.ts'
 import { checkTensor } from '../../tape/operation.ts'
+import { broadcastShapes } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import {
   aggregation,
@@ -43,7 +44,10 @@ function binary<N extends Numbers>(
     matched(name, prediction, target)
     const { dims } = prediction
     const y = checkedTarget(name, asTensor(target))
-    if (posWeight !== undefined && typeof posWeight !== 'number') checkTensor(name, posWeight)
+    if (posWeight !== undefined && typeof posWeight !== 'number') {
+      checkTensor(name, posWeight)
+      broadcastShapes(name, dims, posWeight.dims)
+    }
     if (posWeight !== undefined) checkFactors(name, 'posWeight', posWeight)
     const positive = posWeight === undefined ? y : mul(y, posWeight)
     return aggregation(name, options)(formula(prediction, broadcastTo(positive, dims), broadcastTo(sub(1, y), dims), all))

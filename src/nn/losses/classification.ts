@@ -73,7 +73,7 @@ export const klDivergence = /* @__PURE__ */ classes(
  * @example focal(tensor([[0.25, 0.75]]), tensor([1])).item() // 0.018
  */
 export const focal = /* @__PURE__ */ classes('focal', { gamma: 2, eps: EPSILON }, (prediction, _, { gamma, eps }, name) =>
-  modulated(logProbability(name, prediction, eps || TINY), add(prediction, eps), gamma),
+  modulated(logProbability(name, prediction, eps || TINY), add(cast(prediction, 'float32'), eps), gamma),
 )
 
 /** From the logits [..., classes] and the classes to the loss of each sample, or to their mean. */

@@ -2,7 +2,7 @@
 import { checkedTarget } from '../../ops/likelihood.ts'
 import { broadcastTo, sum } from '../../ops/movement.ts'
 import { add, cast, div, mul, square, sub } from '../../ops/pointwise.ts'
-import type { Axis } from '../../tensor/shape.ts'
+import { type Axis, resolveAxes } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { aggregation, asTensor, type Given, type LossOptions, loss, matched, type Numbers, type Target } from './loss.ts'
 
@@ -22,13 +22,14 @@ function overlap<N extends Numbers>(
     matched(name, prediction, target)
     const x = cast(prediction, 'float32')
     const y = broadcastTo(checkedTarget(name, asTensor(target)), x.dims)
+    const axes = resolveAxes(name, options.axis, x.dims)
     return aggregation(
       name,
       options,
     )(
       sub(
         1,
-        share(x, y, each => sum(each, options.axis), all),
+        share(x, y, each => sum(each, axes), all),
       ),
     )
   })
