@@ -40,6 +40,8 @@ const DEPTHWISE = ['bias', 'stride', 'pad', 'dilation']
  * `{ bias, stride = 1, pad = 0, dilation = 1, groups = 1, flipKernel = false }`: numbers are for all spatial axes, or a list of one an axis; `pad` may have two an
  * axis (before and after the first, ...), or be 'same': ⌈n / stride⌉, an odd zero behind. float32.
  *
+ * An x that is NaN or infinite reaches the results whose kernel lies over it; an infinite or NaN weight may also make NaN of zeros around x, or pass over them.
+ *
  * Throws ShapeError where they do not fit and for a kernel that is larger than the padded input, RangeError for numbers out of range, TypeError for options that
  * there are not.
  *
@@ -63,6 +65,8 @@ export const conv = /* @__PURE__ */ composed('conv', 3, function conv(x: Tensor,
  * The result is [batch, outputs, ...], each axis of it (n - 1) stride + dilation (k - 1) + 1 - pads + outPad long.
  *
  * `{ bias, stride = 1, pad = 0, outPad = 0, dilation = 1, groups = 1 }`: as those of `conv`; with 'same' an axis is n stride long. float32.
+ *
+ * An infinite or NaN weight may make NaN of results with a stride that its entry does not reach: it multiplies zeros there.
  *
  * Throws ShapeError where they do not fit and where nothing would be left, RangeError for numbers out of range, TypeError for options that there are not.
  *
