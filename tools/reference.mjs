@@ -124,9 +124,14 @@ function code(language, text) {
   return `\`\`\`${language}\n${text}\n\`\`\``
 }
 
-/** What is optional may be undefined, of course. */
+/** What is optional may be undefined, of course; and what numbers a loss has, not by which type it says so. */
 function plain(signature) {
-  return signature.replace(/\?: ([^,;(){}]*?) \| undefined/g, '?: $1').replaceAll('; }', ' }')
+  return signature
+    .replace(/\?: ([^,;(){}]*?) \| undefined/g, '?: $1')
+    .replace(/\?: \(([^()]*)\) \| undefined/g, '?: $1')
+    .replace(/ & Given<\{\}>/g, '')
+    .replace(/Given<(\{[^}]*\})>/g, (_, numbers) => numbers.replaceAll(': ', '?: '))
+    .replaceAll('; }', ' }')
 }
 
 function oneLine(text) {

@@ -179,8 +179,11 @@ export const oneHot = /* @__PURE__ */ composed('oneHot', 2, function oneHot(indi
   return y
 })
 
-/** Indices of the largest entries along an axis (-1): what `oneHot` undoes. NaN among them is a RangeError.
- * @example tensor([[0.1, 0.9], [0.8, 0.2]]).oneCold().toArray() // [1, 0] */
+/**
+ * Indices of the largest entries along an axis (-1): what `oneHot` undoes. Throws RangeError for a NaN among them, ShapeError for an axis that is not there or
+ * has no classes.
+ * @example tensor([[0.1, 0.9], [0.8, 0.2]]).oneCold().toArray() // [1, 0]
+ */
 export const oneCold = /* @__PURE__ */ composed(
   'oneCold',
   2,

@@ -30,6 +30,7 @@ describe('images refuse', () => {
     ['a crop of nothing', () => crop(x, undefined as never), 'TypeError: crop: a size is a number: undefined came.'],
     ['a crop that is too large', () => crop(x, [4, 6]), 'ShapeError: crop: the part does not fit: [4, 6] of [2, 3, 4, 5].'],
     ['one that is too large for its zeros', () => crop(x, 9, { pad: 2 }), 'ShapeError: crop: the part does not fit: [9] of [2, 3, 4, 5] with 2 around.'],
+    ['a crop in none', () => crop(x, [] as never), 'ShapeError: crop: the part does not fit: [] of [2, 3, 4, 5].'],
     ['a crop in three dimensions', () => crop(x, [1, 1, 1] as never), 'ShapeError: crop: the part does not fit: [1, 1, 1] of [2, 3, 4, 5].'],
     ['a crop of a video', () => crop(ones([1, 1, 1, 4, 4]), 2), `ShapeError: crop: ${ranks}: [1, 1, 1, 4, 4].`],
     ['a probability of 2', () => randomFlip(x, 2), 'RangeError: randomFlip: a probability is a number from 0 to 1: 2.'],

@@ -235,6 +235,16 @@ describe('losses refuse', () => {
       () => mse(ones([2, 1]), ones([2])),
       'ShapeError: mse: prediction and target differ in shape: [2, 1] and [2]. Losses do not broadcast: write prediction.squeeze(-1). The prediction comes first.',
     ],
+    [
+      'a weight of the positives that does not fit',
+      () => logitBinaryCrossEntropy(x, x, { posWeight: ones([4]) }),
+      'ShapeError: logitBinaryCrossEntropy: shapes do not broadcast: [2, 3] and [4]. Compared from the right, sizes must be equal or 1; reshape or expandDims one of them.',
+    ],
+    [
+      'an axis of overlap that is not there',
+      () => f.dice(x, x, { axis: 2 }),
+      'ShapeError: dice: there is no axis 2: [2, 3]. Axes go from -2 to 1.',
+    ],
     ['no target', () => mae(x, undefined as never), 'TypeError: mae: a tensor is needed: undefined. Make one with tensor(...).'],
     ['no prediction', () => mse(undefined as never, x), 'TypeError: mse: a tensor is needed: undefined. Make one with tensor(...).'],
     [

@@ -68,6 +68,18 @@ describe('operations on elements refuse', () => {
       'ShapeError: greater: shapes do not broadcast: [2, 3] and [4]. Compared from the right, sizes must be equal or 1; reshape or expandDims one of them.',
     ],
     [
+      'a number as a truth',
+      () => x.logicalAnd(0 as never),
+      'TypeError: logicalAnd: a tensor is needed: number. Make one with tensor(...).',
+    ],
+    ['axes that are not there, asked for any', () => x.any(2), 'ShapeError: any: there is no axis 2: [2, 3]. Axes go from -2 to 1.'],
+    ['axes that are not there, asked for all', () => x.all([0, 0]), 'ShapeError: all: axis 0 comes twice: [0, 0].'],
+    [
+      'the largest norm along no axis',
+      () => x.norm(2, { p: Number.POSITIVE_INFINITY }),
+      'ShapeError: norm: there is no axis 2: [2, 3]. Axes go from -2 to 1.',
+    ],
+    [
       'shapes that do not broadcast, as truths',
       () => x.logicalAnd(y),
       'ShapeError: logicalAnd: shapes do not broadcast: [2, 3] and [4]. Compared from the right, sizes must be equal or 1; reshape or expandDims one of them.',
@@ -357,6 +369,9 @@ describe('indexing refuses', () => {
       () => oneHot([0], 2.5),
       'RangeError: oneHot: the number of classes is a whole number from 0: 2.5.',
     ],
+    ['a class of none', () => oneCold(zeros([2, 0])), 'ShapeError: oneCold: there are no classes: [2, 0].'],
+    ['a class on no axis', () => oneCold(x, { axis: 2 }), 'ShapeError: oneCold: there is no axis 2: [2, 3]. Axes go from -2 to 1.'],
+    ['an index that is no number', () => gather(x, [null] as never), 'RangeError: gather: index null at place 0 is not a whole number.'],
     [
       'the class of NaN',
       () => oneCold(tensor([[1, Number.NaN]])),

@@ -180,9 +180,18 @@ it('they make the weights of a layer, the same ones after the same seed', () => 
   }
 })
 
+it.each([glorotUniform, glorotNormal, kaimingUniform, kaimingNormal, lecunNormal, orthogonal])('%# makes weights of nothing', init => {
+  expect(init([0, 0]).shape).toEqual([0, 0])
+  expect(init([2, 0]).shape).toEqual([2, 0])
+})
+
 it.each([
   ['truncatedNormal: std must be positive: 0', () => truncatedNormal([2], { std: 0 })],
   ['truncatedNormal: lo must not be above hi: 3, 2', () => truncatedNormal([2], { lo: 3 })],
+  ['glorotUniform: gain must not be negative: -1', () => glorotUniform([2, 2], { gain: -1 })],
+  ['kaimingNormal: gain must not be negative: -1', () => kaimingNormal({ gain: -1 })([2, 2])],
+  ['orthogonal: gain is no number to draw by: Infinity', () => orthogonal([2, 2], { gain: Number.POSITIVE_INFINITY })],
+  ['sparseInit: std must not be negative: -1', () => sparseInit([2, 2], { sparsity: 0.5, std: -1 })],
   ['orthogonal: two axes are needed: [3]', () => orthogonal([3])],
   ['sparseInit: a matrix is needed: [1, 2, 3]', () => sparseInit([1, 2, 3], { sparsity: 0.5 })],
   ['sparseInit: sparsity lies in [0, 1]: 2', () => sparseInit([2, 2], { sparsity: 2 })],

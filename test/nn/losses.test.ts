@@ -6,12 +6,14 @@ import {
   Descent,
   DTypeError,
   dice,
+  focal,
   full,
   gradient,
   hinge,
   huber,
   identity,
   jit,
+  klDivergence,
   logitBinaryCrossEntropy,
   logitCrossEntropy,
   logSoftmax,
@@ -433,4 +435,9 @@ it('what ctc has no room for has a derivative of 0, whatever is made of its loss
     expect(plain.isFinite().all().item()).toBe(1)
     expect([...second.data().slice(3)]).toEqual([0, 0, 0])
   }
+})
+
+it.each([crossEntropy, focal, klDivergence, logitCrossEntropy])('%# takes predictions of whole numbers', loss => {
+  const prediction = int32([0, 1]).reshape([1, 2])
+  expect(loss(prediction, int32([1])).item()).toBe(loss(prediction.cast('float32'), int32([1])).item())
 })
