@@ -4,6 +4,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { startChild } from './harness/child.mjs'
+import { compareBuilds } from './harness/compare.mjs'
 import { compilePeak } from './harness/peak.mjs'
 import { outlook, progressOf, secondsOf } from './harness/progress.mjs'
 import { reasonOf } from './harness/reason.mjs'
@@ -25,6 +26,7 @@ const usage = `npm run bench -- [workload...] [options]: fluxtape against its pe
   --json FILE        writes the records, after a header
   --quick            a minute or two: some workloads, this Node, who is installed, short rounds; the figures are rough
   --verify           compares losses instead of times
+  --against DIR      ours alone: how long the steps of the mlps take over those of another build, in the checkout DIR, both in one process
   --help             this text
 
 A workload is named whole, or by its beginning: mlp, gemm-nt.`
@@ -44,6 +46,7 @@ function readOptions() {
       json: { type: 'string' },
       quick: { type: 'boolean', default: false },
       verify: { type: 'boolean', default: false },
+      against: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
@@ -63,6 +66,7 @@ function readOptions() {
   return {
     json: options.json,
     isVerifying: options.verify,
+    against: options.against,
     isQuick: options.quick,
     workloads: selectWorkloads(positionals, options.quick),
     contenders,
@@ -152,7 +156,8 @@ async function bench({ workloads, plan }, children, folder) {
 
 async function main(choice) {
   if (!choice) return console.log(usage)
-  const { isQuick, isVerifying, workloads, contenders, plan } = choice
+  const { isQuick, isVerifying, against, workloads, contenders, plan } = choice
+  if (against) return compareBuilds(against, workloads, findNodes(), isQuick ? 1 : undefined, report)
   if (!isInstalled) console.error('The peers and newer Nodes are not installed: npm --prefix bench install')
   const all = findNodes()
   const isNamed = contenders.some(name => name.startsWith('fluxtape@'))

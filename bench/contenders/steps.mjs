@@ -1,21 +1,21 @@
 // Our side of the workloads: what one step is, of a build of the library that is passed in.
 import { checksum } from '../harness/serve.mjs'
 
-/** Steps of `loss` over batches in turn, with everything in `model` trained; replayed where there is a `jit`. */
-function training({ Adam, jit, params, trainStep }, model, lossOfBatch, batches, rate, optimizer = Adam(rate)) {
-  const ps = params(model)
+/** Steps over batches in turn, with everything in the model trained; replayed where there is a `jit`. */
+function training({ jit, trainStep }, { params, loss: lossOfBatch, batches, optimizer }) {
   const loss = jit ? jit(lossOfBatch) : lossOfBatch
   let count = 0
   let last
   return {
     step: () => {
-      last = trainStep(loss, ps, batches[count++ % batches.length], optimizer)
+      last = trainStep(loss, params, batches[count++ % batches.length], optimizer)
     },
     value: () => last,
   }
 }
 
-function mlp(flux, { widths, rate }, data, optimizer) {
+/** What is trained: the parameters of a model, its loss, batches and an optimizer. */
+function mlp(flux, { widths, rate }, data, optimizer = flux.Adam(rate)) {
   const { Chain, Dense, identity, logitCrossEntropy, relu, tensor } = flux
   const depth = widths.length - 1
   const toTensor = ({ data, shape }) => tensor(data, shape)
@@ -25,7 +25,7 @@ function mlp(flux, { widths, rate }, data, optimizer) {
   const model = Chain(...layers)
   const x = toTensor(data.x)
   const batches = [0, 1].map(i => [x, toTensor(data[`classes.${i}`])])
-  return training(flux, model, (x, classes) => logitCrossEntropy(model(x), classes), batches, rate, optimizer)
+  return { params: flux.params(model), loss: (x, classes) => logitCrossEntropy(model(x), classes), batches, optimizer }
 }
 
 function clipped(flux, spec, data) {
@@ -64,7 +64,8 @@ function images(flux, { layers, rate }, data) {
   const model = network(flux, layers, data)
   const x = tensor(data.x.data, data.x.shape)
   const batches = [0, 1].map(i => [x, tensor(data[`classes.${i}`].data)])
-  return training(flux, model, (x, classes) => logitCrossEntropy(model(x), classes), batches, rate)
+  const loss = (x, classes) => logitCrossEntropy(model(x), classes)
+  return training(flux, { params: flux.params(model), loss, batches, optimizer: flux.Adam(rate) })
 }
 
 function prediction(flux, { layers }, data) {
@@ -92,7 +93,8 @@ function trainTokens(flux, model, forward, { rate }, data) {
   const { logitCrossEntropy } = flux
   const find = finder(flux, data)
   const batches = [0, 1].map(i => [find('tokens'), find(`classes.${i}`)])
-  return training(flux, model, (x, classes) => logitCrossEntropy(forward(x), classes), batches, rate)
+  const loss = (x, classes) => logitCrossEntropy(forward(x), classes)
+  return training(flux, { params: flux.params(model), loss, batches, optimizer: flux.Adam(rate) })
 }
 
 function lstm(flux, spec, data) {
@@ -201,5 +203,11 @@ function gemm({ matmul, scope, tensor }, { transposeA, transposeB }, data) {
   }
 }
 
+/** What the families train of which two builds can be compared. */
+export const trained = { mlp, 'mlp-chain': clipped }
+
 /** A function of the library, a workload's spec and its data for each family. */
-export const families = { mlp, 'mlp-chain': clipped, images, prediction, lstm, gpt, generation, gemm }
+export const families = {
+  ...Object.fromEntries(Object.entries(trained).map(([name, make]) => [name, (flux, ...rest) => training(flux, make(flux, ...rest))])),
+  ...{ images, prediction, lstm, gpt, generation, gemm },
+}
