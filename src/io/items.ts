@@ -31,7 +31,7 @@ const HALVES: Readonly<Record<string, string>> = { float32: 'F32', float16: 'F16
  * dtype and a name with half a surrogate pair, RangeError for a number that is no int32, ReleasedError for a released tensor.
  */
 export function itemsOf(operation: string, source: unknown, dtype: StoredDType | undefined): Item[] {
-  if (dtype !== undefined && !Object.hasOwn(HALVES, dtype)) {
+  if (dtype !== undefined && !Object.keys(HALVES).includes(dtype)) {
     throw typeError(operation, `dtype is ${Object.keys(HALVES).join(', ')}`, `${written(dtype)} came`, 'Other types stay as they are.')
   }
   const typeOf = (type: string) =>

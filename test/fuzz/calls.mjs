@@ -11,12 +11,15 @@ const BINARY = 'add div equal greater greaterEqual less lessEqual logicalAnd log
 const REDUCTIONS = 'sum mean max min prod variance std norm logSumExp argMax argMin any all'.split(' ')
 const all = (names, row) => Object.fromEntries(names.map(name => [name, row]))
 
-/** A worker that ends as soon as somebody listens, and a signal for which none is started. */
-const worker = {
-  postMessage() {},
-  terminate() {},
-  addEventListener: (event, listener) => event === 'error' && setTimeout(() => listener({ message: 'inWorker: it was none' })),
+/** Ends as soon as somebody listens. */
+class NoWorker {
+  postMessage() {}
+  terminate() {}
+  addEventListener(event, listener) {
+    if (event === 'error') setTimeout(() => listener({ message: 'it was none' }))
+  }
 }
+/** For it none is started. */
 const aborted = AbortSignal.abort(new RangeError('inWorker: nobody waits'))
 
 const npz = await F.saveNpz({ weight: F.ones([2]) })
@@ -274,7 +277,7 @@ export function calls() {
     ema: [{ decay: 0.9 }],
     logTo: ['build/fuzz/run.jsonl', { every: 2 }],
     scope: [() => 1],
-    inWorker: [{ ...worker }, { threads: 1, signal: aborted }],
+    inWorker: [new NoWorker(), { threads: 1, signal: aborted }],
     serve: [{ fit: () => 1 }],
     later: [F.zeros([2]), each => each],
     CosAnneal: [1, 0, 5, { restart: true }],

@@ -28,6 +28,8 @@ const programs = {
   state: { share: 4 },
   files: { share: 5, most: 1_000_000 },
   numpy: { share: 3, most: 1_000_000 },
+  loaders: { share: 5 },
+  resumed: { share: 5 },
   api: { share: 4 },
   errors: { share: 4, most: 53 },
   'unary-ulp': { share: 3, most: 20 },

@@ -1,0 +1,233 @@
+// Random trainings, of models, rules, schedules, callbacks and data by chance, that are stopped in some way at some moments and taken up by new objects: they end
+// with the bits of one that was not interrupted: weights, running statistics, slots, losses, the record of epochs and what the callbacks remember.
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { failed, finish, seeds } from './findings.mjs'
+import { F } from './library.mjs'
+import { Source } from './source.mjs'
+
+console.info = () => {}
+console.warn = () => {}
+const root = mkdtempSync(join(tmpdir(), 'fluxtape-resumed-'))
+process.on('exit', () => rmSync(root, { recursive: true, force: true }))
+
+const RULES = 'Descent Momentum Nesterov RMSProp Adam AdamW RAdam AdaMax OAdam AMSGrad NAdam AdaBelief AdaGrad AdaDelta Rprop Lion Muon'.split(' ') // biome-ignore format: a list
+const BEFORE = {
+  AccumGrad: () => F.AccumGrad(3),
+  ClipNorm: () => F.ClipNorm(1),
+  ClipGlobalNorm: () => F.ClipGlobalNorm(0.5),
+  ClipGrad: () => F.ClipGrad(0.1),
+  WeightDecay: () => F.WeightDecay(0.01),
+  SignDecay: () => F.SignDecay(0.001),
+}
+const SCHEDULES = {
+  none: () => undefined,
+  number: () => 0.02,
+  Exp: () => F.Exp(0.05, 0.9),
+  CosAnneal: () => F.CosAnneal(0.05, 0.001, 5),
+  Warmup: () => F.Warmup(F.Step(0.05, 0.5, 4), 3),
+  own: () => step => 0.05 / (1 + step),
+}
+const LAYERS = {
+  Dense: () => F.Dense(4, 4, F.tanh),
+  BatchNorm: () => F.BatchNorm(4, F.relu),
+  LayerNorm: () => F.LayerNorm(4),
+  Dropout: () => F.Dropout(0.3),
+  AlphaDropout: () => F.AlphaDropout(0.2),
+  WeightNorm: () => F.WeightNorm(F.Dense(4, 4), 'weight'),
+  noise: () => x => (F.isTraining() ? x.add(F.randn(x.shape, { std: 0.1 })) : x),
+  residual: () => F.SkipConnection(F.Chain(F.Dense(4, 4), F.Dropout(0.5)), F.add),
+  frozen: () => F.freeze(F.Dense(4, 4, F.sigmoid)),
+  GRU: () =>
+    F.Chain(
+      x => x.expandDims(1),
+      F.GRU(4, 4),
+      x => x.squeeze(1),
+    ),
+}
+const DATA = ['loader', 'seeded', 'list', 'iterable', 'stream', 'late']
+const CALLBACKS = ['ema', 'earlyStopping', 'plateau', 'patience', 'adjust', 'freeze', 'skip', 'own']
+
+function draw(source) {
+  const rule = source.pick(RULES)
+  const before = source.chance(0.4) ? source.list(source.int(1, 2), () => source.pick(Object.keys(BEFORE))) : []
+  const takesEta = rule !== 'AdaDelta'
+  const schedule = takesEta ? source.pick(Object.keys(SCHEDULES).slice(0, rule === 'Rprop' ? 2 : undefined)) : 'none'
+  const isNumber = ['none', 'number'].includes(schedule)
+  const isFit = name => (name !== 'plateau' && name !== 'adjust') || (takesEta && (name === 'adjust' || (isNumber && rule !== 'Rprop')))
+  const [n, batchSize] = [source.int(5, 12), source.int(2, 5)]
+  return {
+    layers: source.list(source.int(0, 4), () => source.pick(Object.keys(LAYERS))),
+    isTied: source.chance(0.15),
+    ...{ rule, before, schedule },
+    data: source.pick(DATA),
+    validation: source.pick(['none', 'list', 'loader', 'seeded', 'function', 'same']),
+    hasMetrics: source.chance(0.2),
+    callbacks: CALLBACKS.filter(name => source.chance(0.2) && isFit(name)),
+    form: source.pick(['implicit', 'implicit', 'jit', 'explicit']),
+    diverges: source.chance(0.12),
+    // No batch of one, of which BatchNorm has no variance.
+    ...{ n: n - Number(n % batchSize === 1), batchSize },
+    epochs: source.int(1, 5),
+    at: source.int(0, 9),
+  }
+}
+
+const rows = F.tensor(
+  Float32Array.from({ length: 48 }, (_, i) => Math.sin(i)),
+  [12, 4],
+)
+const targets = rows.sum(1, { keepDims: true })
+/** One of its numbers is none. */
+const spoiled = F.where(F.arange(0, 48, 1).reshape([12, 4]).equal(13), Number.NaN, rows)
+
+function dataOf({ data, n, batchSize, diverges }) {
+  const [x, y] = [diverges ? spoiled : rows, targets].map(each => each.slice([[0, n]]))
+  const options = { batchSize, shuffle: true }
+  const pairs = i => [x.slice([i]), y.slice([i])]
+  const loader = more => new F.DataLoader([x, y], { ...options, ...more })
+  return {
+    loader: () => loader(),
+    seeded: () => loader({ seed: 4 }),
+    list: () => Array.from(new F.DataLoader([x, y], { batchSize }), ([a, b]) => [F.clone(a), F.clone(b)]),
+    iterable: () => ({ [Symbol.iterator]: () => loader()[Symbol.iterator]() }),
+    stream: () =>
+      new F.DataLoader({ *[Symbol.iterator]() { for (let i = 0; i < n; i++) yield pairs(i) } }, { batchSize, shuffle: 4 }), // biome-ignore format: one line
+    late: () =>
+      new F.DataLoader({ length: n, get: async i => pairs(i) }, { ...options, prefetch: 2, map: ([a, b]) => [a.add(F.rand([1])), b] }),
+  }[data]()
+}
+
+function optimizerOf({ rule, before, schedule }) {
+  const eta = SCHEDULES[schedule]()
+  const main = eta === undefined ? F[rule]() : F[rule](eta)
+  return before.length === 0 ? main : F.OptimizerChain(...before.map(name => BEFORE[name]()), main)
+}
+
+/** A list of callbacks, and what each remembers at the end. */
+function callbacksOf({ callbacks, validation, at }, model, optimizer) {
+  const metric = validation === 'none' ? 'loss' : 'validation'
+  let own = { sum: 0, last: F.zeros([2]), list: [] }
+  const make = {
+    ema: () => F.ema({ decay: 0.8 }),
+    earlyStopping: () => F.earlyStopping({ metric, patience: 1, minDelta: 0.01 }),
+    plateau: () => F.plateau({ metric, patience: 1, factor: 0.5, minDelta: 0.05 }),
+    patience: () => F.patience(({ loss }) => loss > 0.5, 2),
+    adjust: () => ({ onStep: ({ step }) => void (step === at && F.adjust(optimizer, 0.007)) }),
+    freeze: () => ({ onStep: ({ step }) => void (step === at && F.freeze(model.first)) }),
+    skip: () => ({ onGradient: ({ step }) => (step % 4 === 3 ? F.skip : undefined) }),
+    own: () => ({
+      onStep({ step, loss }) {
+        own = { sum: own.sum + loss, last: F.keep(own.last.add(step)), list: [...own.list.slice(-3), loss] }
+      },
+      state: () => own,
+      load: state => void (own = state),
+    }),
+  }
+  const list = callbacks.map(name => make[name]())
+  return { list, remembered: () => list.map(each => each.state?.()) }
+}
+
+const bitsOf = value => {
+  if (value instanceof F.Tensor) return `${value.dtype} ${value.shape} ${value.data()}`
+  if (value instanceof Map) return [...value].map(([key, each]) => `${key}: ${bitsOf(each)}`)
+  if (Array.isArray(value)) return value.map(bitsOf)
+  if (typeof value === 'object' && value !== null)
+    return Object.entries(value).map(([key, each]) => `${key}: ${key === 'seconds' ? '' : bitsOf(each)}`)
+  return Object.is(value, -0) ? '-0' : String(value)
+}
+
+async function trained(given, path, every, ending, at) {
+  F.manualSeed(11)
+  const first = F.Dense(4, 4)
+  const tied = given.isTied ? [first] : []
+  const body = F.Chain(first, ...given.layers.map(name => LAYERS[name]()), ...tied, F.Dense(4, 1))
+  const model = { first, body }
+  const [ps, optimizer] = [F.params(model), optimizerOf(given)]
+  const controller = new AbortController()
+  let [calls, hasFailed] = [0, false]
+  const compute = (body, a, b) => F.mse(body(a), b)
+  const failing = (body, a, b) => {
+    if (ending === 'fail' && F.isTraining() && calls++ === at) {
+      hasFailed = true
+      throw new Error('no luck')
+    }
+    return compute(body, a, b)
+  }
+  const data = dataOf(given)
+  const clean = dataOf({ ...given, diverges: false, data: 'list' })
+  const validation = {
+    none: undefined,
+    list: clean,
+    loader: dataOf({ ...given, diverges: false, data: 'loader' }),
+    seeded: dataOf({ ...given, diverges: false, data: 'seeded' }),
+    function: () => body(rows).mean(),
+    same: given.diverges ? clean : data,
+  }[given.validation]
+  const { list, remembered } = callbacksOf(given, model, optimizer)
+  const ends = {
+    onStep({ step }) {
+      if (step !== at) return undefined
+      if (ending === 'abort') controller.abort()
+      return ending === 'stop' ? F.stop : undefined
+    },
+    onEpoch: ({ epoch }) => (ending === 'epoch' && epoch === at ? F.stop : undefined),
+  }
+  const options = {
+    epochs: given.epochs,
+    callbacks: [...list, ends],
+    signal: controller.signal,
+    validation,
+    ...(given.hasMetrics && { metrics: { mean: () => body(rows).mean() } }),
+    onDiverged: () => F.skip,
+    ...(path && { checkpoint: { path, every, keep: 2 }, resume: path }),
+  }
+  const implicit = (a, b) => failing(body, a, b)
+  const run = () =>
+    given.form === 'explicit'
+      ? F.train((m, a, b) => failing(m.body, a, b), model, data, F.setup(optimizer, model), options)
+      : F.train(given.form === 'jit' && ending !== 'fail' ? F.jit((a, b) => compute(body, a, b)) : implicit, ps, data, optimizer, options)
+  try {
+    const history = await run()
+    return bitsOf({
+      model: F.state(model),
+      slots: F.optimizerState(optimizer, ps),
+      frozen: [...F.state(model).values()].map(each => each.frozen),
+      steps: history.steps.map(({ step, epoch, loss }) => `${step} ${epoch} ${loss}`),
+      epochs: history.epochs,
+      remembered: remembered(),
+    })
+  } catch (error) {
+    if (controller.signal.aborted && error === controller.signal.reason) return undefined
+    if (hasFailed && error.message === 'no luck') return undefined
+    throw error
+  }
+}
+
+for (const seed of seeds()) {
+  const source = new Source(seed)
+  const given = draw(source)
+  const path = join(root, `${seed}`)
+  let text = JSON.stringify(given)
+  try {
+    if (source.chance(0.05)) await F.threads(source.int(1, 2))
+    const whole = await trained(given)
+    const steps = given.epochs * Math.ceil(given.n / given.batchSize)
+    for (let i = source.int(1, 2); i > 0; i--) {
+      const ending = source.pick(['stop', 'abort', 'fail', 'epoch'])
+      const at = ending === 'epoch' ? source.int(0, given.epochs - 1) : source.int(0, steps - 1)
+      const every = source.pick(['epoch', 1, 2, 5, 1000])
+      text += ` ${ending} at ${at}, saved every ${every};`
+      await trained(given, path, every, ending, at)
+    }
+    const end = await trained(given, path, 'epoch')
+    const other = whole.findIndex((part, i) => part !== end[i])
+    if (other >= 0)
+      failed(seed, `${whole[other].split(':')[0]}: ${end[other].slice(0, 250)} instead of ${whole[other].slice(0, 250)}`, text)
+  } catch (error) {
+    failed(seed, error.stack.split('\n').slice(0, 4).join(' '), text)
+  }
+  rmSync(path, { recursive: true, force: true })
+}
+finish()
