@@ -27,7 +27,6 @@ import {
   scope,
   slidingWindow,
   splitObs,
-  stop,
   train,
 } from 'fluxtape'
 
@@ -106,29 +105,26 @@ async function write(beginning) {
 
 const every = Math.ceil(steps / 8)
 const start = performance.now()
-/** Steps that were taken, and the losses since it wrote last. */
-let [done, losses] = [0, []]
-/** Has it write from time to time, and ends the run. */
+/** The losses since it wrote last. */
+let losses = []
+/** Has it write from time to time. What is remembered between two steps is saved with the run. */
 const writing = {
   async onStep({ step, loss: value }) {
-    done = step + 1
+    const done = step + 1
     losses.push(value)
-    if (done % every === 0 || done === steps) {
-      const mean = losses.reduce((sum, each) => sum + each, 0) / losses.length
-      console.log(`step ${done}  loss ${mean.toFixed(4)}\n${await write('\n')}\n`)
-      losses = []
-    }
-    return done === steps ? stop : undefined
+    if (done % every > 0 && done !== steps) return
+    const mean = losses.reduce((sum, each) => sum + each, 0) / losses.length
+    console.log(`step ${done}  loss ${mean.toFixed(4)}\n${await write('\n')}\n`)
+    losses = []
   },
-  state: () => ({ done, losses }),
+  state: () => losses,
   load(state) {
-    ;({ done, losses } = state)
-    return done === steps ? stop : undefined
+    losses = state
   },
 }
 /** With `--resume` a run is saved into a folder, and the same command goes on from there. */
 const path = positionals[0] ?? `runs/gpt/seed-${values.seed}`
 const saved = values.resume && { checkpoint: { path, every: 25 }, resume: path }
-await train(loss, params(model), loader, optimizer, { epochs: 1000, callbacks: writing, ...saved })
+await train(loss, params(model), loader, optimizer, { steps, callbacks: writing, ...saved })
 const seconds = (performance.now() - start) / 1000
 console.log(`${steps} steps in ${seconds.toFixed(1)} s: ${judge().toFixed(3)} nats a character on what it never saw`)

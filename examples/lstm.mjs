@@ -24,7 +24,6 @@ import {
   params,
   scope,
   splitObs,
-  stop,
   train,
 } from 'fluxtape'
 
@@ -92,34 +91,31 @@ async function write(beginning) {
 const optimizer = OptimizerChain(ClipGlobalNorm(1), Adam(CosAnneal(3e-3, 0, steps)))
 const every = Math.ceil(steps / 8)
 const start = performance.now()
-/** Steps that were taken, and the losses since it wrote last. */
-let [done, losses] = [0, []]
+/** The losses since it wrote last. */
+let losses = []
 /** What is remembered at the end of a step, for the next one to begin with: numbers, so that the gradient goes no further back. */
 let remembered
-/** Remembers, has it write from time to time, and ends the run. What stands here between two steps is saved with the run. */
+/** Remembers, and has it write from time to time. What stands here between two steps is saved with the run. */
 const reading = {
   async onStep({ step, loss: value, extras }) {
-    done = step + 1
+    const done = step + 1
     for (const each of remembered ?? []) each.dispose()
     remembered = keep(extras)
     losses.push(value)
-    if (done % every === 0 || done === steps) {
-      const mean = losses.reduce((sum, each) => sum + each, 0) / losses.length
-      console.log(`step ${done}  loss ${mean.toFixed(4)}\n${await write('\n')}\n`)
-      losses = []
-    }
-    return done === steps ? stop : undefined
+    if (done % every > 0 && done !== steps) return
+    const mean = losses.reduce((sum, each) => sum + each, 0) / losses.length
+    console.log(`step ${done}  loss ${mean.toFixed(4)}\n${await write('\n')}\n`)
+    losses = []
   },
-  state: () => ({ done, losses, remembered }),
+  state: () => ({ losses, remembered }),
   load(state) {
-    ;({ done, losses, remembered } = state)
-    return done === steps ? stop : undefined
+    ;({ losses, remembered } = state)
   },
 }
 /** With `--resume` a run is saved into a folder, and the same command goes on from there. */
 const path = positionals[0] ?? `runs/lstm/seed-${values.seed}`
 const saved = values.resume && { checkpoint: { path, every: 25 }, resume: path }
-const options = { epochs: 1000, callbacks: reading, ...saved }
+const options = { steps, callbacks: reading, ...saved }
 await train((x, y) => loss(x, y, remembered), params(model), pieces(learned, PLACES), optimizer, options)
 const seconds = (performance.now() - start) / 1000
 console.log(`${steps} steps in ${seconds.toFixed(1)} s: ${judge().toFixed(3)} nats a character on what it never saw`)

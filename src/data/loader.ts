@@ -128,9 +128,9 @@ export class DataLoader<D extends LoaderInput, B = never, M = never> {
   }
 
   toString(): string {
-    const { count } = this.recipe
-    if (count === undefined) return `DataLoader: a stream, batches of ${this.batchSize}`
-    return `DataLoader (${this.length}): ${count} observations, batches of ${this.batchSize}`
+    const { count, shuffle } = this.recipe
+    const batches = `batches of ${this.batchSize}${shuffle === false ? '' : `, shuffled${shuffle === true ? '' : ` by ${shuffle}`}`}`
+    return count === undefined ? `DataLoader: a stream, ${batches}` : `DataLoader (${this.length}): ${count} observations, ${batches}`
   }
 
   get [Symbol.iterator](): Waits<NoInfer<D>, NoInfer<M>> extends true

@@ -63,7 +63,7 @@ export interface CallbackObject {
   onEnd?(history: History, end: RunEnd): unknown
   /** What is saved of it with a run: numbers, texts, booleans, null, lists and records of those, typed arrays and tensors. */
   state?(): unknown
-  /** Takes that back, after `onStart`. One that had ended the run returns `stop` again. */
+  /** Takes that back, after `onStart`. One that had ended the run returns `stop` again; of those without it a run that they ended is not gone on with. */
   load?(state: unknown): unknown
 }
 

@@ -140,6 +140,8 @@ export function checkpoints(
               record.validated = undefined
             }
             isFound = true
+            if (record.stopped)
+              console.info(`train: the run in '${resume}' was ended by stop after ${record.step} steps, and is not gone on with.`)
             break
           }
           console.warn(`train: the checkpoint '${name}' is damaged: the one before is taken.`)

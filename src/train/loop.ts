@@ -29,6 +29,8 @@ export interface Task {
   readonly subject: Subject
   readonly data: TrainingData
   readonly epochs: number
+  /** The step that is not taken any more. */
+  readonly most: number
   readonly features: readonly Feature[]
   /** The user's, which come after them. */
   readonly callbacks: readonly CallbackObject[]
@@ -41,7 +43,7 @@ export interface Task {
 
 /** Takes the steps from the record on. `control.ends` makes it end after the step that it is at. */
 export async function* loop(
-  { subject, data, epochs, features, callbacks, signal, stepWith, rest }: Task,
+  { subject, data, epochs, most, features, callbacks, signal, stepWith, rest }: Task,
   record: RunRecord,
   control: { ends: boolean },
 ): AsyncGenerator<StepRecord, History, undefined> {
@@ -58,8 +60,11 @@ export async function* loop(
     for (const each of left) if (each.kept === undefined) each.dispose()
     left = NONE
   }
-  const heed = async (callback: string, pending: unknown): Promise<void> => {
-    if (ends(callback, isThenable(pending) ? await pending : pending)) control.ends = true
+  /** Ends the run where a callback says so, for good if that does not decide itself when the run is taken up. */
+  const heed = async (name: string, pending: unknown, { load }: CallbackObject): Promise<void> => {
+    if (!ends(name, isThenable(pending) ? await pending : pending)) return
+    control.ends = true
+    if (!load) record.stopped = true
   }
 
   let how: RunEnd['how'] = 'done'
@@ -75,12 +80,14 @@ export async function* loop(
     }
     for (let i = 0; i < callbacks.length; i++) {
       // One that had ended the run ends it again.
-      if (record.states[i] != null) await heed('load', callbacks[i].load?.(record.states[i]))
+      if (record.states[i] != null) await heed('load', callbacks[i].load?.(record.states[i]), callbacks[i])
     }
     record.states = []
+    if (record.stopped || record.step >= most) control.ends = true
     // Of a run that is taken up.
     let last = record.order
-    while (record.epoch < epochs && !control.ends) {
+    // One that had ended within an epoch ends that again, so that its history is the same.
+    while (control.ends ? record.batches > 0 : record.epoch < epochs) {
       const { epoch, random } = record
       record.start = performance.now() - 1000 * record.seconds
       if (record.batches === 0) {
@@ -90,8 +97,8 @@ export async function* loop(
       const batches = new Batches(data, random, signal, record.batches, last)
       last = undefined
       try {
-        if (record.batches > 0) await batches.goTo(record.batches, { key: random.key, stream: record.begun })
-        for (;;) {
+        if (record.batches > 0 && !control.ends) await batches.goTo(record.batches, { key: random.key, stream: record.begun })
+        while (!control.ends) {
           const pulled = batches.next()
           const { done, value: batch } = isThenable(pulled) ? await pulled : pulled
           if (done) break
@@ -121,16 +128,16 @@ export async function* loop(
           for (let i = 0; i < atStepped.length; i++) atStepped[i].stepped?.(answer)
           for (let i = 0; i < atStep.length; i++) {
             const answer = noting(modes, () => atStep[i].onStep?.({ step, epoch, batch, loss, extras, model }))
-            if (answer !== undefined) await heed('a callback', answer)
+            if (answer !== undefined) await heed('a callback', answer, atStep[i])
           }
           yield extras.length > 0 ? { step, epoch, loss, extras } : { step, epoch, loss }
           if (left.length > 0) endExtras()
+          if (record.step >= most) control.ends = true
           for (let i = 0; i < atRest.length; i++) {
             const pending = atRest[i].settled?.(control.ends)
             if (pending) await pending
           }
-          if (control.ends) break
-          const pause = rest()
+          const pause = control.ends ? undefined : rest()
           if (pause) await pause
         }
       } finally {
@@ -149,11 +156,11 @@ export async function* loop(
       Object.assign(record, { epoch: epoch + 1, batches: 0, seconds: 0, sum: 0, samples: 0 })
       for (const each of all) {
         const answer = noting(modes, () => each.onEpoch?.(measured, run))
-        if (answer !== undefined) await heed('onEpoch', answer)
+        if (answer !== undefined) await heed('onEpoch', answer, each)
       }
       for (const each of isCut ? [] : atRest) await each.settled?.(control.ends)
     }
-    if (control.ends) how = 'stopped'
+    if (control.ends && record.step < most) how = 'stopped'
   } catch (error) {
     failure = { error }
     how = signal?.aborted && error === signal.reason ? 'aborted' : error instanceof DivergedError ? 'diverged' : 'failed'

@@ -6,6 +6,7 @@ import type { RunRecord } from './record.ts'
 /** Where a run stands. */
 export interface ProgressInfo {
   readonly epoch: number
+  /** How many there will be; infinite where only the run's steps are known. */
   readonly epochs: number
   /** Steps taken in this epoch, and how many there will be, if the data says so. */
   readonly step: number
@@ -18,8 +19,16 @@ export interface ProgressInfo {
 }
 
 /** Tells the user where the run stands: a function, or who sits at the terminal. */
-export function reporting(progress: true | ((info: ProgressInfo) => void), epochs: number, data: unknown, record: RunRecord): Feature {
+export function reporting(
+  progress: true | ((info: ProgressInfo) => void),
+  through: number,
+  most: number,
+  data: unknown,
+  record: RunRecord,
+): Feature {
   const steps = data instanceof DataLoader || Array.isArray(data) ? data.length : undefined
+  const end = Math.min(most, steps === undefined ? Number.POSITIVE_INFINITY : through * steps)
+  const epochs = steps === undefined ? through : Math.ceil(end / steps)
   const start = performance.now()
   const line = typeof progress === 'function' ? undefined : new ProgressLine()
   const report = typeof progress === 'function' ? progress : (info: ProgressInfo) => line?.step(info)
@@ -27,7 +36,7 @@ export function reporting(progress: true | ((info: ProgressInfo) => void), epoch
   return {
     onStep({ epoch, loss }) {
       const rate = ++done / Math.max(1e-9, (performance.now() - start) / 1000)
-      const left = steps === undefined ? undefined : (epochs * steps - record.step) / rate
+      const left = Number.isFinite(end) ? (end - record.step) / rate : undefined
       report({ epoch, epochs, step: record.batches, steps, loss, rate, left })
     },
     onEpoch: record => line?.epoch(record),
@@ -55,9 +64,10 @@ export class ProgressLine {
     if (!this.terminal || now - this.lastPrinted < 100) return
     this.lastPrinted = now
     const of = info.steps === undefined ? '' : `/${info.steps}`
+    const all = Number.isFinite(info.epochs) ? `/${info.epochs}` : ''
     const left = info.left === undefined ? '' : `, ${Math.ceil(info.left)} s left`
     this.terminal.write(
-      `\r\x1b[Kepoch ${info.epoch + 1}/${info.epochs}  step ${info.step}${of}  loss ${four(info.loss)}  ${info.rate.toFixed(0)} steps/s${left}`,
+      `\r\x1b[Kepoch ${info.epoch + 1}${all}  step ${info.step}${of}  loss ${four(info.loss)}  ${info.rate.toFixed(0)} steps/s${left}`,
     )
   }
 

@@ -8,11 +8,15 @@ export interface RunRecord {
   /** How many steps were taken, and how many of them before it was taken up. */
   step: number
   first: number
+  /** Has a callback ended it for good? */
+  stopped: boolean
   /** The epoch that is under way: how many have ended. */
   epoch: number
   /** How many of its batches were taken, and how a DataLoader drew the order of its last pass. */
   batches: number
   order: Order | undefined
+  /** What data the program has. */
+  data: string
   /** How one for validation drew that of its last. */
   validated: Order | undefined
   /** Seconds that it had taken when the run was taken up, and when it would have begun, by this process's clock. */
@@ -35,7 +39,20 @@ export interface RunRecord {
 /** That of a run that starts now: its random numbers are split off those in use. */
 export function newRecord(): RunRecord {
   return {
-    ...{ step: 0, first: 0, epoch: 0, batches: 0, order: undefined, validated: undefined, seconds: 0, start: 0, sum: 0, samples: 0 },
+    ...{
+      step: 0,
+      first: 0,
+      stopped: false,
+      epoch: 0,
+      batches: 0,
+      order: undefined,
+      data: '',
+      validated: undefined,
+      seconds: 0,
+      start: 0,
+      sum: 0,
+      samples: 0,
+    },
     ...{ random: splitRandomness(), begun: 0, losses: new Float32Array(64), firsts: [], epochs: [], states: [] },
   }
 }

@@ -106,6 +106,16 @@ export function takeUp(file: Uint8Array, name: string, subject: Subject, record:
       const came = `${run.states.length} with a state there, ${takers.length} here`
       throw refusal('list of callbacks', came, 'Pass those that have a state() as before, in the same order; others may come and go.')
     }
+    const { batches, data = record.data } = run.record
+    if (batches > 0 && data !== record.data) {
+      const came = `it lies within an epoch of ${data || 'other data'}, here is ${record.data || 'another kind'}`
+      throw typeError(
+        'train',
+        `the data of the checkpoint '${name}' are others`,
+        came,
+        'Pass the same, or take up a checkpoint of the end of an epoch.',
+      )
+    }
     const undo: (() => void)[] = []
     try {
       optimizer.links.forEach(([, rule], i) => {
@@ -137,7 +147,20 @@ export function takeUp(file: Uint8Array, name: string, subject: Subject, record:
 }
 
 /** What a record takes of a file's as it is there. */
-const FIELDS = ['step', 'epoch', 'batches', 'order', 'validated', 'seconds', 'sum', 'samples', 'begun', 'firsts', 'epochs'] as const
+const FIELDS = [
+  'step',
+  'stopped',
+  'epoch',
+  'batches',
+  'order',
+  'validated',
+  'seconds',
+  'sum',
+  'samples',
+  'begun',
+  'firsts',
+  'epochs',
+] as const
 
 function setRandom(random: { key: unknown; stream: number }, { key, stream }: Order): void {
   Object.assign(random, { key, stream })
@@ -152,11 +175,12 @@ function readRun(file: Uint8Array): { readonly tensors: ReadonlyMap<string, Tens
   const { tensors, metadata } = loadSafetensors(file)
   const run = fromPlain(JSON.parse(metadata.get('run') ?? ''), tensors) as Written
   const { version, record, best, written, hypers, global, frozen, states } = run
-  const { step, epoch, batches, order, validated, seconds, sum, samples, random, begun, firsts, epochs } = record
+  const { step, stopped = false, epoch, batches, order, validated, seconds, sum, samples, random, begun, firsts, epochs } = record
   const losses = tensors.get('losses')
   const parts: Readonly<Record<string, boolean>> = {
     version: version === 1,
     counts: [step, epoch, batches, samples, begun].every(isCount) && [best, seconds, sum].every(isNumber),
+    stopped: typeof stopped === 'boolean',
     losses: losses?.type === 'float32' && losses.count === step,
     random: [random, global, order ?? random, validated ?? random].every(isRandom),
     firsts: Array.isArray(firsts) && firsts.every(isCount) && (firsts.length - epoch) >> 1 === 0,

@@ -1,4 +1,5 @@
-import { checkOptions, DivergedError, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
+import { DataLoader } from '../data/loader.ts'
+import { checkOptions, DivergedError, kindOf, rangeError, refuseSurplus, typeError, written } from '../errors.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { OptimizerState } from '../optimizers/update.ts'
 import { isPlain } from '../tensor/realm.ts'
@@ -21,6 +22,8 @@ import { type Validation, validating } from './validation.ts'
 export interface TrainOptions {
   /** How often to go through the data; 1 by default. */
   readonly epochs?: number | undefined
+  /** After how many steps in all, those before it was taken up counted, the run ends; `epochs` are then as many as it takes. */
+  readonly steps?: number | undefined
   /** A function called after each step, or `{ onStart, onGradient, onStep, onEpoch, onEnd, state, load }`, or a list of them. */
   readonly callbacks?: Callback | readonly Callback[] | undefined
   /** Ends the run: it rejects with the signal's reason, after the step that is being taken, or at once while it waits for data. */
@@ -86,7 +89,9 @@ export function train(
 
 /** Starts a run, or takes one up from a copy of its record. */
 export function start(loss: LossFunction, subject: Subject, data: TrainingData, options: TrainOptions, record: RunRecord): Run {
-  const { epochs = 1, signal, validation, metrics, progress, onDiverged, trace, breathe, checkpoint, resume } = options
+  const { signal, validation, metrics, progress, onDiverged, trace, breathe, checkpoint, resume } = options
+  const { epochs, most } = endOf(options)
+  record.data = kindOfData(data)
   let breathing: ReturnType<typeof breather> | undefined
   const rest = () => (breathing ??= breather(signal, breathe))()
   const features: Feature[] = []
@@ -94,7 +99,7 @@ export function start(loss: LossFunction, subject: Subject, data: TrainingData, 
   const means = { random: record.random, signal, rest }
   if (validation !== undefined) features.push(validating(validation, loss, subject, means, record))
   if (metrics) features.push(measuring(metrics, subject, means))
-  if (progress) features.push(reporting(progress, epochs, data, record))
+  if (progress) features.push(reporting(progress, epochs, most, data, record))
   const callbacks = callbacksOf(options)
   const isSaved = checkpoint !== undefined || resume !== undefined
   if (isSaved) features.push(checkpoints(checkpoint, resume, { subject, record, callbacks, epochs, isShared: validation === data }))
@@ -111,10 +116,21 @@ export function start(loss: LossFunction, subject: Subject, data: TrainingData, 
     }
   }
   const control = { ends: false }
-  const steps = loop({ subject, data, epochs, features, callbacks, signal, stepWith, rest }, record, control)
+  const steps = loop({ subject, data, epochs, most, features, callbacks, signal, stepWith, rest }, record, control)
   return runOf(steps, record, () => {
     control.ends = true
   })
+}
+
+/** Through how many epochs a run goes at most, and which step it does not take any more. */
+function endOf({ steps, epochs = steps === undefined ? 1 : Number.POSITIVE_INFINITY }: TrainOptions) {
+  return { epochs, most: steps ?? Number.POSITIVE_INFINITY }
+}
+
+/** What must be the same if a run is to go on within an epoch. */
+function kindOfData(data: TrainingData): string {
+  if (data instanceof DataLoader) return String(data)
+  return Array.isArray(data) ? `a list of ${data.length} batches` : ''
 }
 
 function callbacksOf(options: TrainOptions): CallbackObject[] {
@@ -125,6 +141,7 @@ function callbacksOf(options: TrainOptions): CallbackObject[] {
 const HOOKS = ['onStart', 'onGradient', 'onStep', 'onEpoch', 'onEnd', 'state', 'load']
 const OPTIONS = [
   'epochs',
+  'steps',
   'callbacks',
   'signal',
   'progress',
@@ -140,16 +157,20 @@ const OPTIONS = [
 /** `inputs` is how many arguments of the loss a batch fills. */
 function check(data: unknown, options: TrainOptions, inputs: number): void {
   checkOptions('train', options, OPTIONS)
-  const { epochs = 1, signal, validation, breathe = 0 } = options
+  const { signal, validation, breathe = 0 } = options
+  const { epochs } = endOf(options)
   for (const callback of ([] as readonly unknown[]).concat(options.callbacks ?? [])) checkCallback(callback)
-  if (!Number.isInteger(epochs) || epochs < 1) throw rangeError('train', 'epochs is a whole number from 1', epochs)
+  for (const name of ['epochs', 'steps'] as const) {
+    const { [name]: count = 1 } = options
+    if (!Number.isInteger(count) || count < 1) throw rangeError('train', `${name} is a whole number from 1`, written(count))
+  }
   if (!(breathe >= 0)) throw rangeError('train', 'breathe is a number of milliseconds from 0', breathe)
   if (signal && typeof signal.throwIfAborted !== 'function') {
     throw typeError('train', 'signal is an AbortSignal', `${kindOf(signal)} came`, 'Write { signal: controller.signal }.')
   }
   if (options.metrics !== undefined) checkMetrics(options.metrics)
   checkCheckpoints(options.checkpoint, options.resume)
-  checkBatches('data', data, inputs, epochs)
+  checkBatches('data', data, inputs, options.epochs ?? 1)
   if (validation !== undefined && (typeof validation !== 'function' || isGenerating(validation))) {
     checkBatches('validation', validation, inputs, epochs)
   }

@@ -530,7 +530,7 @@ describe('an argument or an option that another library has', () => {
       () => any.splitObs(x),
     ],
     [
-      'train: options are an object: 20 came. Write { epochs: 20 }. There are epochs, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.',
+      'train: options are an object: 20 came. Write { epochs: 20 }. There are epochs, steps, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.',
       () => f.train(loss, ps, [x], opt, 20 as never),
     ],
     [

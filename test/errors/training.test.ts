@@ -165,7 +165,7 @@ describe('train refuses at the call', () => {
     [
       'an unknown option',
       () => train(loss, ps, data, Adam(), { epoch: 3 } as never),
-      `TypeError: train: there is no option 'epoch'. Is epochs meant? There are epochs, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.`,
+      `TypeError: train: there is no option 'epoch'. Is epochs meant? There are epochs, steps, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.`,
     ],
     [
       'a generator function as data',
@@ -223,12 +223,12 @@ describe('train refuses at the call', () => {
     [
       'a number of epochs as options',
       () => train(loss, ps, data, Adam(), 20 as never),
-      'TypeError: train: options are an object: 20 came. Write { epochs: 20 }. There are epochs, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.',
+      'TypeError: train: options are an object: 20 came. Write { epochs: 20 }. There are epochs, steps, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.',
     ],
     [
       'no options',
       () => train(loss, ps, data, Adam(), null as never),
-      'TypeError: train: options are an object: null came. Write { epochs: ... }. There are epochs, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.',
+      'TypeError: train: options are an object: null came. Write { epochs: ... }. There are epochs, steps, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.',
     ],
     [
       'a breath before now',

@@ -141,15 +141,13 @@ async function trained(configured, { epochs, path, every, validates }, ending, a
   }
   const callbacks = {
     onStep({ step }) {
-      if (step !== at) return undefined
-      if (ending === 'abort') controller.abort()
-      return ending === 'stop' ? F.stop : undefined
+      if (ending === 'abort' && step === at) controller.abort()
     },
-    onEpoch: ({ epoch }) => (ending === 'epoch' && epoch === at ? F.stop : undefined),
   }
   const saved = path && { checkpoint: { path, every, keep: 2 }, resume: path }
   const validation = validates === 'none' ? undefined : validates === 'same' ? loader : loaderOf({ ...configured, seed: 1 })
-  const options = { epochs, callbacks, signal: controller.signal, validation, ...saved }
+  const end = ending === 'steps' ? { steps: at + 1 } : ending === 'epoch' ? { epochs: at + 1 } : {}
+  const options = { epochs, ...end, callbacks, signal: controller.signal, validation, ...saved }
   let error
   let history
   try {
@@ -172,7 +170,7 @@ async function resumed(source, configured) {
   const path = join(root, `${Math.random()}`)
   let seen = []
   for (let i = source.int(1, 2); i > 0; i--) {
-    const ending = source.pick(['stop', 'abort', 'throw', 'epoch'])
+    const ending = source.pick(['steps', 'abort', 'throw', 'epoch'])
     const at = ending === 'epoch' ? source.int(0, task.epochs - 1) : source.int(0, steps * task.epochs - 1)
     // How far ahead it fetches, and after how many turns what it waits for comes, is nothing that a run hangs on.
     const other = { ...configured, prefetch: source.int(0, 4), delays: configured.delays.map(() => source.int(0, 3)) }

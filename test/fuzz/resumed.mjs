@@ -168,14 +168,12 @@ async function trained(given, path, every, ending, at) {
   const { list, remembered } = callbacksOf(given, model, optimizer)
   const ends = {
     onStep({ step }) {
-      if (step !== at) return undefined
-      if (ending === 'abort') controller.abort()
-      return ending === 'stop' ? F.stop : undefined
+      if (ending === 'abort' && step === at) controller.abort()
     },
-    onEpoch: ({ epoch }) => (ending === 'epoch' && epoch === at ? F.stop : undefined),
   }
   const options = {
-    epochs: given.epochs,
+    epochs: ending === 'epoch' ? at + 1 : given.epochs,
+    ...(ending === 'steps' && { steps: at + 1 }),
     callbacks: [...list, ends],
     signal: controller.signal,
     validation,
@@ -215,7 +213,7 @@ for (const seed of seeds()) {
     const whole = await trained(given)
     const steps = given.epochs * Math.ceil(given.n / given.batchSize)
     for (let i = source.int(1, 2); i > 0; i--) {
-      const ending = source.pick(['stop', 'abort', 'fail', 'epoch'])
+      const ending = source.pick(['steps', 'abort', 'fail', 'epoch'])
       const at = ending === 'epoch' ? source.int(0, given.epochs - 1) : source.int(0, steps - 1)
       const every = source.pick(['epoch', 1, 2, 5, 1000])
       text += ` ${ending} at ${at}, saved every ${every};`

@@ -1,5 +1,5 @@
 // A page's private file system, which is played here: runs are saved in it, logs written, and its quota may be full.
-import { Adam, DataLoader, Dense, FluxtapeError, load, logTo, manualSeed, mse, ones, params, rand, save, state, stop, type Tensor, type TrainOptions, tensor, train } from 'fluxtape' // biome-ignore format: one line
+import { Adam, DataLoader, Dense, FluxtapeError, load, logTo, manualSeed, mse, ones, params, rand, save, state, type Tensor, type TrainOptions, tensor, train } from 'fluxtape' // biome-ignore format: one line
 import { afterEach, beforeEach, expect, it, vi } from 'vitest'
 
 const fault = (name: string) => new DOMException(`a ${name}`, name)
@@ -120,7 +120,6 @@ async function run(options: TrainOptions) {
   const { steps } = await train((a: Tensor) => mse(model(a), ones([4, 1])), params(model), data, Adam(0.01), { epochs: 4, ...options })
   return { steps: steps.length, bits: [...state(model)].map(([, each]) => [...each.data()]) }
 }
-const stopAt = (at: number) => ({ onStep: ({ step }: { step: number }) => (step === at - 1 ? stop : undefined) })
 
 it.each(['a.npz', '/a.npz', './b/../a.npz', '../../a.npz', 'b\\..\\a.npz', 'a/b//ä.safetensors'])(
   'a path from its root: %s',
@@ -148,7 +147,7 @@ it.each([false, true])('runs are saved and taken up, by sync handles %s', async 
   page({ isSync })
   const checkpoint = { path: 'runs/a', every: 2, keep: 2 }
   for (const at of [3, 4, 9]) {
-    await run({ checkpoint, resume: 'runs/a', callbacks: stopAt(at) })
+    await run({ checkpoint, resume: 'runs/a', steps: at })
     expect(namesIn('runs/a').at(-1)).toBe(`step-${at}.safetensors`)
     expect(namesIn('runs/a').filter(name => name.startsWith('step'))).toHaveLength(2)
   }
@@ -193,7 +192,7 @@ it.each([false, true])('logs are written, and go on where a run is taken up, by 
   page({ isSync })
   await run({ callbacks: logTo('whole.csv', { every: 1 }) })
   const options = { checkpoint: { path: 'run', every: 2 }, resume: 'run' }
-  for (const at of [3, 8]) await run({ ...options, callbacks: [logTo('logs/run.csv', { every: 1 }), stopAt(at)] })
+  for (const at of [3, 8]) await run({ ...options, steps: at, callbacks: [logTo('logs/run.csv', { every: 1 })] })
   await run({ ...options, callbacks: logTo('logs/run.csv', { every: 1 }) })
   expect(textOf('logs/run.csv')).toBe(textOf('whole.csv'))
   expect(textOf('whole.csv').split('\n')).toHaveLength(14)

@@ -17,6 +17,7 @@ import {
   memory,
   mse,
   params,
+  patience,
   rand,
   relu,
   type skip,
@@ -75,7 +76,13 @@ describe('however it ended, the last checkpoint is that of the last whole step',
     return { signal: aborts.signal, callbacks: { onStep: ({ step }: { step: number }) => void (step === 3 && aborts.abort()) } }
   }
   it.each<[string, number, () => Setting, RegExp | undefined]>([
-    ['stopped', 4, () => ({ callbacks: { onStep: ({ step }) => (step === 3 ? stop : undefined) } }), undefined],
+    ['out of steps', 4, () => ({ steps: 4 }), undefined],
+    [
+      'stopped by a callback that may load',
+      4,
+      () => ({ callbacks: { onStep: ({ step }) => (step === 3 ? stop : undefined), load() {} } }),
+      undefined,
+    ],
     ['stopped by a gradient', 5, () => ({ callbacks: { onGradient: ({ step }) => (step === 4 ? stop : undefined) } }), undefined],
     ['aborted', 4, controller, /abort/],
     [
@@ -107,6 +114,79 @@ describe('however it ended, the last checkpoint is that of the last whole step',
   })
 })
 
+describe('a run that is over stays over', () => {
+  const rows: [string, () => Setting, number, number][] = [
+    ['stopped within an epoch', () => ({ callbacks: ({ step }) => (step === 3 ? stop : undefined) }), 4, 2],
+    ['stopped at the end of an epoch', () => ({ callbacks: { onEpoch: ({ epoch }) => (epoch === 0 ? stop : undefined) } }), 3, 1],
+    ['out of steps within an epoch', () => ({ steps: 5, epochs: undefined }), 5, 2],
+    ['out of steps at the end of one', () => ({ steps: 6, epochs: 9 }), 6, 2],
+    ['patience within an epoch', () => ({ callbacks: patience(() => true, 2, { every: 'step' }) }), 2, 1],
+  ]
+  it.each(rows)('%s', async (_, setting, steps, epochs) => {
+    const path = fresh()
+    const ended = await begin(path, { ...setting(), validation: [[x, y]] }).end()
+    expect([ended.steps.length, ended.epochs.length, newest(path)]).toEqual([steps, epochs, steps])
+    for (let i = 0; i < 2; i++) expect(await begin(path, { ...setting(), validation: [[x, y]] }).end()).toEqual(ended)
+  })
+
+  it('and says so; more steps go on', async () => {
+    const path = fresh()
+    await begin(path, rows[0][1]()).end()
+    await begin(path, rows[0][1]()).end()
+    expect(console.info).toHaveBeenLastCalledWith(`train: the run in '${path}' was ended by stop after 4 steps, and is not gone on with.`)
+    const other = fresh()
+    await begin(other, { steps: 2 }).end()
+    expect(await begin(other, { steps: 6 }).end()).toEqual(await whole())
+  })
+})
+
+describe('within an epoch the data must be the same', () => {
+  const list = (n: number) => Array.from({ length: n }, () => [x, y])
+  const loader = (n: number, options: object) => new DataLoader([x.slice([[0, n]]), y.slice([[0, n]])], options)
+  it.each<[string, () => unknown, () => unknown, RegExp]>([
+    [
+      'fewer observations',
+      () => loader(12, { batchSize: 4 }),
+      () => loader(8, { batchSize: 4 }),
+      /epoch of DataLoader \(3\): 12 observations.* here is DataLoader \(2\): 8/,
+    ],
+    ['another batch size', () => loader(12, { batchSize: 4 }), () => loader(12, { batchSize: 3 }), /batches of 4, here is .* batches of 3/],
+    [
+      'shuffled',
+      () => loader(12, { batchSize: 4 }),
+      () => loader(12, { batchSize: 4, shuffle: true }),
+      /batches of 4, here is .* batches of 4, shuffled/,
+    ],
+    ['a shorter list', () => list(3), () => list(2), /a list of 3 batches, here is a list of 2 batches/],
+    [
+      'another kind',
+      () => list(3),
+      () => ({
+        *[Symbol.iterator]() {
+          yield* list(3)
+        },
+      }),
+      /a list of 3 batches, here is another kind/,
+    ],
+  ])('%s', async (_, make, other, error) => {
+    const run = (path: string, data: unknown, steps?: number) => {
+      const model = Dense(2, 1)
+      return train((a, b) => mse(model(a), b), params(model), data as Tensor[][], Adam(), {
+        epochs: 2,
+        steps,
+        checkpoint: { path },
+        resume: path,
+      })
+    }
+    const path = fresh()
+    await run(path, make(), 2)
+    await expect(run(path, other())).rejects.toThrow(error)
+    // Nothing was lost, and at the end of an epoch they may be others.
+    await run(path, make(), 3)
+    expect((await run(path, make())).steps.length).toBe(6)
+  })
+})
+
 it('left by a break, and iterated from where it is taken up', async () => {
   const path = fresh()
   for await (const { step } of begin(path).run) if (step === 1) break
@@ -118,10 +198,10 @@ it('left by a break, and iterated from where it is taken up', async () => {
   expect(await again.end()).toEqual(await whole())
 })
 
-it('stopped at every step', async () => {
+it('ended at every step', async () => {
   const path = fresh()
   for (let at = 0; at < 6; at++) {
-    await begin(path, { callbacks: ({ step }) => (step === at ? stop : undefined) }).end()
+    await begin(path, { steps: at + 1 }).end()
     expect(newest(path)).toBe(at + 1)
   }
   expect(await begin(path).end()).toEqual(await whole())
@@ -186,7 +266,7 @@ it('steps go on while it is written, and the next save waits', async () => {
 
 it('what a killed process had begun is removed, and what is not of a run stays', async () => {
   const path = fresh()
-  await begin(path, { checkpoint: { path, every: 2 }, callbacks: ({ step }) => (step === 2 ? stop : undefined) }).end()
+  await begin(path, { checkpoint: { path, every: 2 }, steps: 3 }).end()
   const begun = ['step-4.safetensors.x1y2z3.tmp', 'best.safetensors.x1y2z3.tmp']
   for (const name of [...begun, 'mine.tmp']) fs.writeFileSync(join(path, name), 'half')
   await begin(path, { checkpoint: { path, every: 2 }, resume: path }).end()
@@ -217,25 +297,25 @@ it.each<[string, () => (x: Tensor) => Tensor]>([
   ['a layer of one’s own with a buffer', counted as never],
   ['a parameter that is frozen on the way', frozenLater as never],
 ])('%s', async (name, make) => {
-  const freezing = (until: number): Setting => {
+  const freezing = (steps?: number): Setting => {
     let model: ((x: Tensor) => Tensor) | undefined
     const onStep = ({ step }: { step: number }) => {
       if (step === 0 && /frozen/.test(name)) freeze((model as unknown as ReturnType<typeof frozenLater>)[0])
-      return step === until ? stop : undefined
     }
-    return { make: () => (model = make()), callbacks: { onStep } }
+    return { make: () => (model = make()), callbacks: { onStep }, steps }
   }
   const path = fresh()
-  await begin(path, freezing(1)).end()
-  const ended = await begin(path, freezing(9)).end()
-  expect(ended).toEqual(await whole(freezing(9)))
+  await begin(path, freezing(2)).end()
+  const ended = await begin(path, freezing()).end()
+  expect(ended).toEqual(await whole(freezing()))
   expect(ended.values.some(([, frozen]) => frozen)).toBe(/frozen/.test(name))
 })
 
 it('no tensor is left of many saves and of taking up', async () => {
   const path = fresh()
+  let times = 0
   const once = async () => {
-    const { end } = begin(path, { checkpoint: { path, every: 1 }, epochs: 4, callbacks: ({ step }) => (step % 5 === 4 ? stop : undefined) })
+    const { end } = begin(path, { checkpoint: { path, every: 1 }, epochs: 4, steps: 5 * ++times })
     await end()
   }
   const counts: number[] = []
@@ -254,7 +334,7 @@ it('two threads, and one', async () => {
   const path = fresh()
   try {
     await threads(2)
-    await begin(path, { make, callbacks: ({ step }) => (step === 3 ? stop : undefined) }).end()
+    await begin(path, { make, steps: 4 }).end()
   } finally {
     await threads(1)
   }

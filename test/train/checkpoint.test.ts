@@ -20,7 +20,6 @@ import {
   relu,
   setup,
   state,
-  stop,
   type Tensor,
   tensor,
   train,
@@ -44,11 +43,11 @@ interface Kind {
   readonly validation?: () => Iterable<Tensor[]>
 }
 
-/** Two epochs of three steps into a folder, stopped after a step if one is told. */
+/** Two epochs of three steps into a folder, or as many steps as are told. */
 async function run(
   folder: string,
   { rule = () => Adam(0.01), seed, isJit, isExplicit, data, validation = () => [[x, y]] }: Kind,
-  until = Number.POSITIVE_INFINITY,
+  steps?: number,
 ) {
   manualSeed(7)
   const model = Chain(Dense(2, 4), BatchNorm(4, relu), Dropout(0.3), Dense(4, 1))
@@ -59,13 +58,19 @@ async function run(
     onStep: ({ step, loss }) => {
       memory = { seen: flux.keep(memory.seen.add(loss)), count: Math.max(memory.count, step), list: memory.list.map(each => each + loss) }
       if (step === 1 && 'eta' in ((opt as unknown as { hyper?: object }).hyper ?? {})) adjust(opt, 0.005)
-      return step >= until ? stop : undefined
     },
     state: () => memory,
     load: saved => void (memory = saved as typeof memory),
   }
   const batches = data?.() ?? new DataLoader([x, y], { batchSize: 4, shuffle: true, seed })
-  const options = { epochs: 2, callbacks: callback, checkpoint: { path: folder, every: 2 }, resume: folder, validation: validation() }
+  const options = {
+    epochs: 2,
+    steps,
+    callbacks: callback,
+    checkpoint: { path: folder, every: 2 },
+    resume: folder,
+    validation: validation(),
+  }
   const loss = (a: Tensor, b: Tensor) => mse(model(a), b)
   const explicit = (m: typeof model, a: Tensor, b: Tensor) => mse(m(a), b)
   const history = isExplicit
@@ -132,14 +137,14 @@ describe.each(kinds)('%s', (_, kind) => {
     const whole = await run(fresh(), kind)
     for (const until of process.env.FLUXTAPE_NIGHTLY ? [0, 2, 3, 5] : [1, 3]) {
       const folder = fresh()
-      await run(folder, kind, until)
+      await run(folder, kind, until + 1)
       expect(await run(folder, kind)).toEqual(whole)
     }
   })
 })
 
-it.each(['onStep', 'onEpoch'])('one loader with a seed for data and validation, stopped by %s', async hook => {
-  const seen = async (path: string, until: number) => {
+it.each(['steps', 'epochs'])('one loader with a seed for data and validation, out of %s', async what => {
+  const seen = async (path: string, end?: number) => {
     manualSeed(7)
     const model = Dense(2, 1)
     const data = new DataLoader(x, { batchSize: 4, shuffle: true, seed: 3 })
@@ -148,20 +153,17 @@ it.each(['onStep', 'onEpoch'])('one loader with a seed for data and validation, 
       lists.push([...a.data()])
       return mse(model(a), a.sum(1, { keepDims: true }))
     }
-    const callbacks = {
-      [hook]: ({ step, epoch }: flux.StepContext) => ((step ?? epoch) === until ? stop : undefined),
-    } as flux.CallbackObject
-    const options = { epochs: 3, validation: data, callbacks, checkpoint: { path }, resume: path }
+    const options = { epochs: 3, validation: data, checkpoint: { path }, resume: path, ...(end && { [what]: end }) }
     await train(loss, params(model), data, Adam(), options)
     return lists
   }
-  const whole = await seen(fresh(), -1)
-  for (const until of [0, 1]) {
+  const whole = await seen(fresh())
+  for (const end of [1, 2]) {
     const path = fresh()
-    const before = await seen(path, hook === 'onStep' ? until + 3 : until)
+    const before = await seen(path, what === 'steps' ? end + 3 : end)
     // An epoch that is cut short is validated, too.
-    const taken = hook === 'onStep' ? before.slice(0, -3) : before
-    expect([...taken, ...(await seen(path, -1))]).toEqual(whole)
+    const taken = what === 'steps' ? before.slice(0, -3) : before
+    expect([...taken, ...(await seen(path))]).toEqual(whole)
   }
 })
 

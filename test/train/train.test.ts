@@ -323,7 +323,7 @@ describe('train refuses', () => {
       'an unknown option',
       () => train(loss, ps, batches(1), Adam(), { epoch: 3 } as never),
       new TypeError(
-        "train: there is no option 'epoch'. Is epochs meant? There are epochs, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.",
+        "train: there is no option 'epoch'. Is epochs meant? There are epochs, steps, callbacks, signal, progress, breathe, validation, metrics, onDiverged, trace, checkpoint and resume.",
       ),
     ],
     ['no epochs', () => train(loss, ps, batches(1), Adam(), { epochs: 0 }), new RangeError('train: epochs is a whole number from 1: 0.')],

@@ -81,14 +81,14 @@ export const disk = [
     },
   ],
   [
-    'a run that is stopped and taken up ends as one that was not',
+    'a run that is taken up ends as one that was not broken off',
     async (lib, context) => {
       if (await hasNone(lib, context)) return
       const path = folder()
       const options = { checkpoint: { path, every: 3, keep: 2 }, resume: path }
       const whole = await trainRun(lib)
-      for (const at of [4, 5, 13]) same((await trainRun(lib, options, at)).steps, at, 'steps until the stop')
-      same(await trainRun(lib, options), whole, 'the run that was stopped three times')
+      for (const steps of [4, 5, 13]) same((await trainRun(lib, { ...options, steps })).steps, steps, 'steps until the end')
+      same(await trainRun(lib, options), whole, 'the run that was broken off three times')
       same(await trainRun(lib, options), whole, 'the run that was over')
     },
   ],

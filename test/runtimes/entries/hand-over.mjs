@@ -7,6 +7,6 @@ import { HANDED_STEP, trainRun } from '../runs.mjs'
 const [folder] = process.argv.slice(2)
 const { hash } = await trainRun(lib)
 const path = join(folder, 'handed')
-await trainRun(lib, { checkpoint: { path, keep: 1 } }, HANDED_STEP)
+await trainRun(lib, { checkpoint: { path, keep: 1 }, steps: HANDED_STEP })
 const name = readdirSync(path).find(each => each.startsWith('step-'))
 writeFileSync(join(folder, 'handed.json'), JSON.stringify({ hash, name }))
