@@ -47,7 +47,7 @@ function exportedInPlace(code) {
 
 const plugins = minify => [
   source(),
-  pack(kernels),
+  pack(...kernels),
   esbuild({ target: 'es2022', define: { __GUARD__: 'false', __VERSION__: JSON.stringify(version) }, minify }),
   withoutBlanks,
 ]

@@ -3,6 +3,8 @@
 export * from './kernels'
 export { fork, join, serve } from './parallel'
 export { abi, run } from './run.generated'
+export { fused } from './variant'
+import { fused } from './variant'
 
 /** Where the static data ends; the build checks it against the variant's range. */
 export function staticEnd(): usize {
@@ -11,5 +13,5 @@ export function staticEnd(): usize {
 
 /** Does it multiply and add in one rounding? */
 export function isRelaxed(): bool {
-  return ASC_FEATURE_RELAXED_SIMD
+  return fused !== 0
 }

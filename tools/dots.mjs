@@ -22,7 +22,7 @@ const families = tallest.map((most, i) => {
   const columns = i + 1
   const rows = [...new Set([1, 2, most.relaxed ?? most])]
   const name = height => nameOf({ rows: height, columns })
-  const last = most.relaxed ? `ASC_FEATURE_RELAXED_SIMD ? ${name(most.relaxed)} : ${name(most.baseline)}` : name(most)
+  const last = name(most.relaxed ?? most)
   return { tiles: rows.map(height => ({ rows: height, columns })), names: [name(1), name(2), last] }
 })
 
@@ -104,7 +104,7 @@ const tableSource = [
   '',
   '/** Rows of the tallest tile of `columns` columns. */',
   'export function heightOf(columns: i32): i32 {',
-  `  return columns < 3 ? ${tallest[0]} : columns === 4 || !ASC_FEATURE_RELAXED_SIMD ? ${tallest[3]} : ${tallest[2].relaxed}`,
+  `  return columns < 3 ? ${tallest[0]} : columns === 4 || fused === 0 ? ${tallest[3]} : ${tallest[2].relaxed}`,
   '}',
   '',
   '/** Runs `count` tiles of `rows` (1, 2 or the most) by `columns` (1 to 4), one below the other, through a table as in tiles.mjs. */',
@@ -122,6 +122,7 @@ const tableSource = [
 export function dotsSource() {
   return [
     '// Written by tools/dots.mjs, which says why it looks as it does. The contract stands in gemm.ts.',
+    "import { fused } from '../variant'",
     "import { Arithmetic } from './lanes'",
     '',
     ...families.flatMap(({ tiles }) => tiles.map(tileSource)),

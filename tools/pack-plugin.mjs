@@ -1,41 +1,46 @@
 // Inlines the kernels in the bundle as modules that compile them, packed: gzip makes a third more of them than packing/ does, and sees nothing of what
-// repeats in base64. The variants are packed as one, since they are much the same.
+// repeats in base64. Of the variants one is packed, of which packing/lower.mjs makes the other.
 import { createHash } from 'node:crypto'
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import asc from 'assemblyscript/asc'
+import { lowered } from './packing/lower.mjs'
 import { CONTEXTS, packed } from './packing/pack.mjs'
 
 const PACKED = '\0packed'
 const UNPACKER = 'tools/packing/unpack.ts'
+const LOWER = 'tools/packing/lower.mjs'
 const SOURCES = ['tools/packing/pack.mjs', UNPACKER, 'tools/pack-plugin.mjs', 'package-lock.json']
 /** Packing takes seconds. */
 const CACHE = 'build/packed'
 
-/** `files`: the variants, the one that is mostly used first. */
-export function pack(files) {
-  const paths = files.map(file => resolve(file))
+/** `relaxed` and `baseline` are the files of the variants. */
+export function pack(relaxed, baseline) {
+  const paths = [relaxed, baseline].map(file => resolve(file))
   return {
     name: 'pack',
     resolveId: id => (id === PACKED ? id : null),
     load(id) {
-      if (id === PACKED) return unpacking(paths.map(path => readFileSync(path)))
-      const index = paths.indexOf(id)
-      return index < 0 ? null : `import { compile } from ${JSON.stringify(PACKED)}\nexport default () => compile(${index})`
+      if (id === PACKED) return unpacking(...paths.map(path => readFileSync(path)))
+      if (id === paths[0])
+        return `import { unpacked } from ${JSON.stringify(PACKED)}\nexport default () => new WebAssembly.Module(unpacked())`
+      if (id !== paths[1]) return null
+      return `import { unpacked } from ${JSON.stringify(PACKED)}
+import { lowered } from ${JSON.stringify(resolve(LOWER))}
+export default () => new WebAssembly.Module(lowered(unpacked()))`
     },
   }
 }
 
-/** A module whose `compile(i)` compiles the i-th file. The unpacker is in hexadecimal, which every runtime reads in few words. */
-async function unpacking(contents) {
-  const ends = contents.map((_, i) => contents.slice(0, i + 1).reduce((end, content) => end + content.length, 0))
-  const { text, unpacker } = await cached(contents)
+/** A module whose `unpacked()` gives the relaxed variant. The unpacker is in hexadecimal, which every runtime reads in few words. */
+async function unpacking(relaxed, baseline) {
+  if (!baseline.equals(lowered(relaxed))) throw new Error('the baseline is not what lower.mjs makes of the relaxed variant')
+  const { text, unpacker } = await cached(relaxed)
   return `
-const ends = ${JSON.stringify([0, ...ends])}
 const unpacker = '${unpacker}'
 const text = '${text}'
 
-export function compile(index) {
+export function unpacked() {
   const module = new WebAssembly.Module(Uint8Array.from(unpacker.match(/../g), byte => parseInt(byte, 16)))
   const { memory, text: place, unpack } = new WebAssembly.Instance(module).exports
   const bytes = new Uint8Array(memory.buffer)
@@ -43,16 +48,16 @@ export function compile(index) {
   // Worklets have no TextEncoder; elsewhere it takes a twentieth of the time.
   if (typeof TextEncoder === 'function') new TextEncoder().encodeInto(text, bytes.subarray(to))
   else for (let i = 0; i < text.length; i++) bytes[to + i] = text.charCodeAt(i)
-  const start = unpack(text.length, ends[index + 1])
-  return new WebAssembly.Module(bytes.subarray(start + ends[index], start + ends[index + 1]))
+  const start = unpack(text.length, ${relaxed.length})
+  return bytes.subarray(start, start + ${relaxed.length})
 }
 `
 }
 
-/** The files packed, in base64, and what unpacks them. */
-async function cached(contents) {
+/** The file packed, in base64, and what unpacks it. */
+async function cached(content) {
   const hash = createHash('sha256')
-  for (const content of [...SOURCES.map(file => readFileSync(file)), ...contents]) hash.update(content)
+  for (const part of [...SOURCES.map(file => readFileSync(file)), content]) hash.update(part)
   const key = hash.digest('hex')
   try {
     const known = JSON.parse(readFileSync(CACHE, 'utf8'))
@@ -60,13 +65,12 @@ async function cached(contents) {
   } catch {
     // It has not been packed yet.
   }
-  const all = Buffer.concat(contents)
-  const text = Buffer.from(packed(all, contents[0].length)).toString('base64').replace(/=+$/, '')
-  const unpacker = await compiled(text.length + all.length)
+  const text = Buffer.from(packed(content)).toString('base64').replace(/=+$/, '')
+  const unpacker = await compiled(text.length + content.length)
   const { exports } = new WebAssembly.Instance(new WebAssembly.Module(unpacker))
   Buffer.from(exports.memory.buffer, exports.text()).write(text, 'latin1')
-  const start = exports.unpack(text.length, all.length)
-  if (!all.equals(Buffer.from(exports.memory.buffer, start, all.length))) throw new Error('what is packed does not unpack')
+  const start = exports.unpack(text.length, content.length)
+  if (!content.equals(Buffer.from(exports.memory.buffer, start, content.length))) throw new Error('what is packed does not unpack')
   const found = { key, text, unpacker: unpacker.toString('hex') }
   mkdirSync('build', { recursive: true })
   writeFileSync(CACHE, JSON.stringify(found))

@@ -84,7 +84,9 @@ function tileSource({ rows, vectors, ragged, name }) {
   ].join('\n')
 }
 
-/** The tiles of the variant in one table, so that the choice is an index. */
+const tallest = heights[4].relaxed
+
+/** The tiles of both variants in one table, so that the choice is an index. */
 const tableSource = [
   'type Tile = (',
   ...parameters,
@@ -95,23 +97,18 @@ const tableSource = [
     widths.flatMap(width => {
       const name = rows => `${prefix(ragged)}${rows}x${width}`
       return heights.map(height =>
-        typeof height === 'number'
-          ? `  ${name(height)},`
-          : `  ASC_FEATURE_RELAXED_SIMD ? ${name(height.relaxed)} : ${name(height.baseline)},`,
+        typeof height === 'number' ? `  ${name(height)},` : `  ${name(height.baseline)},\n  ${name(height.relaxed)},`,
       )
     }),
   ),
   ']',
-  '',
-  '/** Rows of the tallest tile. */',
-  `export const tallest: i32 = ASC_FEATURE_RELAXED_SIMD ? ${heights[4].relaxed} : ${heights[4].baseline}`,
   '',
   '/** Runs `count` tiles of `rows` x `width`, one below the other; `lanes` of their last vector are columns of C. */',
   'export function tile(',
   '  rows: i32, width: i32,',
   ...parameters,
   '): void {',
-  `  const index = (lanes === 4 ? 0 : ${2 * heights.length}) + (width === 8 ? 0 : ${heights.length}) + min(rows, ${heights.length}) - 1`,
+  `  const index = (lanes === 4 ? 0 : ${2 * tallest}) + (width === 8 ? 0 : ${tallest}) + rows - 1`,
   `  call_indirect<void>(load<u32>(changetype<usize>(unchecked(table[index]))), ${names})`,
   '}',
   '',

@@ -41,7 +41,7 @@ class Row {
   /** The neighbours at a distance, or at an edge the vector itself, moved by a lane. */
   // @ts-ignore: decorator
   @inline static beside(p: usize, lanes: v128): v128 {
-    return ASC_FEATURE_RELAXED_SIMD ? i8x16.relaxed_swizzle(v128.load(p), lanes) : i8x16.swizzle(v128.load(p), lanes)
+    return i8x16.relaxed_swizzle(v128.load(p), lanes)
   }
   // @ts-ignore: decorator
   @inline static first<T>(p: usize, at: usize, lanes: v128): v128 {

@@ -2,7 +2,8 @@ import { map1, map2 } from '../map'
 import { Add, Relu } from '../pointwise'
 import { dots, heightOf } from './dots.generated'
 import { Panel } from './pack'
-import { tallest, tile } from './tiles.generated'
+import { fused } from '../variant'
+import { tile } from './tiles.generated'
 
 export { gemmPackA, gemmPackB } from './pack'
 
@@ -19,7 +20,9 @@ export class Rows {
    * waits for its own sums.
    */
   // @ts-ignore: decorator
-  @inline static readonly borrow: i32 = ASC_FEATURE_RELAXED_SIMD ? 0b100110 : 0b001110
+  @inline static borrow(): i32 {
+    return fused !== 0 ? 0b100110 : 0b001110
+  }
 
   /** One panel by `rows` rows by `steps` of k, in tiles from top to bottom. Pointers and strides in bytes. */
   static run(
@@ -36,9 +39,10 @@ export class Rows {
     first: bool,
     lanes: i32,
   ): void {
-    let count = rows / tallest
+    const tallest = fused !== 0 ? 6 : 5
+    let count = fused !== 0 ? rows / 6 : rows / 5
     let rest = rows - count * tallest
-    if (count > 0 && ((Rows.borrow >> rest) & 1) !== 0) {
+    if (count > 0 && ((Rows.borrow() >> rest) & 1) !== 0) {
       count--
       rest += tallest
     }
@@ -62,7 +66,7 @@ export class Rows {
    * faster ones (32 x 512 x 128: 63 GFLOP/s instead of 60) unless few rows leave a low one (16 x 32 x 64: 53 instead of 59).
    */
   static inner(rows: i32, columns: i32, a: usize, rowA: usize, b: usize, columnB: usize, c: usize, rowC: usize, K: i32): void {
-    const widest = ASC_FEATURE_RELAXED_SIMD && (rows >= 24 || rows % 3 === 0) ? 3 : 4
+    const widest = fused !== 0 && (rows >= 24 || rows % 3 === 0) ? 3 : 4
     while (columns > 0) {
       const width = columns === 4 ? 4 : min(columns, widest)
       const height = heightOf(width)

@@ -3,7 +3,7 @@ export class Arithmetic {
   /** x * y + z: rounded once in the relaxed variant, twice in the baseline. */
   // @ts-ignore: decorator
   @inline static multiplyAdd(x: v128, y: v128, z: v128): v128 {
-    return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(x, y, z) : f32x4.add(f32x4.mul(x, y), z)
+    return f32x4.relaxed_madd(x, y, z)
   }
 }
 

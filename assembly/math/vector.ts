@@ -6,22 +6,22 @@
 export class Vector {
   /** a * b + c, with one rounding where the variant has fused multiply-add, with two in the baseline. */
   @inline static fma(a: v128, b: v128, c: v128): v128 {
-    return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_madd(a, b, c) : f32x4.add(f32x4.mul(a, b), c)
+    return f32x4.relaxed_madd(a, b, c)
   }
 
   /** c - a * b, rounded as `fma`. */
   @inline static fnma(a: v128, b: v128, c: v128): v128 {
-    return ASC_FEATURE_RELAXED_SIMD ? f32x4.relaxed_nmadd(a, b, c) : f32x4.sub(c, f32x4.mul(a, b))
+    return f32x4.relaxed_nmadd(a, b, c)
   }
 
   /** c - a * b on f64x2, rounded as `fma`. */
   @inline static fnma64(a: v128, b: v128, c: v128): v128 {
-    return ASC_FEATURE_RELAXED_SIMD ? f64x2.relaxed_nmadd(a, b, c) : f64x2.sub(c, f64x2.mul(a, b))
+    return f64x2.relaxed_nmadd(a, b, c)
   }
 
   /** a * b + c on f64x2, rounded as `fma`. */
   @inline static fma64(a: v128, b: v128, c: v128): v128 {
-    return ASC_FEATURE_RELAXED_SIMD ? f64x2.relaxed_madd(a, b, c) : f64x2.add(f64x2.mul(a, b), c)
+    return f64x2.relaxed_madd(a, b, c)
   }
 
   /** The smaller of x and bound; a NaN in x stays. One instruction on x86, where `f32x4.min` takes several. */

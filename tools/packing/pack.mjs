@@ -10,9 +10,9 @@ const LOOKS = 60
 /** Of a longer copy the whole is taken, or nearly. */
 const LONG = 300
 
-/** The bytes in fewer. `twin`: from there on they are much as those from the beginning on. */
-export function packed(bytes, twin) {
-  const copies = copiesIn(bytes, twin)
+/** The bytes in fewer. */
+export function packed(bytes) {
+  const copies = copiesIn(bytes)
   let prices = firstPrices(bytes)
   let best
   for (let round = 0; round < ROUNDS; round++) {
@@ -25,7 +25,7 @@ export function packed(bytes, twin) {
 }
 
 /** For each place the copies that it may begin: [length, distance], of each length the nearest. */
-function copiesIn(bytes, twin) {
+function copiesIn(bytes) {
   const chains = BEGINNINGS.map(length => ({ length, last: new Map(), before: new Int32Array(bytes.length) }))
   const pairs = new Map()
   return Array.from(bytes, (_, at) => {
@@ -47,7 +47,6 @@ function copiesIn(bytes, twin) {
       last.set(key, at)
       for (let looks = 0; from >= 0 && looks < LOOKS && offer(from) < LONG; looks++) from = before[from]
     }
-    if (at >= twin) offer(at - twin)
     offers.sort(([a, from], [b, to]) => from - to || b - a)
     let longest = 1
     return offers.filter(([length]) => length > longest && (longest = length) > 0)

@@ -28,7 +28,7 @@ export function text(): usize {
 }
 
 /**
- * Where the first `size` bytes begin of what `packed` made of some, of which `length` characters were written with noughts behind: single bytes, and copies of
+ * Where the `size` bytes begin of which `packed` made the text, of which `length` characters were written with noughts behind: single bytes, and copies of
  * what came before. Each is written bit by bit in an arithmetic code whose chances are those that the bits had so far in the same context (Rissanen &
  * Langdon 1979; Pavlov's LZMA).
  */
