@@ -217,16 +217,10 @@ export function greaterEqual(x: Operand, y: Operand): Tensor {
 }
 /** Are both not 0? bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([1, 1]).logicalAnd(tensor([0, 2])).toArray() // [false, true] */
-export const logicalAnd = /* @__PURE__ */ composed('logicalAnd', 2, function logicalAnd(x: Tensor, y: Tensor): Tensor {
-  checkPair('logicalAnd', x, y)
-  return notEqual(mul(asInt('logicalAnd', x), asInt('logicalAnd', y)), 0)
-})
+export const logicalAnd = /* @__PURE__ */ ofTruths('logicalAnd', mul)
 /** Is either not 0? bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([0, 1]).logicalOr(tensor([0, 0])).toArray() // [false, true] */
-export const logicalOr = /* @__PURE__ */ composed('logicalOr', 2, function logicalOr(x: Tensor, y: Tensor): Tensor {
-  checkPair('logicalOr', x, y)
-  return notEqual(add(asInt('logicalOr', x), asInt('logicalOr', y)), 0)
-})
+export const logicalOr = /* @__PURE__ */ ofTruths('logicalOr', add)
 /** Is x 0? bool.
  * @example tensor([0, 2]).logicalNot().toArray() // [true, false] */
 export function logicalNot(x: Tensor): Tensor {
@@ -243,9 +237,15 @@ function checkPair(operation: string, x: Operand, y: Operand): void {
   else if (typeof x === 'number') checkTensor(operation, y)
 }
 
-function asInt(operation: string, x: Tensor): Tensor {
-  checkTensor(operation, x)
-  return cast(cast(x, 'bool'), 'int32')
+/** Whether two truths, as 0 and 1, come to anything. */
+function ofTruths(name: string, join: (x: Tensor, y: Tensor) => Tensor): (x: Tensor, y: Tensor) => Tensor {
+  const asInt = (x: Tensor) => cast(cast(x, 'bool'), 'int32')
+  return composed(name, 2, (x: Tensor, y: Tensor) => {
+    checkTensor(name, x)
+    checkTensor(name, y)
+    broadcastShapes(name, x.dims, y.dims)
+    return notEqual(join(asInt(x), asInt(y)), 0)
+  })
 }
 
 const test = (name: string, kernel: UnaryKernel) => {
