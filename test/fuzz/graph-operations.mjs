@@ -318,16 +318,27 @@ export const operations = {
     weight: 2,
     run: (inputs, { equation }) => F.einsum(equation, ...inputs),
     draw(g, i) {
-      const shape = g.shape(i)
-      if (shape.length > 3) return
-      const letters = [...'abc'].slice(0, shape.length)
-      const other = g.source.shuffled([...letters.filter(() => g.source.chance(0.6)), ...(g.source.chance(0.6) ? ['d'] : [])])
+      const whole = g.shape(i)
+      if (whole.length > 4) return
+      // The first axes without names; diagonals; a second operand with some of the same axes, and the result as NumPy finds it.
+      const dots = g.source.chance(0.3) ? g.source.int(1, whole.length) : 0
+      const shape = whole.slice(dots)
+      const letters = []
+      for (const [at, size] of shape.entries()) {
+        const same = shape.slice(0, at).indexOf(size)
+        letters.push(same >= 0 && g.source.chance(0.3) ? letters[same] : 'abcd'[at])
+      }
+      const own = [...new Set(letters)]
+      const other = g.source.shuffled([...own.filter(() => g.source.chance(0.6)), ...(g.source.chance(0.6) ? ['e'] : [])])
       const size = g.source.pick([1, 2, 3])
-      const j = g.leaf(other.map(letter => (letter === 'd' ? size : shape[letters.indexOf(letter)])))
-      const all = [...new Set([...letters, ...(j === undefined ? [] : other)])]
-      const output = g.source.shuffled(all.filter(() => g.source.chance(0.5)))
-      const inputs = j === undefined ? [letters] : [letters, other]
-      const equation = `${inputs.map(each => each.join('')).join(',')}->${output.join('')}`
+      const sizes = other.map(letter => (letter === 'e' ? size : shape[letters.indexOf(letter)]))
+      const around = dots > 0 && g.source.chance(0.5) ? g.part(whole.slice(0, dots)) : undefined
+      const j = g.leaf([...(around ?? []), ...sizes])
+      const output = g.source.shuffled([...own, ...(j === undefined ? [] : other.filter(letter => !own.includes(letter)))])
+      const terms = [`${dots > 0 ? '...' : ''}${letters.join('')}`]
+      if (j !== undefined) terms.push(`${around ? '...' : ''}${other.join('')}`)
+      const found = `->${dots > 0 ? '...' : ''}${output.filter(() => g.source.chance(0.5)).join('')}`
+      const equation = `${terms.join(',')}${g.source.chance(0.8) ? found : ''}`
       g.push('einsum', j === undefined ? [i] : [i, j], { equation })
     },
   },
