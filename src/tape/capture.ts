@@ -46,6 +46,8 @@ export class Capture implements Observer {
   readonly operations: string[] = []
   /** A handle of each storage that was there before. */
   readonly outside = new Map<Storage, Tensor>()
+  /** What transpositions wait with: each ends when its own is computed, which then has other memory. */
+  readonly sources = new Set<Tensor>()
   /** The random numbers before the first call and after the last. */
   readonly before: Randomness = takeStreams(0)
   after = this.before
@@ -76,9 +78,12 @@ export class Capture implements Observer {
 
   met(tensor: Tensor): void {
     // A transposition that waits has no memory of its own.
-    const owner = tensor.transposed ?? tensor
+    const { transposed } = tensor
+    const owner = transposed ?? tensor
     const { storage } = owner
-    if (this.live.has(storage) || this.outside.has(storage)) return
+    if (this.live.has(storage)) return
+    if (transposed) this.sources.add(transposed)
+    if (this.outside.has(storage)) return
     this.outside.set(storage, owner)
     this.outsideAt.add(storage.pointer)
   }

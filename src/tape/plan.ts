@@ -100,6 +100,8 @@ export class Plan {
       })
       this.calls.push({ kernel, units, cost, at, status, operation: capture.operations[operation] ?? 'the gradient' })
     }
+    // Those of the step itself have ended with it.
+    for (const source of capture.sources) if (!source.released) this.require(source)
     const offsets = new Map<Block, number>()
     const blocks: Block[] = []
     for (const block of capture.blocks) {
@@ -123,10 +125,14 @@ export class Plan {
     }
     for (const tensor of capture.outside.values()) {
       if (tensor.released || !holds(tensor)) continue
-      if (!this.outside.some(each => each.tensor === tensor)) this.outside.push({ tensor, frozen: tensor.frozen, storage: tensor.storage })
+      this.require(tensor)
       return true
     }
     return false
+  }
+
+  private require(tensor: Tensor): void {
+    if (!this.outside.some(each => each.tensor === tensor)) this.outside.push({ tensor, frozen: tensor.frozen, storage: tensor.storage })
   }
 
   /** Are the tensors from outside still there, where they were, and frozen or not as they were? */

@@ -177,6 +177,15 @@ const cases: Record<string, Case> = {
       return { loss, of: [w], batches: same([]) }
     },
   },
+  'a transposition that waits, beside what it is of, which is written': {
+    make() {
+      const [w, c] = [tensor([[1, 2], [3, 4]]), tensor([[1, -1], [2, 0]])] // biome-ignore format: matrices
+      const turned = c.transpose()
+      const before = (step: number) => void (step === 3 && c.assign(ones([2, 2])))
+      return { loss: () => w.mul(c).add(w.matmul(turned)).mean(), of: [w], batches: same([]), before }
+    },
+    calls: 4,
+  },
   'transpositions that wait': {
     make: () => {
       const [w, x] = [randn([2, 3]), randn([3, 2])]
