@@ -13,9 +13,11 @@ const ONES: usize = memory.data<f32>([1, 1, 1, 1], 16)
 const ZEROS: usize = memory.data<f32>([0, 0, 0, 0], 16)
 const ALONG: i32 = 1
 const COLUMNS: i32 = 2
-/** The epilogue that has a bound above, too, and the number before that. */
+/** The epilogue that has a bound above, too. */
 const RELU6: i32 = 2
-const BELOW_SIX: f32 = 5.9999995
+/** What is added to the bits of a positive float up to infinity, or of one below 6, so that it becomes an integer above all others. */
+const UP_TO_INFINITY: i32 = 0x007fffff
+const UP_TO_SIX: i32 = 0x3f400000
 /** Groups that make up a unit of the gradient where scale and bias lie along them. */
 const ROWS: i32 = 32
 /** Elements whose sums are single, before they are added to double ones. */
@@ -84,10 +86,9 @@ class Four {
   @inline static standard(x: v128, mean: v128, rest: v128, inverse: v128): v128 {
     return f32x4.mul(f32x4.sub(f32x4.sub(x, mean), rest), inverse)
   }
-  /** g where the result is above 0, and not above the limit. */
+  /** g where the result is above 0 and inside the limit, which is `UP_TO_INFINITY` or `UP_TO_SIX`. */
   @inline static gated(g: v128, standard: v128, scale: v128, bias: v128, limit: v128): v128 {
-    const y = Vector.fma(standard, scale, bias)
-    return v128.and(g, v128.and(f32x4.gt(y, i32x4.splat(0)), f32x4.le(y, limit)))
+    return v128.and(g, i32x4.gt_s(i32x4.add(Vector.fma(standard, scale, bias), limit), limit))
   }
   /** The result between the bounds of the epilogue. */
   @inline static bounded(y: v128, floor: v128, ceiling: v128): v128 {
@@ -298,10 +299,11 @@ export function normalize(r: Normalization, begin: i32, end: i32): void {
   }
 }
 
-/** Σ g x̂ and Σ g of a segment, of g times the scale where that lies along it. */
+/** Σ g x̂ and Σ g of a segment, of g times the scale where that lies along it. What is left of g behind the epilogue is written to `out`, unless that is null. */
 function slopes(
   g: usize,
   x: usize,
+  out: usize,
   n: i32,
   mean: v128,
   rest: v128,
@@ -332,7 +334,13 @@ function slopes(
       for (; left >= 4; left -= 4, g += 16, x += 16, scales += scaleStep, biases += biasStep) {
         const standard = Four.standard(v128.load(x), mean, rest, inverse)
         let v = v128.load(g)
-        if (gates) v = Four.gated(v, standard, v128.load(scales), v128.load(biases), limit)
+        if (gates) {
+          v = Four.gated(v, standard, v128.load(scales), v128.load(biases), limit)
+          if (out) {
+            v128.store(out, v)
+            out += 16
+          }
+        }
         if (sums) {
           v128.store(sums, Vector.fma(v, standard, v128.load(sums)))
           v128.store(biasSums, f32x4.add(v, v128.load(biasSums)))
@@ -347,7 +355,13 @@ function slopes(
       for (; left >= 4; left -= 4, g += 16, x += 16) {
         const standard = Four.standard(v128.load(x), mean, rest, inverse)
         let v = v128.load(g)
-        if (gates) v = Four.gated(v, standard, scale, bias, limit)
+        if (gates) {
+          v = Four.gated(v, standard, scale, bias, limit)
+          if (out) {
+            v128.store(out, v)
+            out += 16
+          }
+        }
         a = Vector.fma(v, standard, a)
         b = f32x4.add(b, v)
       }
@@ -361,7 +375,13 @@ function slopes(
       }
       const standard = Four.standard(v128.load32_zero(x), mean, rest, inverse)
       let v = v128.load32_zero(g)
-      if (gates) v = Four.gated(v, standard, scale, bias, limit)
+      if (gates) {
+        v = Four.gated(v, standard, scale, bias, limit)
+        if (out) {
+          v128.store32_lane(out, v, 0)
+          out += 4
+        }
+      }
       if (along) {
         if (sums) {
           v128.store32_lane(sums, Vector.fma(v, standard, v128.load32_zero(sums)), 0)
@@ -388,7 +408,7 @@ function columnsGradient(r: Normalization, group: i32, four: bool): void {
   const row = (<usize>r.groups) << 2
   const stride = (<usize>r.stride) << 2
   const gates = r.epilogue !== 0
-  const limit = f32x4.splat(r.epilogue === RELU6 ? BELOW_SIX : Infinity)
+  const limit = i32x4.splat(r.epilogue === RELU6 ? UP_TO_SIX : UP_TO_INFINITY)
   const zero = i32x4.splat(0)
   const mean = Four.load(r.stats + at, four)
   const rest = Four.load(r.stats + row + at, four)
@@ -449,12 +469,11 @@ export function normalizeGradient(r: Normalization, begin: i32, end: i32): void 
   const segments = r.segments
   const along = r.kind === ALONG
   const gates = r.epilogue !== 0
-  const limit = f32x4.splat(r.epilogue === RELU6 ? BELOW_SIX : Infinity)
+  const limit = i32x4.splat(r.epilogue === RELU6 ? UP_TO_SIX : UP_TO_INFINITY)
   const scales = r.scale
   const biases = r.bias
   const size = <f64>segments * <f64>n
   const scaleStep: usize = scales ? 16 : 0
-  const biasStep: usize = biases ? 16 : 0
   let sums: usize = 0
   let biasSums: usize = 0
   if (along && r.ofScale) {
@@ -486,7 +505,22 @@ export function normalizeGradient(r: Normalization, begin: i32, end: i32): void 
       const from = at + <usize>k * stride
       const ownScales = scales ? scales + own : 0
       const ownBiases = biases ? biases + own : 0
-      slopes(r.g + from, r.x + from, n, mean, rest, inverse, ownScales, ownBiases, along, gates, limit, sums, biasSums)
+      slopes(
+        r.g + from,
+        r.x + from,
+        r.out ? r.out + from : 0,
+        n,
+        mean,
+        rest,
+        inverse,
+        ownScales,
+        ownBiases,
+        along,
+        gates,
+        limit,
+        sums,
+        biasSums,
+      )
       ownScale += Slopes.scale
       ownBias += Slopes.bias
       if (r.each === 0 && k < segments - 1) continue
@@ -508,43 +542,31 @@ export function normalizeGradient(r: Normalization, begin: i32, end: i32): void 
     for (let k = 0; k < segments; k++) {
       const from = at + <usize>k * stride
       let p = r.x + from
-      let g = r.g + from
       let q = r.out + from
+      let g = gates ? q : r.g + from
       let left = n
       if (along) {
         let scale = scales || ONES
-        let bias = biases || ZEROS
-        for (; left >= 4; left -= 4, p += 16, g += 16, q += 16, scale += scaleStep, bias += biasStep) {
+        for (; left >= 4; left -= 4, p += 16, g += 16, q += 16, scale += scaleStep) {
           const standard = Four.standard(v128.load(p), mean, rest, inverse)
-          let v = v128.load(g)
-          if (gates) v = Four.gated(v, standard, v128.load(scale), v128.load(bias), limit)
-          v = Vector.fma(v, f32x4.mul(v128.load(scale), inverse), ofAll)
+          const v = Vector.fma(v128.load(g), f32x4.mul(v128.load(scale), inverse), ofAll)
           v128.store(q, Vector.fma(standard, ofStandard, v))
         }
-        for (; left > 0; left--, p += 4, g += 4, q += 4, scale += scaleStep >> 2, bias += biasStep >> 2) {
+        for (; left > 0; left--, p += 4, g += 4, q += 4, scale += scaleStep >> 2) {
           const standard = Four.standard(v128.load32_zero(p), mean, rest, inverse)
-          let v = v128.load32_zero(g)
-          if (gates) v = Four.gated(v, standard, v128.load32_zero(scale), v128.load32_zero(bias), limit)
-          v = Vector.fma(v, f32x4.mul(v128.load32_zero(scale), inverse), ofAll)
+          const v = Vector.fma(v128.load32_zero(g), f32x4.mul(v128.load32_zero(scale), inverse), ofAll)
           v128.store32_lane(q, Vector.fma(standard, ofStandard, v), 0)
         }
         continue
       }
-      const own = (<usize>(first + k * r.each)) << 2
-      const scale = Four.splat(scales, own, 1)
-      const bias = Four.splat(biases, own, 0)
-      const factor = f32x4.mul(scale, inverse)
+      const factor = f32x4.mul(Four.splat(scales, (<usize>(first + k * r.each)) << 2, 1), inverse)
       for (; left >= 4; left -= 4, p += 16, g += 16, q += 16) {
         const standard = Four.standard(v128.load(p), mean, rest, inverse)
-        let v = v128.load(g)
-        if (gates) v = Four.gated(v, standard, scale, bias, limit)
-        v128.store(q, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)))
+        v128.store(q, Vector.fma(standard, ofStandard, Vector.fma(v128.load(g), factor, ofAll)))
       }
       for (; left > 0; left--, p += 4, g += 4, q += 4) {
         const standard = Four.standard(v128.load32_zero(p), mean, rest, inverse)
-        let v = v128.load32_zero(g)
-        if (gates) v = Four.gated(v, standard, scale, bias, limit)
-        v128.store32_lane(q, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)), 0)
+        v128.store32_lane(q, Vector.fma(standard, ofStandard, Vector.fma(v128.load32_zero(g), factor, ofAll)), 0)
       }
     }
   }

@@ -20,10 +20,12 @@ export class Depthwise {
   rows: i32
   columns: i32
   stride: i32
-  /** 0: y; 1: x from y and the weight, with stride 1. */
+  /** 0: y; 1: x from y and the weight. */
   pass: i32
   /** 1: relu of the result. */
   epilogue: i32
+  /** The weight's gradient alone: for each channel 72 floats, and with stride 2 a plane of x. */
+  scratch: usize
 }
 
 /** Lanes of a vector as they are; one higher, behind a zero; one lower, before a zero. */
@@ -59,12 +61,14 @@ class Row {
 }
 
 /**
- * y [batch, channels, rows, columns] from x [batch, channels, height, width] and the weight [channels, 3, 3], or with stride 1 x from y and the weight, which is the
+ * y [batch, channels, rows, columns] from x [batch, channels, height, width] and the weight [channels, 3, 3], or x from y and the weight, which with stride 1 is the
  * same from the last row to the first and from right to left. Units are planes.
  */
 export function depthwise(task: Depthwise, begin: i32, end: i32): void {
   const isSecond = task.stride === 2
-  const mirrored = task.pass === 1
+  const isInput = task.pass === 1
+  const isSpread = isInput && isSecond
+  const mirrored = isInput && !isSecond
   const columns = task.columns
   const height = task.height
   const row = (<usize>columns) << 2
@@ -73,8 +77,10 @@ export function depthwise(task: Depthwise, begin: i32, end: i32): void {
   const step = mirrored ? 0 - pitch : pitch
   const start = mirrored ? <usize>(height - 1) * pitch : 0
   const floor = f32x4.splat(task.epilogue ? 0 : -Infinity)
-  let plane = (mirrored ? task.y : task.x) + <usize>begin * <usize>height * pitch
-  let out = (mirrored ? task.x : task.y) + <usize>begin * <usize>task.rows * row
+  const large = <usize>height * pitch
+  const small = <usize>task.rows * row
+  let plane = (isInput ? task.y : task.x) + <usize>begin * (isSpread ? small : large)
+  let out = (isInput ? task.x : task.y) + <usize>begin * (isSpread ? large : small)
   for (; begin < end; begin++) {
     const channel = <usize>(begin % task.channels)
     const weight = task.weight + channel * 36
@@ -102,7 +108,37 @@ export function depthwise(task: Depthwise, begin: i32, end: i32): void {
       let to = out + start + ((<usize>place) << 2)
       // Sums that have seen the first row of the kernel.
       let sum = zero
-      if (isSecond) {
+      if (isSpread) {
+        let p = plane + ((<usize>place) << 2)
+        to = out + ((<usize>place) << 3)
+        let a = v128.load(p)
+        let b = Row.beside(p + right, lanes2)
+        for (let i = 0; i < height; i++, to += pitch) {
+          // Even columns see one column of the kernel, odd ones two; rows the same.
+          let even = zero
+          let odd = zero
+          if (i & 1) {
+            const c = a
+            const d = b
+            if (i + 1 < height) {
+              p += row
+              a = v128.load(p)
+              b = Row.beside(p + right, lanes2)
+              even = Arithmetic.multiplyAdd(a, w1, zero)
+              odd = Arithmetic.multiplyAdd(a, w2, Arithmetic.multiplyAdd(b, w0, zero))
+            }
+            even = Arithmetic.multiplyAdd(c, w7, even)
+            odd = Arithmetic.multiplyAdd(c, w8, Arithmetic.multiplyAdd(d, w6, odd))
+          } else {
+            even = Arithmetic.multiplyAdd(a, w4, zero)
+            odd = Arithmetic.multiplyAdd(a, w5, Arithmetic.multiplyAdd(b, w3, zero))
+          }
+          even = f32x4.pmax(f32x4.add(even, bias), floor)
+          odd = f32x4.pmax(f32x4.add(odd, bias), floor)
+          v128.store(to, v128.shuffle<f32>(even, odd, 0, 4, 1, 5))
+          v128.store(to, v128.shuffle<f32>(even, odd, 2, 6, 3, 7), 16)
+        }
+      } else if (isSecond) {
         let p = plane + ((<usize>place) << 3)
         for (let i = height; i > 0; i -= 2, p += pitch << 1, to += row) {
           sum = Arithmetic.multiplyAdd(Row.first<Second>(p, at0, lanes0), w3, sum)
@@ -138,7 +174,115 @@ export function depthwise(task: Depthwise, begin: i32, end: i32): void {
         v128.store(to, f32x4.pmax(f32x4.add(before, bias), floor))
       }
     }
-    plane += <usize>height * pitch
-    out += <usize>task.rows * row
+    plane += isSpread ? small : large
+    out += isSpread ? large : small
+  }
+}
+
+/**
+ * Nine sums of an image, in four lanes, of the products of its places in their order. The second column of the kernel sees `center` bytes behind the first and the
+ * third, which at the right edge is `lanes` of what lies `third` bytes before.
+ */
+function sum(
+  x: usize,
+  y: usize,
+  sums: usize,
+  height: i32,
+  columns: i32,
+  pitch: usize,
+  stride: i32,
+  center: usize,
+  third: usize,
+  lanes: usize,
+): void {
+  let s0 = f32x4.splat(0)
+  let s1 = s0
+  let s2 = s0
+  let s3 = s0
+  let s4 = s0
+  let s5 = s0
+  let s6 = s0
+  let s7 = s0
+  let s8 = s0
+  for (let i = 0; i < height; i += stride) {
+    let p = x
+    for (let q = columns; q > 0; q -= 4) {
+      const at0: usize = q < columns ? -4 : 0
+      const at2: usize = q > 4 ? third : 0
+      const lanes0 = v128.load(at0 ? SAME : HIGHER)
+      const lanes2 = v128.load(q > 4 ? SAME : lanes)
+      const g = v128.load(y)
+      if (i > 0) {
+        const above = p - pitch
+        s0 = Arithmetic.multiplyAdd(Row.beside(above + at0, lanes0), g, s0)
+        s1 = Arithmetic.multiplyAdd(v128.load(above + center), g, s1)
+        s2 = Arithmetic.multiplyAdd(Row.beside(above + at2, lanes2), g, s2)
+      }
+      s3 = Arithmetic.multiplyAdd(Row.beside(p + at0, lanes0), g, s3)
+      s4 = Arithmetic.multiplyAdd(v128.load(p + center), g, s4)
+      s5 = Arithmetic.multiplyAdd(Row.beside(p + at2, lanes2), g, s5)
+      if (i + 1 < height) {
+        const below = p + pitch
+        s6 = Arithmetic.multiplyAdd(Row.beside(below + at0, lanes0), g, s6)
+        s7 = Arithmetic.multiplyAdd(v128.load(below + center), g, s7)
+        s8 = Arithmetic.multiplyAdd(Row.beside(below + at2, lanes2), g, s8)
+      }
+      p += 16
+      y += 16
+    }
+    x += pitch * stride
+  }
+  v128.store(sums, s0)
+  v128.store(sums, s1, 16)
+  v128.store(sums, s2, 32)
+  v128.store(sums, s3, 48)
+  v128.store(sums, s4, 64)
+  v128.store(sums, s5, 80)
+  v128.store(sums, s6, 96)
+  v128.store(sums, s7, 112)
+  v128.store(sums, s8, 128)
+}
+
+/**
+ * The weight [channels, 3, 3] from x and y, whose columns are whole vectors: as `convSums` along vectors does, images follow each other. With stride 2 the odd columns
+ * of a plane are copied before the even ones. Units are channels.
+ */
+export function depthwiseSums(task: Depthwise, begin: i32, end: i32): void {
+  const channels = <usize>task.channels
+  const columns = task.columns
+  const half = (<usize>columns) << 2
+  const isSecond = task.stride === 2
+  const pitch = isSecond ? half << 1 : half
+  const large = <usize>task.height * pitch
+  const small = <usize>task.rows * half
+  const center = isSecond ? half : 0
+  const third: usize = isSecond ? 0 : 4
+  for (; begin < end; begin++) {
+    const sums = task.scratch + <usize>begin * (isSecond ? large + 288 : 288)
+    const copy = sums + 288
+    memory.fill(sums, 0, 144)
+    let x = task.x + <usize>begin * large
+    let y = task.y + <usize>begin * small
+    for (let image = task.batch; image > 0; image--) {
+      if (isSecond) {
+        let to = copy
+        for (let from = x; from < x + large; to += half) {
+          for (const row = to + half; to < row; to += 16, from += 32) {
+            const first = v128.load(from)
+            const second = v128.load(from, 16)
+            v128.store(to, v128.shuffle<f32>(first, second, 1, 3, 5, 7))
+            v128.store(to + half, v128.shuffle<f32>(first, second, 0, 2, 4, 6))
+          }
+        }
+      }
+      sum(isSecond ? copy : x, y, sums + 144, task.height, columns, pitch, task.stride, center, third, isSecond ? SAME : LOWER)
+      for (let k: usize = 0; k < 144; k += 16) v128.store(sums + k, f32x4.add(v128.load(sums + k), v128.load(sums + k, 144)))
+      x += channels * large
+      y += channels * small
+    }
+    for (let k: usize = 0; k < 9; k++) {
+      const at = sums + (k << 4)
+      store<f32>(task.weight + ((<usize>begin * 9 + k) << 2), load<f32>(at) + load<f32>(at, 8) + (load<f32>(at, 4) + load<f32>(at, 12)))
+    }
   }
 }

@@ -241,15 +241,20 @@ export function convPad(task: ConvPad, begin: i32, end: i32): void {
   let from = task.x + <usize>begin * <usize>(task.depth * task.height) * width
   let to = task.out + <usize>begin * <usize>(task.outDepth * task.outHeight) * row
   if (columns) memory.fill(to, 0, <usize>(end - begin) * <usize>(task.outDepth * task.outHeight) * row)
+  // Zeros between two rows: in vectors, of which the last may reach into the second row, which is written behind them.
+  const inVectors = width >= 16
+  let gap: usize = 0
   for (; begin < end; begin++) {
     for (let d = -task.lowDepth; d < task.outDepth - task.lowDepth; d++) {
-      for (let h = -task.lowHeight; h < task.outHeight - task.lowHeight; h++, to += row) {
+      for (let h = -task.lowHeight; h < task.outHeight - task.lowHeight; h++) {
         if (<u32>d >= <u32>task.depth || <u32>h >= <u32>task.height) {
-          if (!columns) memory.fill(to, 0, row)
+          gap += row
           continue
         }
         let i: usize = 0
         if (columns) {
+          to += gap
+          gap = row
           if (isHalved) {
             for (; i + 32 <= width; i += 32) {
               const first = v128.load(from + i)
@@ -260,15 +265,21 @@ export function convPad(task: ConvPad, begin: i32, end: i32): void {
           }
           for (; i < width; i += 4) store<f32>(to + load<usize>(columns + i), load<f32>(from + i))
         } else {
-          for (; i < low; i += 4) store<f32>(to + i, 0)
-          const at = to + low
-          i = 0
-          for (; i + 16 <= width; i += 16) v128.store(at + i, v128.load(from + i))
-          for (; i < width; i += 4) store<f32>(at + i, load<f32>(from + i))
-          for (i += low; i < row; i += 4) store<f32>(to + i, 0)
+          gap += low
+          if (inVectors) {
+            for (; i < gap; i += 16) v128.store(to + i, f32x4.splat(0))
+          } else {
+            for (; i < gap; i += 4) store<f32>(to + i, 0)
+          }
+          to += gap
+          for (i = 0; i + 16 <= width; i += 16) v128.store(to + i, v128.load(from + i))
+          for (; i < width; i += 4) store<f32>(to + i, load<f32>(from + i))
+          to += width
+          gap = row - low - width
         }
         from += width
       }
     }
   }
+  if (!columns) memory.fill(to, 0, gap)
 }

@@ -1,5 +1,5 @@
 /** The passes of a convolution by tiles: what src/wasm/conv-plan.ts plans, run as the kernels take it. */
-import { depthwiseCall } from '../../src/ops/convolution/depthwise.ts'
+import { depthwiseCall, depthwiseSumsCall } from '../../src/ops/convolution/depthwise.ts'
 import type { Geometry } from '../../src/ops/convolution/geometry.ts'
 import { sumsCalls, tilesCalls } from '../../src/ops/convolution/tiled.ts'
 import { planSums, planTiles } from '../../src/wasm/conv-plan.ts'
@@ -32,6 +32,7 @@ const awkward: readonly Sizes[] = [
   sizes([1, 2, 2], [1, 3, 3], [1, 1, 1], { stride: [1, 4, 4] }),
   ...[4, 5, 7, 8, 12].map(n => sizes([2, 3, 3], [1, n - 3, n], [1, 3, 3], { groups: 3, pad: [0, 1, 1] })),
   ...[8, 10, 16, 24].map(n => sizes([2, 3, 3], [1, n - 7, n], [1, 3, 3], { groups: 3, stride: [1, 2, 2], pad: [0, 1, 1] })),
+  sizes([3, 2, 2], [1, 6, 8], [1, 3, 3], { groups: 2, stride: [1, 2, 2], pad: [0, 1, 1] }),
 ]
 
 const shapesOf = ({ batch, channels, outputs, groups, size, kernel, out, stride, dilation, pad }: Sizes): Geometry => {
@@ -53,7 +54,7 @@ const valuesOf = ({ pointer, bytes }: Block) => f32.slice(pointer >>> 2, (pointe
 
 /** A kernel of a pass. */
 interface Steps {
-  readonly kernel: 'convPad' | 'convPack' | 'gemmPackB' | 'convTiles' | 'convSums' | 'depthwise'
+  readonly kernel: 'convPad' | 'convPack' | 'gemmPackB' | 'convTiles' | 'convSums' | 'depthwise' | 'depthwiseSums'
   readonly units: number
   readonly writes: Block
   readonly rewrites?: boolean
@@ -76,6 +77,13 @@ function* steps(
   if (call) {
     const { record, units } = call
     yield step('depthwise', units, given[isInput ? 0 : 2], () => writeDepthwise(WORDS >>> 2, record))
+    return
+  }
+  const sumsCall = side === 'convWeight' ? depthwiseSumsCall(geometry, { x, weight, y }) : undefined
+  if (sumsCall) {
+    const { record, scratch, units } = sumsCall
+    const { pointer } = arena.floats(scratch)
+    yield step('depthwiseSums', units, given[1], () => writeDepthwise(WORDS >>> 2, record(pointer)))
     return
   }
   const calls = side === 'convWeight' ? sumsCalls(geometry, planSums(geometry)) : undefined
@@ -166,4 +174,5 @@ export const tilesRows: readonly (readonly [keyof Kernels, (arena: Arena) => Ite
   ['convTiles', trialsOf('convTiles')],
   ['convSums', trialsOf('convSums')],
   ['depthwise', trialsOf('depthwise')],
+  ['depthwiseSums', trialsOf('depthwiseSums')],
 ]

@@ -305,6 +305,8 @@ export const cases: Readonly<Record<string, () => Tensor>> = {
     return drawn(() => gradientOf(z => attention(z).square().sum(), x.slice(':, :80').reshape([1, -1, 80])))
   },
   'depthwise 3 x 3': () => flux.depthwiseConv(planes, kernels.slice(':6, :1'), { pad: 1 }),
+  'the gradient of depthwise 3 x 3 by the weight': () =>
+    gradientOf(w => flux.depthwiseConv(planes.slice(':, :, :, :56'), w, { pad: 1, stride: 2 }).square().sum(), kernels.slice(':6, :1')),
   ...each('embedding bags, their gradients', ['sum', 'max'], reduction =>
     gradientOf(w => flux.EmbeddingBag(w, reduction)(bags).square().sum(), x),
   ),

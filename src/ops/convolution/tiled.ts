@@ -7,7 +7,7 @@ import * as kernels from '../../wasm/kernels.generated.ts'
 import { type Address, behind, NONE } from '../../wasm/kinds.ts'
 import { i32 } from '../../wasm/memory.ts'
 import type { Finish } from '../product.ts'
-import { runDepthwise } from './depthwise.ts'
+import { runDepthwise, runDepthwiseSums } from './depthwise.ts'
 import type { Geometry } from './geometry.ts'
 import type { Operands } from './passes.ts'
 
@@ -124,7 +124,7 @@ export function runTiles(out: Tensor, geometry: Geometry, operands: Operands, fi
 
 /** The weight from x and y. */
 export function runSums(out: Tensor, geometry: Geometry, operands: Operands): void {
-  if (out.storage.isNowhere) return
+  if (out.storage.isNowhere || runDepthwiseSums(out, geometry, operands)) return
   const plan = planSums(geometry)
   const { padding } = plan
   const { planes, panels, scratch, records } = sumsCalls(geometry, plan)
