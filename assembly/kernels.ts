@@ -4,7 +4,7 @@
 export * from './activations'
 export { attention, attentionGradient, attentionStream } from './attention'
 export * from './compare'
-export { depthwise, depthwiseSums } from './convolution/depthwise'
+export { depthwise } from './convolution/depthwise'
 export { convPack, convPad, convSums, convTiles } from './convolution/tiled'
 export { ctc } from './ctc'
 export * from './cumulative'

@@ -417,6 +417,7 @@ function columnsGradient(r: Normalization, group: i32, four: bool): void {
   const bias = r.bias ? Four.load(r.bias + at, four) : zero
   let p = r.x + at
   let g = r.g + at
+  let q = r.out ? r.out + at : 0
   let scaleLow = zero
   let scaleHigh = zero
   let biasLow = zero
@@ -424,7 +425,13 @@ function columnsGradient(r: Normalization, group: i32, four: bool): void {
   for (let k = r.segments; k > 0; k--, p += stride, g += stride) {
     const standard = Four.standard(Four.load(p, four), mean, rest, inverse)
     let v = Four.load(g, four)
-    if (gates) v = Four.gated(v, standard, scale, bias, limit)
+    if (gates) {
+      v = Four.gated(v, standard, scale, bias, limit)
+      if (q) {
+        Four.store(q, four, v)
+        q += stride
+      }
+    }
     const both = f32x4.mul(v, standard)
     scaleLow = f64x2.add(scaleLow, f64x2.promote_low_f32x4(both))
     scaleHigh = f64x2.add(scaleHigh, f64x2.promote_low_f32x4(Vector.high(both)))
@@ -443,13 +450,11 @@ function columnsGradient(r: Normalization, group: i32, four: bool): void {
   const ofStandard = f32x4.mul(ofScale, share)
   const ofAll = f32x4.mul(ofBias, share)
   p = r.x + at
-  g = r.g + at
-  let q = r.out + at
+  q = r.out + at
+  g = gates ? q : r.g + at
   for (let k = r.segments; k > 0; k--, p += stride, g += stride, q += stride) {
     const standard = Four.standard(Four.load(p, four), mean, rest, inverse)
-    let v = Four.load(g, four)
-    if (gates) v = Four.gated(v, standard, scale, bias, limit)
-    Four.store(q, four, Vector.fma(standard, ofStandard, Vector.fma(v, factor, ofAll)))
+    Four.store(q, four, Vector.fma(standard, ofStandard, Vector.fma(Four.load(g, four), factor, ofAll)))
   }
 }
 

@@ -20,11 +20,11 @@ export class Depthwise {
   rows: i32
   columns: i32
   stride: i32
-  /** 0: y; 1: x from y and the weight. */
+  /** 0: x from y and the weight; 1: the weight from x and y, where columns are whole vectors; 2: y. */
   pass: i32
   /** 1: relu of the result. */
   epilogue: i32
-  /** The weight's gradient alone: for each channel 72 floats, and with stride 2 a plane of x. */
+  /** Of the weight alone: for each channel 72 floats, and a plane of two rows and four columns more than x. */
   scratch: usize
 }
 
@@ -61,12 +61,100 @@ class Row {
 }
 
 /**
+ * Nine sums of an image, in four lanes, of the products of its places in their order. What a place sees begins at p for the first column of the kernel, `second` and
+ * `third` bytes further on for the others, and a `pitch` further on for each row; places have so many `columns`, and rows of them begin `rest` bytes behind the last.
+ */
+function sum(p: usize, y: usize, sums: usize, rows: i32, columns: i32, pitch: usize, rest: usize, second: usize, third: usize): void {
+  let s0 = f32x4.splat(0)
+  let s1 = s0
+  let s2 = s0
+  let s3 = s0
+  let s4 = s0
+  let s5 = s0
+  let s6 = s0
+  let s7 = s0
+  let s8 = s0
+  for (; rows > 0; rows--, p += rest) {
+    for (let q = columns; q > 0; q -= 4, p += 16, y += 16) {
+      const g = v128.load(y)
+      const below = p + pitch
+      const last = below + pitch
+      s0 = Arithmetic.multiplyAdd(v128.load(p), g, s0)
+      s1 = Arithmetic.multiplyAdd(v128.load(p + second), g, s1)
+      s2 = Arithmetic.multiplyAdd(v128.load(p + third), g, s2)
+      s3 = Arithmetic.multiplyAdd(v128.load(below), g, s3)
+      s4 = Arithmetic.multiplyAdd(v128.load(below + second), g, s4)
+      s5 = Arithmetic.multiplyAdd(v128.load(below + third), g, s5)
+      s6 = Arithmetic.multiplyAdd(v128.load(last), g, s6)
+      s7 = Arithmetic.multiplyAdd(v128.load(last + second), g, s7)
+      s8 = Arithmetic.multiplyAdd(v128.load(last + third), g, s8)
+    }
+  }
+  v128.store(sums, s0)
+  v128.store(sums, s1, 16)
+  v128.store(sums, s2, 32)
+  v128.store(sums, s3, 48)
+  v128.store(sums, s4, 64)
+  v128.store(sums, s5, 80)
+  v128.store(sums, s6, 96)
+  v128.store(sums, s7, 112)
+  v128.store(sums, s8, 128)
+}
+
+/**
+ * The weight, as in `convSums` along vectors: images follow each other, of which each plane is copied with zeros around it, and with stride 2 the odd columns of a row
+ * before the even ones.
+ */
+function weights(task: Depthwise, begin: i32, end: i32): void {
+  const channels = <usize>task.channels
+  const isSecond = task.stride === 2
+  const width = (<usize>task.width) << 2
+  const half = (<usize>task.columns) << 2
+  const large = <usize>task.height * width
+  const small = <usize>task.rows * half
+  const pitch = width + 16
+  const own = <usize>(task.height + 2) * pitch + 288
+  const second = isSecond ? half + 4 : 4
+  for (; begin < end; begin++) {
+    const sums = task.scratch + <usize>begin * own
+    memory.fill(sums, 0, own)
+    let x = task.x + <usize>begin * large
+    let y = task.y + <usize>begin * small
+    for (let image = task.batch; image > 0; image--) {
+      let to = sums + 292 + pitch
+      const next = x + large
+      for (; x < next; to += 16 + width - half) {
+        for (const row = to + half; to < row; to += 16, x += 16) {
+          let v = v128.load(x)
+          if (isSecond) {
+            x += 16
+            const w = v128.load(x)
+            v128.store(to + half, v128.shuffle<f32>(v, w, 0, 2, 4, 6))
+            v = v128.shuffle<f32>(v, w, 1, 3, 5, 7)
+          }
+          v128.store(to, v)
+        }
+      }
+      sum(sums + 288, y, sums + 144, task.rows, task.columns, pitch, isSecond ? pitch + pitch - half : 16, second, isSecond ? 4 : 8)
+      for (let k: usize = 0; k < 144; k += 16) v128.store(sums + k, f32x4.add(v128.load(sums + k), v128.load(sums + k, 144)))
+      x += (channels - 1) * large
+      y += channels * small
+    }
+    for (let k: usize = 0; k < 9; k++) {
+      const at = sums + (k << 4)
+      store<f32>(task.weight + ((<usize>begin * 9 + k) << 2), load<f32>(at) + load<f32>(at, 8) + (load<f32>(at, 4) + load<f32>(at, 12)))
+    }
+  }
+}
+
+/**
  * y [batch, channels, rows, columns] from x [batch, channels, height, width] and the weight [channels, 3, 3], or x from y and the weight, which with stride 1 is the
- * same from the last row to the first and from right to left. Units are planes.
+ * same from the last row to the first and from right to left, or the weight from both. Units are planes, of the weight channels.
  */
 export function depthwise(task: Depthwise, begin: i32, end: i32): void {
+  if (task.pass === 1) return weights(task, begin, end)
   const isSecond = task.stride === 2
-  const isInput = task.pass === 1
+  const isInput = task.pass === 0
   const isSpread = isInput && isSecond
   const mirrored = isInput && !isSecond
   const columns = task.columns
@@ -176,113 +264,5 @@ export function depthwise(task: Depthwise, begin: i32, end: i32): void {
     }
     plane += isSpread ? small : large
     out += isSpread ? large : small
-  }
-}
-
-/**
- * Nine sums of an image, in four lanes, of the products of its places in their order. The second column of the kernel sees `center` bytes behind the first and the
- * third, which at the right edge is `lanes` of what lies `third` bytes before.
- */
-function sum(
-  x: usize,
-  y: usize,
-  sums: usize,
-  height: i32,
-  columns: i32,
-  pitch: usize,
-  stride: i32,
-  center: usize,
-  third: usize,
-  lanes: usize,
-): void {
-  let s0 = f32x4.splat(0)
-  let s1 = s0
-  let s2 = s0
-  let s3 = s0
-  let s4 = s0
-  let s5 = s0
-  let s6 = s0
-  let s7 = s0
-  let s8 = s0
-  for (let i = 0; i < height; i += stride) {
-    let p = x
-    for (let q = columns; q > 0; q -= 4) {
-      const at0: usize = q < columns ? -4 : 0
-      const at2: usize = q > 4 ? third : 0
-      const lanes0 = v128.load(at0 ? SAME : HIGHER)
-      const lanes2 = v128.load(q > 4 ? SAME : lanes)
-      const g = v128.load(y)
-      if (i > 0) {
-        const above = p - pitch
-        s0 = Arithmetic.multiplyAdd(Row.beside(above + at0, lanes0), g, s0)
-        s1 = Arithmetic.multiplyAdd(v128.load(above + center), g, s1)
-        s2 = Arithmetic.multiplyAdd(Row.beside(above + at2, lanes2), g, s2)
-      }
-      s3 = Arithmetic.multiplyAdd(Row.beside(p + at0, lanes0), g, s3)
-      s4 = Arithmetic.multiplyAdd(v128.load(p + center), g, s4)
-      s5 = Arithmetic.multiplyAdd(Row.beside(p + at2, lanes2), g, s5)
-      if (i + 1 < height) {
-        const below = p + pitch
-        s6 = Arithmetic.multiplyAdd(Row.beside(below + at0, lanes0), g, s6)
-        s7 = Arithmetic.multiplyAdd(v128.load(below + center), g, s7)
-        s8 = Arithmetic.multiplyAdd(Row.beside(below + at2, lanes2), g, s8)
-      }
-      p += 16
-      y += 16
-    }
-    x += pitch * stride
-  }
-  v128.store(sums, s0)
-  v128.store(sums, s1, 16)
-  v128.store(sums, s2, 32)
-  v128.store(sums, s3, 48)
-  v128.store(sums, s4, 64)
-  v128.store(sums, s5, 80)
-  v128.store(sums, s6, 96)
-  v128.store(sums, s7, 112)
-  v128.store(sums, s8, 128)
-}
-
-/**
- * The weight [channels, 3, 3] from x and y, whose columns are whole vectors: as `convSums` along vectors does, images follow each other. With stride 2 the odd columns
- * of a plane are copied before the even ones. Units are channels.
- */
-export function depthwiseSums(task: Depthwise, begin: i32, end: i32): void {
-  const channels = <usize>task.channels
-  const columns = task.columns
-  const half = (<usize>columns) << 2
-  const isSecond = task.stride === 2
-  const pitch = isSecond ? half << 1 : half
-  const large = <usize>task.height * pitch
-  const small = <usize>task.rows * half
-  const center = isSecond ? half : 0
-  const third: usize = isSecond ? 0 : 4
-  for (; begin < end; begin++) {
-    const sums = task.scratch + <usize>begin * (isSecond ? large + 288 : 288)
-    const copy = sums + 288
-    memory.fill(sums, 0, 144)
-    let x = task.x + <usize>begin * large
-    let y = task.y + <usize>begin * small
-    for (let image = task.batch; image > 0; image--) {
-      if (isSecond) {
-        let to = copy
-        for (let from = x; from < x + large; to += half) {
-          for (const row = to + half; to < row; to += 16, from += 32) {
-            const first = v128.load(from)
-            const second = v128.load(from, 16)
-            v128.store(to, v128.shuffle<f32>(first, second, 1, 3, 5, 7))
-            v128.store(to + half, v128.shuffle<f32>(first, second, 0, 2, 4, 6))
-          }
-        }
-      }
-      sum(isSecond ? copy : x, y, sums + 144, task.height, columns, pitch, task.stride, center, third, isSecond ? SAME : LOWER)
-      for (let k: usize = 0; k < 144; k += 16) v128.store(sums + k, f32x4.add(v128.load(sums + k), v128.load(sums + k, 144)))
-      x += channels * large
-      y += channels * small
-    }
-    for (let k: usize = 0; k < 9; k++) {
-      const at = sums + (k << 4)
-      store<f32>(task.weight + ((<usize>begin * 9 + k) << 2), load<f32>(at) + load<f32>(at, 8) + (load<f32>(at, 4) + load<f32>(at, 12)))
-    }
   }
 }

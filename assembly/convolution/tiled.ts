@@ -87,7 +87,10 @@ export class ConvSums {
   groupY: i32
   places: usize
   tiles: usize
+  /** Room for 32 floats a unit, and null or those of the images before. */
   sums: usize
+  before: usize
+  /** Null: more images follow. */
   weight: usize
   batch: i32
   groups: i32
@@ -99,7 +102,7 @@ export class ConvSums {
 
 /**
  * A unit is 4 steps by `width` channels: units are groups * ceil(channels / width) * ceil(steps / 4). Sums of an image run in the order of places (of kind 5 in four
- * lanes), then images follow each other. `sums` has 32 floats a unit.
+ * lanes), then images follow each other.
  *
  * @cost 0.035 a multiplication
  */
@@ -113,7 +116,9 @@ export function convSums(task: ConvSums, begin: i32, end: i32): void {
   const panels = (channels + width - 1) / width
   const quads = (steps + 3) >> 2
   const channelY = (<usize>task.channelY) << 2
-  memory.fill(task.sums + ((<usize>begin) << 7), 0, (<usize>(end - begin)) << 7)
+  const first = (<usize>begin) << 7
+  if (task.before) memory.copy(task.sums + first, task.before + first, (<usize>(end - begin)) << 7)
+  else memory.fill(task.sums + first, 0, (<usize>(end - begin)) << 7)
   for (let image = 0; image < task.batch; image++) {
     let unit = begin
     while (unit < end) {
@@ -139,6 +144,7 @@ export function convSums(task: ConvSums, begin: i32, end: i32): void {
       unit += some
     }
   }
+  if (!task.weight) return
   for (let unit = begin; unit < end; unit++) {
     const rest = unit / quads
     const step = (unit - rest * quads) << 2

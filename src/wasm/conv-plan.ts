@@ -28,10 +28,13 @@ export interface TilesPlan {
   readonly inside: number
   readonly channels: number
   readonly padding: Padding | undefined
+  /** So many images go through the kernels together. */
+  readonly images: number
   readonly steps: number
   /** Tiles of a group of an image, and of a unit. */
   readonly count: number
   readonly rows: number
+  /** Units of an image. */
   readonly units: number
   /** Multiplications of a unit. */
   readonly work: number
@@ -44,6 +47,8 @@ export interface SumsPlan {
   readonly kind: number
   readonly width: number
   readonly padding: Padding | undefined
+  /** So many images go through the kernels together. */
+  readonly images: number
   readonly steps: number
   /** Steps of a sum over an image: places, or vectors of them. */
   readonly count: number
@@ -194,6 +199,15 @@ function paddingOf(axes: readonly Axis[], rows: boolean): Padding | undefined {
   return columns === undefined && to.every((size, i) => size === from[i]) ? undefined : { from, to, low, columns }
 }
 
+/**
+ * Floats of what is copied for a block of images, so that a kernel finds in the cache what the one before it wrote: a step of resnet takes 7 % less time with 2 ** 15 to
+ * 2 ** 17, 5 % less with 2 ** 18.
+ */
+const BLOCK = 2 ** 16
+
+/** How many images of a batch are a block, each with so many floats copied. */
+const blockOf = (batch: number, copied: number) => Math.max(1, Math.min(batch, Math.floor(BLOCK / copied)))
+
 /** Outputs of an axis that have the same taps inside the source: from `first` to `end`, the taps from `low` to `high` of the phase. */
 interface Run {
   readonly first: number
@@ -317,14 +331,16 @@ function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
     }
   }
   const count = tiles.length / TILE
-  const panels = shapes.x[0] * groups * Math.ceil(channels / CHANNELS[kind])
-  const rows = Math.ceil(count / Math.min(count, Math.ceil(ENOUGH / panels)))
+  const images = blockOf(shapes.x[0], padding ? groups * inside * inDepth * inHeight * inWidth : 0)
+  const panels = groups * Math.ceil(channels / CHANNELS[kind])
+  const rows = Math.ceil(count / Math.min(count, Math.ceil(ENOUGH / (images * panels))))
   return {
     kind,
     width: CHANNELS[kind],
     inside,
     channels,
     padding,
+    images,
     steps: inputs.length,
     count,
     rows,
@@ -375,6 +391,8 @@ function sumsPlan(shapes: ConvShapes): SumsPlan {
     }
   }
   const quads = Math.ceil(steps.length / 4)
+  const copied = padding ? groups * weight[1] * inDepth * inHeight * inWidth : 0
+  const images = blockOf(shapes.x[0], copied + (isAlong ? 0 : weight[0] * places.length))
   const tiles: number[] = []
   for (let t = 0; t < quads; t++) {
     tiles.push(0, places.length, ...[0, 1, 2, 3].map(i => steps[Math.min(4 * t + i, steps.length - 1)]), 128 * t, 0, 0, 0)
@@ -383,10 +401,11 @@ function sumsPlan(shapes: ConvShapes): SumsPlan {
     kind,
     width: CHANNELS[kind],
     padding,
+    images,
     steps: steps.length,
     count: places.length,
     units: groups * Math.ceil(channels / CHANNELS[kind]) * quads,
-    work: 32 * shapes.x[0] * places.length,
+    work: 32 * images * places.length,
     tables: new Int32Array([...tiles, ...places, ...(padding?.columns ?? [])]),
   }
 }

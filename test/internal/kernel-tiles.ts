@@ -1,5 +1,5 @@
 /** The passes of a convolution by tiles: what src/wasm/conv-plan.ts plans, run as the kernels take it. */
-import { depthwiseCall, depthwiseSumsCall } from '../../src/ops/convolution/depthwise.ts'
+import { depthwiseCall } from '../../src/ops/convolution/depthwise.ts'
 import type { Geometry } from '../../src/ops/convolution/geometry.ts'
 import { sumsCalls, tilesCalls } from '../../src/ops/convolution/tiled.ts'
 import { planSums, planTiles } from '../../src/wasm/conv-plan.ts'
@@ -52,9 +52,12 @@ export const tiledShapes: readonly Geometry[] = [...geometries, ...awkward].map(
 const WORDS = SCRATCH.descriptor
 const valuesOf = ({ pointer, bytes }: Block) => f32.slice(pointer >>> 2, (pointer + bytes) >>> 2)
 
+/** Which of x, the weight and y a pass writes. */
+const written = { convInput: 0, convWeight: 1, convForward: 2 } as const
+
 /** A kernel of a pass. */
 interface Steps {
-  readonly kernel: 'convPad' | 'convPack' | 'gemmPackB' | 'convTiles' | 'convSums' | 'depthwise' | 'depthwiseSums'
+  readonly kernel: 'convPad' | 'convPack' | 'gemmPackB' | 'convTiles' | 'convSums' | 'depthwise'
   readonly units: number
   readonly writes: Block
   readonly rewrites?: boolean
@@ -71,19 +74,13 @@ function* steps(
   relu: boolean,
 ): Iterable<Steps> {
   const [x, weight, y] = given.map(block => block.pointer)
+  const [batch] = geometry.x
   const finish = { bias: bias?.pointer ?? NONE, epilogue: Number(relu) }
-  const isInput = side === 'convInput'
-  const call = side === 'convWeight' ? undefined : depthwiseCall(geometry, isInput, { x, weight, y }, finish)
+  const call = depthwiseCall(geometry, written[side], { x, weight, y }, finish)
   if (call) {
-    const { record, units } = call
-    yield step('depthwise', units, given[isInput ? 0 : 2], () => writeDepthwise(WORDS >>> 2, record))
-    return
-  }
-  const sumsCall = side === 'convWeight' ? depthwiseSumsCall(geometry, { x, weight, y }) : undefined
-  if (sumsCall) {
-    const { record, scratch, units } = sumsCall
+    const { record, units, scratch } = call
     const { pointer } = arena.floats(scratch)
-    yield step('depthwiseSums', units, given[1], () => writeDepthwise(WORDS >>> 2, record(pointer)))
+    yield step('depthwise', units, given[written[side]], () => writeDepthwise(WORDS >>> 2, record(pointer)))
     return
   }
   const calls = side === 'convWeight' ? sumsCalls(geometry, planSums(geometry)) : undefined
@@ -95,16 +92,16 @@ function* steps(
     const plan = planTiles(geometry, side === 'convInput')
     const tables = arena.words([...plan.tables])
     const { pad, pack, tiles } = tiled.records({ x, weight, y }, finish, { tables, scratch: scratch.pointer })
-    if (pad) yield step('convPad', tiled.planes, part(scratch.pointer, pack.out), () => writeConvPad(WORDS >>> 2, pad))
+    if (pad) yield step('convPad', tiled.planes * batch, part(scratch.pointer, pack.out), () => writeConvPad(WORDS >>> 2, pad))
     yield step('convPack', tiled.panels, part(pack.out, end), () => writeConvPack(WORDS >>> 2, pack))
     const out = given[side === 'convInput' ? 0 : 2]
-    yield { ...step('convTiles', plan.units, out, () => writeConvTiles(WORDS >>> 2, tiles)), rewrites: true }
+    yield { ...step('convTiles', plan.units * batch, out, () => writeConvTiles(WORDS >>> 2, tiles)), rewrites: true }
   } else if (calls) {
     const plan = planSums(geometry)
     const tables = arena.words([...plan.tables])
-    const { pad, turn, sums } = calls.records({ x, weight, y }, { tables, scratch: scratch.pointer })
-    if (pad) yield step('convPad', calls.planes, part(scratch.pointer, turn?.out ?? sums.sums), () => writeConvPad(WORDS >>> 2, pad))
-    if (turn) yield step('gemmPackB', calls.panels, part(turn.out, sums.sums), () => writePackB(WORDS >>> 2, turn))
+    const { pad, turn, sums } = calls.records({ x, weight, y }, { tables, scratch: scratch.pointer }, batch, 0)
+    if (pad) yield step('convPad', calls.planes * batch, part(scratch.pointer, turn?.out ?? sums.sums), () => writeConvPad(WORDS >>> 2, pad))
+    if (turn) yield step('gemmPackB', calls.panels * batch, part(turn.out, sums.sums), () => writePackB(WORDS >>> 2, turn))
     yield step('convSums', plan.units, given[1], () => writeConvSums(WORDS >>> 2, sums))
   }
 }
@@ -133,7 +130,7 @@ interface Tiled {
 export function* tiled(side: Pass, arena: Arena): Iterable<Tiled> {
   for (const [i, geometry] of [...geometries, ...awkward].entries()) {
     const blocks = counts(geometry).map(count => arena.floats(count))
-    const which = { convInput: 0, convWeight: 1, convForward: 2 }[side]
+    const which = written[side]
     const { batch, channels, outputs } = geometry
     const relu = which !== 1 && i % 3 === 0
     const bias = which === 1 || i % 2 === 0 ? undefined : arena.floats(which === 0 ? channels : outputs)
@@ -174,5 +171,4 @@ export const tilesRows: readonly (readonly [keyof Kernels, (arena: Arena) => Ite
   ['convTiles', trialsOf('convTiles')],
   ['convSums', trialsOf('convSums')],
   ['depthwise', trialsOf('depthwise')],
-  ['depthwiseSums', trialsOf('depthwiseSums')],
 ]

@@ -2,54 +2,44 @@
 import { sameShape } from '../../tensor/shape.ts'
 import { Storage } from '../../tensor/storage.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
-import { depthwise, depthwiseSums } from '../../wasm/kernels.generated.ts'
+import { depthwise } from '../../wasm/kernels.generated.ts'
 import { type Address, NONE } from '../../wasm/kinds.ts'
 import type { Finish } from '../product.ts'
 import type { Geometry } from './geometry.ts'
 import type { Operands } from './passes.ts'
 
-/** The numbers of the record; undefined where there is no such kernel. */
-function sizesOf({ x, y, weight, groups, stride, dilation, pad }: Geometry) {
+/** What is computed of the others: x, the weight, or y. */
+export type Pass = 0 | 1 | 2
+const WEIGHT = 1
+
+/**
+ * The record of a pass for scratch memory of so many floats, its units, and the multiplications of one; undefined where there is no such kernel, which is asked of
+ * the shapes alone.
+ */
+export function depthwiseCall({ x, y, weight, groups, stride, dilation, pad }: Geometry, pass: Pass, operands: Operands, finish: Finish) {
   const [step] = stride
   const [batch, channels, height, width] = x
   const [, , rows, columns] = y
-  const isOne =
-    sameShape(weight, [groups, 1, 3, 3]) && sameShape(stride, [step, step]) && sameShape(dilation, [1, 1]) && sameShape(pad, [1, 1])
+  const isOne = sameShape([...weight, ...stride, ...dilation, ...pad], [groups, 1, 3, 3, step, step, 1, 1, 1, 1])
   if (!isOne || step > 2 || groups !== channels || columns < 4 || columns * step !== width || rows !== Math.ceil(height / step)) return
-  return { batch, channels, height, width, rows, columns, stride: step }
-}
-
-/** The record of y or x, how many planes there are, and the multiplications of one. */
-export function depthwiseCall(geometry: Geometry, isInput: boolean, operands: Operands, finish: Finish) {
-  const sizes = sizesOf(geometry)
-  if (!sizes) return
-  const record = { ...operands, ...finish, ...sizes, pass: Number(isInput), scratch: NONE }
-  return { record, units: sizes.batch * sizes.channels, work: 9 * sizes.rows * sizes.columns }
+  const isWeight = pass === WEIGHT
+  if (isWeight && columns % 4 > 0) return
+  const sizes = { batch, channels, height, width, rows, columns, stride: step }
+  return {
+    record: (scratch: Address) => ({ ...operands, ...finish, ...sizes, pass, scratch }),
+    scratch: isWeight ? channels * (72 + (height + 2) * (width + 4)) : 0,
+    units: isWeight ? channels : batch * channels,
+    work: 9 * rows * columns * (isWeight ? batch : 1),
+  }
 }
 
 /** Runs a pass if it has such a kernel. */
-export function runDepthwise(geometry: Geometry, isInput: boolean, operands: Operands, finish: Finish): boolean {
-  const call = depthwiseCall(geometry, isInput, operands, finish)
-  if (call) depthwise(call.record, call.units, call.work)
-  return call !== undefined
-}
-
-/** The record of the weight, for scratch memory of so many floats; how many channels there are, and the multiplications of one. */
-export function depthwiseSumsCall(geometry: Geometry, operands: Operands) {
-  const sizes = sizesOf(geometry)
-  if (!sizes || sizes.columns % 4 !== 0) return
-  const { batch, channels, height, width, rows, columns, stride } = sizes
-  const record = (scratch: Address) => ({ ...operands, ...sizes, bias: NONE, epilogue: 0, pass: 0, scratch })
-  return { record, scratch: channels * (72 + (stride - 1) * height * width), units: channels, work: 9 * batch * rows * columns }
-}
-
-/** Runs the weight's pass if it has such a kernel. */
-export function runDepthwiseSums(out: Tensor, geometry: Geometry, operands: Operands): boolean {
-  const call = depthwiseSumsCall(geometry, operands)
+export function runDepthwise(out: Tensor, geometry: Geometry, pass: Pass, operands: Operands, finish: Finish): boolean {
+  const call = depthwiseCall(geometry, pass, operands, finish)
   if (!call) return false
   try {
-    out.scratch = new Storage(4 * call.scratch)
-    depthwiseSums(call.record(out.scratch.pointer), call.units, call.work)
+    if (call.scratch > 0) out.scratch = new Storage(4 * call.scratch)
+    depthwise(call.record(out.scratch?.pointer ?? NONE), call.units, call.work)
   } finally {
     out.endScratch()
   }

@@ -39,5 +39,5 @@ export function runInput(out: Tensor, geometry: Geometry, operands: Operands, fi
 export function runWeight(out: Tensor, geometry: Geometry, operands: Operands): void {
   if (out.count === 0) return
   observer?.multiplied?.(multiplications(geometry))
-  runSums(out, geometry, operands)
+  runSums(out, geometry, operands, PLAIN)
 }
