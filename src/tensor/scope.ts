@@ -157,15 +157,18 @@ export function giveBack(tensor: Tensor): void {
 }
 
 /**
- * What is left to the garbage collector, but not registered there yet: that is done when the turn of the event loop ends, before which no
+ * What is left to the garbage collector, but not registered there yet: that is done before the turn of the event loop ends, until when no
  * finalizer runs. To register takes longer than to make a tensor, and what was disposed in the same turn would pile up in the registry.
  */
 const young: Tensor[] = []
 let crowd = 1024
+let isDue = false
+/** After so many promises: a run frees a batch some of them after it was made. */
+const WAIT = 64
 
 /** Leaves a tensor to the garbage collector. */
 export function leaveToCollector(tensor: Tensor): void {
-  if (young.length === 0) Promise.resolve().then(registerAll)
+  if (!isDue) void registerLater()
   young.push(tensor)
   if (young.length < crowd) return
   let alive = 0
@@ -174,7 +177,10 @@ export function leaveToCollector(tensor: Tensor): void {
   crowd = Math.max(1024, 2 * alive)
 }
 
-function registerAll(): void {
+async function registerLater(): Promise<void> {
+  isDue = true
+  for (let i = 0; i < WAIT; i++) await undefined
+  isDue = false
   // One after the other leaves the list, so that those before can go when the collector is pressed.
   for (let tensor = young.pop(); tensor; tensor = young.pop()) if (!tensor.released) tensor.register()
   crowd = 1024

@@ -1,4 +1,5 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import ts from 'typescript'
 import { afterAll, afterEach, describe, expect, it, vi } from 'vitest'
@@ -50,9 +51,14 @@ describe('the code of the documentation', () => {
 
   it.each(snippets)('$name runs', async ({ file, code }) => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+    // Some write files where they run.
+    const [here, place] = [process.cwd(), mkdtempSync(join(tmpdir(), 'fluxtape-snippet-'))]
+    process.chdir(place)
     try {
       await import(/* @vite-ignore */ running(file))
     } finally {
+      process.chdir(here)
+      rmSync(place, { recursive: true })
       log.mockRestore()
     }
     const said = new Set(stated.mock.calls.map(([comment]) => comment))

@@ -1,5 +1,21 @@
-import { Adam, Chain, Dense, full, keep, memory, ones, params, pullback, scope, type Tensor, trainStep, zeros } from 'fluxtape'
-import { beforeEach, describe, expect, test } from 'vitest'
+import {
+  Adam,
+  Chain,
+  DataLoader,
+  Dense,
+  full,
+  keep,
+  memory,
+  ones,
+  params,
+  pullback,
+  scope,
+  type Tensor,
+  train,
+  trainStep,
+  zeros,
+} from 'fluxtape'
+import { beforeEach, describe, expect, test, vi } from 'vitest'
 import { collected } from './collected.ts'
 
 beforeEach(collected)
@@ -95,4 +111,14 @@ describe('what nobody disposed', () => {
     const before = used(5000)
     expect((used(50_000) - before) / 50_000).toBeLessThan(20)
   })
+})
+
+test('a run has hardly any of its batches registered with the collector, which would keep that for long', async () => {
+  const model = Dense(2, 1)
+  const data = new DataLoader(zeros([1000, 2]), { batchSize: 2, shuffle: true })
+  const register = vi.spyOn(FinalizationRegistry.prototype, 'register')
+  const { steps } = await train((x: Tensor) => model(x).square().mean(), params(model), data, Adam())
+  expect(steps).toHaveLength(500)
+  expect(register.mock.calls.length).toBeLessThan(100)
+  register.mockRestore()
 })
