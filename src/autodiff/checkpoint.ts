@@ -66,7 +66,7 @@ export function checkpoint<Args extends readonly unknown[], Y extends Results>(f
       ...{ f: call, inputs, shapes: [first, ...rest].map(({ dims }) => dims), levels: openLevels() },
       ...{ randomness, layer: called.layer, recall: modeChanges === modesBefore ? recall : undefined },
     }
-    record(entry, inputs, first, run, isTensor, undefined, rest)
+    record(entry, inputs, first, run, undefined, rest)
   }
   return (isTensor(value) ? own[0] : own) as Results as Y
 }

@@ -1,7 +1,7 @@
 import { checkFunction, refuseSurplus, ShapeError, typeError } from '../errors.ts'
 import { cast } from '../ops/pointwise.ts'
 import { isRecording, record, unrecorded } from '../tape/level.ts'
-import { checkTensor, type Entry, isTensor } from '../tape/operation.ts'
+import { checkTensor, type Entry } from '../tape/operation.ts'
 import { zerosLike } from '../tensor/create.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { ownedAlias, type Tensor } from '../tensor/tensor.ts'
@@ -43,7 +43,7 @@ export function customGradient<Inputs extends readonly Tensor[]>(
     const result = unrecorded(() => f(...inputs))
     checkTensor('customGradient', result)
     const y = inputs.includes(result) ? ownedAlias(result, result.dims) : result
-    if (isRecording()) record(entry, inputs, y, undefined, isTensor)
+    if (isRecording()) record(entry, inputs, y, undefined)
     return y
   }
 }

@@ -189,7 +189,7 @@ export function differentiate(
         backward(level, loss, onesLike(loss), false)
         return { value, gradient: of.collect(tensor => takeCotangent(level, tensor)) }
       },
-      ({ gradient }) => [...kept, ...gradientsIn(gradient)],
+      ({ gradient }) => (keepValue ? [...kept, ...gradientsIn(gradient)] : gradientsIn(gradient)),
     ),
   )
 }

@@ -1,7 +1,7 @@
 import { checkFunction, DTypeError, refuseSurplus, ShapeError } from '../errors.ts'
 import { cast } from '../ops/pointwise.ts'
 import { isRecording, record, trackedAlias } from '../tape/level.ts'
-import { checkTensor, type Entry, isTensor } from '../tape/operation.ts'
+import { checkTensor, type Entry } from '../tape/operation.ts'
 import { giveBack } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { ownedAlias, type Tensor } from '../tensor/tensor.ts'
@@ -27,7 +27,7 @@ export function onGradient(x: Tensor, f: ((g: Tensor) => Tensor | undefined) | (
     throw new DTypeError({ operation: 'onGradient', problem: `${x.type} has no derivative`, wayOut }, [x.type])
   }
   const y = ownedAlias(x, x.dims)
-  if (isRecording()) record(entry, [x], y, f, isTensor)
+  if (isRecording()) record(entry, [x], y, f)
   return y
 }
 

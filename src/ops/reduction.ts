@@ -36,10 +36,10 @@ export function keepsDims(operation: string, options: ReduceOptions | undefined,
 
 /** The shape that is left of `shape` after a reduction. */
 export function reducedShape(shape: Shape, axes: readonly number[], keepDims: boolean): Shape {
-  const left: number[] = []
-  for (let i = 0; i < shape.length; i++) {
-    if (!axes.includes(i)) left.push(shape[i])
-    else if (keepDims) left.push(1)
+  const left = new Array<number>(keepDims ? shape.length : shape.length - axes.length)
+  for (let i = 0, at = 0; i < shape.length; i++) {
+    const isLeft = !axes.includes(i)
+    if (isLeft || keepDims) left[at++] = isLeft ? shape[i] : 1
   }
   return left
 }
@@ -132,6 +132,8 @@ function together(name: string, x: Tensor, y: Tensor, axes: readonly number[]): 
 
 /** The first and last of each run of axes; ascending. */
 function neighbours(axes: readonly number[]): [number, number][] {
+  // Mostly there is one, and a list that grows takes room for seventeen.
+  if (axes.length === 1) return [[axes[0], axes[0]]]
   const groups: [number, number][] = []
   for (const axis of axes) {
     const last = groups[groups.length - 1]
@@ -144,5 +146,5 @@ function neighbours(axes: readonly number[]): [number, number][] {
 /** The last axis, how many rows of it there are, and the work of one. */
 export function rowsOf(shape: Shape): [n: number, rows: number, work: number] {
   const n = shape[shape.length - 1]
-  return [n, shape.reduce((product, size) => product * size, 1) / (n || 1), n]
+  return [n, sizeOf(shape) / (n || 1), n]
 }

@@ -1,5 +1,5 @@
 import type { Owned } from '../tensor/scope.ts'
-import type { Tensor } from '../tensor/tensor.ts'
+import { Tensor } from '../tensor/tensor.ts'
 import type { Entry } from './operation.ts'
 
 /** What the tape knows of one result: the operation that made it, the nodes of its inputs, and what its pullback will need. */
@@ -123,12 +123,12 @@ export class Saved {
   }
 
   /** Takes `values` over, and changes the tensors in it for handles of its own. */
-  fill(values: Record<string, unknown>, handleOf: (tensor: Tensor) => Tensor, isTensor: (value: unknown) => value is Tensor): void {
+  fill(values: Record<string, unknown>): void {
     for (const name in values) {
       const value = values[name]
-      if (!isTensor(value)) continue
+      if (!(value instanceof Tensor)) continue
       const { version } = value.storage
-      const handle = handleOf(value)
+      const handle = savedAlias(value)
       handle.storage.saves++
       this.kept = { handle, version, next: this.kept }
       values[name] = handle
@@ -268,7 +268,6 @@ export function record(
   inputs: readonly Tensor[],
   output: Tensor,
   options: unknown,
-  isTensor: (value: unknown) => value is Tensor,
   extras?: Readonly<Record<string, Tensor>>,
   rest?: readonly Tensor[],
 ): void {
@@ -291,7 +290,7 @@ export function record(
   if (count === 0 || !(entry.save || extras)) return
   const saved = new Saved(count)
   for (let i = 0; i < count; i++) made[i].saved = saved
-  if (entry.save) saved.fill(entry.save(output, inputs, options, extras, rest), savedAlias, isTensor)
+  if (entry.save) saved.fill(entry.save(output, inputs, options, extras, rest))
   if (extras) saved.adopt(extras)
 }
 

@@ -155,7 +155,7 @@ export function operation<Options = undefined, Saves extends Values = Values>(de
         throw askedBy(error, name)
       }
     }
-    if (isDifferentiable && isRecording()) record(entry, xs, y, options, isTensor, extras)
+    if (isDifferentiable && isRecording()) record(entry, xs, y, options, extras)
     if (__GUARD__) checkZones(name)
     watcher?.(name, y)
     return y
@@ -221,7 +221,7 @@ export function several<Options, Saves extends Values = Values>(
       throw askedBy(error, name)
     }
     const [y, ...rest] = ys
-    if (joint && isRecording()) record(entry, xs, y, options, isTensor, extras, rest)
+    if (joint && isRecording()) record(entry, xs, y, options, extras, rest)
     if (__GUARD__) checkZones(name)
     if (watcher) for (const each of ys) watcher(name, each)
     return ys

@@ -34,19 +34,20 @@ function chainOf(fields: { readonly layers: Links }): ChainLayer {
 
 function forward(self: { readonly layers: Links }, ...inputs: [Tensor]): Tensor {
   const links = self.layers as Readonly<Record<string, Link>>
-  const keys = Object.keys(links)
+  const list = Object.values(links)
+  const key = (i: number) => Object.keys(links)[i]
   let flow: unknown = inputs[0]
-  if (keys.length === 0 && inputs.length > 1) refuseSurplus('Chain', 1, inputs)
-  for (let i = 0; i < keys.length; i++) {
-    const link = links[keys[i]]
+  if (list.length === 0 && inputs.length > 1) refuseSurplus('Chain', 1, inputs)
+  for (let i = 0; i < list.length; i++) {
+    const link = list[i]
     try {
-      const called = wrap ? wrap(link, placeOf('Chain', links, keys[i]), keys[i], links) : link
+      const called = wrap ? wrap(link, placeOf('Chain', links, key(i)), key(i), links) : link
       const next: unknown = i === 0 ? called(...inputs) : called(flow)
       if (!(next instanceof Tensor)) checkFlow('Chain', next, link)
       flow = next
     } catch (cause) {
       const error = thrownBy(link, cause)
-      const place = (at: number) => placeOf('Chain', links, keys[at])
+      const place = (at: number) => placeOf('Chain', links, key(at))
       throw placed(i === 0 ? error : givenBy(place(i - 1), flow, error), place(i))
     }
   }
