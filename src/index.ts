@@ -42,7 +42,7 @@ export { filterObs, groupObs, mapObs, slidingWindow, unbatch, type WindowOptions
 export type { Complaint } from './errors.ts'
 export { DivergedError, DTypeError, FluxtapeError, FormatError, MemoryError, ReleasedError, ShapeError, WorkerError } from './errors.ts'
 export { load, type SaveOptions, save } from './io/files.ts'
-export { fromPyTorch, type Renaming } from './io/from-pytorch.ts'
+export { fromPyTorch } from './io/from-pytorch.ts'
 export type { Metadata, StoredDType } from './io/items.ts'
 export { loadNpz, type NpzFile, type NpzOptions, saveNpz } from './io/npz.ts'
 export type { SafetensorsFile, SafetensorsOptions } from './io/safetensors.ts'

@@ -1,59 +1,73 @@
+import { kindOf, refuseSurplus, typeError } from '../errors.ts'
 import { concat } from '../ops/joining.ts'
 import { section } from '../ops/ranges.ts'
-import { zerosLike } from '../tensor/create.ts'
-import type { Tensor } from '../tensor/tensor.ts'
-import { multiheadAttention } from './from-pytorch-attention.ts'
+import { zeros } from '../tensor/create.ts'
+import { isMap } from '../tensor/realm.ts'
+import { Tensor } from '../tensor/tensor.ts'
 
-/** Where a tensor of PyTorch's goes: a function for `rename` of `loadState`. */
-export type Renaming = (name: string, tensor: Tensor) => string | readonly (readonly [path: string, tensor: Tensor])[]
+type Tensors = ReadonlyMap<string, Tensor>
+/** A path, or the pieces of a tensor with theirs. */
+type Renamed = string | readonly (readonly [path: string, tensor: Tensor])[]
 
-/** `rnn.weight_ih_l1_reverse`: the module, what, of which input, the layer, whether it goes backwards; cells have no layers. */
-const RECURRENT = /^(.*\.)?(weight|bias)_(ih|hh)(?:_l(\d+)(_reverse)?)?$/
+/** `rnn.weight_ih_l1_reverse`: the module, what, of which input, and where: the layer, whether it goes backwards; cells have no layers. */
+const RECURRENT = /^(.*\.)?(weight|bias)_(ih|hh)((?:_l(\d+)(_reverse)?)?)$/
+/** `encoder.in_proj_weight`: the module, what of its three projections. */
+const PACKED = /^(.*\.)?in_proj_(weight|bias)$/
+const SINGLE = /^(.*\.)?(?:([qkv])_proj_(weight)|out_proj\.(weight|bias))$/
 
-/** The paths of a recurrent layer; `bias` cuts what stands in the bias of the hidden state. */
-function recurrent(hidden?: (path: string, bias: Tensor) => readonly (readonly [string, Tensor])[]): Renaming {
-  return (name, tensor) => {
-    const found = RECURRENT.exec(name)
-    if (!found) return name
-    const [, module = '', what, input, layer = '0', isReverse] = found
-    const place = `${module}${layer === '0' ? '' : `layers.${layer}.`}${isReverse ? 'backward.' : ''}`
-    if (what === 'weight') return place + (input === 'ih' ? 'Wi' : 'Wh')
-    return input === 'hh' && hidden ? hidden(place, tensor) : `${place}bias`
-  }
-}
-
-/** The bias of n's hidden part stands within r∘(...), and is a vector of its own; the others add up with those of the input. */
-function hiddenOfGru(place: string, bias: Tensor): readonly (readonly [string, Tensor])[] {
-  const units = bias.dims[0] / 3
-  const own = section(bias, 0, 2 * units, units)
+/** Names alone do not tell a GRU, whose biases do not add up: the weight [gates * units, units] of the hidden state does. */
+function recurrent(name: string, tensor: Tensor, state: Tensors): Renamed | undefined {
+  const [, module = '', what, input, end, layer = '0', isReverse] = RECURRENT.exec(name) ?? []
+  const [rows, units] = state.get(`${module}weight_hh${end}`)?.dims ?? []
+  const gates = rows / units
+  if (what === undefined || ![1, 3, 4].includes(gates)) return undefined
+  const place = `${module}${layer === '0' ? '' : `layers.${layer}.`}${isReverse ? 'backward.' : ''}`
+  if (what === 'weight') return place + (input === 'ih' ? 'Wi' : 'Wh')
+  if (gates !== 3 || input === 'ih' || tensor.rank !== 1 || tensor.count !== rows) return `${place}bias`
+  // Of a GRU the hidden bias of n stands within r∘(...), and is a vector of its own; the others add up with those of the input.
   return [
-    [`${place}bias`, concat([section(bias, 0, 0, 2 * units), zerosLike(own)])],
-    [`${place}hiddenBias`, own],
+    [`${place}bias`, concat([section(tensor, 0, 0, 2 * units), zeros([units])])],
+    [`${place}hiddenBias`, section(tensor, 0, 2 * units, units)],
   ]
 }
 
+/** Where `kdim` or `vdim` differ, the projections are not packed. */
+function attention(name: string, tensor: Tensor, state: Tensors): Renamed | undefined {
+  const [, packed = '', what] = PACKED.exec(name) ?? []
+  const size = tensor.dims[0] / 3
+  if (what !== undefined && Number.isInteger(size))
+    return ['q', 'k', 'v'].map((part, i) => [`${packed}${part}.${what}`, section(tensor, 0, i * size, size)])
+  const [found, module = '', part = 'out', weight, own] = SINGLE.exec(name) ?? []
+  const isAttention = found && (state.has(`${module}in_proj_weight`) || state.has(`${module}q_proj_weight`))
+  return isAttention ? `${module}${part}.${weight ?? own}` : undefined
+}
+
 /**
- * How the state of PyTorch's modules is named and cut here, for `rename` of `loadState`: `fromPyTorch.rnn`, `.lstm` and `.gru` for `nn.RNN`, `nn.LSTM` and `nn.GRU`
- * of any number of layers, one way or both, and for their cells. PyTorch's two biases add up; of a GRU the second one's last third, b_hn, becomes `hiddenBias` of
+ * How the state of PyTorch's modules is named and cut here, for `rename` of `loadState`: that of `nn.RNN`, `nn.LSTM` and `nn.GRU` of any number of layers, one way
+ * or both, of their cells, and of `nn.MultiheadAttention`. Other names stay as they are (those of `nn.Embedding`, `nn.Linear` and `nn.Conv2d` are the same here), so a
+ * whole model is loaded at once.
+ *
+ * The two biases of recurrent layers add up; of a GRU (which it is says its `weight_hh`) the second one's last third, b_hn, becomes `hiddenBias` of
  * `GRU(..., { recurrentBias: true })`, and a GRU without it takes zeros alone. The shapes are the same in both: weights [gates * units, inputs] and
- * [gates * units, units], biases [gates * units]. `fromPyTorch.multiheadAttention` cuts the packed projection [3 * size, size] of `nn.MultiheadAttention` and its bias into those of queries,
- * keys and values. Other names stay as they are (those of `nn.Embedding`, `nn.Linear` and `nn.Conv2d` are the same here), so that a whole model can be loaded.
- * `loadState` throws where something does not fit.
+ * [gates * units, units], biases [gates * units]. The packed projection [3 * size, size] of attention and its bias are cut into those of queries, keys and values.
+ *
+ * `loadState` throws where something does not fit. Throws TypeError for anything but a name, a tensor and the state, with the names that it has in PyTorch.
  *
  * @example
  * const state = { weight_ih_l0: ones([8, 3]), weight_hh_l0: ones([8, 2]), bias_ih_l0: ones([8]), bias_hh_l0: ones([8]) }
  * const lstm = LSTM(3, 2)
- * loadState(lstm, state, { rename: fromPyTorch.lstm })
+ * loadState(lstm, state, { rename: fromPyTorch })
  * lstm.bias.toArray() // [2, 2, 2, 2, 2, 2, 2, 2]
  */
-export const fromPyTorch: {
-  readonly rnn: Renaming
-  readonly lstm: Renaming
-  readonly gru: Renaming
-  readonly multiheadAttention: Renaming
-} = {
-  rnn: /* @__PURE__ */ recurrent(),
-  lstm: /* @__PURE__ */ recurrent(),
-  gru: /* @__PURE__ */ recurrent(hiddenOfGru),
-  multiheadAttention,
+export function fromPyTorch(
+  name: string,
+  tensor: Tensor,
+  state: ReadonlyMap<string, Tensor>,
+): string | readonly (readonly [path: string, tensor: Tensor])[] {
+  if (arguments.length > 3) refuseSurplus('fromPyTorch', 3, arguments)
+  if (typeof name !== 'string' || !(tensor instanceof Tensor) || !isMap(state)) {
+    const came = [name, tensor, state].map(kindOf).join(', ')
+    throw typeError('fromPyTorch', 'takes a name, a tensor and the state', came, 'Write loadState(model, state, { rename: fromPyTorch }).')
+  }
+  return recurrent(name, tensor, state) ?? attention(name, tensor, state) ?? name
 }

@@ -50,10 +50,11 @@ function tableOf(this: State): Readonly<Record<string, Tensor>> {
   return Object.fromEntries(this)
 }
 
-/** What is written where: a table from names of the state to paths of the model, or a function that gives a path, or a list of paths with values. */
+/** What is written where: a table from names of the state to paths of the model, or a function that gives a path, or a list of paths with values. `state` is what is
+ * renamed, whole. */
 export type Rename =
   | Readonly<Record<string, string>>
-  | ((name: string, tensor: Tensor) => string | readonly (readonly [path: string, tensor: Tensor])[])
+  | ((name: string, tensor: Tensor, state: ReadonlyMap<string, Tensor>) => string | readonly (readonly [path: string, tensor: Tensor])[])
 
 /** How a state is taken. */
 export interface LoadStateOptions {
@@ -84,8 +85,8 @@ export type StateInput = ReadonlyMap<string, Tensor | WrittenTensor> | Readonly<
  *
  * All three are errors, but for a bias of zeros that the model does not have; with `strict: false` they are left as they were. A tied tensor, or
  * a layer that stands in several places, may be stored under any of its paths, and under several with the same values. A part of a model that has no other field than `layers`, as a Chain, takes PyTorch's names too:
- * `0.weight` for `layers.0.weight`. `prefix` takes a part of the state, `rename` other names: a table, or `(name, tensor) => path` or
- * `[[path, tensor], ...]`; `[]` leaves out. Values for one path add up, so that PyTorch's two biases of a recurrent layer become one.
+ * `0.weight` for `layers.0.weight`. `prefix` takes a part of the state, `rename` other names: a table, or `(name, tensor, state) => path` or
+ * `[[path, tensor], ...]`; `[]` leaves out; `fromPyTorch` knows PyTorch's. Values for one path add up, so that PyTorch's two biases of an LSTM become one.
  *
  * Nothing is written unless all fits: throws TypeError for paths that are missing or unknown, tied tensors that would differ, and what is no
  * state or no option; ShapeError for other shapes.
@@ -198,16 +199,16 @@ function namedAnew(entries: readonly [string, unknown][], prefix: string, rename
   if (typeof odd === 'string')
     throw typeError('loadState', `rename has '${odd}', and the state has not`, '', `It has ${list(part.map(([name]) => name))}.`)
   const values = new Map<string, unknown>()
+  const whole = new Map(typeof rename === 'function' ? part.map(([name, value]) => [name, asTensor(name, value)]) : [])
   for (const [name, value] of part) {
-    for (const [path, piece] of renamed(rename, name, value))
+    const given = typeof rename === 'function' ? rename(name, value as Tensor, whole) : Object.hasOwn(rename, name) ? rename[name] : name
+    for (const [path, piece] of renamed(given, name, value))
       values.set(path, values.has(path) ? sumOf(path, values.get(path), piece) : piece)
   }
   return values
 }
 
-function renamed(rename: Rename, name: string, value: unknown): readonly (readonly [string, unknown])[] {
-  const result: unknown =
-    typeof rename === 'function' ? rename(name, asTensor(name, value)) : Object.hasOwn(rename, name) ? rename[name] : name
+function renamed(result: unknown, name: string, value: unknown): readonly (readonly [string, unknown])[] {
   if (typeof result === 'string') return [[result, value]]
   const isList = Array.isArray(result) && result.every(each => Array.isArray(each) && each.length === 2 && typeof each[0] === 'string')
   if (isList) return result
@@ -298,8 +299,7 @@ function misfit(missing: readonly string[], unexpected: readonly string[]): Type
 /** What to do where paths do not fit, as far as they tell. */
 function fitting(missing: readonly string[], unexpected: readonly string[]): string {
   const has = (part: RegExp) => unexpected.some(path => part.test(path))
-  if (has(/in_proj_/)) return "Those are PyTorch's names: pass { rename: fromPyTorch.multiheadAttention }."
-  if (has(/weight_ih/)) return "Those are PyTorch's names: pass { rename: fromPyTorch.lstm }, or .gru or .rnn."
+  if (has(/(^|\.)(in_proj_|weight_[ih]h)/)) return "Those are PyTorch's names: pass { rename: fromPyTorch }."
   const made = [
     ...(unexpected.every(path => /(^|\.)bias$/.test(path)) ? ['bias: true'] : []),
     ...(has(/(^|\.)backward\./) ? ['bidirectional: true'] : []),

@@ -210,6 +210,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   loadNpz: () => [npz],
   loadOptimizerState: () => [opt, ps, f.optimizerState(opt, ps)],
   loadSafetensors: () => [bytes],
+  fromPyTorch: () => ['weight_ih_l0', x, f.state(model)],
   loadState: () => [model, f.state(model), {}],
   logSoftmax: () => [x, 0],
   manualSeed: () => [1],

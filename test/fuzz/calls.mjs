@@ -237,6 +237,7 @@ export function calls() {
     clone: [model],
     params: [model],
     state: [model],
+    fromPyTorch: ['weight_ih_l0', x, F.state(model)],
     loadState: [model, F.state(model), { strict: true, prefix: '', rename: {} }],
     setup: [opt, model],
     apply: [opt, weight, weight],

@@ -16,7 +16,6 @@ const library = f as unknown as Readonly<Record<string, unknown>>
 const made = (spec: TensorSpec) => toTensor(library, spec) as unknown as f.Tensor
 const bytesOf = (state: TorchState['state'], module = '') =>
   f.saveSafetensors(new Map(Object.entries(state).map(([name, spec]) => [module + name, made(spec)])))
-const renaming = (op: string) => f.fromPyTorch[op.replace('Cell', '').toLowerCase() as 'rnn']
 const wantedOf = ({ data }: Reference) => new Float64Array(Uint8Array.from(atob(data), each => each.charCodeAt(0)).buffer)
 
 function differs(y: f.Tensor, reference: Reference): number {
@@ -30,25 +29,61 @@ describe('fromPyTorch', () => {
     const model = library[each.op] as (inputs: number, units: number, options: object) => (x: f.Tensor) => f.Tensor | [f.Tensor, unknown]
     const own = model(3, 4, each.options)
     const { tensors } = f.loadSafetensors(bytesOf(each.state))
-    expect(f.loadState(own, tensors, { rename: renaming(each.op) })).toEqual({ missing: [], unexpected: [], reshaped: [] })
+    expect(f.loadState(own, tensors, { rename: f.fromPyTorch })).toEqual({ missing: [], unexpected: [], reshaped: [] })
     const y = own(made(each.input))
     expect(differs(Array.isArray(y) ? y[0] : y, each.out)).toBeLessThan(1e-6)
   })
 
-  it('leaves other names as they are, so that a whole model is loaded', () => {
-    const [each] = cases.filter(({ op }) => op === 'LSTM')
-    const model = f.Chain({ rnn: f.LSTM(3, 4), fc: f.Dense(4, 2) })
-    const { tensors } = f.loadSafetensors(bytesOf(each.state, 'rnn.'))
-    tensors.set('fc.weight', f.ones([2, 4])).set('fc.bias', f.zeros([2]))
-    f.loadState(model, tensors, { rename: f.fromPyTorch.lstm })
-    expect(differs(model.rnn(made(each.input)), each.out)).toBeLessThan(1e-6)
+  const kinds = (['RNN', 'LSTM', 'GRU'] as const).map(kind => cases.find(({ op }) => op === kind) as TorchState)
+  const whole = () =>
+    new Map([
+      ...kinds.flatMap(each => [...f.loadSafetensors(bytesOf(each.state, `${each.op}.`)).tensors]),
+      ...f.state({ out_proj: f.Dense(4, 2) }),
+    ])
+
+  it('knows each layer of a whole model by its weights, and leaves other names as they are', () => {
+    const model = { RNN: f.RNN(3, 4), LSTM: f.LSTM(3, 4), GRU: f.GRU(3, 4, { recurrentBias: true }), out_proj: f.Dense(4, 2) }
+    expect(f.loadState(model, whole(), { rename: f.fromPyTorch })).toEqual({ missing: [], unexpected: [], reshaped: [] })
+    for (const each of kinds) expect(differs(model[each.op](made(each.input)), each.out)).toBeLessThan(1e-6)
+    const plain = { ...model, GRU: f.GRU(3, 4) }
+    expect(() => f.loadState(plain, whole(), { rename: f.fromPyTorch })).toThrow('not in the model: GRU.hiddenBias. Make it GRU(')
+  })
+
+  it('takes no layer for one of another kind, and no bias whose weights are not there', () => {
+    const partial = whole()
+    for (const name of ['GRU.weight_hh_l0', 'LSTM.weight_hh_l0']) partial.delete(name)
+    const model = { GRU: f.GRU(3, 4), LSTM: f.LSTM(3, 4) }
+    const before = f.clone(f.state(model))
+    const { missing } = f.loadState(model, partial, { rename: f.fromPyTorch, strict: false })
+    expect(missing).toEqual([...before.keys()])
+    const [, lstm, gru] = kinds
+    for (const [each, other] of [
+      [lstm, f.GRU(3, 4)],
+      [gru, f.LSTM(3, 4)],
+      [gru, f.RNN(3, 12)],
+    ] as const)
+      expect(() => f.loadState(other, f.loadSafetensors(bytesOf(each.state)).tensors, { rename: f.fromPyTorch })).toThrow()
+  })
+
+  it('reads a bias of a wrong length as one, and tells it', () => {
+    const [, , gru] = kinds
+    const { tensors } = f.loadSafetensors(bytesOf(gru.state))
+    for (const name of ['bias_ih_l0', 'bias_hh_l0']) tensors.set(name, f.ones([5]))
+    const model = f.GRU(3, 4)
+    expect(() => f.loadState(model, tensors, { rename: f.fromPyTorch })).toThrow("'bias' has another shape: [5] into [12]")
+  })
+
+  it('says what it is for where it is called otherwise', () => {
+    expect(() => f.fromPyTorch('a', f.ones([1]), undefined as never)).toThrow(
+      'fromPyTorch: takes a name, a tensor and the state: string, a tensor, undefined. Write loadState(model, state, { rename: fromPyTorch }).',
+    )
   })
 
   it('refuses a b_hn that is not 0 without recurrentBias, and takes one of zeros with it', () => {
     const given = cases.find(({ op, options }) => op === 'GRU' && 'recurrentBias' in options && !('layers' in options)) as TorchState
     const zero = cases[cases.length - 1]
     const load = (state: TorchState['state'], options: object) =>
-      f.loadState(f.GRU(3, 4, options), f.loadSafetensors(bytesOf(state)).tensors, { rename: f.fromPyTorch.gru })
+      f.loadState(f.GRU(3, 4, options), f.loadSafetensors(bytesOf(state)).tensors, { rename: f.fromPyTorch })
     expect(() => load(given.state, {})).toThrow(
       'loadState: the GRU has no hiddenBias, and the b_hn of the state is not 0: not in the model: hiddenBias. Make it GRU(..., { recurrentBias: true }).',
     )
@@ -59,12 +94,12 @@ describe('fromPyTorch', () => {
   /** The state of a layer, all of it 1, since a bias of zeros may be left out. */
   const ones = (model: object) => new Map([...f.state(model)].map(([path, tensor]) => [path, f.onesLike(tensor)]))
   it.each([
-    ['lstm', f.LSTM(3, 4), { weight_ih_l0: f.ones([16, 3]) }, "PyTorch's names: pass { rename: fromPyTorch.lstm }, or .gru or .rnn."],
+    ['lstm', f.LSTM(3, 4), { weight_ih_l0: f.ones([16, 3]) }, "PyTorch's names: pass { rename: fromPyTorch }."],
     [
       'attention',
       f.MultiHeadAttention(4, { heads: 2 }),
       { in_proj_weight: f.ones([12, 4]) },
-      "PyTorch's names: pass { rename: fromPyTorch.multiheadAttention }.",
+      "PyTorch's names: pass { rename: fromPyTorch }.",
     ],
     [
       'biases',

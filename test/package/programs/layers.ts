@@ -199,7 +199,7 @@ export const recurrent: Tensor = Chain(
 )(ones([2, 5, 3]))
 export const cellStates: readonly [Tensor, Tensor] = initialStates(LSTMCell(3, 4))
 export const oneState: Tensor = Recurrence(GRUCell(3, 4), { returnState: true })(ones([5, 3]), initialStates(GRUCell(3, 4)))[1]
-loadState(lstm, {}, { rename: fromPyTorch.lstm, strict: false })
+loadState(lstm, {}, { rename: fromPyTorch, strict: false })
 export const noUnits = LSTM(3) // error 2554 at LSTM(
 export const noForgetting = GRU(3, 4, { forgetBias: 1 }) // error 2353 at forgetBias
 const attention: MultiHeadAttentionLayer = MultiHeadAttention([[6, 5, 4], [8, 2], 3], {

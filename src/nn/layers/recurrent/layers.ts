@@ -148,7 +148,7 @@ export function RNN(...args: readonly unknown[]): RNNLayer<boolean> {
  * `layers` stand above each other, with `dropout` between them in training; with `bidirectional` each has a cell that begins at the end, and y is
  * [..., 2 units]. The states of several cells are stacked in PyTorch's order: [layers * directions, batch, units]. The parameters are `Wi` [4 units, inputs], `Wh`
  * [4 units, units] and `bias` [4 units] of the first cell, `backward.Wi`, and above `layers[1].Wi`, `layers[1].backward.Wi`; with `trainState` also
- * `h0` and `c0` [units]. They are the bytes of PyTorch's `nn.LSTM`, whose two biases add up: `loadState(lstm, state, { rename: fromPyTorch.lstm })`.
+ * `h0` and `c0` [units]. They are the bytes of PyTorch's `nn.LSTM`, whose two biases add up: `loadState(lstm, state, { rename: fromPyTorch })`.
  *
  * Throws TypeError for sizes and layers that are no whole numbers from 1 (and at most 1000 layers), dropout with one layer, and a state of another kind; ShapeError for an x, a state or
  * lengths of other shapes; RangeError for a dropout outside [0, 1] and for lengths beyond the steps.
