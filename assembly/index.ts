@@ -4,6 +4,7 @@ export * from './kernels'
 export { fork, join, serve } from './parallel'
 export { abi, run } from './run.generated'
 export { fused } from './variant'
+
 import { fused } from './variant'
 
 /** Where the static data ends; the build checks it against the variant's range. */

@@ -1,8 +1,8 @@
 import { map1, map2 } from '../map'
 import { Add, Relu } from '../pointwise'
+import { fused } from '../variant'
 import { dots, heightOf } from './dots.generated'
 import { Panel } from './pack'
-import { fused } from '../variant'
 import { tile } from './tiles.generated'
 
 export { gemmPackA, gemmPackB } from './pack'
