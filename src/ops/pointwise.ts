@@ -203,18 +203,10 @@ export const less = comparison('less', kernels.less, kernels.lessI)
 export const lessEqual = comparison('lessEqual', kernels.lessEqual, kernels.lessEqualI)
 /** x > y as bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([1, 2, 3]).greater(2).toArray() // [false, false, true] */
-export function greater(x: Operand, y: Operand): Tensor {
-  if (arguments.length > 2) refuseSurplus('greater', 2, arguments)
-  checkPair('greater', x, y)
-  return less(y, x)
-}
+export const greater = /* @__PURE__ */ turned('greater', less)
 /** x >= y as bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([1, 2, 3]).greaterEqual(2).toArray() // [false, true, true] */
-export function greaterEqual(x: Operand, y: Operand): Tensor {
-  if (arguments.length > 2) refuseSurplus('greaterEqual', 2, arguments)
-  checkPair('greaterEqual', x, y)
-  return lessEqual(y, x)
-}
+export const greaterEqual = /* @__PURE__ */ turned('greaterEqual', lessEqual)
 /** Are both not 0? bool; shapes broadcast, or it throws ShapeError.
  * @example tensor([1, 1]).logicalAnd(tensor([0, 2])).toArray() // [false, true] */
 export const logicalAnd = /* @__PURE__ */ ofTruths('logicalAnd', mul)
@@ -229,12 +221,14 @@ export function logicalNot(x: Tensor): Tensor {
   return equal(x, 0)
 }
 
-/** What is composed of other operations refuses its operands in its own name. */
-function checkPair(operation: string, x: Operand, y: Operand): void {
-  if (typeof x !== 'number') checkTensor(operation, x)
-  if (typeof y !== 'number') checkTensor(operation, y)
-  if (typeof x !== 'number' && typeof y !== 'number') broadcastShapes(operation, x.dims, y.dims)
-  else if (typeof x === 'number') checkTensor(operation, y)
+/** A comparison the other way round, which refuses its operands in its own name. */
+function turned(name: string, compare: (x: Operand, y: Operand) => Tensor): (x: Operand, y: Operand) => Tensor {
+  return composed(name, 2, (x: Operand, y: Operand) => {
+    if (typeof x !== 'number') checkTensor(name, x)
+    if (typeof x === 'number' || typeof y !== 'number') checkTensor(name, y as Tensor)
+    if (typeof x !== 'number' && typeof y !== 'number') broadcastShapes(name, x.dims, y.dims)
+    return compare(y, x)
+  })
 }
 
 /** Whether two truths, as 0 and 1, come to anything. */
