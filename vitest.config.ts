@@ -29,7 +29,7 @@ const variantless = nightly
       ...files('nn', 'chain', 'composing', 'embedding', 'generate', 'layer', 'print', 'recurrent'),
       ...files('optimizers', 'hyper', 'own-rule', 'state'),
       ...files('tensor', 'javascript', 'print', 'realms', 'rows'),
-      ...files('train', 'batches', 'breathe', 'callbacks', 'checkpoint', 'checkpoint-disk', 'checkpoint-hostile', 'checkpoint-runs'),
+      ...files('train', 'batches', 'breathe', 'callbacks', 'checkpoint', 'checkpoint-disk', 'checkpoint-hostile', 'checkpoint-runs', 'day'),
       ...files(
         'train',
         'early-stopping',

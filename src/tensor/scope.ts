@@ -164,7 +164,7 @@ const young: Tensor[] = []
 let crowd = 1024
 let isDue = false
 /** After so many promises: a run frees a batch some of them after it was made. */
-const WAIT = 64
+const WAIT = 128
 
 /** Leaves a tensor to the garbage collector. */
 export function leaveToCollector(tensor: Tensor): void {

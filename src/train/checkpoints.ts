@@ -176,8 +176,8 @@ export function checkpoints(
         if (isBest) best = validation ?? loss
       }
       const isTime = typeof every === 'object' && performance.now() - time >= 60_000 * every.minutes
-      const isDue =
-        isTime || isBest || (ends && !isSaved()) || (typeof every === 'number' ? !isEpoch && record.step % every === 0 : isEpoch)
+      const isReached = every === 'epoch' ? isEpoch : typeof every === 'number' && !isEpoch && record.step % every === 0
+      const isDue = isTime || isBest || (ends && !isSaved()) || isReached
       if (!isDue) return undefined
       if (!isBusy) return void save(isBest)
       return pending.then(() => save(isBest))

@@ -46,6 +46,7 @@ const whole = {
   mnist: { args: ['test/examples/mnist.mjs', mnist, '--seeds', '1,2,3,4,5'], isHere: existsSync(mnist) },
   examples: { args: ['test/examples/stated.mjs'] },
   killed: { args: ['test/runs/killed.mjs', '--runs', '100'] },
+  long: { args: ['test/runs/long.mjs'] },
   'killed-examples': { args: ['test/runs/killed.mjs', '--examples', 'all'] },
 }
 
