@@ -44,7 +44,7 @@ export function processPlaces({ name, kind }, isLong) {
  */
 export function pagePlaces({ name, shares, env }) {
   const base = shares ? many : { ...alone, reason: CANNOT_SHARE }
-  // WebKitGTK's private file system is a feature that is off as it comes: `MiniBrowser --features=help`.
+  // WebKitGTK's private file system is off as it comes (`MiniBrowser --features=help`: StorageAPI, FileSystem), and sessions of a driver, which are private, have none.
   const isolated = name.startsWith('webkit') ? { ...base, disk: false } : base
   // The switch that lets WebKitGTK share memory lets every page.
   const plain = { ...isolated, ...(shares && env ? many : { ...alone, reason: NOT_ISOLATED }) }
