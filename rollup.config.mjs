@@ -13,9 +13,9 @@ const kernels = ['build/relaxed.wasm', 'build/baseline.wasm']
 
 /**
  * Blanks and comments are left out and variables and inner functions get short names, while names of what is exported and of classes, which traces of
- * the stack show, lines of statements and what bundlers need to shake the rest out stay.
+ * the stack show, lines of statements and what bundlers need to shake the rest out stay. A page may read a script in another charset: it is ASCII.
  */
-const format = { preserve_annotations: true, semicolons: false, comments: false }
+const format = { preserve_annotations: true, semicolons: false, comments: false, ascii_only: true }
 const compress = {
   ...{ keep_fnames: true, keep_classnames: true, module: false, toplevel: false },
   ...{ arrows: false, inline: 0, reduce_funcs: false, side_effects: false, sequences: false, passes: 1 },
