@@ -35,15 +35,14 @@ export class Grads implements Iterable<[Tensor, Tensor]> {
   /** The gradient of a parameter; undefined where it took no part in the loss. Throws RangeError for a tensor that was not asked for. */
   get(parameter: Tensor): Tensor | undefined {
     if (arguments.length > 1) refuseSurplus('Grads', 1, arguments)
-    if (!this.params.has(parameter)) {
-      throw rangeError(
-        'Grads',
-        'the tensor is not among the parameters that were differentiated',
-        '',
-        'Pass it to params(...) before the gradient is taken.',
-      )
-    }
-    return this.gradientOf.get(parameter)
+    const gradient = this.gradientOf.get(parameter)
+    if (gradient || this.params.has(parameter)) return gradient
+    throw rangeError(
+      'Grads',
+      'the tensor is not among the parameters that were differentiated',
+      '',
+      'Pass it to params(...) before the gradient is taken.',
+    )
   }
 
   /** Did the parameter take part in the loss? */

@@ -115,12 +115,8 @@ export class Saved {
   values: Record<string, unknown> = {}
   // A list of links, since most hold one or two and an array that grows takes room for seventeen.
   private kept: Kept | undefined = undefined
-  private references: number
-
-  /** For so many nodes. */
-  constructor(references: number) {
-    this.references = references
-  }
+  /** How many nodes it is for. */
+  references = 0
 
   /** Takes `values` over, and changes the tensors in it for handles of its own. */
   fill(values: Record<string, unknown>): void {
@@ -271,8 +267,7 @@ export function record(
   extras?: Readonly<Record<string, Tensor>>,
   rest?: readonly Tensor[],
 ): void {
-  const made = new Array<Node>(levels.length)
-  let count = 0
+  let saved: Saved | undefined
   for (const level of levels) {
     let tracked = false
     const nodes = new Array<Node | undefined>(inputs.length)
@@ -283,13 +278,13 @@ export function record(
     }
     if (!tracked) continue
     const others = rest && resultNodes(level, rest)
-    const node: Node = { entry, inputs: nodes, options, saved: undefined, cotangent: undefined, rest: others }
-    level.add(output, node)
-    made[count++] = node
+    if (entry.save || extras) {
+      saved ??= new Saved()
+      saved.references++
+    }
+    level.add(output, { entry, inputs: nodes, options, saved, cotangent: undefined, rest: others })
   }
-  if (count === 0 || !(entry.save || extras)) return
-  const saved = new Saved(count)
-  for (let i = 0; i < count; i++) made[i].saved = saved
+  if (!saved) return
   if (entry.save) saved.fill(entry.save(output, inputs, options, extras, rest))
   if (extras) saved.adopt(extras)
 }

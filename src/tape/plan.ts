@@ -21,11 +21,14 @@ interface Call {
   readonly operation: string
 }
 
-/** A word that is an address: into the arena, or into the nth of the tensors that are given at each replay. */
+/** A word that is an address into the arena. */
 interface Address {
   readonly word: number
   readonly offset: number
-  /** -1: the arena. */
+}
+
+/** One into the nth of the tensors that are given at each replay. */
+interface GivenAddress extends Address {
   readonly given: number
 }
 
@@ -51,6 +54,7 @@ const LINE = 64
 export class Plan {
   private readonly calls: Call[] = []
   private readonly addresses: Address[] = []
+  private readonly givenAddresses: GivenAddress[] = []
   private readonly results: { readonly offset: number; readonly bytes: number }[]
   /** Where the given tensors lay. */
   private readonly pointers: readonly number[]
@@ -73,7 +77,7 @@ export class Plan {
     this.pointers = given.map(({ pointer }) => pointer)
     const words: number[] = []
     const pending: { readonly word: number; readonly target: Target & { kind: 'block' } }[] = []
-    const own = (word: number, offset: number) => this.addresses.push({ word, offset, given: -1 })
+    const own = (word: number, offset: number) => this.addresses.push({ word, offset })
     const append = (more: Iterable<number>): number => {
       const at = 4 * words.length
       for (const word of more) words.push(word)
@@ -120,7 +124,7 @@ export class Plan {
     const holds = ({ storage }: Tensor) => pointer >= storage.pointer && pointer < storage.pointer + Math.max(storage.bytes, 1)
     const index = given.findIndex(holds)
     if (index >= 0) {
-      this.addresses.push({ word, offset: pointer - given[index].pointer, given: index })
+      this.givenAddresses.push({ word, offset: pointer - given[index].pointer, given: index })
       return true
     }
     for (const tensor of capture.outside.values()) {
@@ -148,16 +152,15 @@ export class Plan {
    * the operation where they part.
    */
   difference(other: Plan): string | undefined {
-    const { calls, words, draws } = this
+    const { addresses, calls, words, draws } = this
     const call = calls.findIndex((each, i) => JSON.stringify(each) !== JSON.stringify(other.calls[i]))
     if (call >= 0 || calls.length !== other.calls.length) return (calls[call] ?? other.calls[calls.length]).operation
-    const inArena = ({ addresses }: Plan) => addresses.filter(({ given }) => given < 0)
-    const varies = new Set([...inArena(this).map(({ word }) => word), ...draws.flatMap(({ word }) => [word, word + 1, word + 2])])
+    const varies = new Set([...addresses.map(({ word }) => word), ...draws.flatMap(({ word }) => [word, word + 1, word + 2])])
     const wanted = other.words.slice()
-    for (const { word, offset, given } of other.addresses) if (given >= 0) wanted[word] = this.pointers[given] + offset
+    for (const { word, offset, given } of other.givenAddresses) wanted[word] = this.pointers[given] + offset
     const odd = words.findIndex((word, i) => word !== wanted[i] && !varies.has(i))
     if (odd >= 0) return calls.findLast(({ at }) => at <= 4 * odd)?.operation
-    const rest = (plan: Plan) => JSON.stringify([inArena(plan), plan.draws, plan.results, plan.streams])
+    const rest = (plan: Plan) => JSON.stringify([plan.addresses, plan.draws, plan.results, plan.streams])
     return rest(this) === rest(other) ? undefined : 'the gradient'
   }
 
@@ -172,7 +175,8 @@ export class Plan {
     const arena = this.arena()
     if (!arena) return undefined
     const base = arena.pointer
-    if (base !== this.base || given.length > 0) this.relocate(base, given)
+    if (base !== this.base) this.relocate(base)
+    for (const { word, offset, given: index } of this.givenAddresses) words[word] = given[index].pointer + offset
     if (streams > 0) this.draw()
     i32.set(words, base >>> 2)
     for (let i = 0; i < calls.length; i++) {
@@ -202,14 +206,8 @@ export class Plan {
     }
   }
 
-  private relocate(base: number, given: readonly Tensor[]): void {
-    const { words, addresses } = this
-    const isMoved = base !== this.base
-    for (let i = 0; i < addresses.length; i++) {
-      const { word, offset, given: index } = addresses[i]
-      if (index >= 0) words[word] = given[index].pointer + offset
-      else if (isMoved) words[word] = base + offset
-    }
+  private relocate(base: number): void {
+    for (const { word, offset } of this.addresses) this.words[word] = base + offset
     this.base = base
   }
 
