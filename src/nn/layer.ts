@@ -60,7 +60,7 @@ const inherited = (): object => {
     hint(
       prototype,
       'A model',
-      {
+      () => ({
         fit,
         compile: fit,
         predict: 'Write model(x)',
@@ -78,7 +78,7 @@ const inherited = (): object => {
         load_state_dict: 'Write loadState(model, state)',
         zero_grad: 'Gradients are returned, and do not add up',
         summary: 'Write summary(model, shape)',
-      },
+      }),
       { trainable: frozen, requires_grad: frozen, ...fixed },
     )
   }

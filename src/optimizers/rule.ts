@@ -30,7 +30,7 @@ export abstract class Optimizer {
     const wayOut = 'Write update(opt, ps, grads), or train'
     const zero = 'Gradients are returned, and do not add up'
     const lr = 'opt.hyper.eta is read, adjust(opt, 0.01) changes it'
-    hint(prototype, 'Optimizer', { step: wayOut, minimize: wayOut, zero_grad: zero, zeroGrad: zero, lr })
+    hint(prototype, 'Optimizer', () => ({ step: wayOut, minimize: wayOut, zero_grad: zero, zeroGrad: zero, lr }))
     seal(prototype, refusal, Rule.prototype)
   }
 

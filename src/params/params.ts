@@ -24,7 +24,7 @@ export class Params implements Iterable<Tensor> {
     if (isClosed) return
     isClosed = true
     Object.defineProperty(Params.prototype, PARTS, { value: Params.prototype.entries })
-    hint(Params.prototype, 'Params', { length: 'ps.size counts parameters' })
+    hint(Params.prototype, 'Params', () => ({ length: 'ps.size counts parameters' }))
     seal(Params.prototype, name => unassignable('Params', name, 'add and delete change what is in it.'))
   }
 

@@ -16,20 +16,22 @@ function trap(prototype: object, handler: ProxyHandler<object>): void {
 /**
  * Says of names that other libraries have what they are called here: to read one throws. They are no properties, so that who has a field of that
  * name is not concerned, and who compares or prints all properties is not stopped. `0` stands for every whole number. What is `fixed` cannot be
- * assigned either.
+ * assigned either. Most programs never ask for them.
  */
 export function hint(
   prototype: object,
   what: string,
-  hints: Readonly<Record<string, string>>,
+  hints: () => Readonly<Record<string, string>>,
   fixed: Readonly<Record<string, string>> = {},
 ): void {
+  let known: Readonly<Record<string, string>> | undefined
   trap(prototype, {
     get(target, name, self) {
       if (typeof name === 'string') {
+        known ??= hints()
         const isPlace = /^\d+$/.test(name)
         const key = isPlace ? '0' : name
-        if (Object.hasOwn(hints, key)) throw typeError(what, `there is no ${isPlace ? `[${name}]` : name} here`, '', `${hints[key]}.`)
+        if (Object.hasOwn(known, key)) throw typeError(what, `there is no ${isPlace ? `[${name}]` : name} here`, '', `${known[key]}.`)
       }
       return Reflect.get(target, name, self)
     },

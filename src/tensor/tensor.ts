@@ -311,7 +311,7 @@ const cast = "Write x.cast('int32'), or 'float32'"
 /** Names of other libraries, and what is written instead behind x and a point. */
 const METHODS =
   'unsqueeze expandDims(axis)|topk topK(k)|argmax argMax(axis)|argmin argMin(axis)|matMul matmul(y)|gt greater(y)|lt less(y)|eq equal(y)|ne notEqual(y)|ge greaterEqual(y)|le lessEqual(y)|clip clamp(low, high)|view_as reshape(y.shape)|expand broadcastTo(shape)|argsort argSort(axis)|isnan isNaN()|numel size|dim rank|ndim rank|var variance(axis)|at slice([i])|index_select gather(indices, axis)|repeat_interleave repeat(n, axis)|logsumexp logSumExp(axis)|cumprod log().cumsum(axis).exp(), of what is above 0'
-hint(Tensor.prototype, 'Tensor', {
+hint(Tensor.prototype, 'Tensor', () => ({
   ...Object.fromEntries(
     METHODS.split('|')
       .map(each => each.split(/ (.*)/))
@@ -340,7 +340,7 @@ hint(Tensor.prototype, 'Tensor', {
   equals: 'Write x.equal(y).all().item()',
   length: 'x.shape[0] counts rows, x.size elements',
   0: 'x.slice([i]) is a row, x.data()[i] an element',
-})
+}))
 seal(Tensor.prototype, refusal)
 // Symbol.dispose is missing in some runtimes; `using` does not exist there either.
 if (Symbol.dispose) Object.assign(Tensor.prototype, { [Symbol.dispose]: Tensor.prototype.dispose })
