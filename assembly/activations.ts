@@ -1,4 +1,4 @@
-// Activations that have a number of their own, and their derivatives: x times that at y. Elements of one shape.
+// Activations that have a number of their own, and their derivatives: x times that at y. Elements of one shape. @over
 import { map1, map1By, map1With, mapPair, mapPairBy, mapPairWith } from './map'
 import { Exp } from './math/exp'
 import { Vector } from './math/vector'

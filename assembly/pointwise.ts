@@ -1,4 +1,4 @@
-// Pointwise kernels of float32. `x`, `y`, `out` are addresses of elements, `layout` a broadcast (see map.ts).
+// Pointwise kernels of float32. `x`, `y`, `out` are addresses of elements, `layout` a broadcast (see map.ts). @over
 // @cost 0.15: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
 import { map1, map1By, map1With, map2, test1 } from './map'
 import { Erf } from './math/erf'
@@ -267,11 +267,11 @@ export function clamp(x: usize, out: usize, low: f32, high: f32, begin: i32, end
 export function clampMask(x: usize, out: usize, low: f32, high: f32, begin: i32, end: i32): void {
   map1With<ClampMask>(x, out, low, high, begin, end)
 }
-export function isNaN(x: usize, out: usize, begin: i32, end: i32): void {
-  test1<IsNaN>(x, out, begin, end)
+export function isNaN(x: usize, bools: usize, begin: i32, end: i32): void {
+  test1<IsNaN>(x, bools, begin, end)
 }
-export function isFinite(x: usize, out: usize, begin: i32, end: i32): void {
-  test1<IsFinite>(x, out, begin, end)
+export function isFinite(x: usize, bools: usize, begin: i32, end: i32): void {
+  test1<IsFinite>(x, bools, begin, end)
 }
 
 @unmanaged

@@ -1,4 +1,4 @@
-// Derivatives: x times that at y, all of one shape, and functions that share most of their work with theirs.
+// Derivatives: x times that at y, all of one shape, and functions that share most of their work with theirs. @over
 import { map2, mapPair } from './map'
 import { Erf } from './math/erf'
 import { Exp } from './math/exp'

@@ -60,6 +60,7 @@ export function kernelsOf(entry) {
         isRanged,
         cost: /@cost ([\d.]+)/.exec(comment)?.[1] ?? familyCost,
         isInPlace: comment.includes('@inplace') || family.includes('@inplace'),
+        isOver: comment.includes('@over') || family.includes('@over'),
       })
     }
   }
@@ -117,7 +118,9 @@ function abiOf(kernels) {
 export function traitsSource(kernels) {
   const ranged = kernels.filter(kernel => kernel.isRanged)
   const ids = ranged.flatMap((kernel, id) => (kernel.isInPlace ? [id] : []))
-  const letters = ranged.map(({ parameters }) => parameters.map(parameter => kindOf(parameter).letter).join(''))
+  const letters = ranged.map(({ parameters, isOver }) =>
+    parameters.map(parameter => (isOver && parameter.name === 'out' ? 'o' : kindOf(parameter).letter)).join(''),
+  )
   const long = ranged.find(({ parameters }) => parameters.length > WORDS)
   if (long) throw new Error(`assembly: ${long.name} has more than ${WORDS} words`)
   const odd = letters.findIndex(each => /[kn]/.test(each.replace('kkn', '')) || /l.*l|s.*s/.test(each))
@@ -128,8 +131,8 @@ export function traitsSource(kernels) {
     '/** The kernels marked @inplace, which cannot be done over. */',
     `export const inPlaceKernels: ReadonlySet<number> = new Set([${ids.join(', ')}])`,
     '/**',
-    ' * The parameters of each kernel: p an address, l that of a layout, s that of a status word, i a whole number, f a float32, kkn the key and the number',
-    ' * of a random stream.',
+    ' * The parameters of each kernel: p an address, o that of a result that may lie where an operand of its shape does (@over), l that of a layout, s that',
+    ' * of a status word, i a whole number, f a float32, kkn the key and the number of a random stream.',
     ' */',
     `export const parametersOf: readonly string[] = '${letters.join(' ')}'.split(' ')`,
     '',

@@ -124,7 +124,7 @@ export class Capture implements Observer {
     if (pointer === 0) return undefined
     if (type === 's') return { kind: 'status' }
     if (type === 'l') return { kind: 'words', words: wordsAt(pointer, 2 + 3 * i32[pointer >>> 2]) }
-    return type === 'p' ? this.elementsAt(pointer) : undefined
+    return type === 'p' || type === 'o' ? this.elementsAt(pointer) : undefined
   }
 
   private elementsAt(pointer: number): Target {

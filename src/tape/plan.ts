@@ -7,7 +7,7 @@ import { checkZones } from '../wasm/guard.ts'
 import { i32 } from '../wasm/memory.ts'
 import { fork, losses } from '../wasm/pool.ts'
 import { parametersOf } from '../wasm/traits.generated.ts'
-import type { Block, Capture, Target } from './capture.ts'
+import type { Block, Call as Called, Capture, Target } from './capture.ts'
 
 /** A kernel call: its number, its units of work, the cost of one, and where in the arena its arguments lie. */
 interface Call {
@@ -107,12 +107,11 @@ export class Plan {
     // Those of the step itself have ended with it.
     for (const source of capture.sources) if (!source.released) this.require(source)
     const offsets = new Map<Block, number>()
-    const blocks: Block[] = []
-    for (const block of capture.blocks) {
-      if (block.constant) offsets.set(block, append(block.constant))
-      else if (block.isUsed) blocks.push(block)
-    }
-    this.bytes = assignOffsets(blocks, lines(4 * words.length), offsets)
+    for (const block of capture.blocks) if (block.constant) offsets.set(block, append(block.constant))
+    const spans = spansOf(capture)
+    const places = new Map<Span, number>()
+    this.bytes = assignOffsets([...new Set(spans.values())], lines(4 * words.length), places)
+    for (const [block, span] of spans) offsets.set(block, places.get(span) as number)
     for (const { word, target } of pending) own(word, (offsets.get(target.block) as number) + target.offset)
     this.words = Int32Array.from(words)
     this.results = results.map(({ bytes }, i) => ({ offset: offsets.get(resultBlocks[i] as Block) ?? 0, bytes }))
@@ -225,15 +224,40 @@ function lines(bytes: number): number {
   return Math.ceil(bytes / LINE) * LINE
 }
 
+/** What needs a place, and from when to when. */
+type Span = Pick<Block, 'bytes' | 'from' | 'to'>
+
+/**
+ * Those of the blocks that kernels use, in the order of their beginnings. A result lies where an operand did that nobody reads any more, if its kernel
+ * allows that: so less memory comes through the cache.
+ */
+function spansOf({ blocks, calls }: Capture): Map<Block, Span> {
+  const spans = new Map<Block, { -readonly [K in keyof Span]: Span[K] }>()
+  for (const block of blocks) {
+    if (!block.isUsed || block.constant) continue
+    const { bytes, from, to } = block
+    const operand = from < calls.length ? operandOf(calls[from], block, from + 1) : undefined
+    const span = operand && spans.get(operand)
+    if (span) span.to = to
+    spans.set(block, span ?? { bytes, from, to })
+  }
+  return spans
+}
+
+/** The operand of a call that ends with it, of the size of its result, if this is the block and may lie there. */
+function operandOf({ kernel, words, targets }: Called, block: Block, end: number): Block | undefined {
+  const types = parametersOf[kernel]
+  const out = types.indexOf('o')
+  const wholes = targets.slice(0, out + 1).map(each => (each?.kind === 'block' && each.offset === 0 ? each.block : undefined))
+  if (wholes[out] !== block || words[types.indexOf('l')]) return undefined
+  return wholes.slice(0, out).find(each => each?.to === end && each.bytes === block.bytes)
+}
+
 /**
  * @internal Gives each block, in the order of their beginnings, the first address from `start` on that no other has during its life. Returns where
  * the last one ends.
  */
-export function assignOffsets(
-  blocks: readonly Pick<Block, 'bytes' | 'from' | 'to'>[],
-  start: number,
-  offsets: Map<object, number>,
-): number {
+export function assignOffsets(blocks: readonly Span[], start: number, offsets: Map<object, number>): number {
   const sizeOf = ({ bytes }: { readonly bytes: number }) => lines(Math.max(bytes, 1))
   const leaving = [...blocks].sort((a, b) => a.to - b.to)
   /** What is free below the end, in order; no two touch. */
