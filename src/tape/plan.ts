@@ -228,29 +228,34 @@ function lines(bytes: number): number {
 type Span = Pick<Block, 'bytes' | 'from' | 'to'>
 
 /**
- * Those of the blocks that kernels use, in the order of their beginnings. A result lies where an operand did that nobody reads any more, if its kernel
- * allows that: so less memory comes through the cache.
+ * Those of the blocks that kernels use, in the order of their beginnings. A block ends with the last kernel that was given it, which may be long before
+ * it was given back. A result lies where an operand did that ends with its kernel, if that allows it: so less memory comes through the cache.
  */
 function spansOf({ blocks, calls }: Capture): Map<Block, Span> {
+  const ends = new Map<Block, number>()
+  calls.forEach(({ targets }, i) => {
+    for (const target of targets) if (target?.kind === 'block') ends.set(target.block, i + 1)
+  })
   const spans = new Map<Block, { -readonly [K in keyof Span]: Span[K] }>()
   for (const block of blocks) {
     if (!block.isUsed || block.constant) continue
-    const { bytes, from, to } = block
-    const operand = from < calls.length ? operandOf(calls[from], block, from + 1) : undefined
-    const span = operand && spans.get(operand)
-    if (span) span.to = to
-    spans.set(block, span ?? { bytes, from, to })
+    const { bytes, from } = block
+    const to = Number.isFinite(block.to) ? (ends.get(block) ?? block.to) : block.to
+    const operands = from < calls.length ? operandsOf(calls[from], block) : []
+    const over = operands.map(each => spans.get(each)).find(span => span?.to === from + 1)
+    if (over) over.to = to
+    spans.set(block, over ?? { bytes, from, to })
   }
   return spans
 }
 
-/** The operand of a call that ends with it, of the size of its result, if this is the block and may lie there. */
-function operandOf({ kernel, words, targets }: Called, block: Block, end: number): Block | undefined {
+/** The operands of a call that have the size of its result, if this is the block and may lie there. */
+function operandsOf({ kernel, words, targets }: Called, block: Block): Block[] {
   const types = parametersOf[kernel]
   const out = types.indexOf('o')
   const wholes = targets.slice(0, out + 1).map(each => (each?.kind === 'block' && each.offset === 0 ? each.block : undefined))
-  if (wholes[out] !== block || words[types.indexOf('l')]) return undefined
-  return wholes.slice(0, out).find(each => each?.to === end && each.bytes === block.bytes)
+  if (wholes[out] !== block || words[types.indexOf('l')]) return []
+  return wholes.slice(0, out).filter(each => each?.bytes === block.bytes) as Block[]
 }
 
 /**
