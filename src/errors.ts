@@ -8,7 +8,7 @@ export const ONE_COPY = 'Import it from one place: npm ls fluxtape.'
 /** The error for what is no tensor where one is needed; `place` says where it lay. */
 export function noTensor(operation: string, value: unknown, place = ''): TypeError {
   const came = kindOf(value)
-  const wayOut = came === 'a promise' ? 'Await it first.' : came.startsWith('a tensor of') ? ONE_COPY : 'Make one with tensor(...).'
+  const wayOut = came.startsWith('a tensor of') ? ONE_COPY : 'Make one with tensor(...).'
   return typeError(operation, `a tensor is needed${place && ` ${place}`}`, came, wayOut)
 }
 

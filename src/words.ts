@@ -37,9 +37,11 @@ export interface Complaint {
   readonly wayOut?: string | undefined
 }
 
-/** The text of a complaint, as every error of the library reads. */
+/** The text of a complaint, as every error of the library reads. What came too early is to be awaited, but for what a function gives. */
 export function complain({ operation, problem, came = '', wayOut }: Complaint): string {
-  return `${operation}: ${problem}${came === '' ? '' : `: ${came}`}.${wayOut ? ` ${wayOut}` : ''}`
+  const isEarly = /^a promise( came)?$/.test(String(came)) && !/^[^:,]* g[ai]ves? /.test(problem)
+  const way = isEarly ? 'Await it first.' : wayOut
+  return `${operation}: ${problem}${came === '' ? '' : `: ${came}`}.${way ? ` ${way}` : ''}`
 }
 
 /** What every error of the library carries, whatever its class: the operation that failed, and the layers around it. */

@@ -132,7 +132,7 @@ export function observationsOf<D extends DataInput>(operation: string, data: D):
 }
 
 function readers<D extends DataInput>(operation: string, data: D): Omit<Observations<D>, 'part'> & Partial<Observations<D>> {
-  if (typeof data !== 'object' || data === null) {
+  if (typeof data !== 'object' || data === null || isThenable(data)) {
     const wayOut = typeof data === 'function' ? 'Call it, and make a list of what it gives: [...f()].' : ''
     throw typeError(operation, FORMS, `${kindOf(data)} came`, wayOut)
   }

@@ -1,7 +1,7 @@
 // What is saved, whatever the format: tensors by name, and texts.
-import { FormatError, kindOf, rangeError, typeError, written } from '../errors.ts'
+import { FormatError, kindOf, noTensor, rangeError, typeError, written } from '../errors.ts'
 import type { TypedArray } from '../tensor/dtype.ts'
-import { isMap, isPlain } from '../tensor/realm.ts'
+import { isMap, isPlain, isThenable } from '../tensor/realm.ts'
 import type { Shape } from '../tensor/shape.ts'
 import { make, Tensor } from '../tensor/tensor.ts'
 import { hasHalfPair, quote } from './json.ts'
@@ -54,6 +54,8 @@ export function lengthOf({ view, type }: Item): number {
 
 function named(operation: string, source: unknown): [string, Tensor | number][] {
   const entries: [unknown, unknown][] = isMap(source) ? [...source] : isPlain(source) ? Object.entries(source) : []
+  const [name, early] = entries.find(([, value]) => isThenable(value)) ?? []
+  if (early) throw noTensor(operation, early, `for ${written(name)}`)
   const flat = entries.every(([name, value]) => typeof name === 'string' && (value instanceof Tensor || typeof value === 'number'))
   if (flat && (entries.length > 0 || isMap(source))) return entries as [string, Tensor | number][]
   const tensors = [...tensorsOf(operation, source).found]

@@ -4,7 +4,7 @@ import { add, cast } from '../ops/pointwise.ts'
 import { copyTensor } from '../params/clone.ts'
 import { isRecording } from '../tape/level.ts'
 import { isWritten, tensor, type WrittenTensor } from '../tensor/create.ts'
-import { isMap, isPlain, tagOf } from '../tensor/realm.ts'
+import { isMap, isPlain, isThenable, tagOf } from '../tensor/realm.ts'
 import { scoped } from '../tensor/scope.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -154,8 +154,10 @@ function write(writes: ReadonlyMap<Tensor, Tensor>): void {
 /** What the state holds, by name. */
 function entriesOf(source: unknown): [string, unknown][] {
   const isFile = ArrayBuffer.isView(source) || tagOf(source).endsWith('ArrayBuffer')
-  if (isFile || typeof source !== 'object' || source === null || Array.isArray(source) || source instanceof Tensor) {
-    const [came, wayOut] = isFile ? ['bytes', 'loadSafetensors(bytes).tensors'] : [kindOf(source), 'state(other)']
+  const isOther = Array.isArray(source) || isThenable(source) || source instanceof Tensor
+  if (isFile || typeof source !== 'object' || source === null || isOther) {
+    const given = source === undefined ? '(await load(path)).tensors' : 'state(other)'
+    const [came, wayOut] = isFile ? ['bytes', 'loadSafetensors(bytes).tensors'] : [kindOf(source), given]
     throw typeError('loadState', 'the second argument is a state', `${came} came`, `Write loadState(model, ${wayOut}).`)
   }
   if (isMap(source)) return fromTable([...(source as ReadonlyMap<string, unknown>)])

@@ -108,8 +108,7 @@ function tokensOf(tokens: Tensor | ArrayLike<number>): number[] {
       ])
     }
   } else if (isForeign(tokens)) throw noTensor('generate', tokens)
-  else if (!Array.isArray(tokens) && (!ArrayBuffer.isView(tokens) || tokens instanceof DataView))
-    throw wrong(`${written(tokens)} came`, kindOf(tokens) === 'a promise' ? 'Await it first.' : undefined)
+  else if (!Array.isArray(tokens) && (!ArrayBuffer.isView(tokens) || tokens instanceof DataView)) throw wrong(`${written(tokens)} came`)
   const list = Array.from(tokens instanceof Tensor ? (tokens.view() as ArrayLike<number>) : tokens)
   if (list.length === 0)
     throw new ShapeError({

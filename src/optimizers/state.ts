@@ -55,7 +55,7 @@ export function loadOptimizerState(
   const operation = 'loadOptimizerState'
   const { optimizer, parameters } = stateTarget(operation, opt, ps)
   if (typeof state?.get !== 'function' || typeof state.keys !== 'function') {
-    throw typeError(operation, 'the state is a Map, as optimizerState gives it', `${kindOf(state)} came`)
+    throw typeError(operation, 'the state is a Map, what optimizerState gives', `${kindOf(state)} came`)
   }
   const known = new Set(['steps'])
   const read: SlotRead[] = []

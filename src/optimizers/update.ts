@@ -153,7 +153,7 @@ function optimizerOf(operation: string, opt: Optimizer | OptimizerState, target:
 /** Throws TypeError for a tensor of another copy of the library, which is no tensor here, and for what cannot be a model. */
 function refuseForeign(operation: string, target: unknown): void {
   const came = kindOf(target)
-  if (came !== 'function' && (came.includes('tensor') || Object(target) !== target)) {
+  if (came !== 'function' && (/tensor|promise/.test(came) || Object(target) !== target)) {
     throw typeError(operation, 'the second argument is a tensor, a Params or a model', `${came} came`)
   }
 }

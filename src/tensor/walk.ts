@@ -1,5 +1,5 @@
 import { kindOf, ONE_COPY, TENSOR, typeError } from '../errors.ts'
-import { isMap, isSet } from './realm.ts'
+import { isMap, isSet, isThenable } from './realm.ts'
 import type { Owned } from './scope.ts'
 import { Tensor } from './tensor.ts'
 
@@ -37,7 +37,7 @@ export function partsOf(value: object): [key: unknown, part: unknown][] {
 /** What else is met on a walk. */
 interface Others {
   readonly owned?: (owned: Owned) => void
-  /** A tensor of another copy of the library. */
+  /** A tensor of another copy of the library, or a promise in the place of all. */
   readonly foreign?: (tensor: object, path: string) => void
   /** An object that was entered at `first`, at another place. */
   readonly again?: (path: string, first: string) => void
@@ -59,7 +59,7 @@ export function walk(root: unknown, visit: Visit, { owned: visitOwned, foreign, 
     const path = paths.pop() ?? ''
     const trainable = trainables.pop() ?? true
     if (value instanceof Tensor) visit(value, path, trainable)
-    else if (foreign && isForeign(value)) foreign(value as object, path)
+    else if (foreign && (isForeign(value) || (value === root && isThenable(value)))) foreign(value as object, path)
     if (!isContainer(value)) continue
     const first = seen.get(value)
     if (first !== undefined) {
@@ -82,10 +82,11 @@ export function walk(root: unknown, visit: Visit, { owned: visitOwned, foreign, 
   }
 }
 
-/** What throws TypeError for a tensor of another copy of the library that a walk meets. */
+/** What throws TypeError for a tensor of another copy of the library that a walk meets, and for a promise. */
 export function refusesForeign(operation: string): (tensor: object, path: string) => never {
   return (tensor, path) => {
-    throw typeError(operation, `${path || 'the model'} is ${kindOf(tensor)}`, '', ONE_COPY)
+    const kind = kindOf(tensor)
+    throw typeError(operation, `${path || 'the model'} is ${kind}`, '', kind === 'a promise' ? 'Await it first.' : ONE_COPY)
   }
 }
 

@@ -1,6 +1,6 @@
 import type { Feed } from '../data/feed.ts'
 import { DataLoader, iterated, type Order, passOf } from '../data/loader.ts'
-import { kindOf, typeError } from '../errors.ts'
+import { kindOf, typeError, written } from '../errors.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
 import { isThenable, tagOf } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
@@ -133,7 +133,11 @@ export function checkBatches(what: 'data' | 'validation', data: unknown, inputs:
   if (!isIterable || data instanceof Tensor) {
     if (typeof data === 'function') throw uncalled(what, data as { readonly name: string })
     const more = what === 'data' ? '' : ', or a function that gives a number'
-    throw typeError('train', `the ${what} is an iterable of batches: a DataLoader, or a list such as [[x, y]]${more}`)
+    throw typeError(
+      'train',
+      `the ${what} is an iterable of batches: a DataLoader, or a list such as [[x, y]]${more}`,
+      `${written(data)} came`,
+    )
   }
   if (inputs > 1 && Array.isArray(data) && data.length > 0 && data.every(each => each instanceof Tensor)) {
     throw typeError(

@@ -71,7 +71,7 @@ function batchesOf(operation: string, data: MetricData): Iterable<unknown> | Asy
   }
   const isIterable = typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
   if (isIterable && !(data instanceof Tensor)) return data
-  throw typeError(operation, 'the data is [x, y], or an iterable of such batches, such as a DataLoader')
+  throw typeError(operation, 'the data is [x, y], or an iterable of such batches, such as a DataLoader', `${written(data)} came`)
 }
 
 /** A batch as training has it: what the model takes, then the targets. */

@@ -7,7 +7,7 @@ import { Params } from '../params/params.ts'
 import { Effects } from '../tape/effects.ts'
 import { pulled, watched } from '../tape/operation.ts'
 import { zeros } from '../tensor/create.ts'
-import { isPlain } from '../tensor/realm.ts'
+import { isPlain, isThenable } from '../tensor/realm.ts'
 import { madeSince, mark, scoped } from '../tensor/scope.ts'
 import type { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
@@ -65,7 +65,7 @@ export function trainingSubject(operation: string, target: unknown, opt: Optimiz
     throw typeError(
       operation,
       'a model goes with the state of an optimizer',
-      `${opt instanceof Optimizer ? 'a rule' : kindOf(opt)} came`,
+      isThenable(target) ? kindOf(target) : `${opt instanceof Optimizer ? 'a rule' : kindOf(opt)} came`,
       `Write ${operation}(loss, model, data, setup(opt, model)), or pass params(model) and a loss that closes over the model.`,
     )
   }

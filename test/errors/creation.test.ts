@@ -80,11 +80,7 @@ describe('tensor refuses', () => {
       () => tensor({ 0: 1 } as never),
       'TypeError: tensor: an element is no number: object. Elements are numbers or booleans; convert the others first.',
     ],
-    [
-      'a promise',
-      () => tensor(Promise.resolve([1]) as never),
-      'TypeError: tensor: an element is no number: a promise. Elements are numbers or booleans; convert the others first.',
-    ],
+    ['a promise', () => tensor(Promise.resolve([1]) as never), 'TypeError: tensor: an element is no number: a promise. Await it first.'],
     [
       'a tensor',
       () => tensor(ones([2]) as never),

@@ -7,6 +7,7 @@ import {
   Dense,
   gradient,
   layer,
+  load,
   loadSafetensors,
   loadState,
   logitBinaryCrossEntropy,
@@ -473,11 +474,18 @@ describe('losses refuse', () => {
       () => accuracy(z => z, x as never, x as never),
       'TypeError: accuracy: inputs and targets are one argument. Write accuracy(model, [x, y]).',
     ],
-    ...[x, 3, null].map(
-      (data): Row => [
+    ...(
+      [
+        [x, 'a tensor came.'],
+        [3, '3 came.'],
+        [null, 'null came.'],
+        [Promise.resolve([x, x]), 'a promise came. Await it first.'],
+      ] as const
+    ).map(
+      ([data, came]): Row => [
         `accuracy of what are no batches: ${data}`,
         () => accuracy(z => z, data as never),
-        'TypeError: accuracy: the data is [x, y], or an iterable of such batches, such as a DataLoader.',
+        `TypeError: accuracy: the data is [x, y], or an iterable of such batches, such as a DataLoader: ${came}`,
       ],
     ),
     [
@@ -546,7 +554,8 @@ describe('state and files refuse', () => {
         ['a tensor', w, 'a tensor', 'Write loadState(model, state(other)).'],
         ['a list', [w], 'an array', 'Write loadState(model, state(other)).'],
         ['a path', 'model.safetensors', 'string', 'Write loadState(model, state(other)).'],
-        ['nothing', undefined, 'undefined', 'Write loadState(model, state(other)).'],
+        ['nothing', undefined, 'undefined', 'Write loadState(model, (await load(path)).tensors).'],
+        ['a promise', load('build/none.npz').catch(() => {}), 'a promise', 'Await it first.'],
       ] as const
     ).map(
       ([title, source, came, wayOut]): Row => [

@@ -385,6 +385,31 @@ it.each(inRows)('%s takes what its row has, and nothing more', async (name, valu
   if (!later.includes(name)) expect(text).toMatch(/\.\nin Chain\[0\]$/)
 })
 
+/** Where a promise is as good as any value, or a function or a size is wanted. */
+const early = [
+  ...[
+    ...initializers,
+    'cachePart',
+    'clone',
+    'fromPyTorch',
+    'identity',
+    'identityInit',
+    'isTraining',
+    'layer',
+    'LayerNorm',
+    'Maxout',
+    'rule',
+  ],
+  ...['SkipConnection', 'sparseInit', 'truncatedNormal'],
+]
+it.each(inRows.filter(([name]) => !early.includes(name)))('%s says that what comes too early is to be awaited', async (name, value) => {
+  for (const [i, arg] of rows[name]().entries()) {
+    if (Object(arg) !== arg) continue
+    const args = rows[name]().map((each, j) => (i === j ? Promise.resolve(each) : each))
+    expect(`${i}: ${await message(() => calledWith(value, args))}`).toMatch(/await/i)
+  }
+})
+
 it.each([...variadic, ...rules])('%s says where in a model it failed', async name => {
   const call = () => (f as unknown as Record<string, Call>)[name](rules.includes(name) ? { nonsense: 1 } : 1)
   expect(await message(() => f.Chain({ odd: call })(x))).toMatch(new RegExp(`^TypeError: ${name}: .*\\.\\nin Chain\\.odd$`))

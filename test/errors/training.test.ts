@@ -150,12 +150,12 @@ describe('train refuses at the call', () => {
     [
       'a tensor as data',
       () => train(loss, ps, x as never, Adam()),
-      'TypeError: train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].',
+      'TypeError: train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]]: a tensor came.',
     ],
     [
       'a number as data',
       () => train(loss, ps, 3 as never, Adam()),
-      'TypeError: train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].',
+      'TypeError: train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]]: 3 came.',
     ],
     [
       'what only looks like an optimizer, as one of another copy of the library',
@@ -213,11 +213,18 @@ describe('train refuses at the call', () => {
       () => train(loss, ps, data, Adam(), { validation: [x, y] as never }),
       'TypeError: train: the validation is one batch where a list of them belongs: the loss would get the tensors one by one. Write [[x, y]], or new DataLoader([x, y], { batchSize: 32 }).',
     ],
-    ...[x, 3, { x, y }].map(
-      (validation): Row => [
-        `what is no iterable as validation: ${typeof validation}`,
+    ...(
+      [
+        [x, 'a tensor came.'],
+        [3, '3 came.'],
+        [{ x, y }, 'object came.'],
+        [Promise.resolve([[x, y]]), 'a promise came. Await it first.'],
+      ] as const
+    ).map(
+      ([validation, came]): Row => [
+        `what is no iterable as validation: ${came}`,
         () => train(loss, ps, data, Adam(), { validation: validation as never }),
-        'TypeError: train: the validation is an iterable of batches: a DataLoader, or a list such as [[x, y]], or a function that gives a number.',
+        `TypeError: train: the validation is an iterable of batches: a DataLoader, or a list such as [[x, y]], or a function that gives a number: ${came}`,
       ],
     ),
     [

@@ -190,7 +190,7 @@ describe('update refuses', () => {
     [
       'to load nothing',
       () => loadOptimizerState(Adam(), ps, undefined as never),
-      'TypeError: loadOptimizerState: the state is a Map, as optimizerState gives it: undefined came.',
+      'TypeError: loadOptimizerState: the state is a Map, what optimizerState gives: undefined came.',
     ],
     [
       'nothing as target',
@@ -253,7 +253,7 @@ describe('update refuses', () => {
     [
       'a state that is a list',
       () => loadOptimizerState(Momentum(), params({ w }), [w] as never),
-      'TypeError: loadOptimizerState: the state is a Map, as optimizerState gives it: an array came.',
+      'TypeError: loadOptimizerState: the state is a Map, what optimizerState gives: an array came.',
     ],
   ])
 })

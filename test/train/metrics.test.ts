@@ -379,7 +379,11 @@ describe('every metric', () => {
       'RangeError: topKAccuracy: a row of the target is not one-hot: row 0. Targets are integer classes, or one-hot.',
     ),
     bad('r2', () => r2(identity, [x, y]), 'ShapeError: r2: outputs and targets do not fit: [10, 4] and [10].'),
-    bad('r2', () => r2(identity, x as never), 'TypeError: r2: the data is [x, y], or an iterable of such batches, such as a DataLoader.'),
+    bad(
+      'r2',
+      () => r2(identity, x as never),
+      'TypeError: r2: the data is [x, y], or an iterable of such batches, such as a DataLoader: a tensor came.',
+    ),
     bad('f1', () => f1((() => 1) as never, [x, y]), 'TypeError: f1: a tensor is needed: number.'),
   ])('%s refuses', (_, call, text) => {
     let came = 'nothing was thrown'

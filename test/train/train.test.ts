@@ -312,12 +312,12 @@ describe('train refuses', () => {
     [
       'a tensor as data',
       () => train(loss, ps, x as never, Adam()),
-      new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].'),
+      new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]]: a tensor came.'),
     ],
     [
       'a record as data',
       () => train(loss, ps, { x, y } as never, Adam()),
-      new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]].'),
+      new TypeError('train: the data is an iterable of batches: a DataLoader, or a list such as [[x, y]]: object came.'),
     ],
     [
       'an unknown option',
