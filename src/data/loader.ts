@@ -29,12 +29,15 @@ type BatchFrom<D, B, M> = [B] extends [never] ? ([M] extends [never] ? BatchOf<D
 /** Is it to be iterated with `for await`? */
 type Waits<D, M> = IsLater<D> extends true ? true : [Extract<M, PromiseLike<unknown>>] extends [never] ? false : true
 
+/** Compilers before 6 look at the options before they know data that is written in its place: then it may be any. */
+type Shuffle<D> = LoaderInput extends D ? boolean | number : IsStream<D> extends true ? number | false : boolean
+
 /** How data is cut into batches. */
 export interface LoaderOptions<D, B, M = never> {
   /** Observations in a batch; 1 by default. */
   readonly batchSize?: number | undefined
   /** A new random order in each epoch. Of a stream: draw each observation from a buffer of so many. */
-  readonly shuffle?: (IsStream<D> extends true ? number | false : boolean) | undefined
+  readonly shuffle?: Shuffle<D> | undefined
   /** Give the last batch even if it is smaller; true by default. */
   readonly partial?: boolean | undefined
   /** Fixes the order of every epoch, and the random numbers of `map`. Without one they come from the random numbers of the library. */

@@ -102,6 +102,24 @@ async function* lines(): AsyncGenerator<{ x: number[]; name: string }> {
 const stream = new DataLoader({ [Symbol.asyncIterator]: lines }, { batchSize: 2, shuffle: 100, map: ({ x }) => x })
 for await (const rows of stream) rows.mul(2)
 export const none: undefined = stream.length
+for await (const [a, b] of new DataLoader(
+  {
+    async *[Symbol.asyncIterator]() {
+      yield { x: [1, 2], y: 1 }
+    },
+  },
+  { batchSize: 2, shuffle: 10, map: ({ x, y }) => [Float32Array.from(x), y] as const },
+))
+  a.add(b)
+for (const [a] of new DataLoader(
+  {
+    *[Symbol.iterator]() {
+      yield { x: [1, 2], y: 1 }
+    },
+  },
+  { shuffle: 10, map: ({ x, y }) => [Float32Array.from(x), y] as const },
+))
+  a.mul(2)
 for (const set of new DataLoader(new Set([1, 2]), { shuffle: 2 })) set.mul(2)
 for (const doubled of new DataLoader([x, y], { map: ([a, b]) => a.mul(b) })) doubled.mul(2)
 for (const total of new DataLoader(['a'], { map: text => text.length, collate: list => list.reduce((sum, each) => sum + each, 0) }))
