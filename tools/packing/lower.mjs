@@ -49,25 +49,30 @@ export function lowered(bytes) {
     write()
     out.set(padded(end - start), start - 5)
   }
+  const relaxed = (from, to) => {
+    let i = bytes.indexOf(0xfd, from)
+    while (i >= 0 && i < to && !isRelaxed(bytes, i)) i = bytes.indexOf(0xfd, i + 1)
+    return i < to ? i : -1
+  }
   const body = parameters => {
+    const start = at
     const next = number() + at
-    const groups = at
-    const locals = many(() => [number(), at++][0]).reduce((sum, count) => sum + count, parameters)
-    const t = leb(locals)
-    const u = leb(locals + 1)
-    sized(() => {
-      put(leb(bytes[groups] + 1))
-      put(bytes.subarray(groups + 1, at))
-      put([2, V128])
-      for (let i = bytes.indexOf(0xfd, at); i >= 0 && i < next; i = bytes.indexOf(0xfd, i + 1)) {
-        const plain = bytes[i + 2] === 2 && PLAIN[bytes[i + 1]]
-        if (!plain) continue
-        put(bytes.subarray(at, i))
-        put(plain(t, u))
-        at = i + 3
-      }
-      put(bytes.subarray(at, next))
-    })
+    if (relaxed(at, next) < 0) put(bytes.subarray(start, next))
+    else {
+      const groups = at
+      const locals = many(() => [number(), at++][0]).reduce((sum, count) => sum + count, parameters)
+      sized(() => {
+        put(leb(bytes[groups] + 1))
+        put(bytes.subarray(groups + 1, at))
+        put([2, V128])
+        for (let i = relaxed(at, next); i >= 0; i = relaxed(at, next)) {
+          put(bytes.subarray(at, i))
+          put(PLAIN[bytes[i + 1]](leb(locals), leb(locals + 1)))
+          at = i + 3
+        }
+        put(bytes.subarray(at, next))
+      })
+    }
     at = next
   }
 
@@ -80,7 +85,7 @@ export function lowered(bytes) {
     const next = number() + at
     if (id === 10) {
       put(bytes.subarray(0, section + 1))
-      out.set(UNFUSED, mark)
+      if (mark > 0) out.set(UNFUSED, mark)
       break
     }
     if (id === 1) {
@@ -105,8 +110,10 @@ export function lowered(bytes) {
 
 /** How many instructions it changes. */
 export function lowerings(bytes) {
-  return bytes.filter((byte, i) => byte === 0xfd && bytes[i + 2] === 2 && PLAIN[bytes[i + 1]]).length
+  return bytes.filter((byte, i) => byte === 0xfd && isRelaxed(bytes, i)).length
 }
+
+const isRelaxed = (bytes, i) => bytes[i + 2] === 2 && bytes[i + 1] in PLAIN
 
 function leb(value) {
   return value < 128 ? [value] : [(value & 127) | 128, ...leb(value >>> 7)]
