@@ -20,7 +20,7 @@ export class Depthwise {
   rows: i32
   columns: i32
   stride: i32
-  /** 0: x from y and the weight; 1: the weight from x and y, where columns are whole vectors; 2: y. */
+  /** 0: x from y and the weight, with stride 1; 1: the weight from x and y, where columns are whole vectors; 2: y. */
   pass: i32
   /** 1: relu of the result. */
   epilogue: i32
@@ -148,15 +148,13 @@ function weights(task: Depthwise, begin: i32, end: i32): void {
 }
 
 /**
- * y [batch, channels, rows, columns] from x [batch, channels, height, width] and the weight [channels, 3, 3], or x from y and the weight, which with stride 1 is the
+ * y [batch, channels, rows, columns] from x [batch, channels, height, width] and the weight [channels, 3, 3], or with stride 1 x from y and the weight, which is the
  * same from the last row to the first and from right to left, or the weight from both. Units are planes, of the weight channels.
  */
 export function depthwise(task: Depthwise, begin: i32, end: i32): void {
   if (task.pass === 1) return weights(task, begin, end)
   const isSecond = task.stride === 2
-  const isInput = task.pass === 0
-  const isSpread = isInput && isSecond
-  const mirrored = isInput && !isSecond
+  const mirrored = task.pass === 0
   const columns = task.columns
   const height = task.height
   const row = (<usize>columns) << 2
@@ -165,10 +163,8 @@ export function depthwise(task: Depthwise, begin: i32, end: i32): void {
   const step = mirrored ? 0 - pitch : pitch
   const start = mirrored ? <usize>(height - 1) * pitch : 0
   const floor = f32x4.splat(task.epilogue ? 0 : -Infinity)
-  const large = <usize>height * pitch
-  const small = <usize>task.rows * row
-  let plane = (isInput ? task.y : task.x) + <usize>begin * (isSpread ? small : large)
-  let out = (isInput ? task.x : task.y) + <usize>begin * (isSpread ? large : small)
+  let plane = (mirrored ? task.y : task.x) + <usize>begin * <usize>height * pitch
+  let out = (mirrored ? task.x : task.y) + <usize>begin * <usize>task.rows * row
   for (; begin < end; begin++) {
     const channel = <usize>(begin % task.channels)
     const weight = task.weight + channel * 36
@@ -196,37 +192,7 @@ export function depthwise(task: Depthwise, begin: i32, end: i32): void {
       let to = out + start + ((<usize>place) << 2)
       // Sums that have seen the first row of the kernel.
       let sum = zero
-      if (isSpread) {
-        let p = plane + ((<usize>place) << 2)
-        to = out + ((<usize>place) << 3)
-        let a = v128.load(p)
-        let b = Row.beside(p + right, lanes2)
-        for (let i = 0; i < height; i++, to += pitch) {
-          // Even columns see one column of the kernel, odd ones two; rows the same.
-          let even = zero
-          let odd = zero
-          if (i & 1) {
-            const c = a
-            const d = b
-            if (i + 1 < height) {
-              p += row
-              a = v128.load(p)
-              b = Row.beside(p + right, lanes2)
-              even = Arithmetic.multiplyAdd(a, w1, zero)
-              odd = Arithmetic.multiplyAdd(a, w2, Arithmetic.multiplyAdd(b, w0, zero))
-            }
-            even = Arithmetic.multiplyAdd(c, w7, even)
-            odd = Arithmetic.multiplyAdd(c, w8, Arithmetic.multiplyAdd(d, w6, odd))
-          } else {
-            even = Arithmetic.multiplyAdd(a, w4, zero)
-            odd = Arithmetic.multiplyAdd(a, w5, Arithmetic.multiplyAdd(b, w3, zero))
-          }
-          even = f32x4.pmax(f32x4.add(even, bias), floor)
-          odd = f32x4.pmax(f32x4.add(odd, bias), floor)
-          v128.store(to, v128.shuffle<f32>(even, odd, 0, 4, 1, 5))
-          v128.store(to, v128.shuffle<f32>(even, odd, 2, 6, 3, 7), 16)
-        }
-      } else if (isSecond) {
+      if (isSecond) {
         let p = plane + ((<usize>place) << 3)
         for (let i = height; i > 0; i -= 2, p += pitch << 1, to += row) {
           sum = Arithmetic.multiplyAdd(Row.first<Second>(p, at0, lanes0), w3, sum)
@@ -262,7 +228,7 @@ export function depthwise(task: Depthwise, begin: i32, end: i32): void {
         v128.store(to, f32x4.pmax(f32x4.add(before, bias), floor))
       }
     }
-    plane += isSpread ? small : large
-    out += isSpread ? large : small
+    plane += <usize>height * pitch
+    out += <usize>task.rows * row
   }
 }

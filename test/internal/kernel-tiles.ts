@@ -100,7 +100,8 @@ function* steps(
     const plan = planSums(geometry)
     const tables = arena.words([...plan.tables])
     const { pad, turn, sums } = calls.records({ x, weight, y }, { tables, scratch: scratch.pointer }, batch, 0)
-    if (pad) yield step('convPad', calls.planes * batch, part(scratch.pointer, turn?.out ?? sums.sums), () => writeConvPad(WORDS >>> 2, pad))
+    if (pad)
+      yield step('convPad', calls.planes * batch, part(scratch.pointer, turn?.out ?? sums.sums), () => writeConvPad(WORDS >>> 2, pad))
     if (turn) yield step('gemmPackB', calls.panels * batch, part(turn.out, sums.sums), () => writePackB(WORDS >>> 2, turn))
     yield step('convSums', plan.units, given[1], () => writeConvSums(WORDS >>> 2, sums))
   }

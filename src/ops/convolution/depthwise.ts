@@ -20,13 +20,13 @@ export function depthwiseCall({ x, y, weight, groups, stride, dilation, pad }: G
   const [step] = stride
   const [batch, channels, height, width] = x
   const [, , rows, columns] = y
-  const isOne = sameShape([...weight, ...stride, ...dilation, ...pad], [groups, 1, 3, 3, step, step, 1, 1, 1, 1])
-  if (!isOne || step > 2 || groups !== channels || columns < 4 || columns * step !== width || rows !== Math.ceil(height / step)) return
+  if (!sameShape([...weight, ...stride, ...dilation, ...pad], [groups, 1, 3, 3, step, step, 1, 1, 1, 1]) || groups !== channels) return
+  if (step > 2 || columns < 4 || columns * step !== width || rows !== Math.ceil(height / step)) return
   const isWeight = pass === WEIGHT
-  if (isWeight && columns % 4 > 0) return
-  const sizes = { batch, channels, height, width, rows, columns, stride: step }
+  // Entries of x that a stride spreads, and rows that are no whole vectors, are left to tiles.
+  if (isWeight ? columns % 4 > 0 : pass === 0 && step > 1) return
   return {
-    record: (scratch: Address) => ({ ...operands, ...finish, ...sizes, pass, scratch }),
+    record: (scratch: Address) => ({ ...operands, ...finish, batch, channels, height, width, rows, columns, stride: step, pass, scratch }),
     scratch: isWeight ? channels * (72 + (height + 2) * (width + 4)) : 0,
     units: isWeight ? channels : batch * channels,
     work: 9 * rows * columns * (isWeight ? batch : 1),

@@ -111,9 +111,9 @@ function within(out: Tensor, tables: Int32Array, floats: number, f: (areas: Area
   }
 }
 
-/** The blocks of images: the operands of each, how many images it has and which one is the first. */
+/** The blocks of images: the operands of each, how many images it has and which one is the first. Where there are none, one block writes the sums of nothing. */
 function* blocks({ x, y }: Geometry, operands: Operands, images: number) {
-  for (let first = 0; first < x[0]; first += images) {
+  for (let first = 0; first === 0 || first < x[0]; first += images) {
     const at = (tensor: Address, shape: readonly number[]) => behind(tensor, 4 * first * sizeOf(shape, 1))
     yield { part: { ...operands, x: at(operands.x, x), y: at(operands.y, y) }, count: Math.min(images, x[0] - first), first }
   }
