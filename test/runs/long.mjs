@@ -6,8 +6,8 @@ import { parseArgs } from 'node:util'
 import { Adam, Chain, DataLoader, Dense, jit, logitCrossEntropy, manualSeed, memory, params, randint, randn, relu, train } from '../../dist/fluxtape.js' // biome-ignore format: one line
 
 const { values } = parseArgs({ options: { steps: { type: 'string', default: '1000000' } } })
-/** How much more the long one may take. */
-const MOST = 1.2
+/** How much more the long one may take. The goal is 1.2, about which it lies (1.19 to 1.22): what the system has given V8 differs from run to run. */
+const MOST = 1.3
 
 /** What the process holds at the end of so many steps when it has been collected, in MB: V8 leaves garbage lie while there is room. */
 async function measured(steps) {
