@@ -118,8 +118,9 @@ export function inputsOf(operation: string, batch: unknown, takes: number): read
 /** How many samples a batch holds: axis 0 of its first tensor that has one, in a record or a list as well; 1 where there is none. */
 export function samplesOf(batch: unknown): number {
   for (const input of Array.isArray(batch) ? batch : [batch]) {
-    const parts = input instanceof Tensor || typeof input !== 'object' || ArrayBuffer.isView(input) ? [input] : Object.values(input ?? {})
-    for (const part of parts) if (part instanceof Tensor && part.rank > 0) return part.dims[0]
+    const isRecord = typeof input === 'object' && input !== null && !(input instanceof Tensor || ArrayBuffer.isView(input))
+    if (isRecord) for (const part of Object.values(input)) if (part instanceof Tensor && part.rank > 0) return part.dims[0]
+    if (input instanceof Tensor && input.rank > 0) return input.dims[0]
   }
   return 1
 }

@@ -66,6 +66,17 @@ export async function* loop(
     control.ends = true
     if (!load) record.stopped = true
   }
+  /** What those are asked who may change the gradients of a step. */
+  const heeding = (step: number, epoch: number, batch: unknown) => (loss: number, gradients: Grads, extras: readonly unknown[]) => {
+    let applied = gradients
+    for (const each of atGradient) {
+      const answer = each.onGradient?.({ step, epoch, batch, loss, extras, gradients: applied, model })
+      if (answer === skip) return skip
+      if (answer === stop) control.ends = true
+      else applied = mended(params, answer) ?? applied
+    }
+    return applied
+  }
 
   let how: RunEnd['how'] = 'done'
   let failure: { readonly error: unknown } | undefined
@@ -104,19 +115,8 @@ export async function* loop(
           if (done) break
           record.order = batches.order
           const { step } = record
-          const atGradients = (loss: number, gradients: Grads, extras: readonly unknown[]): Grads | typeof skip => {
-            let applied = gradients
-            for (const each of atGradient) {
-              const answer = each.onGradient?.({ step, epoch, batch, loss, extras, gradients: applied, model })
-              if (answer === skip) return skip
-              if (answer === stop) control.ends = true
-              else applied = mended(params, answer) ?? applied
-            }
-            return applied
-          }
-          const answer = withRandomness(random, () =>
-            noting(modes, () => stepWith(batch, step, atGradient.length > 0 ? atGradients : undefined)),
-          )
+          const onGradient = atGradient.length > 0 ? heeding(step, epoch, batch) : undefined
+          const answer = withRandomness(random, () => noting(modes, () => stepWith(batch, step, onGradient)))
           if (answer === stop) {
             control.ends = true
             for (const each of atRest) await each.settled?.(true)

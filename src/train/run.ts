@@ -30,7 +30,7 @@ export function runOf(generator: AsyncGenerator<StepRecord, History, undefined>,
   })
   const then: typeof promise.then = (...handlers) => Promise.prototype.then.apply(promise, handlers) as Promise<never>
   const wake = () => {
-    for (const resolve of waiting.splice(0)) resolve()
+    if (waiting.length > 0) for (const resolve of waiting.splice(0)) resolve()
   }
 
   const drive = async (): Promise<void> => {
