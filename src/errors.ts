@@ -196,6 +196,7 @@ export function placed(error: unknown, place: string): unknown {
  * the library are JavaScript's own; they read the same, and have `operation` and `path`, too.
  */
 export class FluxtapeError extends Error {
+  override readonly name: string = 'FluxtapeError'
   /** The function or layer that was called. */
   readonly operation: string
   /** The layers around the operation, the innermost last: `['Chain[2]', 'Dense(784, 10)']`. */

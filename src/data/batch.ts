@@ -10,6 +10,7 @@ import { isPlain } from '../tensor/realm.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { isForeign } from '../tensor/walk.ts'
+import { blamed } from './wait.ts'
 
 /** Of what a tensor can be made. */
 type Numbers = Tensor | ArrayInput | NestedInput
@@ -54,28 +55,30 @@ export const batch = /* @__PURE__ */ composed('batch', 1, function batch<T>(list
   return joined('batch', list) as Batched<T>
 })
 
-/** The batch of a list. */
-export function joined(operation: string, list: readonly unknown[]): unknown {
+/** The batch of a list; errors name the observation where their numbers are known. */
+export function joined(operation: string, list: readonly unknown[], places?: ArrayLike<number>): unknown {
+  const told = (error: unknown, i: number) => (places ? blamed(error, places[i]) : error)
   checkList(operation, list, 'observations')
   const foreign = list.find(isForeign)
   if (foreign) throw noTensor(operation, foreign)
   const [sample] = list
   const form = formOf(sample)
   const odd = list.findIndex(each => formOf(each) !== form)
-  if (odd >= 0) throw unlike(operation, kindOf(sample), kindOf(list[odd]))
+  if (odd >= 0) throw told(unlike(operation, kindOf(sample), kindOf(list[odd])), odd)
   if (form === 'other') return [...list]
   if (form === 'numbers') {
-    return list.every(each => typeof each === 'number') ? tensor(list) : stack(alike(operation, list.map(asTensor), 0))
+    return list.every(each => typeof each === 'number') ? tensor(list) : stack(alike(operation, list.map(asTensor), 0, told))
   }
   // Of a list the keys are its places.
   const keys = Object.keys(sample as object)
-  for (const each of list as readonly object[]) {
+  for (const [i, each] of (list as readonly object[]).entries()) {
     const own = Object.keys(each)
-    if (own.length !== keys.length || !keys.every(key => Object.hasOwn(each, key))) throw unlike(operation, `parts ${keys}`, `parts ${own}`)
+    const isLike = own.length === keys.length && keys.every(key => Object.hasOwn(each, key))
+    if (!isLike) throw told(unlike(operation, `parts ${keys}`, `parts ${own}`), i)
   }
   const records = list as readonly Readonly<Record<string, unknown>>[]
   const column = (key: string) => records.map(each => each[key])
-  const parts = keys.map(key => [key, joined(operation, column(key))] as const)
+  const parts = keys.map(key => [key, joined(operation, column(key), places)] as const)
   return form === 'list' ? parts.map(([, part]) => part) : Object.fromEntries(parts)
 }
 
@@ -106,14 +109,20 @@ function asTensor(value: unknown): Tensor {
 }
 
 /** Throws ShapeError for tensors that are not of one shape from an axis on. */
-function alike(operation: string, rows: readonly Tensor[], from: number): readonly Tensor[] {
+function alike(
+  operation: string,
+  rows: readonly Tensor[],
+  from: number,
+  told: (error: unknown, i: number) => unknown = error => error,
+): readonly Tensor[] {
   for (const each of rows) each.check(operation)
   const [first] = rows
-  const odd = rows.find(each => each.rank < from || !sameShape(each.dims.slice(from), first.dims.slice(from)))
-  if (!odd) return rows
+  const at = rows.findIndex(each => each.rank < from || !sameShape(each.dims.slice(from), first.dims.slice(from)))
+  if (at < 0) return rows
+  const odd = rows[at]
   const wayOut = from > 0 ? 'A sequence has its steps along axis 0.' : 'padSequences takes sequences of several lengths.'
   const came = `${show(first.dims)} and ${show(odd.dims)}`
-  throw new ShapeError({ operation, problem: 'the shapes do not fit', came, wayOut }, [first.dims, odd.dims])
+  throw told(new ShapeError({ operation, problem: 'the shapes do not fit', came, wayOut }, [first.dims, odd.dims]), at)
 }
 
 /**

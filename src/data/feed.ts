@@ -31,7 +31,8 @@ export interface Recipe {
   one(index: number, means: GetOptions): unknown
   /** A batch at once, where it is not made of single observations. */
   readonly take: ((indices: Int32Array) => unknown) | undefined
-  join(list: readonly unknown[]): unknown
+  /** Of observations with these numbers. */
+  join(list: readonly unknown[], places: ArrayLike<number>): unknown
   readonly map: ((observation: unknown) => unknown) | undefined
   /** Are observations that are undefined an oversight? */
   readonly refusesUndefined: boolean
@@ -47,6 +48,9 @@ interface Entry {
   batch?: unknown
   own: readonly Tensor[]
   readonly list?: Promise<readonly unknown[] | boolean>
+  places?: ArrayLike<number>
+  /** What tells its observations that nobody waits. */
+  aborts?: readonly AbortController[]
   readonly failure?: { readonly error: unknown }
   isEnd?: boolean
 }
@@ -74,8 +78,6 @@ export class Feed<B> {
   private waits = false
   private ahead: Entry[] = []
   private own: readonly Tensor[] = []
-  private controller: AbortController | undefined
-  private readonly means: GetOptions
 
   /** From the first batch on, or from the nth in the order of `last`; with random numbers of its own, or with those in use. */
   constructor(recipe: Recipe, random: Randomness | undefined, from: number, last: Order | undefined) {
@@ -86,12 +88,6 @@ export class Feed<B> {
     this.started = this.isRead ? 0 : from
     this.length = recipe.length ?? Number.POSITIVE_INFINITY
     this.order = from > 0 ? last : undefined
-    const signal = () => (this.controller ??= new AbortController()).signal
-    this.means = {
-      get signal() {
-        return signal()
-      },
-    }
   }
 
   [Symbol.iterator](): this {
@@ -122,9 +118,12 @@ export class Feed<B> {
     if (this.isOver) return undefined
     this.isOver = true
     this.free()
-    for (const { own } of this.ahead) for (const each of own) end(each)
+    const { ahead } = this
     this.ahead = []
-    this.controller?.abort()
+    for (const { own, aborts = [] } of ahead) {
+      for (const each of own) end(each)
+      for (const each of aborts) each.abort()
+    }
     return this.reader?.close()
   }
 
@@ -166,6 +165,24 @@ export class Feed<B> {
   }
 
   private start(): Entry {
+    const aborts: AbortController[] = []
+    return Object.assign(this.startWithin(aborts), { aborts })
+  }
+
+  /** What `get` is told: a signal of its own, because runtimes warn of many that listen to one. */
+  private means(aborts: AbortController[]): GetOptions {
+    const isOver = () => this.isOver
+    let own: AbortController | undefined
+    return {
+      get signal() {
+        if (!own) aborts.push((own = new AbortController()))
+        if (isOver()) own.abort()
+        return own.signal
+      },
+    }
+  }
+
+  private startWithin(aborts: AbortController[]): Entry {
     const i = this.started++
     const own: Tensor[] = []
     const { count = 0, batchSize, take, one } = this.recipe
@@ -173,15 +190,17 @@ export class Feed<B> {
       if (this.reader) {
         const items = this.reader.read()
         if (!isThenable(items)) return this.startRead(items, i, own)
-        const list = items.then(async items =>
-          items.length === 0 || i < this.from ? items.length > 0 : this.gatherRead(items, i, own, true),
-        )
+        const list = items.then(async items => {
+          entry.places = items.map(({ at }) => at)
+          return items.length === 0 || i < this.from ? items.length > 0 : this.gatherRead(items, i, own, true)
+        })
+        const entry: Entry = { list, own }
         unheard(list)
-        return { list, own }
+        return entry
       }
       if (i >= this.length || !this.places) return { own, isEnd: true }
       const places = this.places.subarray(i * batchSize, Math.min((i + 1) * batchSize, count))
-      if (!take) return this.startWith(() => this.gather(places, j => one(places[j], this.means), i, own, false), own)
+      if (!take) return this.startWith(places, () => this.gather(places, j => one(places[j], this.means(aborts)), i, own, false), own)
       const made = withOwned(() => take(places))
       return { batch: made.value, own: made.own }
     } catch (error) {
@@ -191,17 +210,18 @@ export class Feed<B> {
 
   private startRead(items: readonly Item[], i: number, own: Tensor[]): Entry {
     if (items.length === 0) return { own, isEnd: true }
-    return i < this.from ? { own } : this.startWith(() => this.gatherRead(items, i, own, false), own)
+    const places = items.map(({ at }) => at)
+    return i < this.from ? { own } : this.startWith(places, () => this.gatherRead(items, i, own, false), own)
   }
 
-  private startWith(gather: () => Later<readonly unknown[]>, own: Tensor[]): Entry {
+  private startWith(places: ArrayLike<number>, gather: () => Later<readonly unknown[]>, own: Tensor[]): Entry {
     let isLate = false
     const made = withOwned((): unknown => {
       const list = gather()
       isLate = isThenable(list)
-      return isLate ? list : { batch: this.recipe.join(list as readonly unknown[]) }
+      return isLate ? list : { batch: this.recipe.join(list as readonly unknown[], places) }
     })
-    if (isLate) return { list: made.value as Promise<readonly unknown[]>, own }
+    if (isLate) return { list: made.value as Promise<readonly unknown[]>, own, places }
     return { batch: (made.value as { batch: unknown }).batch, own: made.own }
   }
 
@@ -273,7 +293,7 @@ export class Feed<B> {
     try {
       if (list === false) entry.isEnd = true
       else if (list !== true) {
-        const made = withOwned(() => this.recipe.join(list))
+        const made = withOwned(() => this.recipe.join(list, entry.places ?? []))
         const kept = new Set(tensorsIn(made.value))
         for (const each of entry.own) if (!kept.has(each)) end(each)
         entry.batch = made.value

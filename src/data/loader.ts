@@ -114,10 +114,10 @@ export class DataLoader<D extends LoaderInput, B = never, M = never> {
     const length = count === undefined ? count : (partial ? Math.ceil : Math.floor)(count / batchSize)
     this.length = length as typeof this.length
     this.randomness = seed === undefined ? undefined : keyed('DataLoader', seed)
-    const joins = join && !map ? join : (list: readonly unknown[]) => joined('DataLoader', list)
+    const joins = join && !map ? join : READ.join
     this.recipe = {
       ...{ count, stream, length, batchSize, partial, prefetch, shuffle, one, take: join || collate || map ? undefined : take },
-      join: (collate as ((list: readonly unknown[]) => unknown) | undefined) ?? joins,
+      join: collate ? list => collate(list as Mapped<D, M>[]) : joins,
       map: map as Recipe['map'],
       refusesUndefined: map !== undefined || !Array.isArray(data),
     }
@@ -192,7 +192,7 @@ const READ = {
   count: undefined,
   one: () => undefined,
   take: undefined,
-  join: (list: readonly unknown[]) => joined('DataLoader', list),
+  join: (list: readonly unknown[], places: ArrayLike<number>) => joined('DataLoader', list, places),
 }
 
 /** Data that is read as it comes; undefined for any other. Throws TypeError for a loader, whose observations are batches. */

@@ -117,7 +117,7 @@ export interface Observations<D> {
   /** A single one, without axis 0; of a dataset perhaps a promise. */
   one(index: number, options?: GetOptions): unknown
   /** Makes a batch of single ones, where `take` does no more than that. */
-  readonly join?: (list: readonly unknown[]) => unknown
+  readonly join?: (list: readonly unknown[], places?: ArrayLike<number>) => unknown
 }
 
 const FORMS = 'data is a tensor, a typed array, a list, or a record of these'
@@ -133,8 +133,10 @@ export function observationsOf<D extends DataInput>(operation: string, data: D):
 
 function readers<D extends DataInput>(operation: string, data: D): Omit<Observations<D>, 'part'> & Partial<Observations<D>> {
   if (typeof data !== 'object' || data === null || isThenable(data)) {
-    const wayOut = typeof data === 'function' ? 'Call it, and make a list of what it gives: [...f()].' : ''
-    throw typeError(operation, FORMS, `${kindOf(data)} came`, wayOut)
+    const isLate = tagOf(data) === 'AsyncGeneratorFunction'
+    const all = isLate ? 'for await (const each of f()) list.push(each)' : '[...f()]'
+    const wayOut = operation === 'DataLoader' ? callIt(data) : `Call it, and make a list of what it gives: ${all}.`
+    throw typeError(operation, FORMS, `${kindOf(data)} came`, typeof data === 'function' ? wayOut : '')
   }
   const parts: readonly unknown[] = Array.isArray(data) ? data : isPlain(data) ? Object.values(data) : [data]
   const foreign = parts.find(isForeign)
@@ -158,6 +160,9 @@ function readers<D extends DataInput>(operation: string, data: D): Omit<Observat
     throw typeError(operation, FORMS, 'something to iterate came', 'Write [...data] for a list of what it gives.')
   }
   const keys = Object.keys(data)
+  const { length, get } = data as { length?: unknown; get?: unknown }
+  if (!Array.isArray(data) && (typeof length === 'number' || typeof get === 'function'))
+    throw typeError(operation, 'a dataset has a length and get(i)', `one with ${keys.join(', ') || 'neither'} came`)
   const columns = Object.values(data) as Column[]
   // Two are x and y.
   const maySample = Array.isArray(data) && data.length > 2
@@ -171,6 +176,13 @@ function readers<D extends DataInput>(operation: string, data: D): Omit<Observat
   }
 }
 
+/** What to write where a function came in the place of what it gives. */
+export function callIt(f: unknown): string {
+  const name = (typeof f === 'function' && f.name) || 'f'
+  const key = tagOf(f) === 'AsyncGeneratorFunction' ? 'asyncIterator' : 'iterator'
+  return `Call it: ${name}(), or for each epoch anew write { [Symbol.${key}]: ${name} }.`
+}
+
 export function isDataset(data: object): data is Dataset<unknown> {
   return 'length' in data && 'get' in data && typeof data.get === 'function'
 }
@@ -180,14 +192,14 @@ function made<T>(operation: string, data: Dataset<T>): Observations<Dataset<T>> 
   if (!Number.isInteger(count) || count < 0)
     throw typeError(operation, 'the length of a dataset is a whole number', `${written(count)} came`)
   const one = (index: number, options?: GetOptions): T => data.get(index, options ?? { signal: new AbortController().signal })
-  const join = (list: readonly unknown[]) => joined(operation, list)
+  const join = (list: readonly unknown[], places?: ArrayLike<number>) => joined(operation, list, places)
   return {
     count,
     one,
     join,
     take(indices) {
       const list = Array.from(indices, index => one(index))
-      return (list.some(isThenable) ? Promise.all(list).then(join) : join(list)) as Batched<Awaited<T>>
+      return (list.some(isThenable) ? Promise.all(list).then(all => join(all)) : join(list)) as Batched<Awaited<T>>
     },
     part: indices => datasetOf(operation, indices.length, (i, options) => one(indices[i], options)),
   }

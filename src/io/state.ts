@@ -302,6 +302,10 @@ function misfit(missing: readonly string[], unexpected: readonly string[]): Type
 function fitting(missing: readonly string[], unexpected: readonly string[]): string {
   const has = (part: RegExp) => unexpected.some(path => part.test(path))
   if (has(/(^|\.)(in_proj_|weight_[ih]h)/)) return "Those are PyTorch's names: pass { rename: fromPyTorch }."
+  const [first = ''] = missing
+  const prefixes = unexpected.flatMap(path => (path.endsWith(`.${first}`) ? path.slice(0, -first.length - 1) : []))
+  const prefix = prefixes.find(each => missing.every(path => unexpected.includes(`${each}.${path}`)))
+  if (first && prefix) return `Those of the model lie under '${prefix}': pass { prefix: '${prefix}' }.`
   const made = [
     ...(unexpected.every(path => /(^|\.)bias$/.test(path)) ? ['bias: true'] : []),
     ...(has(/(^|\.)backward\./) ? ['bidirectional: true'] : []),

@@ -99,8 +99,11 @@ function check(worker: unknown, options: unknown): asserts options is InWorkerOp
   }
 }
 
-function failed(problem: string, came: string): WorkerError {
-  const wayOut = 'Is the address right, and of the same origin, and does its module call serve({ ... })?'
+function failed(
+  problem: string,
+  came: string,
+  wayOut = 'Is the address right, and of the same origin, and does its module call serve({ ... })?',
+): WorkerError {
   return new WorkerError({ operation: 'inWorker', problem, came: came.replace(/\.$/, ''), wayOut })
 }
 
@@ -246,7 +249,7 @@ function connect(
   }
   /** It is ready when it has heard how many threads it has, which it may not hear while its module is still being loaded. */
   const greet = () => channel.tell('hello', 0, loan.count)
-  const onEnd = (why: string) => void end(failed(isReady ? 'the worker ended' : 'the worker could not be loaded', why))
+  const onEnd = (why: string) => void end(isReady ? failed('the worker ended', why, '') : failed('the worker could not be loaded', why))
   listenTo(thread, data => isMessage(data) && hear(data), onEnd)
   hold(thread, true)
   greet()

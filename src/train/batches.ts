@@ -1,5 +1,6 @@
 import type { Feed } from '../data/feed.ts'
 import { DataLoader, iterated, type Order, passOf } from '../data/loader.ts'
+import { callIt } from '../data/observations.ts'
 import { kindOf, typeError, written } from '../errors.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
 import { isThenable, tagOf } from '../tensor/realm.ts'
@@ -132,7 +133,7 @@ export function samplesOf(batch: unknown): number {
 export function checkBatches(what: 'data' | 'validation', data: unknown, inputs: number, epochs: number): void {
   const isIterable = typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
   if (!isIterable || data instanceof Tensor) {
-    if (typeof data === 'function') throw uncalled(what, data as { readonly name: string })
+    if (typeof data === 'function') throw typeError('train', `the ${what} is a function where what it gives belongs`, '', callIt(data))
     const more = what === 'data' ? '' : ', or a function that gives a number'
     throw typeError(
       'train',
@@ -156,18 +157,6 @@ export function checkBatches(what: 'data' | 'validation', data: unknown, inputs:
       'Pass an iterable that starts anew, such as a DataLoader or a list, not an iterator.',
     )
   }
-}
-
-/** The error for a function in the place of what it gives. */
-function uncalled(what: string, f: { readonly name: string }): TypeError {
-  const name = f.name || 'f'
-  const key = tagOf(f) === 'AsyncGeneratorFunction' ? 'asyncIterator' : 'iterator'
-  return typeError(
-    'train',
-    `the ${what} is a function where what it gives belongs`,
-    '',
-    `Call it: ${name}(), or for each epoch anew write { [Symbol.${key}]: ${name} }.`,
-  )
 }
 
 /** Is it a function that makes a generator? */

@@ -20,7 +20,8 @@ export interface CheckpointOptions {
 
 /** Throws for options that are none. */
 export function checkCheckpoints(checkpoint: unknown, resume: unknown): void {
-  const isPath = (path: unknown) => typeof path === 'string' && path !== ''
+  // A file is none.
+  const isPath = (path: unknown) => typeof path === 'string' && path !== '' && !path.endsWith('.safetensors')
   if (resume !== undefined && !isPath(resume)) {
     throw typeError(
       'train',
@@ -30,15 +31,22 @@ export function checkCheckpoints(checkpoint: unknown, resume: unknown): void {
     )
   }
   if (checkpoint === undefined) return
+  if (typeof checkpoint !== 'object')
+    throw typeError('train', 'checkpoint is an object', `${written(checkpoint)} came`, "Write { checkpoint: { path: 'run' } }.")
   checkOptions('train: checkpoint', checkpoint as object, ['path', 'every', 'keep'])
   const { path, every = 'epoch', keep = 3 } = checkpoint as CheckpointOptions
   if (!isPath(path))
     throw typeError('train', 'the path of checkpoint is a folder', `${written(path)} came`, "Write { checkpoint: { path: 'run' } }.")
   if (!Number.isInteger(keep) || keep < 1) throw rangeError('train', 'keep of checkpoint is a whole number from 1', written(keep))
   const isSteps = typeof every === 'number' && Number.isInteger(every) && every >= 1
-  const isTime = kindOf(every) === 'object' && (every as { minutes: number }).minutes > 0
+  const isRecord = kindOf(every) === 'object'
+  const isTime = isRecord && (every as { minutes: number }).minutes > 0
   if (isSteps || isTime || every === 'epoch') return
-  throw rangeError('train', "every of checkpoint is a number of steps, 'epoch' or { minutes: n }", written(every))
+  throw rangeError(
+    'train',
+    "every of checkpoint is a number of steps, 'epoch' or { minutes: n }",
+    isRecord ? JSON.stringify(every) : written(every),
+  )
 }
 
 const NAME = /^step-(\d+)\.safetensors$/
@@ -144,7 +152,7 @@ export function checkpoints(
               console.info(`train: the run in '${resume}' was ended by stop after ${record.step} steps, and is not gone on with.`)
             break
           }
-          console.warn(`train: the checkpoint '${name}' is damaged: the one before is taken.`)
+          console.warn(`train: the checkpoint '${name}' is damaged, or none${step === steps.at(-1) ? '' : ': the one before is taken'}.`)
         }
         if (!isFound) console.info(`train: there is no ${steps.length > 0 ? 'whole ' : ''}checkpoint in '${resume}': the run starts anew.`)
       }

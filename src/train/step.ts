@@ -224,7 +224,7 @@ function call(operation: string, loss: LossFunction, args: readonly unknown[], i
       ? 'Write (model, ...batch) => loss, or pass params(model) and an optimizer.'
       : names.length > 0
         ? `The batch is a record: write ({ ${names.join(', ')} }) => loss.`
-        : `${args.length === 1 ? 'The batch is one thing: for two pass [x, y]. ' : ''}Let it close over the model, or pass the model and setup(opt, model).`
+        : `${args.length === 1 ? 'The batch is one thing: for two pass [x, y], of tensors or typed arrays. ' : ''}Let it close over the model, or pass the model and setup(opt, model).`
     throw typeError(operation, `the loss takes ${loss.length} arguments, and failed with ${came}`, '', wayOut, { cause: error })
   }
 }

@@ -151,6 +151,6 @@ describe('data that is made of data refuses', () => {
     ['a dataset of half a length', () => new DataLoader({ length: 1.5, get: i => i }), 'TypeError: DataLoader: the length of a dataset is a whole number: 1.5 came.'],
     ['a dataset that gives promises, in a loop that does not wait', () => drain(new DataLoader(mapObs(async n => n, [1])) as never), 'TypeError: DataLoader: its batches have to be waited for. Write for await (const batch of loader).'],
     ['a column of several lengths', () => drain(new DataLoader([[[1, 2], [3]], ones([2])], { batchSize: 2 })), 'ShapeError: tensor: the nested arrays are ragged: [2, 2] by the first of each level, but then an array of 1. All arrays of a level must have one length: padSequences pads the shorter ones.\nin DataLoader: column 0'],
-    ['observations of several shapes', () => drain(new DataLoader(mapObs(n => ones([n]), [1, 2]), { batchSize: 2 })), 'ShapeError: DataLoader: the shapes do not fit: [1] and [2]. padSequences takes sequences of several lengths.'],
+    ['observations of several shapes', () => drain(new DataLoader(mapObs(n => ones([n]), [1, 2]), { batchSize: 2 })), 'ShapeError: DataLoader: observation 1: the shapes do not fit: [1] and [2]. padSequences takes sequences of several lengths.'],
   ]) // biome-ignore format: one row a line
 })

@@ -59,6 +59,16 @@ describe('data refuses', () => {
       'TypeError: DataLoader: data is a tensor, a typed array, a list, or a record of these: one with string came.',
     ],
     [
+      'a dataset whose get has another name',
+      () => new DataLoader({ length: 3, gte: (i: number) => i } as never),
+      'TypeError: DataLoader: a dataset has a length and get(i): one with length, gte came.',
+    ],
+    [
+      'a generator function to split',
+      () => shuffleObs(async function* () {} as never),
+      'TypeError: shuffleObs: data is a tensor, a typed array, a list, or a record of these: an AsyncGeneratorFunction came. Call it, and make a list of what it gives: for await (const each of f()) list.push(each).',
+    ],
+    [
       'a list with a tensor and a text',
       () => new DataLoader([x, 'text']),
       'TypeError: DataLoader: data is a tensor, a typed array, a list, or a record of these: one with string came.',

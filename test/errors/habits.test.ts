@@ -170,8 +170,12 @@ describe('a call as another library has it', () => {
       () => (x.view as (...shape: number[]) => unknown)(2, -1),
     ],
     [
-      'DataLoader: data is a tensor, a typed array, a list, or a record of these: a GeneratorFunction came. Call it, and make a list of what it gives: [...f()].',
+      'DataLoader: data is a tensor, a typed array, a list, or a record of these: a GeneratorFunction came. Call it: f(), or for each epoch anew write { [Symbol.iterator]: f }.',
       () => new DataLoader(function* () {} as never),
+    ],
+    [
+      'DataLoader: data is a tensor, a typed array, a list, or a record of these: an AsyncGeneratorFunction came. Call it: rows(), or for each epoch anew write { [Symbol.asyncIterator]: rows }.',
+      () => new DataLoader(async function* rows() {} as never),
     ],
     ['linear: a tensor is needed: an array. Make one with tensor(...).\nin Chain[0]: Dense(2, 1)', () => model([1, 2] as never)],
     [

@@ -534,6 +534,11 @@ describe('state and files refuse', () => {
       () => loadState({ w }, { w, other: w }),
       'TypeError: loadState: the paths do not fit: not in the model: other. Load it into a model of the same layers, pass { rename } for other names, or { strict: false } to leave those.',
     ],
+    [
+      'a checkpoint as a state',
+      () => loadState({ w }, { losses: w, 'model.w': w, 'optimizer.0.m.w': w }),
+      "TypeError: loadState: the paths do not fit: not in the state: w; not in the model: losses, model.w, optimizer.0.m.w. Those of the model lie under 'model': pass { prefix: 'model' }.",
+    ],
     ['a tensor of another shape', () => loadState({ w }, { w: ones([4]) }), `ShapeError: loadState: 'w' has another shape: [4] into [3].`],
     [
       'what is no tensor',

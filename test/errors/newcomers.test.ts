@@ -51,7 +51,7 @@ describe('a beginner is told', () => {
     [
       'of a batch that is one tensor',
       () => trainStep(pairLoss as never, params(model), x, Adam()),
-      'The batch is one thing: for two pass [x, y].',
+      'The batch is one thing: for two pass [x, y], of tensors or typed arrays.',
     ],
     [
       'of a forgotten await',

@@ -154,7 +154,9 @@ it.each([false, true])('runs are saved and taken up, by sync handles %s', async 
   // A tab that was closed leaves a file that is empty: it is the file's name that comes first.
   await (entryAt('runs/a') as Folder).getFileHandle('step-10.safetensors', { create: true })
   expect(await run({ checkpoint, resume: 'runs/a' })).toEqual(whole)
-  expect(warn.mock.calls.flat()).toEqual(["train: the checkpoint 'runs/a/step-10.safetensors' is damaged: the one before is taken."])
+  expect(warn.mock.calls.flat()).toEqual([
+    "train: the checkpoint 'runs/a/step-10.safetensors' is damaged, or none: the one before is taken.",
+  ])
   expect(namesIn('runs/a')).toEqual(['best.safetensors', 'step-10.safetensors', 'step-12.safetensors'])
   await expect(run({ checkpoint })).rejects.toThrow("'runs/a' has checkpoints of another run")
 })

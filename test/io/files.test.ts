@@ -82,7 +82,7 @@ describe('save and load', () => {
     [
       'nothing there',
       () => load('none/there.npz'),
-      "Error: load: there is no file: 'none/there.npz'. Mind the folder that the program runs in.",
+      "FluxtapeError: load: there is no file: 'none/there.npz'. Mind the folder that the program runs in.",
     ],
     [
       'compress',

@@ -221,7 +221,14 @@ describe('refused by name', () => {
     [{ checkpoint: { path: 'a', keep: 0 } }, 'keep of checkpoint is a whole number from 1: 0'],
     [{ checkpoint: { path: 'a', every: 0 } }, 'every of checkpoint is a number of steps'],
     [{ checkpoint: { path: 'a', each: 0 } }, "there is no option 'each'"],
-    [{ checkpoint: 'a' }, "options are an object: 'a' came. Write { path: 'a' }."],
+    [{ checkpoint: 'a' }, "checkpoint is an object: 'a' came. Write { checkpoint: { path: 'run' } }."],
+    [{ checkpoint: true }, "checkpoint is an object: true came. Write { checkpoint: { path: 'run' } }."],
+    [
+      { checkpoint: { path: 'a', every: { minutes: 0 } } },
+      'every of checkpoint is a number of steps, \'epoch\' or { minutes: n }: {"minutes":0}',
+    ],
+    [{ epochs: '3' }, "epochs is a whole number from 1: '3'"],
+    [{ resume: 'run/step-3.safetensors' }, "resume is the folder of checkpoints: 'run/step-3.safetensors' came"],
     [{ resume: true }, 'resume is the folder of checkpoints: true came'],
   ])('%o', (options, text) => {
     expect(() => start('a', undefined, undefined, { checkpoint: undefined, ...options })).toThrow(text)

@@ -249,7 +249,7 @@ describe('workers that fail', () => {
 
   it.each([
     ['ends', 'die', /ended with code 3/],
-    ['throws beside', 'throws', /the worker ended: later/],
+    ['throws beside', 'throws', /the worker ended: later\.$/],
     ['is ended', 'spin', /ended by terminate\(\)/],
   ])('one that %s', async (_, name, text) => {
     const other: Any = await inWorker(url)
