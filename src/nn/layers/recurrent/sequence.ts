@@ -22,7 +22,7 @@ import type { AnyFields } from './weights.ts'
 /** What a call of a recurrent layer can be told. */
 export interface SequenceOptions {
   /** How many steps each row has, whole numbers [batch]: behind them the output is zeros and the state stays. All of them by default. */
-  readonly lengths?: Tensor | readonly number[] | undefined
+  readonly lengths?: Tensor | readonly number[] | Int32Array | undefined
   /** Goes on from the state that the layer left in it, and leaves the next one; see `withCache`. */
   readonly cache?: Cache | undefined
 }
