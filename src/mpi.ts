@@ -1,2 +1,0 @@
-// Several processes that train one model, over MPI.
-export { mpi, type World } from './mpi/world.ts'
