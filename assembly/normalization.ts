@@ -460,7 +460,7 @@ function columnsGradient(r: Normalization, group: i32, four: bool): void {
 
 /**
  * x's cotangent, (scale g - mean(scale g) - x̂ mean(scale g x̂)) / σ over each group, and the sums of which those of scale and bias are made. Where these
- * are asked for and lie along the groups, units are 32 groups. @over
+ * are asked for and lie along the groups, units are 32 groups. What the gate lets through lies in the result meanwhile, so that is no operand.
  */
 export function normalizeGradient(r: Normalization, begin: i32, end: i32): void {
   if (r.kind === COLUMNS) {

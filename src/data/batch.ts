@@ -55,9 +55,12 @@ export const batch = /* @__PURE__ */ composed('batch', 1, function batch<T>(list
   return joined('batch', list) as Batched<T>
 })
 
+/** An error, or one that names the observation at a place. */
+type Told = <E extends Error>(error: E, at: number) => E
+
 /** The batch of a list; errors name the observation where their numbers are known. */
 export function joined(operation: string, list: readonly unknown[], places?: ArrayLike<number>): unknown {
-  const told = (error: unknown, i: number) => (places ? blamed(error, places[i]) : error)
+  const told: Told = (error, i) => (places ? (blamed(error, places[i]) as typeof error) : error)
   checkList(operation, list, 'observations')
   const foreign = list.find(isForeign)
   if (foreign) throw noTensor(operation, foreign)
@@ -109,12 +112,7 @@ function asTensor(value: unknown): Tensor {
 }
 
 /** Throws ShapeError for tensors that are not of one shape from an axis on. */
-function alike(
-  operation: string,
-  rows: readonly Tensor[],
-  from: number,
-  told: (error: unknown, i: number) => unknown = error => error,
-): readonly Tensor[] {
+function alike(operation: string, rows: readonly Tensor[], from: number, told: Told = error => error): readonly Tensor[] {
   for (const each of rows) each.check(operation)
   const [first] = rows
   const at = rows.findIndex(each => each.rank < from || !sameShape(each.dims.slice(from), first.dims.slice(from)))

@@ -2,10 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { Descent, jit, params, type Tensor, tensor, trainStep } from 'fluxtape'
 import { afterAll, describe, expect, it, test } from 'vitest'
-import { channelGroups, neighbourGroups, rowGroups } from '../../src/ops/groups.ts'
-import { sizeOf } from '../../src/tensor/shape.ts'
-import { writeNormalization } from '../../src/wasm/kernels.generated.ts'
-import { type Address, NONE, type Real } from '../../src/wasm/kinds.ts'
+import type { Address } from '../../src/wasm/kinds.ts'
 import { f32, i32, SCRATCH, u8 } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import { heard } from '../../src/wasm/pool.ts'
@@ -58,26 +55,6 @@ describe('the same bits where an operand lies', () => {
       })
       arena.free()
     }
-  })
-
-  it.each([
-    ['rows', rowGroups(67, 13, 1)],
-    ['columns', channelGroups([6, 9], true)],
-    ['channels', channelGroups([3, 5, 7], true)],
-    ['groups', neighbourGroups([3, 6, 5], 2)],
-  ])('normalizeGradient of %s', (_, { view, axes: _axes, params, ...words }) => {
-    tried.push('normalizeGradient')
-    const [size, count, { groups, segments, kind }] = [sizeOf(view), sizeOf(params), words]
-    const [g, x, out] = [arena.floats(size), arena.floats(size), arena.floats(size)]
-    const [stats, scale, bias] = [arena.floats(4 * groups, { low: 0.5 }), arena.floats(count), arena.floats(count)]
-    const sums = [0, 1].map(() => arena.floats(Math.max(groups * segments, size)).pointer)
-    expectSameOver(kind === 1 ? Math.ceil(groups / 32) : groups, [g, x], out, (place, begin, end) => {
-      const own = { x: x.pointer, g: g.pointer, out: place, stats: stats.pointer, scale: scale.pointer, bias: bias.pointer }
-      const rest = { mean: NONE, variance: NONE, ofScale: sums[0], ofBias: sums[1], epilogue: 1, eps: 1e-5 as Real }
-      writeNormalization(D / 4, { ...words, ...own, ...rest })
-      wasm.normalizeGradient(D, begin, end)
-    })
-    arena.free()
   })
 
   afterAll(() => expect(new Set(tried)).toEqual(new Set(marked.map(id => names[id]))))

@@ -424,13 +424,13 @@ describe('keep takes a tensor, a list, a tree, a model, Params, Grads and a pull
   test('and says so where there is none', () => {
     expect(keep([])).toEqual([])
     const text = 'Pass a tensor, or a list, an object or a model.'
-    for (const [value, kind] of [
+    for (const [value, kind, wayOut = text] of [
       [3, 'number'],
       [undefined, 'undefined'],
       [{ a: 1 }, 'object'],
-      [Promise.resolve(), 'a promise'],
+      [Promise.resolve(), 'a promise', 'Await it first.'],
     ] as const) {
-      expect(() => keep(value)).toThrow(new TypeError(`keep: there is no tensor in it: ${kind} came. ${text}`))
+      expect(() => keep(value)).toThrow(new TypeError(`keep: there is no tensor in it: ${kind} came. ${wayOut}`))
     }
     const gone = ones([1])
     gone.dispose()
