@@ -2,7 +2,7 @@
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Adam, DataLoader, Dense, logTo, manualSeed, mse, params, rand, stop, type Tensor, throttle, train } from 'fluxtape'
+import { Adam, DataLoader, Dense, logTo, manualSeed, mse, params, rand, type Tensor, throttle, train } from 'fluxtape'
 import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest'
 
 const root = fs.mkdtempSync(join(tmpdir(), 'fluxtape-'))
@@ -23,7 +23,7 @@ interface Seen {
 }
 
 /** An epoch an hour; what progress and a throttled function were told. */
-async function day(path: string, seen: Seen, until = Number.POSITIVE_INFINITY) {
+async function day(path: string, seen: Seen, until?: number) {
   manualSeed(4)
   const model = Dense(2, 1)
   const x = rand([STEPS, 2])
@@ -32,10 +32,10 @@ async function day(path: string, seen: Seen, until = Number.POSITIVE_INFINITY) {
   const clock = ({ step }: { step: number }) => {
     now += 180_000
     hourly(step)
-    return step === until ? stop : undefined
   }
   const { epochs, steps } = await train((a: Tensor, b: Tensor) => mse(model(a), b), params(model), data, Adam(), {
     epochs: HOURS,
+    steps: until,
     callbacks: [clock, logTo(join(path, 'log.csv'))],
     progress: ({ left, rate }) => {
       seen.left.push(left ?? -1)
@@ -68,7 +68,7 @@ it('is saved each three hours, tells how long it takes, and is the same where th
   expect(seen.told).toEqual(Array.from({ length: HOURS }, (_, i) => i * STEPS))
 
   const path = join(root, 'broken')
-  await day(path, nothing(), 250)
+  await day(path, nothing(), 251)
   now += 1e7
   expect(await day(path, nothing())).toEqual(whole)
 })
