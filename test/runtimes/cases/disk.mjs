@@ -22,11 +22,11 @@ async function bytesOf(name) {
 /** Is there no disk, as was expected? */
 async function hasNone(lib, { expect }) {
   if (expect.disk !== false) return false
-  await throws(() => lib.save('none/x.safetensors', { x: lib.ones([1]) }), 'Error', NOWHERE, 'save where no disk is')
+  await throws(() => lib.save('none/x.safetensors', { x: lib.ones([1]) }), 'FluxtapeError', NOWHERE, 'save where no disk is')
   const options = { epochs: 1, checkpoint: { path: 'none' } }
   const model = lib.Dense(1, 1)
   const run = () => lib.train(x => model(x).sum(), lib.params(model), [[lib.ones([1, 1])]], lib.Adam(), options)
-  await throws(run, 'Error', NOWHERE, 'checkpoints where no disk is')
+  await throws(run, 'FluxtapeError', NOWHERE, 'checkpoints where no disk is')
   return true
 }
 
@@ -38,7 +38,7 @@ export const disk = [
       const path = folder()
       const model = lib.Chain(lib.Dense(3, 4, lib.relu), lib.Dense(4, 2))
       for (const name of ['model.safetensors', 'deeper/model.npz', 'Zoë und 木.npz']) {
-        await throws(() => lib.load(`${path}/${name}`), 'Error', /^load: there is no file: /, 'what is not there')
+        await throws(() => lib.load(`${path}/${name}`), 'FluxtapeError', /^load: there is no file: /, 'what is not there')
         for (const epochs of ['3', '20']) {
           await lib.save(`${path}/${name}`, model, { metadata: { epochs } })
           const { tensors, metadata } = await lib.load(`${path}/${name}`)
@@ -54,7 +54,7 @@ export const disk = [
       const x = (await lib.load(`${path}/one.safetensors`)).tensors.get('x').data()
       ok(x[0] >= 1 && x.every(each => each === x[0]), `three at once gave ${x[0]} and ${x[999]}`)
       const odd = 'a folder where a file belongs'
-      await throws(() => lib.save(`${path}/deeper/model.npz/x.npz`, model), 'Error', /A folder stands where/, odd)
+      await throws(() => lib.save(`${path}/deeper/model.npz/x.npz`, model), 'FluxtapeError', /A folder stands where/, odd)
       await lib.save(`${path}/${'x'.repeat(250)}.npz`, model)
     },
   ],
@@ -64,7 +64,7 @@ export const disk = [
       // Deno may write into the suite's files only.
       if (expect.disk === false || !globalThis.Deno) return
       const path = decodeURIComponent(new URL('../../x.safetensors', import.meta.url).pathname)
-      const error = await throws(() => lib.save(path, lib.Dense(1, 1)), 'Error', /may not be written.*--allow-write/s, 'save')
+      const error = await throws(() => lib.save(path, lib.Dense(1, 1)), 'FluxtapeError', /may not be written.*--allow-write/s, 'save')
       ok(error.cause !== undefined, 'the cause is lost')
     },
   ],
