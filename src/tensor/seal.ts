@@ -29,7 +29,8 @@ export function hint(
     get(target, name, self) {
       if (typeof name === 'string') {
         known ??= hints()
-        const isPlace = /^\d+$/.test(name)
+        // No expression: V8 ends the process that compiles one at the end of the stack.
+        const isPlace = String(Number(name) >>> 0) === name
         const key = isPlace ? '0' : name
         if (Object.hasOwn(known, key)) throw typeError(what, `there is no ${isPlace ? `[${name}]` : name} here`, '', `${known[key]}.`)
       }

@@ -45,7 +45,7 @@ const x = F.tensor(
 /** The nth observation: two numbers and which it is. */
 const observation = i => [x.slice([i]), i]
 
-/** The loader of a configuration; `failing`: the observation that cannot be read, `log` notes what was closed, and the signal. */
+/** The loader of a configuration; `failing`: the observation that cannot be read, `log` notes what was closed, and the signals of what is under way. */
 function loaderOf({ form, n, shuffle, batchSize, partial, seed, map, prefetch, delays }, failing, log = {}) {
   const read = i => {
     if (i === failing) throw new Error('it is broken')
@@ -80,8 +80,8 @@ function loaderOf({ form, n, shuffle, batchSize, partial, seed, map, prefetch, d
     'late dataset': () => ({
       length: n,
       get(i, { signal }) {
-        log.signal = signal
-        return later(i)
+        log.open?.add(signal)
+        return later(i).finally(() => log.open?.delete(signal))
       },
     }),
     promises: () => Array.from({ length: n }, (_, i) => unheard(later(i))),
@@ -221,13 +221,18 @@ async function broken(source, configured) {
 
 /** Who leaves in the middle closes the source, and tells what is under way. */
 async function left(source, configured) {
-  const log = {}
+  const log = { open: new Set() }
   F.manualSeed(3)
   const at = source.int(0, 3)
   let count = 0
-  for await (const _ of loaderOf(configured, undefined, log)) if (count++ === at) break
+  let open = []
+  for await (const _ of loaderOf(configured, undefined, log))
+    if (count++ === at) {
+      open = [...log.open]
+      break
+    }
   await after(9)
-  if (count > at && log.signal && !log.signal.aborted) return `what is under way was not told after batch ${at}`
+  if (open.some(signal => !signal.aborted)) return `what is under way was not told after batch ${at}`
   if (configured.isStream && count > at && !log.isClosed) return `the stream was not closed after batch ${at}`
 }
 

@@ -60,6 +60,7 @@ const INTERNAL = [
   'RNNFields',
   'Results',
   'SequenceLayer',
+  'Shuffle',
   'StatsFields',
   'Storage',
   'Waits',
