@@ -55,6 +55,7 @@ const plugins = minify => [
 const OWN = [
   'src/datasets',
   'src/remote',
+  'src/mpi',
   'src/tensor/realm.ts',
   'src/io/idx.ts',
   'src/io/bytes.ts',

@@ -1,6 +1,6 @@
 import { type Carried, type Complaint, complain, kindOf, typeError, written } from './words.ts'
 
-export { COPY, type Complaint, kindOf, rangeError, TENSOR, typeError, written } from './words.ts'
+export { COPY, type Complaint, kindOf, rangeError, SHARED, TENSOR, typeError, written } from './words.ts'
 
 /** What to do about a tensor of another copy of the library. */
 export const ONE_COPY = 'Import it from one place: npm ls fluxtape.'

@@ -6,6 +6,9 @@ export const COPY = {}
 /** What `inWorker`, a bundle of its own, says to `threads` where it lends. */
 export const LENT: unique symbol = Symbol.for('fluxtape.lent')
 
+/** Under this symbol an optimizer has what `distribute` of `fluxtape/mpi`, a bundle of its own, gave it. */
+export const SHARED: unique symbol = Symbol.for('fluxtape.shared')
+
 /** What kind of thing came where another was wanted: `a promise`, `null`, `an array`, `a tensor`, `a Map`, `string`. */
 export function kindOf(value: unknown): string {
   if (value === null) return 'null'

@@ -10,7 +10,7 @@ const rooms = [
   ['optimizers and io', '^src/(optimizers|io)/'],
   ['nn, train, data and datasets', '^src/(nn|train|data|datasets)/'],
   ['configure', '^src/configure\\.ts$'],
-  ['remote', '^src/remote/'],
+  ['remote and mpi', '^src/(remote|mpi)/'],
   ['entries', '^src/(?!configure)[^/]+\\.ts$'],
 ]
 const upward = rooms.slice(0, -1).map(([name, path], i) => ({

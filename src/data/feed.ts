@@ -36,6 +36,8 @@ export interface Recipe {
   readonly map: ((observation: unknown) => unknown) | undefined
   /** Are observations that are undefined an oversight? */
   readonly refusesUndefined: boolean
+  /** Where several processes share the batches: is the observation at this place of a batch of n read here? */
+  reads?(place: number, n: number): boolean
 }
 
 /** How many streams of random numbers a pass takes. */
@@ -237,12 +239,16 @@ export class Feed<B> {
     own: Tensor[],
     isLate: boolean,
   ): Later<readonly unknown[]> {
-    const { map, refusesUndefined } = this.recipe
+    const { map, refusesUndefined, reads } = this.recipe
     const n = places.length
     const keys = this.key && map ? drawIntegers(2 * n, { key: this.key, stream: i }) : []
     const list: unknown[] = []
     let waits = false
     for (let j = 0; j < n; j++) {
+      if (reads?.(j, n) === false) {
+        list.push(undefined)
+        continue
+      }
       const at = places[j]
       let observation: unknown
       try {

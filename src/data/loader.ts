@@ -178,6 +178,12 @@ export class DataLoader<D extends LoaderInput, B = never, M = never> {
     }
   }
 
+  /** @internal The same observations in the same order, but read and joined in another way. */
+  shared(how: (recipe: Recipe) => Partial<Recipe>): this {
+    const recipe = { ...this.recipe, ...how(this.recipe) }
+    return Object.create(DataLoader.prototype, Object.getOwnPropertyDescriptors({ ...this, recipe }))
+  }
+
   /** A pass over the data: from its first batch on in a new order, after that of `last`, or from the nth on in that of `last`. */
   private pass(from = 0, last?: Order): Feed<BatchFrom<D, B, M>> {
     const { recipe, randomness } = this

@@ -5,6 +5,7 @@ import { kindOf, typeError, written } from '../errors.ts'
 import { type Randomness, withRandomness } from '../tensor/random.ts'
 import { isThenable, tagOf } from '../tensor/realm.ts'
 import { Tensor } from '../tensor/tensor.ts'
+import { type Shared, sharingOf } from './sharing.ts'
 import type { TrainingData } from './types.ts'
 
 type Pulled = IteratorResult<unknown>
@@ -118,6 +119,7 @@ export function inputsOf(operation: string, batch: unknown, takes: number): read
 
 /** How many samples a batch holds: axis 0 of its first tensor that has one, in a record or a list as well; 1 where there is none. */
 export function samplesOf(batch: unknown): number {
+  if (sharingOf(batch)) return (batch as Shared).samples
   for (const input of Array.isArray(batch) ? batch : [batch]) {
     const isRecord = typeof input === 'object' && input !== null && !(input instanceof Tensor || ArrayBuffer.isView(input))
     if (isRecord) for (const part of Object.values(input)) if (part instanceof Tensor && part.rank > 0) return part.dims[0]

@@ -6,6 +6,7 @@ import type { CallbackObject } from './callbacks.ts'
 import type { Feature } from './loop.ts'
 import type { RunRecord } from './record.ts'
 import { type Hypers, hypersOf, savedRun, takeUp } from './saved.ts'
+import type { Sharing } from './sharing.ts'
 import type { Subject } from './step.ts'
 
 /** Where and how often a run is saved. */
@@ -63,6 +64,19 @@ async function stepsIn(path: string): Promise<number[]> {
     .sort((a, b) => b - a)
 }
 
+/** The newest checkpoint in a folder that is whole; undefined where there is none. */
+async function newestIn(path: string): Promise<{ readonly name: string; readonly file: Uint8Array } | undefined> {
+  const steps = await stepsIn(path)
+  for (const step of steps) {
+    const name = `${path}/${nameOf(step)}`
+    const file = await readFile('train', name)
+    if (file && (await isSealed(file))) return { name, file }
+    console.warn(`train: the checkpoint '${name}' is damaged, or none${step === steps.at(-1) ? '' : ': the one before is taken'}.`)
+  }
+  console.info(`train: there is no ${steps.length > 0 ? 'whole ' : ''}checkpoint in '${path}': the run starts anew.`)
+  return undefined
+}
+
 interface Saved {
   readonly subject: Subject
   readonly record: RunRecord
@@ -70,15 +84,18 @@ interface Saved {
   readonly epochs: number
   /** Does the loader of the data give the validation, too? With a seed it counts the passes of both. */
   readonly isShared: boolean
+  /** Processes that share the run, of which the first reads and writes. */
+  readonly sharing: Sharing | undefined
 }
 
 /** Saves a run, and takes it up. */
 export function checkpoints(
   checkpoint: CheckpointOptions | undefined,
   resume: string | undefined,
-  { subject, record, callbacks, epochs, isShared }: Saved,
+  { subject, record, callbacks, epochs, isShared, sharing }: Saved,
 ): Feature {
   const { path = '', every = 'epoch', keep = 3 } = checkpoint ?? {}
+  const writes = checkpoint && !sharing?.follows
   let best = Number.POSITIVE_INFINITY
   /** The hyperparameters as the program has them. */
   let asWritten: Hypers = []
@@ -135,28 +152,20 @@ export function checkpoints(
     async begun() {
       asWritten = hypersOf(subject.optimizer)
       if (resume !== undefined) {
-        const steps = await stepsIn(resume)
-        let isFound = false
-        for (const step of steps) {
-          const name = `${resume}/${nameOf(step)}`
-          const file = await readFile('train', name)
-          if (file && (await isSealed(file))) {
-            best = takeUp(file, name, subject, record, callbacks)
-            const { order, validated } = record
-            if (isShared && order && validated) {
-              if (validated.stream > order.stream) record.order = validated
-              record.validated = undefined
-            }
-            isFound = true
-            if (record.stopped)
-              console.info(`train: the run in '${resume}' was ended by stop after ${record.step} steps, and is not gone on with.`)
-            break
+        const own = sharing?.follows ? undefined : await newestIn(resume)
+        const file = sharing ? sharing.share(own?.file) : own?.file
+        if (file) {
+          best = takeUp(file, own?.name ?? resume, subject, record, callbacks)
+          const { order, validated } = record
+          if (isShared && order && validated) {
+            if (validated.stream > order.stream) record.order = validated
+            record.validated = undefined
           }
-          console.warn(`train: the checkpoint '${name}' is damaged, or none${step === steps.at(-1) ? '' : ': the one before is taken'}.`)
+          if (own && record.stopped)
+            console.info(`train: the run in '${resume}' was ended by stop after ${record.step} steps, and is not gone on with.`)
         }
-        if (!isFound) console.info(`train: there is no ${steps.length > 0 ? 'whole ' : ''}checkpoint in '${resume}': the run starts anew.`)
       }
-      if (!checkpoint) return
+      if (!writes) return note()
       if (resume !== path) {
         const [last] = await stepsIn(path)
         if (last !== undefined) {
@@ -186,13 +195,13 @@ export function checkpoints(
       const isTime = typeof every === 'object' && performance.now() - time >= 60_000 * every.minutes
       const isReached = every === 'epoch' ? isEpoch : typeof every === 'number' && !isEpoch && record.step % every === 0
       const isDue = isTime || isBest || (ends && !isSaved()) || isReached
-      if (!isDue) return undefined
+      if (!writes || !isDue) return undefined
       if (!isBusy) return void save(isBest)
       return pending.then(() => save(isBest))
     },
     async onEnd() {
       await pending
-      if (!checkpoint || isSaved() || !isWhole()) {
+      if (!writes || isSaved() || !isWhole()) {
         // An epoch that was cut short has been saved before it was.
         return
       }

@@ -37,13 +37,15 @@ export interface Task {
   readonly signal: AbortSignal | undefined
   /** Takes a step with a batch; `stop` where it could not, and the run is to end. */
   stepWith(batch: unknown, step: number, onGradient: StepHooks['onGradient']): StepResult | typeof stop
+  /** Does any of the processes that share the run end it after this step? */
+  ends(here: boolean): boolean
   /** A promise when it is time to breathe. */
   rest(): Promise<void> | undefined
 }
 
 /** Takes the steps from the record on. `control.ends` makes it end after the step that it is at. */
 export async function* loop(
-  { subject, data, epochs, most, features, callbacks, signal, stepWith, rest }: Task,
+  { subject, data, epochs, most, features, callbacks, signal, stepWith, ends: endsRun, rest }: Task,
   record: RunRecord,
   control: { ends: boolean },
 ): AsyncGenerator<StepRecord, History, undefined> {
@@ -132,7 +134,7 @@ export async function* loop(
           }
           yield extras.length > 0 ? { step, epoch, loss, extras } : { step, epoch, loss }
           if (left.length > 0) endExtras()
-          if (record.step >= most) control.ends = true
+          control.ends = endsRun(control.ends || record.step >= most)
           for (let i = 0; i < atRest.length; i++) {
             const pending = atRest[i].settled?.(control.ends)
             if (pending) await pending
@@ -158,6 +160,7 @@ export async function* loop(
         const answer = noting(modes, () => each.onEpoch?.(measured, run))
         if (answer !== undefined) await heed('onEpoch', answer, each)
       }
+      if (!isCut) control.ends = endsRun(control.ends)
       for (const each of isCut ? [] : atRest) await each.settled?.(control.ends)
     }
     if (control.ends && record.step < most) how = 'stopped'

@@ -17,6 +17,8 @@ export interface RunRecord {
   order: Order | undefined
   /** What data the program has. */
   data: string
+  /** Into how many parts a batch is cut, where several processes share the run. */
+  shards: number | undefined
   /** How one for validation drew that of its last. */
   validated: Order | undefined
   /** Seconds that it had taken when the run was taken up, and when it would have begun, by this process's clock. */
@@ -46,6 +48,7 @@ export function newRecord(): RunRecord {
       epoch: 0,
       batches: 0,
       order: undefined,
+      shards: undefined,
       data: '',
       validated: undefined,
       seconds: 0,

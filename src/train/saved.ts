@@ -153,6 +153,7 @@ const FIELDS = [
   'epoch',
   'batches',
   'order',
+  'shards',
   'validated',
   'seconds',
   'sum',
@@ -175,11 +176,26 @@ function readRun(file: Uint8Array): { readonly tensors: ReadonlyMap<string, Tens
   const { tensors, metadata } = loadSafetensors(file)
   const run = fromPlain(JSON.parse(metadata.get('run') ?? ''), tensors) as Written
   const { version, record, best, written, hypers, global, frozen, states } = run
-  const { step, stopped = false, epoch, batches, order, validated, seconds, sum, samples, random, begun, firsts, epochs } = record
+  const {
+    step,
+    stopped = false,
+    epoch,
+    batches,
+    order,
+    shards = 1,
+    validated,
+    seconds,
+    sum,
+    samples,
+    random,
+    begun,
+    firsts,
+    epochs,
+  } = record
   const losses = tensors.get('losses')
   const parts: Readonly<Record<string, boolean>> = {
     version: version === 1,
-    counts: [step, epoch, batches, samples, begun].every(isCount) && [best, seconds, sum].every(isNumber),
+    counts: [step, epoch, batches, samples, begun, shards - 1].every(isCount) && [best, seconds, sum].every(isNumber),
     stopped: typeof stopped === 'boolean',
     losses: losses?.type === 'float32' && losses.count === step,
     random: [random, global, order ?? random, validated ?? random].every(isRandom),

@@ -14,6 +14,7 @@ import { tensorsIn } from '../tensor/walk.ts'
 import { inputsOf } from './batches.ts'
 import { blameBatch } from './blame.ts'
 import { type Differentiated, replaysOf } from './jit.ts'
+import { outcomeOf, type Shared, sharingOf } from './sharing.ts'
 import type { Batch, LossArguments, TargetOf } from './types.ts'
 import { warnOfUntrained } from './untrained.ts'
 
@@ -143,7 +144,10 @@ export function takeStep(
   { operation = 'train', onGradient, step = subject.optimizer.steps, trace = false, keepExtras = false }: StepHooks,
 ): StepResult {
   const { params, optimizer, model, isExplicit } = subject
-  const inputs = inputsOf(operation, batch, loss.length - (isExplicit ? 1 : 0))
+  const sharing = sharingOf(batch)
+  if (!sharing) sharingOf(optimizer)?.refuse()
+  const takes = loss.length - (isExplicit ? 1 : 0)
+  const inputs = sharing ? NONE : inputsOf(operation, batch, takes)
   const effects = new Effects()
   let skipped = false
   let origin: string | undefined
@@ -151,27 +155,43 @@ export function takeStep(
     const start = mark()
     const lossOf = (inputs: readonly unknown[]) => {
       const forward = () => call(operation, loss, isExplicit ? [model, ...inputs] : inputs, isExplicit)
-      const result = operation === 'train' && step === 0 ? warnOfUntrained(subject, batch, forward) : forward()
+      const result = operation === 'train' && step === 0 ? warnOfUntrained(subject, inputs, forward) : forward()
       if (result !== skip) return result
       skipped = true
       return zeros([])
     }
     const replays = trace ? undefined : replaysOf(loss)
-    const { value, gradient } = replays
-      ? replays.differentiate(operation, lossOf, subject, inputs, () => !skipped)
-      : (differentiate(operation, () => lossOf(inputs), [params], true) as Differentiated)
+    const differentiated = (inputs: readonly unknown[]) =>
+      replays
+        ? replays.differentiate(operation, lossOf, subject, inputs, () => !skipped)
+        : (differentiate(operation, () => lossOf(inputs), [params], true) as Differentiated)
+    if (sharing) {
+      const partial = (part: unknown) => {
+        skipped = false
+        const { value, gradient } = differentiated(inputsOf(operation, part, takes))
+        return skipped ? undefined : { loss: numberOf(value), gradient }
+      }
+      const whole = outcomeOf(sharing, batch as Shared, params, effects, partial)
+      skipped = whole.samples === 0
+      return finish(whole.loss, whole.gradient, NONE, NONE)
+    }
+    const { value, gradient } = differentiated(inputs)
     const list: readonly unknown[] = Array.isArray(value) ? value : NONE
-    const number = ((list.length > 0 ? list[0] : value) as Tensor).item()
+    const number = numberOf(value)
     const extras = list.length > 1 ? list.slice(1) : NONE
     const made = keepExtras && extras.length > 0 ? tensorsIn(extras).filter(each => madeSince(start, each)) : NONE
+    return finish(number, gradient, extras, made)
+  }
+  const finish = (number: number, gradient: Grads, extras: readonly unknown[], made: readonly Tensor[]): StepResult => {
     const reached = gradient.parameters()
     if (skipped) return { loss: Number.NaN, skipped, reached, extras, made }
     if (!Number.isFinite(number)) throw diverged(operation, step, number, origin)
     const applied = onGradient ? onGradient(number, gradient, extras) : gradient
-    if (applied === skip) return { loss: number, skipped: true, reached, extras, made }
+    const skips = applied === skip
+    if (sharing?.skips(skips) ?? skips) return { loss: number, skipped: true, reached, extras, made }
     const write = effects.size > 0 ? prepared(effects, params) : undefined
     // What is left of the gradients ends with the step.
-    takeUpdate('update', optimizer, params, applied, applied === gradient, (parameter, value) =>
+    takeUpdate('update', optimizer, params, applied as Grads, applied === gradient, (parameter, value) =>
       diverged(operation, step, number, origin, { parameter, value }),
     )
     write?.()
@@ -204,6 +224,11 @@ function prepared(effects: Effects, params: Params): () => void {
     )
   }
   return effects.prepare()
+}
+
+/** The loss in what a loss function gave. */
+function numberOf(value: Differentiated['value']): number {
+  return ((Array.isArray(value) ? value[0] : value) as Tensor).item()
 }
 
 function madeOf({ made }: StepResult): readonly Tensor[] {

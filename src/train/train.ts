@@ -13,6 +13,7 @@ import { checkMetrics, type Metrics, measuring } from './measures.ts'
 import { type ProgressInfo, reporting } from './progress.ts'
 import { newRecord, type RunRecord } from './record.ts'
 import { type Run, runOf } from './run.ts'
+import { sharingOf } from './sharing.ts'
 import { checkLoss, type LossFunction, NONE, type Subject, skip, stop, takeStep, trainingSubject } from './step.ts'
 import type { BatchIn, LossArguments, TargetOf, TrainingData } from './types.ts'
 import { warningOfUnreached } from './untrained.ts'
@@ -95,19 +96,25 @@ export function start(loss: LossFunction, subject: Subject, data: TrainingData, 
   let breathing: ReturnType<typeof breather> | undefined
   const rest = () => (breathing ??= breather(signal, breathe))()
   const features: Feature[] = []
-  if (record.step === 0) features.push(warningOfUnreached(subject, record))
+  const sharing = sharingOf(subject.optimizer)
+  if (!sharing?.follows && record.step === 0) features.push(warningOfUnreached(subject, record))
   const means = { random: record.random, signal, rest }
   if (validation !== undefined) features.push(validating(validation, loss, subject, means, record))
   if (metrics) features.push(measuring(metrics, subject, means))
-  if (progress) features.push(reporting(progress, epochs, most, data, record))
+  if (progress && !sharing?.follows) features.push(reporting(progress, epochs, most, data, record))
   const callbacks = callbacksOf(options)
   const isSaved = checkpoint !== undefined || resume !== undefined
-  if (isSaved) features.push(checkpoints(checkpoint, resume, { subject, record, callbacks, epochs, isShared: validation === data }))
+  if (isSaved)
+    features.push(checkpoints(checkpoint, resume, { subject, record, callbacks, epochs, isShared: validation === data, sharing }))
+  // The last: what a run that has ended had to write is written.
+  if (sharing) features.push(sharing.feature(record))
 
   const stepWith: Task['stepWith'] = (batch, step, onGradient) => {
     try {
       return takeStep(loss, subject, batch, { step, trace, onGradient, keepExtras: true })
     } catch (error) {
+      // Another process has ended the run.
+      if (error === stop) return stop
       if (!(error instanceof DivergedError)) throw error
       const answer = remedy(onDiverged?.(error), error)
       if (answer === stop) return stop
@@ -116,7 +123,8 @@ export function start(loss: LossFunction, subject: Subject, data: TrainingData, 
     }
   }
   const control = { ends: false }
-  const steps = loop({ subject, data, epochs, most, features, callbacks, signal, stepWith, rest }, record, control)
+  const ends: Task['ends'] = here => sharing?.ends(here) ?? here
+  const steps = loop({ subject, data, epochs, most, features, callbacks, signal, stepWith, ends, rest }, record, control)
   return runOf(steps, record, () => {
     control.ends = true
   })

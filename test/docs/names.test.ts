@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import * as fluxtape from 'fluxtape'
 import * as datasets from 'fluxtape/datasets'
 import * as edge from 'fluxtape/edge'
+import * as distributed from 'fluxtape/mpi'
 import * as worker from 'fluxtape/worker'
 import { describe, expect, it } from 'vitest'
 import { ENTRIES, specifier } from '../../tools/entries.mjs'
@@ -20,7 +21,7 @@ const text = readFileSync('tools/names.json', 'utf8')
 const { turns, pending, entries, names }: Table = JSON.parse(text)
 const pages = Object.entries(names)
 const all = pages.flatMap(([, rows]) => Object.entries(rows).map(([name, [turn]]) => ({ name, turn })))
-const library: Readonly<Record<string, unknown>> = { ...edge, ...datasets, ...worker, ...fluxtape }
+const library: Readonly<Record<string, unknown>> = { ...edge, ...datasets, ...worker, ...distributed, ...fluxtape }
 
 /** A function, or a member of a class: `Params.has`. */
 function isThere(name: string): boolean {

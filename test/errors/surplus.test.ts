@@ -2,13 +2,14 @@
 import * as fluxtape from 'fluxtape'
 import { digits } from 'fluxtape/datasets'
 import { init } from 'fluxtape/edge'
+import { mpi } from 'fluxtape/mpi'
 import { inWorker, serve } from 'fluxtape/worker'
 import { describe, expect, it } from 'vitest'
 import { rejected } from './thrown.ts'
 
 const f = fluxtape
 type Call = (...args: unknown[]) => unknown
-const library = Object.entries({ ...fluxtape, digits, init, inWorker, serve }).filter(([, value]) => typeof value === 'function') as [
+const library = Object.entries({ ...fluxtape, digits, init, inWorker, mpi, serve }).filter(([, value]) => typeof value === 'function') as [
   string,
   Call,
 ][]
@@ -269,6 +270,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   update: () => [opt, ps, gradients(), { keep: true }],
   init: () => [{ module: 1 }],
   inWorker: () => ['http://localhost/none.js', { threads: 1 }],
+  mpi: () => [],
   serve: () => [{ f: f.identity }],
   variant: () => [],
   ...Object.fromEntries(['AdaptiveMaxPool', 'AdaptiveMeanPool', 'AlphaDropout', 'PixelShuffle'].map(name => [name, () => [1]])),
@@ -309,7 +311,7 @@ const variadic = [
 /** They throw later, as promises do. */
 /** What is right only in a worker, or where one is, or where nothing was initialized. */
 const elsewhere = ['init', 'inWorker', 'serve']
-const later = ['configure', 'init', 'inWorker', 'load', 'loadNpz', 'save', 'saveNpz', 'threads']
+const later = ['configure', 'init', 'inWorker', 'load', 'loadNpz', 'mpi', 'save', 'saveNpz', 'threads']
 const internal = library.filter(([, value]) => value.prototype instanceof Error).map(([name]) => name)
 const rules = [
   ...[

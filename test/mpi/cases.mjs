@@ -1,0 +1,169 @@
+// What is run, on how many ranks, and what must come of it.
+import assert from 'node:assert/strict'
+import { cpSync } from 'node:fs'
+import { join } from 'node:path'
+
+/** Throws unless the job ended well; gives the lines that its ranks printed as JSON. */
+function printed({ code, out, err }) {
+  assert.equal(code, 0, `${out}\n${err}`)
+  return out
+    .split('\n')
+    .filter(line => line.startsWith('{'))
+    .map(line => JSON.parse(line))
+}
+
+/** The one hash that all lines have. */
+function hashIn(lines) {
+  const [{ hash }] = lines
+  assert.match(hash, /^[0-9a-f]{64}$/)
+  for (const line of lines) assert.equal(line.hash, hash, JSON.stringify(lines))
+  return hash
+}
+
+/** The hash of a run of eight shards, which is the same in all runtimes. */
+let known
+
+/** Random numbers of a seed. */
+function mulberry(seed) {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let t = Math.imul(state ^ (state >>> 15), 1 | state)
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+export const CASES = {
+  exchange: {
+    everywhere: true,
+    async test({ run }) {
+      const alone = printed(await run(0, ['exchange.mjs']))
+      assert.deepEqual(alone, [{ rank: 0, size: 1 }])
+      for (const size of [1, 2, 3, 4]) {
+        const said = printed(await run(size, ['exchange.mjs']))
+        assert.deepEqual(
+          said.map(({ rank }) => rank).sort(),
+          Array.from({ length: size }, (_, i) => i),
+        )
+        assert.ok(said.every(each => each.size === size))
+      }
+    },
+  },
+  refusals: {
+    everywhere: true,
+    async test({ run }) {
+      printed(await run(2, ['refusals.mjs']))
+      const { code, out, err } = await run(2, ['throws.mjs'])
+      assert.notEqual(code, 0)
+      assert.match(out + err, /the third batch is upside down/)
+      const gone = await run(0, ['exchange.mjs'], { env: { OMPI_COMM_WORLD_SIZE: '2', FLUXTAPE_MPI: '/nowhere/libmpi.so' } })
+      assert.match(gone.err, /mpi: there is no MPI library: \/nowhere\/libmpi\.so/)
+      const half = await run(2, ['half.mjs'])
+      assert.match(half.err, /distribute: a shared optimizer goes with shared batches, and these with that\. Write/)
+      const apart = await run(2, ['bits.mjs', '8', 'apart'])
+      assert.match(apart.err, /distribute: the ranks differ in their random numbers: \d+, \d+\. Call world\.synchronize\(model\)/)
+      const other = await run(0, ['exchange.mjs'], { env: { PMI_SIZE: '2' } })
+      assert.match(
+        other.err,
+        /mpi: the launcher and the library are of different makes: MPICH has started 2, of which Open MPI v[\d.]+ sees 1/,
+      )
+    },
+  },
+  bits: {
+    everywhere: true,
+    async test({ run }) {
+      for (const size of [0, 1, 2, 4, 8]) {
+        const lines = printed(await run(size, ['bits.mjs', '8']))
+        assert.equal(lines.length, Math.max(1, size))
+        known ??= hashIn(lines)
+        assert.equal(hashIn(lines), known)
+      }
+    },
+  },
+  kinds: {
+    async test({ run }) {
+      const hashes = []
+      // Parts without samples; steps that are replayed; observations that are promises; a loader with a seed; steps without train.
+      for (const kind of ['uneven', 'jit', 'map', 'seed', 'steps']) {
+        const lines = []
+        for (const size of [0, 2, 3]) lines.push(...printed(await run(size, ['bits.mjs', '8', kind])))
+        hashes.push(hashIn(lines))
+      }
+      // Replays give the same bits, what else is different gives others.
+      assert.equal(hashes[1], known ?? hashes[1])
+      assert.equal(new Set(hashes).size, hashes.length)
+      const of = async (size, shards) => hashIn(printed(await run(size, ['bits.mjs', shards])))
+      assert.equal(await of(2, '-'), await of(1, '2'))
+      assert.notEqual(await of(2, '-'), await of(2, '3'))
+      // A world of one has one shard, and trains as if there were none.
+      assert.equal(await of(0, '-'), await of(1, '1'))
+      assert.equal(await of(0, '-'), await of(0, 'none'))
+      printed(await run(2, ['means.mjs']))
+    },
+  },
+  checkpoints: {
+    async test({ root, run }) {
+      const whole = hashIn(printed(await run(2, ['bits.mjs', '4'])))
+      // The last rank alone ends the run, which all then do, after the same step.
+      const options = path => ({ checkpoint: { path, every: 4 } })
+      const part = printed(await run(4, ['bits.mjs', '-', 'plain', JSON.stringify({ ...options('run'), until: 9 })]))
+      assert.notEqual(hashIn(part), whole)
+      for (const size of [0, 1, 2, 3]) {
+        cpSync(join(root, 'run'), join(root, `run${size}`), { recursive: true })
+        const given = JSON.stringify({ ...options(`run${size}`), resume: `run${size}` })
+        assert.equal(hashIn(printed(await run(size, ['bits.mjs', '-', 'plain', given]))), whole)
+      }
+      const { code, err } = await run(2, ['bits.mjs', '2', 'plain', JSON.stringify({ resume: 'run' })])
+      assert.notEqual(code, 0)
+      assert.match(err, /distribute: the run was begun with 4 shards: 2 came\. Leave shards out/)
+    },
+  },
+  kills: {
+    async test({ run, restarted }) {
+      const random = mulberry(Number(process.env.FLUXTAPE_SEED ?? 1))
+      const times = Number(process.env.FLUXTAPE_KILLS ?? 3)
+      const slow = path => ['bits.mjs', '4', 'plain', JSON.stringify({ epochs, slow: 40, checkpoint: { path, every: 2 }, resume: path })]
+      // Six steps an epoch, and at most eight until a rank is killed.
+      const epochs = 2 + Math.ceil((8 * times) / 6)
+      const whole = hashIn(printed(await run(2, ['bits.mjs', '4', 'plain', JSON.stringify({ epochs })])))
+      // A rank that is killed ends the job.
+      let killed
+      const ended = await run(4, slow('once'), {
+        watch({ err }) {
+          const pid = /rank 2 step 3 pid (\d+)/.exec(err)?.[1]
+          if (!pid || killed) return
+          killed = performance.now()
+          process.kill(Number(pid), 'SIGKILL')
+        },
+      })
+      const waited = performance.now() - killed
+      assert.notEqual(ended.code, 0)
+      assert.ok(waited < 5000, `${waited} ms`)
+      // With restarts it goes on, to the same bits.
+      let [kills, from] = [0, 0]
+      const draw = () => ({ victim: Math.floor(random() * 4), steps: 1 + Math.floor(random() * 8) })
+      let next = draw()
+      const job = await restarted(times, 4, slow('again'), {
+        limit: 60_000 + 20_000 * times,
+        watch({ err }) {
+          if (kills === times) return
+          const again = err.indexOf('It is started again', from)
+          if (kills > 0 && again < 0) return
+          const steps = [...err.slice(Math.max(0, again)).matchAll(/rank (\d) step \d+ pid (\d+)\n/g)].filter(
+            ([, rank]) => Number(rank) === next.victim,
+          )
+          if (steps.length < next.steps) return
+          process.kill(Number(steps.at(-1)[2]), 'SIGKILL')
+          kills++
+          // What is said after that is the next job's, whose processes are others.
+          from = err.length
+          next = draw()
+        },
+      })
+      assert.equal(hashIn(printed(job)), whole)
+      assert.equal(kills, times)
+      assert.equal(job.err.match(/It is started again/g).length, times)
+    },
+  },
+}
