@@ -16,7 +16,7 @@ import { typesHaveNames, typesServe } from './package/types.mjs'
 const CONTENTS = [
   ...['CHANGELOG.md', 'CREDITS.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json'],
   ...BUILT.map(file => `dist/${file}`),
-  ...execFileSync('git', ['ls-files', 'docs', 'examples'], { encoding: 'utf8' })
+  ...execFileSync('git', ['ls-files', 'bin', 'docs', 'examples'], { encoding: 'utf8' })
     .trim()
     .split('\n')
     .filter(file => !file.startsWith('examples/web/')),
@@ -69,7 +69,10 @@ function contains() {
 }
 
 function isQuiet() {
-  const dependencies = ['dependencies', 'peerDependencies', 'optionalDependencies', 'bundledDependencies'].filter(key => manifest[key])
+  const dependencies = ['dependencies', 'optionalDependencies', 'bundledDependencies'].filter(key => manifest[key])
+  // What an entry of its own may use, where who imports it has installed it.
+  for (const name of Object.keys(manifest.peerDependencies ?? {}))
+    if (!manifest.peerDependenciesMeta?.[name]?.optional) dependencies.push(`the peer ${name}`)
   const scripts = ['preinstall', 'install', 'postinstall', 'prepare'].filter(key => manifest.scripts[key])
   if (dependencies.length + scripts.length > 0) throw new Error(`package.json has ${[...dependencies, ...scripts].join(', ')}`)
 }

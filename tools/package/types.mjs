@@ -58,6 +58,7 @@ const INTERNAL = [
   'Pair',
   'PartOf',
   'RNNFields',
+  'Recipe',
   'Results',
   'SequenceLayer',
   'Shuffle',
