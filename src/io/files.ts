@@ -1,8 +1,8 @@
 import { checkOptions, FluxtapeError, type FormatError, placed, refuseSurplus, typeError, written } from '../errors.ts'
 import { readFile, writeFile } from './disk.ts'
 import type { Metadata, StoredDType } from './items.ts'
-import { loadNpz, saveNpz } from './npz.ts'
-import { loadSafetensors, type SafetensorsFile, saveSafetensors } from './safetensors.ts'
+import { loadNpz, npzOf } from './npz.ts'
+import { loadSafetensors, type SafetensorsFile, safetensorsOf } from './safetensors.ts'
 
 /** What is written besides the tensors, and how. */
 export interface SaveOptions {
@@ -26,8 +26,8 @@ export async function save(path: string, source: unknown, options: SaveOptions =
   if (arguments.length > 3) refuseSurplus('save', 3, arguments)
   const bytes =
     suffixOf('save', path, ['.safetensors', '.npz']) === '.npz'
-      ? await saveNpz(source, options as object)
-      : saveSafetensors(source, options)
+      ? await npzOf('save', source, options as object)
+      : safetensorsOf('save', source, options)
   await writeFile('save', path, [bytes])
 }
 

@@ -45,23 +45,28 @@ const NPY = '.npy'
 export async function saveNpz(source: unknown, options: NpzOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
   checkOptions('saveNpz', options, ['compress', 'metadata', 'dtype'])
   if (arguments.length > 2) refuseSurplus('saveNpz', 2, arguments)
+  return npzOf('saveNpz', source, options)
+}
+
+/** `saveNpz`, in the name of another operation. */
+export async function npzOf(operation: string, source: unknown, options: NpzOptions): Promise<Uint8Array<ArrayBuffer>> {
   const { compress = false, metadata, dtype } = options
-  checkBoolean('saveNpz', 'compress', compress)
+  checkBoolean(operation, 'compress', compress)
   const files = [
-    ...itemsOf('saveNpz', source, dtype).map(item => ({ name: item.name, content: writeNpy('saveNpz', item) })),
-    ...textsOf('saveNpz', metadata).map(([name, text]) => {
+    ...itemsOf(operation, source, dtype).map(item => ({ name: item.name, content: writeNpy(operation, item) })),
+    ...textsOf(operation, metadata).map(([name, text]) => {
       if (!text.endsWith('\0')) return { name, content: writeText(text) }
-      throw typeError('saveNpz', 'NumPy cannot have a zero character at the end of a text', `that of ${quote(name)}`, 'JSON.stringify it.')
+      throw typeError(operation, 'NumPy cannot have a zero character at the end of a text', `that of ${quote(name)}`, 'JSON.stringify it.')
     }),
   ]
   const names = new Set<string>()
   for (const { name } of files) {
-    if (name.includes('\0') || name.length > 20_000) throw typeError('saveNpz', 'a name has a zero character, or is too long', quote(name))
-    if (names.has(name)) throw typeError('saveNpz', `a tensor and a text have the name ${quote(name)}`, '', 'Call one of them otherwise.')
+    if (name.includes('\0') || name.length > 20_000) throw typeError(operation, 'a name has a zero character, or is too long', quote(name))
+    if (names.has(name)) throw typeError(operation, `a tensor and a text have the name ${quote(name)}`, '', 'Call one of them otherwise.')
     names.add(name)
   }
   return writeZip(
-    'saveNpz',
+    operation,
     files.map(({ name, content }) => ({ name: name + NPY, content })),
     compress,
   )

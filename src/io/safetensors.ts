@@ -64,14 +64,19 @@ export function saveSafetensors(source: unknown, options: SafetensorsOptions = {
   }
   checkOptions('saveSafetensors', options, ['metadata', 'dtype'])
   if (arguments.length > 2) refuseSurplus('saveSafetensors', 2, arguments)
-  const items = itemsOf('saveSafetensors', source, options.dtype)
+  return safetensorsOf('saveSafetensors', source, options)
+}
+
+/** `saveSafetensors`, in the name of another operation. */
+export function safetensorsOf(operation: string, source: unknown, options: SafetensorsOptions): Uint8Array<ArrayBuffer> {
+  const items = itemsOf(operation, source, options.dtype)
   if (items.some(({ name }) => name === METADATA)) {
-    throw typeError('saveSafetensors', `'${METADATA}' is no name for a tensor`, '', 'Pass texts as { metadata }.')
+    throw typeError(operation, `'${METADATA}' is no name for a tensor`, '', 'Pass texts as { metadata }.')
   }
   // Larger elements first, as the reference implementation aligns them.
   const rank = (type: StoredType) => storedTypes.indexOf(type) - 100 * type.bytes
   items.sort((a, b) => rank(a.type) - rank(b.type) || (a.name < b.name ? -1 : 1))
-  const texts = textsOf('saveSafetensors', options.metadata).map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`)
+  const texts = textsOf(operation, options.metadata).map(([key, text]) => `${JSON.stringify(key)}:${JSON.stringify(text)}`)
   const fields = options.metadata === undefined ? [] : [`"${METADATA}":{${texts.join(',')}}`]
   let length = 0
   for (const item of items) {
