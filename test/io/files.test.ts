@@ -93,7 +93,7 @@ describe('save and load', () => {
     [
       'bfloat16 for NumPy',
       () => save('x.npz', state(Dense(1, 1)), { dtype: 'bfloat16' }),
-      'TypeError: saveNpz: NumPy has no BF16. Write float16 or float32, or a safetensors file.',
+      'TypeError: save: NumPy has no BF16. Write float16 or float32, or a safetensors file.',
     ],
   ]
   it.each(bad)('refuse %s', async (_, call, message) => {
