@@ -98,6 +98,7 @@ const targets = [
       against('gpt', hasWideVectors ? 1.5 : 1.3, 1.2),
     ]
   }),
+  target('predict-xs, time over onnxruntime-web', ratio('predict-xs', 'onnxruntime'), 1 / 20, 1 / 40, inverse, true),
   target('predict-lenet, time over onnxruntime-web', ratio('predict-lenet', 'onnxruntime'), 1, 0.5, plain, true),
   target('generate, time over PyTorch', ratio('generate', 'pytorch'), 1 / 1.5, 1 / 3, plain, true),
   target('mlp-xs, time over PyTorch', ratio('mlp-xs', 'pytorch'), 0.5, 0.15, plain, true),
@@ -191,7 +192,7 @@ Runtimes: ${runtimes.map(runtime => `${runtime} ${header.versions[runtime]} (${h
 PyTorch ${header.versions.pytorch}; its own gemm-1024: ${gemmFigure.join(', ')}${header.pytorchEnvironment?.OPENBLAS_CORETYPE ? ` (with OPENBLAS_CORETYPE=${header.pytorchEnvironment.OPENBLAS_CORETYPE})` : ''}.
 Everything is measured interleaved, round by round. Ratios are our time over theirs, the median over rounds with its quartiles: below 1 we are faster. "Of the limit" is the
 step's arithmetic at the peak of a register-only kernel, measured in the same rounds, over our time. Our steps are those of \`jit(loss)\`, which are replayed; "without-jit" is
-the same with the loss itself. predict-lenet calls the model in a scope and reads what it gives.
+the same with the loss itself. predict-xs and predict-lenet are calls of \`jit(model)\` into an array; without-jit the model is called in a scope, and what it gives is read.
 ${Object.entries(header.missing ?? {})
   .map(([name, reason]) => `\nMissing: ${name}: ${reason}`)
   .join('')}

@@ -5,7 +5,7 @@ import { families } from './steps.mjs'
 const build = new URL('../../dist/fluxtape.js', import.meta.url)
 
 /** What `jit` has no part in. */
-const withoutJit = ['gemm', 'prediction', 'generation']
+const withoutJit = ['gemm', 'generation']
 
 /** With `eager` the steps alone, their losses without jit. */
 const isEager = process.argv[3] === 'eager'

@@ -69,14 +69,15 @@ function images(flux, { layers, rate }, data) {
 }
 
 function prediction(flux, { layers }, data) {
-  const { scope, tensor } = flux
+  const { jit, scope, tensor } = flux
   const model = network(flux, layers, data)
   const x = tensor(data.x.data, data.x.shape)
-  const predict = () => model(x).data()
+  const predict = jit?.(model, { shapes: [data.x.shape] })
+  const output = new Float32Array(layers.at(-1).outputs)
   let last
   return {
     step: () => {
-      last = scope(predict)
+      last = predict ? predict.into(output, data.x.data) : scope(() => model(x).data())
     },
     value: () => checksum(last),
   }

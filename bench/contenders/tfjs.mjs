@@ -117,7 +117,9 @@ function network(tf, layers, data) {
   return { model: chain(layers), variables }
 }
 
-const imagesOf = (tf, { data, shape }) => tf.tidy(() => tf.tensor4d(data, shape).transpose([0, 2, 3, 1]))
+const imagesOf = (tf, { data, shape }) => {
+  return shape.length < 4 ? tf.tensor(data, shape) : tf.tidy(() => tf.tensor4d(data, shape).transpose([0, 2, 3, 1]))
+}
 
 function images(tf, { layers, rate }, data) {
   if (!tf.getKernel('Conv2DBackpropFilter', backend)) throw new Error('no gradient of a convolution')

@@ -155,5 +155,6 @@ export const workloads = [
   training('lenet', lenet, [64, 1, 28, 28]),
   training('resnet', resnet, [32, 3, 32, 32]),
   training('mobile', mobile, [32, 3, 32, 32]),
+  prediction('predict-xs', [dense('dense1', 64, 32, 'relu'), dense('dense2', 32, 10)], [1, 64]),
   prediction('predict-lenet', lenet, [1, 1, 28, 28]),
 ]

@@ -17,7 +17,7 @@ import { workloads as sequences } from './sequences.mjs'
 export const workloads = [...mlp, ...images, ...sequences, ...gemm]
 
 /** What a quick run takes a look at. */
-const glimpse = ['mlp-xs', 'mlp-s', 'mlp-l', 'lenet', 'predict-lenet', 'lstm', 'gpt', 'generate', 'gemm-64', 'gemm-512']
+const glimpse = ['mlp-xs', 'mlp-s', 'mlp-l', 'lenet', 'predict-xs', 'predict-lenet', 'lstm', 'gpt', 'generate', 'gemm-64', 'gemm-512']
 
 /**
  * The workloads that a user named: each name is a whole one, or the beginning of several (`gemm`, `gemm-nt`).

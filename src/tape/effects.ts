@@ -90,6 +90,11 @@ export function committing<T>(f: () => T): T {
   }
 }
 
+/** Does somebody take effects, or forbid them? */
+export function isPuttingOff(): boolean {
+  return current !== undefined
+}
+
 /** Where nobody takes effects, undefined. */
 export function currentEffects(): Effects | undefined {
   return current === 'none' ? undefined : current

@@ -63,6 +63,11 @@ export function training<T>(f: () => T): T {
   }
 }
 
+/** Is nobody concerned with which layer is called, and in which mode? */
+export function isOutsideOfLayers(): boolean {
+  return depth === 0 && !called.layer && !called.around && !recall
+}
+
 /** Runs `f`; `by` says in which mode a layer is meanwhile. */
 export function recalling<T>(by: Recall | undefined, f: () => T): T {
   const before = recall

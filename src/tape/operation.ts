@@ -108,6 +108,11 @@ export function watched<T>(watch: Watch, f: () => T): T {
   }
 }
 
+/** Does somebody watch the operations? */
+export function isWatched(): boolean {
+  return watcher !== undefined
+}
+
 /** The operation whose pullback runs; undefined on the way forward. */
 export let pulled: string | undefined
 

@@ -1,9 +1,11 @@
 // A captured step, ready to be replayed: the arguments of its kernels as words, and one arena in which its blocks have their places.
 import { MemoryError } from '../errors.ts'
+import { DTYPES, type DType, type NumberArray } from '../tensor/dtype.ts'
 import { takeStreams } from '../tensor/random.ts'
 import { Storage } from '../tensor/storage.ts'
 import { make, type Tensor } from '../tensor/tensor.ts'
 import { checkZones } from '../wasm/guard.ts'
+import type { Address } from '../wasm/kinds.ts'
 import { i32 } from '../wasm/memory.ts'
 import { fork, losses } from '../wasm/pool.ts'
 import { parametersOf } from '../wasm/traits.generated.ts'
@@ -22,13 +24,13 @@ interface Call {
 }
 
 /** A word that is an address into the arena. */
-interface Address {
+interface Place {
   readonly word: number
   readonly offset: number
 }
 
 /** One into the nth of the tensors that are given at each replay. */
-interface GivenAddress extends Address {
+interface GivenAddress extends Place {
   readonly given: number
 }
 
@@ -53,7 +55,7 @@ const LINE = 64
  */
 export class Plan {
   private readonly calls: Call[] = []
-  private readonly addresses: Address[] = []
+  private readonly addresses: Place[] = []
   private readonly givenAddresses: GivenAddress[] = []
   private readonly results: { readonly offset: number; readonly bytes: number }[]
   /** Where the given tensors lay. */
@@ -63,7 +65,8 @@ export class Plan {
   /** How many streams of random numbers a step takes: those of tensors without elements, too. */
   private readonly streams: number
   private readonly words: Int32Array
-  private readonly bytes: number
+  /** How many words the arena has. */
+  readonly size: number
   /** For which arena the words stand. */
   private base = 0
   /** Can it be replayed? Not where a tensor from outside is a result, or was released, or where the random numbers were started anew. */
@@ -110,7 +113,7 @@ export class Plan {
     for (const block of capture.blocks) if (block.constant) offsets.set(block, append(block.constant))
     const spans = spansOf(capture)
     const places = new Map<Span, number>()
-    this.bytes = assignOffsets([...new Set(spans.values())], lines(4 * words.length), places)
+    this.size = Math.ceil(assignOffsets([...new Set(spans.values())], lines(4 * words.length), places) / 4)
     for (const [block, span] of spans) offsets.set(block, places.get(span) as number)
     for (const { word, target } of pending) own(word, (offsets.get(target.block) as number) + target.offset)
     this.words = Int32Array.from(words)
@@ -164,15 +167,13 @@ export class Plan {
   }
 
   /**
-   * Calls the kernels again, for other tensors of the same shapes. Returns the arena, of which the results are parts. Where a kernel met a bad
+   * Calls the kernels again, for other tensors of the same shapes; the results are parts of the arena. Where a kernel met a bad
    * index or what does not fit, which later ones would trust, or a worker was lost, which may yet write to a place that another block gets, it
-   * ends: undefined, and nothing has changed. So it is where the arena, which is one block, finds no room.
+   * ends: false, and nothing has changed.
    */
-  replay(given: readonly Tensor[]): Tensor | undefined {
+  replay(given: readonly Tensor[], arena: Tensor): boolean {
     const { words, calls, streams } = this
     const lossesBefore = losses
-    const arena = this.arena()
-    if (!arena) return undefined
     const base = arena.pointer
     if (base !== this.base) this.relocate(base)
     for (const { word, offset, given: index } of this.givenAddresses) words[word] = given[index].pointer + offset
@@ -183,11 +184,10 @@ export class Plan {
       fork(kernel, units, cost, base + at)
       if (losses === lossesBefore && (status < 0 || i32[(base >>> 2) + status] === 0)) continue
       takeStreams(-streams)
-      arena.dispose()
-      return undefined
+      return false
     }
     if (__GUARD__) checkZones('replay')
-    return arena
+    return true
   }
 
   /** The memory of a result. */
@@ -196,9 +196,20 @@ export class Plan {
     return new Storage(bytes, arena.storage, offset)
   }
 
-  private arena(): Tensor | undefined {
+  /** Copies a result out of the arena. */
+  read(arena: Address, i: number, type: DType, output: NumberArray): void {
+    const memory = DTYPES[type].view()
+    const start = (arena + this.results[i].offset) / memory.BYTES_PER_ELEMENT
+    const { length } = output
+    // A view is more work than some numbers.
+    if (length > 64) output.set(memory.subarray(start, start + length))
+    else for (let j = 0; j < length; j++) output[j] = memory[start + j]
+  }
+
+  /** An arena: one block. Undefined where there is no room for it. */
+  room(): Tensor | undefined {
     try {
-      return make([Math.ceil(this.bytes / 4)], 'int32')
+      return make([this.size], 'int32')
     } catch (error) {
       if (error instanceof MemoryError) return undefined
       throw error

@@ -7,6 +7,12 @@ export type DType = 'float32' | 'int32' | 'uint8' | 'bool'
 /** What the elements of a tensor read as. */
 export type TypedArray = Float32Array | Int32Array | Uint8Array
 
+/** Numbers in a row, to be read and written. */
+export interface NumberArray extends ArrayLike<number> {
+  [i: number]: number
+  set(from: ArrayLike<number>): void
+}
+
 /** What one type of elements has that another has not. */
 interface Traits {
   readonly bytes: 4 | 1

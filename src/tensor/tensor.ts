@@ -198,6 +198,7 @@ export class Tensor implements Owned {
   startWrite(): void {
     this.settleWaiting()
     this.storage.version++
+    writes++
   }
 
   /** @internal Computes what waits for the elements as they are; `startWrite` then needs no memory. */
@@ -271,6 +272,9 @@ function refusal(name: string): TypeError {
           : 'What belongs to a tensor can stand in a WeakMap'
   return unassignable('Tensor', name, `${wayOut}.`)
 }
+
+/** How often elements were written in place. */
+export let writes = 0
 
 /** A new tensor with arbitrary elements, owned by the scope. Throws MemoryError in the operation's name. */
 export function make(shape: Shape, dtype: DType, operation = 'memory'): Tensor {

@@ -13,7 +13,7 @@ import type { Tensor } from '../tensor/tensor.ts'
 import { tensorsIn } from '../tensor/walk.ts'
 import { inputsOf } from './batches.ts'
 import { blameBatch } from './blame.ts'
-import { type Differentiated, replaysOf } from './jit.ts'
+import { type Differentiated, replayedLoss, replaysOf } from './replayed-loss.ts'
 import { outcomeOf, type Shared, sharingOf } from './sharing.ts'
 import type { Batch, LossArguments, TargetOf } from './types.ts'
 import { warnOfUntrained } from './untrained.ts'
@@ -163,7 +163,7 @@ export function takeStep(
     const replays = trace ? undefined : replaysOf(loss)
     const differentiated = (inputs: readonly unknown[]) =>
       replays
-        ? replays.differentiate(operation, lossOf, subject, inputs, () => !skipped)
+        ? replays.take(operation, replayedLoss(operation, lossOf, params), params, model, inputs, () => !skipped)
         : (differentiate(operation, () => lossOf(inputs), [params], true) as Differentiated)
     if (sharing) {
       const partial = (part: unknown) => {

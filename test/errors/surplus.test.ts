@@ -199,7 +199,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   gather: () => [x, [0], 0],
   hvp: () => [(z: fluxtape.Tensor) => z.square().sum(), x, x],
   isTraining: () => [model],
-  jit: () => [loss],
+  jit: () => [loss, { shapes: [[1]] }],
   jvp: () => [f.exp, x, x],
   keep: () => [f.zeros([1])],
   kFolds: () => [x, 2, { seed: 1 }],

@@ -247,7 +247,7 @@ export function calls() {
     loadOptimizerState: [opt, ps, F.optimizerState(opt, ps)],
     rule: ['Own', { hyper: { eta: 1 }, step: (_, __, ___, g) => g, slots: ['a'] }],
     trainStep: [loss, ps, x, opt],
-    jit: [loss],
+    jit: [loss, { shapes: [[1, 2]] }],
     saveSafetensors: [model, { metadata: { a: 'b' } }],
     loadSafetensors: [F.saveSafetensors(model)],
     saveNpz: [model, { metadata: { a: 'b' }, compress: true, dtype: 'float16' }],

@@ -51,7 +51,7 @@ describe('rrelu', () => {
       const loss = wrap((input: typeof x) => mse(model(input), zeros([4, 1])))
       return Array.from({ length: 6 }, () => trainStep(loss, params(model), [tensor([[-1, 2, -3], [1, 0, 1], [-2, -2, -2], [3, 1, -1]])], Descent(0.1))) // biome-ignore format: one line
     }
-    expect(run(jit)).toEqual(run(loss => loss))
+    expect(run(jit)).toEqual(run((loss => loss) as typeof jit))
   })
 
   it('refuses limits in the wrong order', () => {

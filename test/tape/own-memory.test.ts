@@ -81,7 +81,7 @@ describe('each gradient has memory of its own', () => {
 
   test.each([
     ['train', (f: () => Tensor) => f],
-    ['train, replayed', jit],
+    ['train, replayed', (f: () => Tensor) => jit(f)],
   ])('so that onGradient may scale each in place: %s', async (_, made) => {
     const [w, d] = [zeros([2]), zeros([2])]
     const halve = {

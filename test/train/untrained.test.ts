@@ -12,7 +12,11 @@ const w = () => ones([4, 2])
 afterEach(() => void vi.restoreAllMocks())
 
 /** What `train` warns of while it trains a Chain that ends with `f`. */
-async function warnings(f: (x: Tensor) => Tensor, more: readonly Tensor[] = [], made: typeof jit = loss => loss): Promise<string[]> {
+async function warnings(
+  f: (x: Tensor) => Tensor,
+  more: readonly Tensor[] = [],
+  made: typeof jit = (loss => loss) as typeof jit,
+): Promise<string[]> {
   const warn = vi.spyOn(console, 'warn').mockImplementation(() => {})
   const model = Chain(Dense(2, 4), relu, f)
   const loss = made((a: Tensor, b: Tensor) => mse(model(a), b))
