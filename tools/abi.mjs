@@ -150,8 +150,8 @@ export function wrapperSource(kernels, exported) {
   const typed = parameters => parameters.map(parameter => `${parameter.name}: ${kindOf(parameter).type}`)
   const listed = parameters => parameters.map(({ name }) => name)
   const resultOf = ({ result }) => (result === 'void' ? 'void' : 'number')
-  const written = (parameters, at, words = 'i32') =>
-    parameters.map((parameter, i) => `  ${parameter.type === 'f32' ? 'f32' : words}[${at}${i ? ` + ${i}` : ''}] = ${parameter.name}`)
+  const written = parameters =>
+    parameters.map((parameter, i) => `  ${parameter.type === 'f32' ? 'f32' : 'words'}[at${i ? ` + ${i}` : ''}] = record.${parameter.name}`)
   return [
     '// Made by tools/abi.mjs from what assembly/index.ts exports. `units` is how many units of work there are, `work` how many elements (or',
     '// multiplications) a unit is.',
@@ -194,17 +194,17 @@ export function wrapperSource(kernels, exported) {
               `export interface ${record} {`,
               ...typed(parameters).map(field => `  readonly ${field}`),
               '}',
-              `/** Writes them as words, from word \`at\` on. */`,
-              `export function write${record}(at: number, { ${listed(parameters).join(', ')} }: ${record}): void {`,
-              '  // Read once: asked for at each word, a product of 2 x 2 x 2 takes 6 % longer.',
-              '  const words = i32',
-              ...written(parameters, 'at', 'words'),
+              `/** Writes them as \`words\`, from word \`at\` on. */`,
+              `export function write${record}(words: Int32Array, at: number, record: ${record}): void {`,
+              ...written(parameters),
               '}',
             ]
           : []),
         `export function ${name}(${[...given, 'units: number', 'work = 1'].join(', ')}): void {`,
         `  const cost = ${cost} * work`,
-        ...(record ? [`  write${record}(SCRATCH.descriptor >>> 2, record)`, call(['SCRATCH.descriptor'])] : [call(listed(parameters))]),
+        ...(record
+          ? [`  write${record}(i32, SCRATCH.descriptor >>> 2, record)`, call(['SCRATCH.descriptor'])]
+          : [call(listed(parameters))]),
         record ? `  fork(${id}, units, cost)` : `  forkOf(${[id, 'units', 'cost', ...listed(parameters)].join(', ')})`,
         '}',
       ]

@@ -1,7 +1,7 @@
 /** Attention as its kernels take it: sides around those of tiles, few queries, masks, biases and dropout in turn. */
 import { writeAttention } from '../../src/wasm/kernels.generated.ts'
 import { behind, NONE, type Real } from '../../src/wasm/kinds.ts'
-import { SCRATCH } from '../../src/wasm/memory.ts'
+import { i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import type { Arena, Trial } from './kernel-trials.ts'
 
@@ -43,7 +43,7 @@ function* trialsOf(arena: Arena, ofGradient: boolean): Iterable<Trial> {
         ...{ drawn, p: 0.3 as Real, kept: (1 / 0.7) as Real, scale: 0.5 as Real, each, splits },
       }
       const run = (begin: number, end: number) => {
-        writeAttention(WORDS >>> 2, record)
+        writeAttention(i32, WORDS >>> 2, record)
         wasm[ofGradient ? 'attentionGradient' : 'attention'](WORDS, begin, end)
       }
       const writes = ofGradient ? [ofQ, ofK, ofV] : i % 2 ? [y] : [y, stats]

@@ -1,7 +1,7 @@
 /** Rows of the kernel table: rows of a table in bags, and positions. */
 import { writeBags } from '../../src/wasm/kernels.generated.ts'
 import { NONE } from '../../src/wasm/kinds.ts'
-import { SCRATCH } from '../../src/wasm/memory.ts'
+import { i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import type { KernelRow } from './kernel-table.ts'
 import type { Arena, Trial } from './kernel-trials.ts'
@@ -40,7 +40,7 @@ const bags = (name: 'sumBags' | 'addBags' | 'maxBags'): KernelRow => [
           status,
         }
         const run = (begin: number, end: number) => {
-          writeBags(SCRATCH.descriptor >>> 2, record)
+          writeBags(i32, SCRATCH.descriptor >>> 2, record)
           wasm[name](SCRATCH.descriptor, begin, end)
         }
         const units = name === 'addBags' ? Math.ceil(inner / 16) : many

@@ -1,7 +1,7 @@
 /** Products of matrices as the kernels of assembly/gemm take them, and the same in three plain loops. */
 import { type Gemm, type Kernels, writeGemm, writePackA, writePackB } from '../../src/wasm/kernels.generated.ts'
 import { NONE } from '../../src/wasm/kinds.ts'
-import { f32, SCRATCH } from '../../src/wasm/memory.ts'
+import { f32, i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { variant, wasm } from '../../src/wasm/module.ts'
 import { type Arena, type Block, randomness, type Trial } from './kernel-trials.ts'
 
@@ -111,7 +111,7 @@ const WORDS = SCRATCH.descriptor
 
 /** Writes the record of a product, and runs a part of it. */
 export function multiply(record: Gemm, begin: number, end: number): void {
-  writeGemm(WORDS >>> 2, record)
+  writeGemm(i32, WORDS >>> 2, record)
   wasm.gemm(WORDS, begin, end)
 }
 
@@ -120,12 +120,12 @@ const packedLength = ({ N, K, batch }: Product) => batch * K * Math.ceil(N / 4) 
 function packB(product: Product, b: Block, out: Block, begin: number, end: number): void {
   const { N, K, right } = product
   const [rowB, columnB] = right ? [1, K] : [N, 1]
-  writePackB(WORDS >>> 2, { b: b.pointer, rowB, columnB, batchB: K * N, N, K, out: out.pointer })
+  writePackB(i32, WORDS >>> 2, { b: b.pointer, rowB, columnB, batchB: K * N, N, K, out: out.pointer })
   wasm.gemmPackB(WORDS, begin, end)
 }
 
 function packA({ M, K }: Product, a: Block, out: Block, stride: number, begin: number, end: number): void {
-  writePackA(WORDS >>> 2, { a: a.pointer, columnA: M, batchA: M * K, M, K, out: out.pointer, rowOut: stride })
+  writePackA(i32, WORDS >>> 2, { a: a.pointer, columnA: M, batchA: M * K, M, K, out: out.pointer, rowOut: stride })
   wasm.gemmPackA(WORDS, begin, end)
 }
 

@@ -3,7 +3,7 @@ import { channelGroups, type Groups, neighbourGroups, rowGroups } from '../../sr
 import { sizeOf } from '../../src/tensor/shape.ts'
 import { writeNormalization } from '../../src/wasm/kernels.generated.ts'
 import { NONE, type Real } from '../../src/wasm/kinds.ts'
-import { SCRATCH } from '../../src/wasm/memory.ts'
+import { i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import type { Arena, Trial } from './kernel-trials.ts'
 
@@ -48,7 +48,7 @@ function* trialsOf(arena: Arena, ofGradient: boolean): Iterable<Trial> {
       eps: 1e-5 as Real,
     }
     const run = (begin: number, end: number) => {
-      writeNormalization(WORDS >>> 2, record)
+      writeNormalization(i32, WORDS >>> 2, record)
       wasm[ofGradient ? 'normalizeGradient' : 'normalize'](WORDS, begin, end)
     }
     const writes = ofScale && ofBias ? [out, ofScale, ofBias] : isGiven ? [out] : [out, stats]

@@ -1,7 +1,7 @@
 /** Rows of the kernel table: pooling and its adjoints, over windows of every kind. */
 import { type Pooling, writePooling } from '../../src/wasm/kernels.generated.ts'
 import { NONE } from '../../src/wasm/kinds.ts'
-import { SCRATCH } from '../../src/wasm/memory.ts'
+import { i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import type { KernelRow } from './kernel-table.ts'
 import type { Arena, Trial } from './kernel-trials.ts'
@@ -51,7 +51,7 @@ function* forward(arena: Arena, isMax: boolean): Iterable<Trial> {
       const taps = axes.reduce((n, axis) => n * axis[2], 1)
       const words: Pooling = { x: x.pointer, y: y.pointer, places: isMax && odd ? places.pointer : NONE, ...record(axes, odd ? 0 : taps) }
       const run = (begin: number, end: number) => {
-        writePooling(SCRATCH.descriptor >>> 2, words)
+        writePooling(i32, SCRATCH.descriptor >>> 2, words)
         wasm[isMax ? 'maxPool' : 'meanPool'](SCRATCH.descriptor, begin, end)
       }
       yield { name: `${name(axes)}${odd ? ', odd' : ''}`, units: rows, writes: odd && isMax ? [y, places] : [y], run }
@@ -65,7 +65,7 @@ function* backward(arena: Arena, isMax: boolean): Iterable<Trial> {
     const [x, y, places] = [arena.floats(planes * size), arena.floats(planes * outs), arena.ints(planes * outs, 0, size)]
     const words: Pooling = { x: x.pointer, y: y.pointer, places: isMax ? places.pointer : NONE, ...record(axes, 0) }
     const run = (begin: number, end: number) => {
-      writePooling(SCRATCH.descriptor >>> 2, words)
+      writePooling(i32, SCRATCH.descriptor >>> 2, words)
       wasm[isMax ? 'maxPoolGradient' : 'meanPoolGradient'](SCRATCH.descriptor, begin, end)
     }
     yield { name: name(axes), units: planes, writes: [x], run }

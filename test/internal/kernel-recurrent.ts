@@ -1,7 +1,7 @@
 /** Sequences as the kernels of recurrent layers take them: every cell, with and without lengths, reversed, recorded, its weights packed or not. */
 import { writeRecurrence } from '../../src/wasm/kernels.generated.ts'
 import { NONE } from '../../src/wasm/kinds.ts'
-import { SCRATCH } from '../../src/wasm/memory.ts'
+import { i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import type { Arena, Block, Trial } from './kernel-trials.ts'
 
@@ -52,7 +52,7 @@ function* trialsOf(arena: Arena, ofGradient: boolean): Iterable<Trial> {
         records: arena.floats(16 * batch).pointer,
       }
       const run = (begin: number, end: number) => {
-        writeRecurrence(WORDS >>> 2, record)
+        writeRecurrence(i32, WORDS >>> 2, record)
         wasm[ofGradient ? 'recurGradient' : 'recur'](WORDS, begin, end)
       }
       const outs = ofGradient ? [h, c, values, before, inner] : [y, h, c, kind >= LSTM ? given : undefined, kept]

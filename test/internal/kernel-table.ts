@@ -248,7 +248,7 @@ function* intSums(arena: Arena): Iterable<Trial> {
     const [at, from, to] = [indices.pointer, x.pointer, out.pointer]
     const record = { x: from, indices: at, updates: updates.pointer, wide: wide.pointer, out: to, size, count, inner, status }
     const run = (begin: number, end: number) => {
-      writeSumsByIndex(WORDS >>> 2, record)
+      writeSumsByIndex(i32, WORDS >>> 2, record)
       wasm.scatterAddI(WORDS, begin, end)
     }
     yield { name: `inner ${inner}`, units: outer, writes: [out, wide], run }
@@ -268,7 +268,7 @@ const indexed = (name: KernelName, kind: Kind, how: 'gather' | 'scatter' | 'take
       const reads = how === 'gather' || how === 'take'
       const record = { whole: few.pointer, indices: indices.pointer, parts: many.pointer, size, count, status }
       const run = (begin: number, end: number) => {
-        writeByIndex(WORDS >>> 2, { ...record, inner: how === 'gather' ? 4 * inner : inner })
+        writeByIndex(i32, WORDS >>> 2, { ...record, inner: how === 'gather' ? 4 * inner : inner })
         kernel(name)(WORDS, begin, end)
       }
       const units =
@@ -316,7 +316,7 @@ function* sequences(arena: Arena): Iterable<Trial> {
         blank: classes - 1,
       }
       const run = (begin: number, end: number) => {
-        writeCtcTask(WORDS >>> 2, record)
+        writeCtcTask(i32, WORDS >>> 2, record)
         wasm.ctc(WORDS, begin, end)
       }
       yield { name: `${longest} labels${hasSlopes ? ', slopes' : ''}`, units: batch, writes: [hasSlopes ? slopes : losses], run }

@@ -13,7 +13,7 @@ import {
   writePackB,
 } from '../../src/wasm/kernels.generated.ts'
 import { NONE } from '../../src/wasm/kinds.ts'
-import { f32, SCRATCH } from '../../src/wasm/memory.ts'
+import { f32, i32, SCRATCH } from '../../src/wasm/memory.ts'
 import { wasm } from '../../src/wasm/module.ts'
 import { counts, geometries, type Pass, reference, type Sizes, sizes } from './kernel-convolution.ts'
 import type { Arena, Block, Trial } from './kernel-trials.ts'
@@ -80,7 +80,7 @@ function* steps(
   if (call) {
     const { record, units, scratch } = call
     const { pointer } = arena.floats(scratch)
-    yield step('depthwise', units, given[written[side]], () => writeDepthwise(WORDS >>> 2, record(pointer)))
+    yield step('depthwise', units, given[written[side]], () => writeDepthwise(i32, WORDS >>> 2, record(pointer)))
     return
   }
   const calls = side === 'convWeight' ? sumsCalls(geometry, planSums(geometry)) : undefined
@@ -92,18 +92,18 @@ function* steps(
     const plan = planTiles(geometry, side === 'convInput')
     const tables = arena.words([...plan.tables])
     const { pad, pack, tiles } = tiled.records({ x, weight, y }, finish, { tables, scratch: scratch.pointer })
-    if (pad) yield step('convPad', tiled.planes * batch, part(scratch.pointer, pack.out), () => writeConvPad(WORDS >>> 2, pad))
-    yield step('convPack', tiled.panels, part(pack.out, end), () => writeConvPack(WORDS >>> 2, pack))
+    if (pad) yield step('convPad', tiled.planes * batch, part(scratch.pointer, pack.out), () => writeConvPad(i32, WORDS >>> 2, pad))
+    yield step('convPack', tiled.panels, part(pack.out, end), () => writeConvPack(i32, WORDS >>> 2, pack))
     const out = given[side === 'convInput' ? 0 : 2]
-    yield { ...step('convTiles', plan.units * batch, out, () => writeConvTiles(WORDS >>> 2, tiles)), rewrites: true }
+    yield { ...step('convTiles', plan.units * batch, out, () => writeConvTiles(i32, WORDS >>> 2, tiles)), rewrites: true }
   } else if (calls) {
     const plan = planSums(geometry)
     const tables = arena.words([...plan.tables])
     const { pad, turn, sums } = calls.records({ x, weight, y }, { tables, scratch: scratch.pointer }, batch, 0)
     if (pad)
-      yield step('convPad', calls.planes * batch, part(scratch.pointer, turn?.out ?? sums.sums), () => writeConvPad(WORDS >>> 2, pad))
-    if (turn) yield step('gemmPackB', calls.panels * batch, part(turn.out, sums.sums), () => writePackB(WORDS >>> 2, turn))
-    yield step('convSums', plan.units, given[1], () => writeConvSums(WORDS >>> 2, sums))
+      yield step('convPad', calls.planes * batch, part(scratch.pointer, turn?.out ?? sums.sums), () => writeConvPad(i32, WORDS >>> 2, pad))
+    if (turn) yield step('gemmPackB', calls.panels * batch, part(turn.out, sums.sums), () => writePackB(i32, WORDS >>> 2, turn))
+    yield step('convSums', plan.units, given[1], () => writeConvSums(i32, WORDS >>> 2, sums))
   }
 }
 
