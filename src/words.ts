@@ -23,7 +23,7 @@ export function kindOf(value: unknown): string {
 
 /** A value as an argument was written, where that is short; else its kind. Bundlers number functions of one name: sum$2. */
 export function written(value: unknown): string {
-  if (typeof value === 'string') return `'${value.slice(0, 40)}'`
+  if (typeof value === 'string') return `'${value.slice(0, 40)}${value.length > 40 ? '...' : ''}'`
   if (typeof value === 'function') return value.name.replace(/\$\d+$/, '') || 'a function'
   return Object(value) === value ? kindOf(value) : `${String(value)}${typeof value === 'bigint' ? 'n' : ''}`
 }

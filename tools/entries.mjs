@@ -19,9 +19,9 @@ export const ENTRIES = [
     api: 'src/index.ts',
     types: 'fluxtape.d.ts',
     global: { file: 'fluxtape.global.js', name: 'fluxtape', format: 'umd' },
-    limit: 186 * KB,
+    limit: 188 * KB,
   },
-  { subpath: './edge', file: 'edge.js', source: 'src/edge.ts', types: 'edge.d.ts', limit: 149 * KB },
+  { subpath: './edge', file: 'edge.js', source: 'src/edge.ts', types: 'edge.d.ts', limit: 150 * KB },
   {
     subpath: './datasets',
     file: 'datasets.js',

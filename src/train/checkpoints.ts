@@ -101,7 +101,10 @@ export function checkpoints(
   let asWritten: Hypers = []
   /** Where the run was when it was whole last, and when it was saved last. */
   const whole = { step: -1, epoch: 0, stream: 0, order: record.order, validated: record.validated }
+  /** Was one that remembers asked about a step that has not come about, and remembers it? */
+  let isHalf = false
   const note = (): void => {
+    isHalf = false
     const { step, epoch, order, validated, random } = record
     Object.assign(whole, { step, epoch, order, validated, stream: random.stream })
   }
@@ -148,7 +151,10 @@ export function checkpoints(
   }
   const isSaved = () => saved.step === record.step && saved.epoch === record.epoch
 
+  const remembers = (callbacks as readonly Feature[]).some(each => each.onGradient && each.state && !each.onlyLooks)
+
   return {
+    ...(remembers && { onGradient: () => void (isHalf = true) }),
     async begun() {
       asWritten = hypersOf(subject.optimizer)
       if (resume !== undefined) {
@@ -184,8 +190,9 @@ export function checkpoints(
     settled(ends) {
       if (!checkpoint) return undefined
       const isEpoch = record.epoch > whole.epoch
-      if (isWhole()) goBack()
-      else note()
+      if (!isWhole()) note()
+      else if (isHalf) return undefined
+      else goBack()
       let isBest = false
       if (isEpoch) {
         const { validation, loss } = record.epochs[record.epochs.length - 1]
@@ -201,10 +208,8 @@ export function checkpoints(
     },
     async onEnd() {
       await pending
-      if (!writes || isSaved() || !isWhole()) {
-        // An epoch that was cut short has been saved before it was.
-        return
-      }
+      // An epoch that was cut short has been saved before it was.
+      if (!writes || isSaved() || !isWhole() || isHalf) return
       goBack()
       isFailing = false
       save()

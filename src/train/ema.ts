@@ -24,6 +24,8 @@ interface Memory {
 export class RunningAverage implements CallbackObject {
   /** Do the averages stand in the model, and the weights here? */
   isSwapped = false
+  /** As a `Feature` has it. */
+  protected readonly onlyLooks = true
   private readonly decay: number
   private params: Params | undefined
   private averages = new Map<Tensor, Tensor>()

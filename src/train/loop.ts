@@ -14,6 +14,8 @@ import type { TrainingData } from './types.ts'
 
 /** A callback, or a part of the library that has the form of one, and may do more. */
 export interface Feature extends CallbackObject {
+  /** Does its `onGradient` change nothing of its `state`? */
+  readonly onlyLooks?: true
   /** Called for each step, skipped ones too, before `onStep`. */
   stepped?(result: StepResult): void
   /** Called before the epoch is noted and callbacks see it: may write into its record. */

@@ -30,8 +30,8 @@ export interface RunRecord {
   /** The run's own random numbers, and how many streams had been drawn when the epoch began. */
   readonly random: Randomness
   begun: number
-  /** The loss of each step, and room for more; the step with which each epoch began. */
-  losses: Float32Array
+  /** The loss of each step, in parts, since malloc keeps what a list that grows leaves behind; the step with which each epoch began. */
+  readonly losses: Float32Array[]
   readonly firsts: number[]
   readonly epochs: EpochRecord[]
   /** Of a run that is taken up, until its callbacks have loaded them: the states of those that have one, by their place. */
@@ -56,17 +56,16 @@ export function newRecord(): RunRecord {
       sum: 0,
       samples: 0,
     },
-    ...{ random: splitRandomness(), begun: 0, losses: new Float32Array(64), firsts: [], epochs: [], states: [] },
+    ...{ random: splitRandomness(), begun: 0, losses: [], firsts: [], epochs: [], states: [] },
   }
 }
 
 /** A copy, with the states of the callbacks as they are: to be saved, or taken up. Copied between two steps it is whole. */
 export function copyRecord(record: RunRecord, callbacks: readonly CallbackObject[]): RunRecord {
-  const losses = record.losses.slice(0, record.step)
   const seconds = record.batches > 0 ? secondsOf(record) : 0
   const { step: first } = record
   return {
-    ...structuredClone({ ...record, first, losses, seconds, states: [] }),
+    ...structuredClone({ ...record, first, seconds, states: [] }),
     states: record.states.length > 0 ? record.states : callbacks.map(each => each.state?.() ?? null),
   }
 }
@@ -76,16 +75,30 @@ export function secondsOf({ start }: RunRecord): number {
   return (performance.now() - start) / 1000
 }
 
+/** So many losses a part has. */
+const PART = 4096
+
+function lossAt({ losses }: RunRecord, step: number): number {
+  return losses[Math.floor(step / PART)][step % PART]
+}
+
+/** Notes the loss of the next step. */
+export function noteLoss(record: RunRecord, loss: number): void {
+  const part = Math.floor(record.step / PART)
+  record.losses[part] ??= new Float32Array(PART)
+  record.losses[part][record.step++ % PART] = loss
+}
+
+/** The losses of all steps, one behind the other. */
+export function joinedLosses({ losses, step }: RunRecord): Float32Array {
+  const all = new Float32Array(step)
+  losses.forEach((part, i) => all.set(part.subarray(0, step - i * PART), i * PART))
+  return all
+}
+
 /** Notes that a step was taken. */
 export function noteStep(record: RunRecord, loss: number, samples: number): void {
-  const { step } = record
-  if (step >= record.losses.length) {
-    const room = new Float32Array(Math.max(64, 2 * step))
-    room.set(record.losses)
-    record.losses = room
-  }
-  record.losses[step] = loss
-  record.step++
+  noteLoss(record, loss)
   record.batches++
   if (!Number.isFinite(loss)) return
   record.sum += loss * samples
@@ -93,8 +106,8 @@ export function noteStep(record: RunRecord, loss: number, samples: number): void
 }
 
 /** A step that was taken. */
-export function stepAt({ losses, firsts }: RunRecord, step: number): StepRecord {
-  return { step, epoch: firsts.findLastIndex(first => first <= step), loss: losses[step] }
+export function stepAt(record: RunRecord, step: number): StepRecord {
+  return { step, epoch: record.firsts.findLastIndex(first => first <= step), loss: lossAt(record, step) }
 }
 
 /** The history so far. The list of its steps is built as it is read, since that of a long run takes more memory than training does. */
@@ -102,11 +115,11 @@ export function historyOf(record: RunRecord): History {
   const list: StepRecord[] = []
   const history = {
     get steps() {
-      const { losses, firsts } = record
+      const { firsts } = record
       let epoch = 0
       for (let step = list.length; step < record.step; step++) {
         while (firsts[epoch + 1] <= step) epoch++
-        list.push({ step, epoch, loss: losses[step] })
+        list.push({ step, epoch, loss: lossAt(record, step) })
       }
       return list
     },

@@ -16,7 +16,7 @@ import { show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import type { CallbackObject } from './callbacks.ts'
 import { fromPlain, toPlain } from './plain.ts'
-import { copyRecord, type RunRecord } from './record.ts'
+import { copyRecord, joinedLosses, noteLoss, type RunRecord } from './record.ts'
 import type { Subject } from './step.ts'
 
 /** The hyperparameters of each rule; null for what follows a schedule, which is the program's. */
@@ -45,8 +45,8 @@ export function savedRun(
   best: number,
 ): Uint8Array<ArrayBuffer> {
   return scoped(() => {
-    const { losses, states, ...rest } = copyRecord(record, callbacks)
-    const tensors = new Map<string, Tensor>([['losses', tensor(losses)]])
+    const { losses: _, states, ...rest } = copyRecord({ ...record, losses: [] }, callbacks)
+    const tensors = new Map<string, Tensor>([['losses', tensor(joinedLosses(record))]])
     const model = tensorsOf(subject)
     for (const [path, each] of model) tensors.set(`model.${path}`, each)
     const counts: Record<string, number> = {}
@@ -138,9 +138,11 @@ export function takeUp(file: Uint8Array, name: string, subject: Subject, record:
     const states = callbacks.map(each => (each.state ? run.states[takers.indexOf(each)] : null))
     Object.assign(record, Object.fromEntries(FIELDS.map(name => [name, run.record[name]])), {
       first: run.record.step,
-      losses: tensors.get('losses')?.data(),
+      step: 0,
       states,
     })
+    const losses = tensors.get('losses')?.data() ?? []
+    for (const loss of losses) noteLoss(record, Number(loss))
     return run
   }
   return scoped(take, ({ states }) => valuesIn(states)).best

@@ -144,11 +144,11 @@ describe.each(kinds)('a run over %s', (_, data) => {
   })
 })
 
-it('the record is plain: JSON takes it, but for the losses, which are a typed array', async () => {
+it('the record is plain: JSON takes it, but for the losses, which are typed arrays', async () => {
   const { saved } = await run(kinds[1][1](), ['step 7'])
   const { losses, ...rest } = saved[0].record
-  expect(losses).toEqual(new Float32Array(losses))
-  expect(losses).toHaveLength(8)
+  expect(losses).toEqual([new Float32Array(losses[0])])
+  expect(losses[0].findLastIndex(loss => loss !== 0)).toBe(7)
   expect(JSON.parse(JSON.stringify(rest))).toEqual({ ...rest })
   expect(rest).toMatchObject({ step: 8, epoch: 1, batches: 2, firsts: [0, 6], states: [{ sum: expect.any(Number) }, null] })
   expect(rest.order?.stream).toBe(rest.begun)
@@ -205,7 +205,7 @@ it('a run of many steps takes little memory, and its history is built when it is
     },
   }
   const history = await start(() => skip, trainingSubject('train', ps, Adam()), data, { epochs: 2 }, record)
-  expect(record.losses.byteLength).toBeLessThanOrEqual(4 * 2 * 6000)
+  expect(record.losses.reduce((sum, { byteLength }) => sum + byteLength, 0)).toBeLessThanOrEqual(4 * 2 * 6000)
   expect(history.steps).toHaveLength(6000)
   expect(history.steps).toBe(history.steps)
   expect([history.steps[2999], history.steps[3000]]).toEqual([

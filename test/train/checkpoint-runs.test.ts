@@ -328,6 +328,35 @@ it('no tensor is left of many saves and of taking up', async () => {
   expect(counts).toEqual([counts[0], counts[0], counts[0]])
 })
 
+describe('what a callback counts in onGradient', () => {
+  /** It counts gradients, and behind it the fifth step fails. */
+  const counted = async (path: string, way?: 'throws' | 'diverges') => {
+    let count = 0
+    const counting: CallbackObject = {
+      onGradient: () => void count++,
+      state: () => count,
+      load: state => void (count = state as number),
+    }
+    const failing: CallbackObject = {
+      onGradient({ step, gradients }) {
+        if (step !== 4) return
+        if (way === 'throws') throw new Error('no luck')
+        if (way === 'diverges') return new Map([...(gradients ?? [])].map(([p, g]): [Tensor, Tensor] => [p, g.mul(Number.NaN)]))
+      },
+    }
+    await begin(path, { callbacks: [counting, failing], checkpoint: { path, every: 100 } }).end()
+    return count
+  }
+
+  it.each(['throws', 'diverges'] as const)('is not counted twice where the step %s afterwards', async way => {
+    const path = fresh()
+    await expect(counted(path, way)).rejects.toThrow(way === 'throws' ? 'no luck' : 'not finite')
+    // As it was after the epoch.
+    expect(newest(path)).toBe(3)
+    expect(await counted(path)).toBe(6)
+  })
+})
+
 it('two threads, and one', async () => {
   const make = () => Chain(Dense(2, 256, relu), Dense(256, 256, relu), Dense(256, 1))
   const ended = await whole({ make })

@@ -229,6 +229,7 @@ describe('refused by name', () => {
     ],
     [{ epochs: '3' }, "epochs is a whole number from 1: '3'"],
     [{ resume: 'run/step-3.safetensors' }, "resume is the folder of checkpoints: 'run/step-3.safetensors' came"],
+    [{ resume: `${'runs/'.repeat(9)}step-3.safetensors` }, `resume is the folder of checkpoints: '${'runs/'.repeat(8)}...' came`],
     [{ resume: true }, 'resume is the folder of checkpoints: true came'],
   ])('%o', (options, text) => {
     expect(() => start('a', undefined, undefined, { checkpoint: undefined, ...options })).toThrow(text)
