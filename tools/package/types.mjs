@@ -57,6 +57,7 @@ const INTERNAL = [
   'Owned',
   'Pair',
   'PartOf',
+  'NumberArray',
   'RNNFields',
   'Recipe',
   'Results',
