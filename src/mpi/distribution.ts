@@ -1,6 +1,8 @@
 // A step that the ranks take together: each computes the gradients of its shards, one after the other, and all get the mean of all.
 
 import type { Recipe } from '../data/feed.ts'
+import { DataLoader } from '../data/loader.ts'
+import type { LoaderInput } from '../data/observations.ts'
 import { FluxtapeError } from '../errors.ts'
 import type { Params } from '../params/params.ts'
 import { tensor } from '../tensor/create.ts'
@@ -9,64 +11,18 @@ import type { Feature } from '../train/loop.ts'
 import type { RunRecord } from '../train/record.ts'
 import type { Outcome, Shared, Sharing } from '../train/sharing.ts'
 import { stop } from '../train/step.ts'
-import { SHARED, typeError } from '../words.ts'
+import { typeError } from '../words.ts'
 import type { Accord } from './accord.ts'
+import { Cut, Parts } from './parts.ts'
 import { middleOf, type Node, shardsOf, Tree } from './tree.ts'
 
 /** Gradients by parameter and changes by buffer, each weighted and added up over some shards. */
 type Sums = Map<Tensor, Tensor>
 
-/** What a shard says of itself: its loss, and how many samples it has; none where it was skipped. */
+/** What a shard says of itself, batch by batch: its loss, and how many samples it has; none where it was skipped. */
 interface Said {
   readonly loss: number
   readonly samples: number
-}
-
-/** Which of n observations belong to which shard. */
-class Cut {
-  /** The shards of this rank. */
-  readonly own: Node
-  private readonly n: number
-  private readonly shards: number
-
-  constructor(n: number, shards: number, own: Node) {
-    this.n = n
-    this.shards = shards
-    this.own = own
-  }
-
-  /** Where a shard begins. */
-  start(shard: number): number {
-    return Math.floor((shard * this.n) / this.shards)
-  }
-
-  has(place: number): boolean {
-    return place >= this.start(this.own.from) && place < this.start(this.own.to)
-  }
-
-  get counts(): number[] {
-    return Array.from({ length: this.shards }, (_, i) => this.start(i + 1) - this.start(i))
-  }
-}
-
-/** A batch in parts. */
-class Parts implements Shared {
-  readonly [SHARED]: Sharing
-  readonly samples: number
-  /** How many observations each part has. */
-  readonly counts: readonly number[]
-  /** The parts that are read here, from the nth on; undefined for one without observations. */
-  readonly first: number
-  readonly list: readonly unknown[]
-
-  constructor(sharing: Sharing, cut: Cut, read: (from: number, to: number) => unknown) {
-    const { from, to } = cut.own
-    this[SHARED] = sharing
-    this.samples = cut.start(sharing.shards)
-    this.counts = cut.counts
-    this.first = from
-    this.list = this.counts.slice(from, to).map((count, i) => (count > 0 ? read(cut.start(from + i), cut.start(from + i + 1)) : undefined))
-  }
 }
 
 export class Distribution implements Sharing {
@@ -79,6 +35,8 @@ export class Distribution implements Sharing {
   /** How many shards were asked for, and how many a run had that is taken up. */
   private wanted: number | undefined
   private taken: number | undefined
+  /** How many batches make a step, once that was asked for. */
+  private batches: number | undefined
   private tree: Tree | undefined
   /** How many steps the ranks have taken together. */
   private count = 0
@@ -95,35 +53,57 @@ export class Distribution implements Sharing {
     return this.wanted ?? this.taken ?? this.accord.ranks.size
   }
 
-  /** Asks for a number of shards. Throws TypeError where another was asked for before. */
-  want(shards: number): void {
-    if (this.wanted !== undefined && this.wanted !== shards)
+  /** Asks for a number of shards, and of batches in a step. Throws TypeError where another was asked for before. */
+  want(shards: number | undefined, batches: number | undefined): void {
+    const differs = (before: number | undefined, now: number | undefined) => before !== undefined && now !== undefined && now !== before
+    if (differs(this.wanted, shards))
       throw typeError('distribute', 'a world has one number of shards', `${this.wanted} before, and ${shards} now`)
-    this.wanted = shards
+    if (differs(this.batches, batches))
+      throw typeError('distribute', 'a world has one number of batches in a step', `${this.batches} before, and ${batches} now`)
+    this.wanted ??= shards
+    this.batches ??= batches
   }
 
-  private cut(n: number): Cut {
-    const { rank, size } = this.accord.ranks
-    return new Cut(n, this.shards, shardsOf(rank, size, this.shards))
+  /** A loader whose batches are the steps: what it reads is decided when it is asked, for `distribute` may be called after this. */
+  shared<Loader extends DataLoader<LoaderInput, unknown, unknown>>(loader: Loader): Loader {
+    const now = () => {
+      let own: Recipe | undefined
+      loader.shared(recipe => (own = { ...recipe, ...this.recipe(recipe) }))
+      return own as Recipe
+    }
+    return Object.create(DataLoader.prototype, {
+      ...Object.getOwnPropertyDescriptors(loader),
+      recipe: { get: now },
+      length: { get: () => now().length, enumerable: true },
+      batchSize: { get: () => now().batchSize, enumerable: true },
+    })
   }
 
   /** How a loader reads and joins the observations of this rank's shards. */
-  recipe({ take, join }: Recipe): Partial<Recipe> {
-    const whole = () => this.shards === 1 && this.accord.ranks.size === 1
+  private recipe({ take, join, batchSize, length, partial, stream, prefetch }: Recipe): Partial<Recipe> {
+    const { shards, batches = 1 } = this
+    const { rank, size } = this.accord.ranks
+    if (shards === 1 && size === 1 && batches === 1) return {}
+    if (stream && !partial && batches > 1) {
+      const wayOut = 'Leave one of the two out.'
+      throw typeError('distribute', 'accumulate does not go with partial: false of a stream, whose length nobody knows', '', wayOut)
+    }
+    const cut = (n: number) => new Cut(partial ? n : n - (n % batchSize), batchSize, shards, shardsOf(rank, size, shards))
     return {
-      reads: (place, n) => whole() || this.cut(n).has(place),
-      take:
-        take &&
-        (places => (whole() ? take(places) : new Parts(this, this.cut(places.length), (from, to) => take(places.subarray(from, to))))),
-      join: (list, places) => {
-        const part = (from: number, to: number) => join(list.slice(from, to), Array.from(places).slice(from, to))
-        return whole() ? join(list, places) : new Parts(this, this.cut(list.length), part)
-      },
+      batchSize: batchSize * batches,
+      length: length === undefined ? undefined : Math.ceil(length / batches),
+      prefetch: Math.ceil(prefetch / batches),
+      partial: partial || batches > 1,
+      reads: (place, n) => cut(n).has(place),
+      take: take && (places => new Parts(this, cut(places.length), (from, to) => take(places.subarray(from, to)))),
+      join: (list, places) =>
+        new Parts(this, cut(list.length), (from, to) => join(list.slice(from, to), Array.from(places).slice(from, to))),
     }
   }
 
   refuse(): void {
-    if (this.shards > 1 || this.accord.ranks.size > 1) throw this.halfShared()
+    const { shards, batches = 1 } = this
+    if (shards > 1 || batches > 1 || this.accord.ranks.size > 1) throw this.halfShared()
   }
 
   private halfShared(): TypeError {
@@ -146,9 +126,13 @@ export class Distribution implements Sharing {
     this.taken = shards
     record.shards = this.shards
     this.count = 0
-    const all = this.accord.meet('begin', this.shards)?.(0) ?? []
-    const odd = all.findIndex(each => each !== all[0])
-    if (odd >= 0) throw typeError('distribute', 'the ranks differ in the number of shards', `rank 0 has ${all[0]}, rank ${odd} ${all[odd]}`)
+    const all = this.accord.meet('begin', this.shards, this.batches ?? 1)
+    for (const [n, what] of ['shards', 'batches in a step'].entries()) {
+      const came = all?.(n) ?? []
+      const odd = came.findIndex(each => each !== came[0])
+      if (odd < 0) continue
+      throw typeError('distribute', `the ranks differ in the number of ${what}`, `rank 0 has ${came[0]}, rank ${odd} ${came[odd]}`)
+    }
     const { random } = record
     const numbers = Float64Array.of(...random.key, random.stream)
     this.accord.ranks.broadcast(new Uint8Array(numbers.buffer), 0)
@@ -189,7 +173,7 @@ export class Distribution implements Sharing {
     batch: Shared,
     params: Params,
     drawn: number,
-    of: (shard: number, part: unknown) => Outcome | undefined,
+    of: (number: number, part: unknown) => Outcome | undefined,
   ): Outcome & { samples: number } {
     const parts = batch as Parts
     if (!this.isAsked) throw this.halfShared()
@@ -203,31 +187,31 @@ export class Distribution implements Sharing {
     const having = new Map<Tensor, number>()
     const largest = Math.max(...parts.counts)
     const leaf = (shard: number): Sums => {
-      const part = parts.list[shard - parts.first]
-      const outcome = part === undefined ? undefined : of(shard, part)
-      const samples = outcome ? parts.counts[shard] : 0
-      said.push({ loss: outcome?.loss ?? 0, samples })
       const sums: Sums = new Map()
-      if (!outcome) return sums
-      const weighted = (key: Tensor, value: Tensor) => {
-        sums.set(key, samples === largest ? value : replaced(value, value.mul(samples / largest)))
-        having.set(key, (having.get(key) ?? 0) + 1)
+      for (let batch = 0; batch < parts.batches; batch++) {
+        const part = parts.at(batch, shard)
+        const number = batch * shards + shard
+        const outcome = part === undefined ? undefined : of(number, part)
+        const samples = outcome ? parts.counts[number] : 0
+        said.push({ loss: outcome?.loss ?? 0, samples })
+        const weighted = (key: Tensor, value: Tensor) => {
+          const own = samples === largest ? value : replaced(value, value.mul(samples / largest))
+          addTo(sums, key, own)
+        }
+        for (const [parameter, gradient] of outcome?.gradients ?? []) weighted(parameter, gradient)
+        for (const [buffer, next] of outcome?.buffers ?? []) {
+          if (buffer.dtype !== 'float32') throw typeError('distribute', 'a buffer that a layer writes must be float32', buffer.dtype)
+          weighted(buffer, replaced(next, next.sub(buffer)))
+        }
       }
-      for (const [parameter, gradient] of outcome.gradients) weighted(parameter, gradient)
-      for (const [buffer, next] of outcome.buffers) {
-        if (buffer.dtype !== 'float32') throw typeError('distribute', 'a buffer that a layer writes must be float32', buffer.dtype)
-        weighted(buffer, replaced(next, next.sub(buffer)))
-      }
+      for (const key of sums.keys()) having.set(key, (having.get(key) ?? 0) + 1)
       return sums
     }
     const added = (node: Node): Sums => {
       if (node.to - node.from === 1) return leaf(node.from)
       const middle = middleOf(node)
       const left = added({ from: node.from, to: middle })
-      for (const [key, right] of added({ from: middle, to: node.to })) {
-        const before = left.get(key)
-        left.set(key, before ? replaced(before, replaced(right, before.add(right))) : right)
-      }
+      for (const [key, right] of added({ from: middle, to: node.to })) addTo(left, key, right)
       return left
     }
     let own: Sums[]
@@ -239,7 +223,7 @@ export class Distribution implements Sharing {
       throw error
     }
     const keys = [...params, ...params.buffers.keys()]
-    const before = accord.meet('step', this.count, keys.length, drawn)
+    const before = accord.meet('step', this.count, keys.length, drawn, parts.batches)
     if (!before) {
       this.isOver = true
       if (this.isRunning) throw stop
@@ -249,7 +233,8 @@ export class Distribution implements Sharing {
         wayOut: 'Have every rank take the same steps.',
       })
     }
-    for (const [n, what] of ['the number of steps', 'the number of their parameters', 'their random numbers'].entries()) {
+    const alike = ['the number of steps', 'the number of their parameters', 'their random numbers', 'the number of batches in a step']
+    for (const [n, what] of alike.entries()) {
       const came = before(n)
       if (came.every(each => each === came[0])) continue
       const wayOut = 'Call world.synchronize(model) before the first step, and have every rank take the same steps.'
@@ -257,6 +242,7 @@ export class Distribution implements Sharing {
     }
     const all = this.report(
       said,
+      parts.batches,
       keys.map(key => having.get(key) ?? 0),
     )
     const samples = all.said.reduce((sum, each) => sum + each.samples, 0)
@@ -278,11 +264,15 @@ export class Distribution implements Sharing {
   }
 
   /** What all shards say, in their order, and how many of them have each gradient. */
-  private report(said: readonly Said[], having: readonly number[]): { readonly said: readonly Said[]; readonly having: readonly number[] } {
+  private report(
+    said: readonly Said[],
+    batches: number,
+    having: readonly number[],
+  ): { readonly said: readonly Said[]; readonly having: readonly number[] } {
     const { ranks } = this.accord
     const { size } = ranks
     if (size === 1) return { said, having }
-    const most = Math.ceil(this.shards / size)
+    const most = Math.ceil(this.shards / size) * batches
     const length = 2 * most + Math.ceil(having.length / 4)
     const row = (all: Float64Array, rank: number) => {
       const numbers = all.subarray(rank * length, (rank + 1) * length)
@@ -298,7 +288,7 @@ export class Distribution implements Sharing {
     return {
       said: rows.flatMap(({ numbers }, rank) => {
         const { from, to } = shardsOf(rank, size, this.shards)
-        return Array.from({ length: to - from }, (_, i) => ({ loss: numbers[2 * i], samples: numbers[2 * i + 1] }))
+        return Array.from({ length: (to - from) * batches }, (_, i) => ({ loss: numbers[2 * i], samples: numbers[2 * i + 1] }))
       }),
       having: having.map((_, i) => rows.reduce((sum, { counts }) => sum + counts[i], 0)),
     }
@@ -333,6 +323,12 @@ export class Distribution implements Sharing {
       }),
     )
   }
+}
+
+/** Adds a tensor, which ends, to what is there. */
+function addTo(sums: Sums, key: Tensor, value: Tensor): void {
+  const before = sums.get(key)
+  sums.set(key, before ? replaced(before, replaced(value, before.add(value))) : value)
 }
 
 /** A tensor in the place of another, which ends. */

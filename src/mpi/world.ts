@@ -44,7 +44,8 @@ export interface World {
    * Has the ranks take the steps of an optimizer, or of what `setup` gave, together: it is marked, and returned. A batch is cut into `shards` parts, by
    * default as many as there are ranks, or as a run had that is taken up; a rank computes the gradients of its parts one after the other, and
    * all take a step with their mean, weighted by samples. With `order: 'tree'`, the default, the gradients are summed in a fixed binary tree, so that the
-   * same number of shards gives the same bits on any number of ranks; `'any'` leaves the order to the MPI library.
+   * same number of shards gives the same bits on any number of ranks; `'any'` leaves the order to the MPI library. With `accumulate: n` a step is n
+   * batches, one after the other, whose gradients are exchanged once, as a mean over all their samples; the last step of an epoch may have fewer.
    */
   distribute<Opt extends Optimizer | OptimizerState>(opt: Opt, options?: DistributeOptions): Opt
   /** Ends all ranks at once, with this reason on the error output. */
@@ -57,10 +58,12 @@ export interface DistributeOptions {
   readonly order?: 'tree' | 'any' | undefined
   /** Into how many parts a batch is cut. */
   readonly shards?: number | undefined
+  /** How many batches make a step; 1 by default. */
+  readonly accumulate?: number | undefined
 }
 
 interface Process {
-  readonly env: Readonly<Record<string, string | undefined>>
+  readonly env: Record<string, string | undefined>
   readonly platform: string
   on(event: string, listener: (value: unknown) => void): void
   exit(code: number): never
@@ -94,6 +97,7 @@ async function open(): Promise<World> {
   const { process } = globalThis as unknown as { process?: Process }
   const launcher = process && launcherIn(process.env)
   if (!process || !launcher || launcher.size === 1) return worldOf(new Accord(ALONE), undefined)
+  yieldWhereCrowded(process)
   const ranks = join(await libraryFor(launcher.make, process.env, process.platform))
   if (ranks.size !== launcher.size) {
     const came = `${launcher.make} has started ${launcher.size}, of which ${ranks.library} sees ${ranks.size}`
@@ -113,10 +117,22 @@ function watch(process: Process, accord: Accord): void {
     console.error(`rank ${ranks.rank} of ${ranks.size}: ${(error as Error | undefined)?.message ?? error}`)
   })
   process.on('exit', code => {
-    if (code) return ranks.abort(Number(code))
+    if (code) return abort(ranks, Number(code))
     accord.leave()
     ranks.finalize()
   })
+}
+
+/** Ends the job. Hydra, which starts the ranks of MPICH, drops what it has not read by then: it is given the time for that. */
+function abort(ranks: Ranks, code: number): void {
+  if (ranks.size > 1) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+  ranks.abort(code)
+}
+
+/** Has Open MPI's ranks leave their core to others while they wait, where a machine has more of them than cores: it reads this when it begins. */
+function yieldWhereCrowded({ env, getBuiltinModule }: Process): void {
+  const cores = getBuiltinModule?.('node:os').availableParallelism() ?? Number.POSITIVE_INFINITY
+  if (Number(env.OMPI_COMM_WORLD_LOCAL_SIZE) > cores) env.OMPI_MCA_mpi_yield_when_idle ??= '1'
 }
 
 /** Divides the cores of a machine among the ranks on it. */
@@ -223,18 +239,21 @@ function worldOf(accord: Accord, process: Process | undefined): World {
           `${kindOf(loader)} came`,
           'Write world.shard(new DataLoader(data, { batchSize: 32 })).',
         )
-      return loader.shared(recipe => distribution.recipe(recipe))
+      return distribution.shared(loader)
     },
     distribute(opt, options = {}) {
-      const { order = 'tree', shards, ...others } = options
+      const { order = 'tree', shards, accumulate, ...others } = options
       const [unknown] = Object.keys(others)
-      if (unknown !== undefined) throw typeError('distribute', `there is no option '${unknown}'`, '', 'There are order and shards.')
+      if (unknown !== undefined)
+        throw typeError('distribute', `there is no option '${unknown}'`, '', 'There are order, shards and accumulate.')
       if (order !== 'tree' && order !== 'any') throw typeError('distribute', "the order is 'tree' or 'any'", `${written(order)} came`)
-      if (shards !== undefined && !(Number.isInteger(shards) && shards >= 1 && shards < 65536))
-        throw rangeError('distribute', 'shards is a whole number from 1 to 65535', written(shards))
+      for (const [name, count] of Object.entries({ shards, accumulate })) {
+        if (count !== undefined && !(Number.isInteger(count) && count >= 1 && count < 65536))
+          throw rangeError('distribute', `${name} is a whole number from 1 to 65535`, written(count))
+      }
       const optimizer = optimizerIn(opt)
       if (!optimizer) throw typeError('distribute', 'takes an optimizer, or what setup gave', `${kindOf(opt)} came`)
-      if (shards !== undefined) distribution.want(shards)
+      distribution.want(shards, accumulate)
       distribution.order = order
       distribution.isAsked = true
       Object.defineProperty(optimizer, SHARED, { value: distribution, configurable: true })
@@ -242,7 +261,7 @@ function worldOf(accord: Accord, process: Process | undefined): World {
     },
     abort(reason) {
       console.error(`rank ${rank} of ${size}: ${reason instanceof Error ? reason.message : String(reason)}`)
-      ranks.abort(1)
+      abort(ranks, 1)
       if (process) process.exit(1)
       throw reason
     },

@@ -23,14 +23,14 @@ export interface Shared {
   readonly [SHARED]: Sharing
   /** How many observations the whole batch has. */
   readonly samples: number
+  /** How many observations each part has, in all processes. */
+  readonly counts: readonly number[]
 }
 
 /** What the processes do together. All of them call the same in the same order, and each throws where another has failed. */
 export interface Sharing {
   /** Does this process leave it to another to save, and to speak? */
   readonly follows: boolean
-  /** How many parts a batch has. */
-  readonly shards: number
   /** What has all begin and end a run together, with the same number of parts and the same random numbers. */
   feature(record: RunRecord): Feature
   /** The bytes of the first, for all. */
@@ -38,10 +38,10 @@ export interface Sharing {
   /** Throws for a batch that is not in parts, unless there is one part. */
   refuse(): void
   /**
-   * Adds up all parts of a batch: `of` gives what comes of one of them, undefined where it is skipped. Throws `stop` where another process has ended the
+   * Adds up all parts of a batch: `of` gives what comes of the nth, undefined where it is skipped. Throws `stop` where another process has ended the
    * run. `drawn` is a random number that must be the same for all.
    */
-  step(batch: Shared, params: Params, drawn: number, of: (shard: number, part: unknown) => Outcome | undefined): Whole
+  step(batch: Shared, params: Params, drawn: number, of: (n: number, part: unknown) => Outcome | undefined): Whole
   /** Does any of them skip the step? */
   skips(here: boolean): boolean
   /** Does any of them end the run after this step? */
@@ -66,11 +66,11 @@ export function outcomeOf(
   effects: Effects,
   of: (part: unknown) => { readonly loss: number; readonly gradient: Grads } | undefined,
 ): { readonly loss: number; readonly gradient: Grads; readonly samples: number } {
-  const keys = drawIntegers(2 * sharing.shards)
-  const whole = sharing.step(batch, params, keys[0], (shard, part) => {
+  const keys = drawIntegers(2 * batch.counts.length)
+  const whole = sharing.step(batch, params, keys[0], (n, part) => {
     const own = new Effects()
     const outcome = (): Outcome | undefined => {
-      const result = withRandomness({ key: [keys[2 * shard], keys[2 * shard + 1]], stream: 0 }, () => own.during(() => of(part)))
+      const result = withRandomness({ key: [keys[2 * n], keys[2 * n + 1]], stream: 0 }, () => own.during(() => of(part)))
       return (
         result && {
           loss: result.loss,

@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { parseArgs } from 'node:util'
+import { launcherOf, MAKES } from '../mpi/makes.mjs'
 
 /** Shares of the time. A program ends earlier where it has tried as many seeds as are worth it. */
 const programs = {
@@ -47,6 +48,7 @@ const whole = {
   examples: { args: ['test/examples/stated.mjs'] },
   killed: { args: ['test/runs/killed.mjs', '--runs', '100'] },
   long: { args: ['test/runs/long.mjs'] },
+  mpi: { args: ['test/mpi/run.mjs'], isHere: Object.keys(MAKES).some(launcherOf) },
   'killed-examples': { args: ['test/runs/killed.mjs', '--examples', 'all'] },
 }
 
@@ -86,7 +88,7 @@ function run(name) {
 
 function runWhole(name, { args, isHere = true }) {
   if (!isHere) console.log(`${name}: left out, for what it needs is not here`)
-  const env = { ...process.env, FLUXTAPE_NIGHTLY: '1' }
+  const env = { ...process.env, FLUXTAPE_NIGHTLY: '1', FLUXTAPE_SEED: String(seed) }
   return !isHere || ended(name, spawn(process.execPath, args, { stdio: 'inherit', env, timeout: 40 * 60_000 }))
 }
 

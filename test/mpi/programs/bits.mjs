@@ -28,7 +28,7 @@ import {
 import { mpi } from '../dist/mpi.js'
 
 const [shards, kind = 'plain', given = '{}'] = process.argv.slice(2)
-const { slow = 0, epochs = 3, checkpoint, resume, until = Infinity } = JSON.parse(given)
+const { slow = 0, epochs = 3, accumulate, checkpoint, resume, until = Infinity } = JSON.parse(given)
 await configure({ deterministic: true })
 const world = await mpi()
 manualSeed(7)
@@ -51,10 +51,11 @@ const loader = (isShared ? world.shard : each => each)(
   }),
 )
 const rules = OptimizerChain(ClipGlobalNorm(1), Adam(0.01))
-const opt = isShared ? world.distribute(rules, shards === '-' ? {} : { shards: Number(shards) }) : rules
+const opt = isShared ? world.distribute(rules, { accumulate, shards: shards === '-' ? undefined : Number(shards) }) : rules
 const of = (x, y) => logitCrossEntropy(model(x), y)
 const loss = kind === 'map' ? ({ x, y }) => of(x, y) : kind === 'jit' ? jit(of) : of
 const losses = []
+if (kind === 'odd') world.distribute(rules, { accumulate: 1 + world.rank })
 if (kind === 'steps' || kind === 'apart') {
   for (let epoch = 0; epoch < epochs; epoch++) for (const batch of loader) losses.push(trainStep(loss, params(model), batch, opt))
 } else {
