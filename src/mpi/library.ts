@@ -64,7 +64,8 @@ export function launcherIn(env: Environment): { readonly make: string; readonly 
   if (openMpi) return { make: 'Open MPI', size: openMpi }
   const hydra = size('PMI_SIZE')
   if (hydra) return { make: 'MPICH', size: hydra }
-  const slurm = env.PMIX_RANK === undefined ? undefined : (size('SLURM_STEP_NUM_TASKS') ?? size('SLURM_NTASKS'))
+  // Without PMIx a step of Slurm starts processes that do not know of each other, which the library sees as so many worlds of one.
+  const slurm = size('SLURM_STEP_NUM_TASKS') ?? (env.PMIX_RANK === undefined ? undefined : size('SLURM_NTASKS'))
   return slurm ? { make: 'Slurm', size: slurm } : undefined
 }
 

@@ -101,7 +101,8 @@ async function open(): Promise<World> {
   const ranks = join(await libraryFor(launcher.make, process.env, process.platform))
   if (ranks.size !== launcher.size) {
     const came = `${launcher.make} has started ${launcher.size}, of which ${ranks.library} sees ${ranks.size}`
-    const wayOut = 'Start it with the mpirun of the library, or name the library of the launcher: FLUXTAPE_MPI=/path/to/libmpi.so.'
+    const wayOut =
+      'Start it with the mpirun of the library (or srun --mpi=pmix), or name the library of the launcher: FLUXTAPE_MPI=/path/to/libmpi.so.'
     throw new FluxtapeError({ operation: 'mpi', problem: 'the launcher and the library are of different makes', came, wayOut })
   }
   const accord = new Accord(ranks)

@@ -1,8 +1,9 @@
 // What is run, on how many ranks, and what must come of it.
 import assert from 'node:assert/strict'
-import { cpSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, writeFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 
 /** Throws unless the job ended well; gives the lines that its ranks printed as JSON. */
 function printed({ code, out, err }) {
@@ -19,6 +20,14 @@ function hashIn(lines) {
   assert.match(hash, /^[0-9a-f]{64}$/)
   for (const line of lines) assert.equal(line.hash, hash, JSON.stringify(lines))
   return hash
+}
+
+const path = relative => fileURLToPath(new URL(relative, import.meta.url))
+
+/** The examples, shortened to seconds, where they put their checkpoints, and of which step one is that a rank is killed after. */
+const EXAMPLES = {
+  gpt: { short: ['--data', '../examples/penguins.csv', '--steps', '10', '--length', '5'], checkpoints: 'gpt', from: 0 },
+  lenet: { short: ['--epochs', '8', '--first', '192', '--shift'], checkpoints: 'lenet/seed-1', from: 1 },
 }
 
 /** The hash of a run of eight shards, which is the same in all runtimes. */
@@ -67,6 +76,9 @@ export const CASES = {
       const other = await run(0, ['exchange.mjs'], { env: { [foreign.size]: '2', FLUXTAPE_MPI: library } })
       const came = `${foreign.name} has started 2, of which ${name} .*sees 1`
       assert.match(other.err, new RegExp(`mpi: the launcher and the library are of different makes: ${came}`))
+      // srun without PMIx: each would train by itself.
+      const apiece = await run(0, ['exchange.mjs'], { env: { SLURM_STEP_NUM_TASKS: '4', FLUXTAPE_MPI: library } })
+      assert.match(apiece.err, new RegExp(`: Slurm has started 4, of which ${name} .*sees 1\\. .*srun --mpi=pmix`))
     },
   },
   bits: {
@@ -226,6 +238,35 @@ export const CASES = {
       assert.equal(hashIn(printed(job)), whole)
       assert.equal(kills, times)
       assert.equal(job.err.match(/It is started again/g).length, times)
+    },
+  },
+  examples: {
+    async test({ root, folder, run, restarted }) {
+      // They find the build by the package's name.
+      cpSync(path('../../package.json'), join(root, 'package.json'))
+      for (const each of ['docs', 'examples']) cpSync(path(`../../${each}`), join(root, each), { recursive: true })
+      for (const [name, { short, checkpoints, from }] of Object.entries(EXAMPLES)) {
+        const program = [`../examples/${name}.mjs`, '--mpi', ...short]
+        /** The hash that the first rank, and no other, said. */
+        const hashOf = ({ code, out, err }) => {
+          assert.equal(code, 0, `${out}\n${err}`)
+          const hashes = [...out.matchAll(/^SHA-256 of the parameters: ([0-9a-f]{64})$/gm)].map(([, each]) => each)
+          assert.equal(hashes.length, 1, out)
+          return hashes[0]
+        }
+        const whole = hashOf(await run(1, program))
+        for (const size of [2, 4]) assert.equal(hashOf(await run(size, program)), whole, `${name} on ${size}`)
+        // A rank is killed once, and the job goes on from the checkpoint.
+        const env = {
+          NODE_OPTIONS: `--import ${join(root, 'programs/dies.mjs')}`,
+          DIES_AT: join(folder, checkpoints),
+          DIES_FROM: String(from),
+        }
+        const job = await restarted(1, 2, [...program, '--resume', join(folder, name)], { env })
+        assert.match(job.err, /It is started again/)
+        assert.ok(existsSync(`${env.DIES_AT}.died`))
+        assert.equal(hashOf(job), whole, `${name} after a kill`)
+      }
     },
   },
 }

@@ -90,7 +90,7 @@ function job(whole, { cwd, env = {}, limit = LIMIT, watch } = {}) {
 function restarted(make, restarts, ranks, [program, ...rest], { hosts = [], ...options }) {
   const command = [process.execPath, join(root, 'bin/fluxtape-mpirun.mjs'), '--restarts', String(restarts), ...make.many]
   const whole = [...command, ...hosts, '-n', String(ranks), join(root, 'programs', program), ...rest]
-  return job(whole, { ...options, env: { FLUXTAPE_MPIRUN: make.command } })
+  return job(whole, { ...options, env: { ...options.env, FLUXTAPE_MPIRUN: make.command } })
 }
 
 const only = list(options.only)
@@ -107,7 +107,7 @@ async function attempt(make, runtime, name, test) {
   let problem
   try {
     await test({
-      ...{ make, folder },
+      ...{ make, root, folder },
       run: (ranks, words, options) => run(make, runtime, ranks, words, within(options)),
       restarted: (restarts, ranks, words, options) => restarted(make, restarts, ranks, words, within(options)),
     })
