@@ -10,6 +10,7 @@ import { digits } from './digits.mjs'
 import { BROWSERS, Checks, launch } from './harness.mjs'
 import { inWorker } from './in-worker.mjs'
 import { scriptTag } from './script-tag.mjs'
+import { worklet } from './worklet.mjs'
 
 const { values } = parseArgs({ options: { only: { type: 'string', multiple: true }, shots: { type: 'string' } } })
 const names = values.only ?? Object.keys(BROWSERS)
@@ -39,6 +40,7 @@ for (const name of names) {
       await digits(checks, browser, darkBrowser, { ...common, prefix: name, address: isolated.address, plainAddress: plain.address })
       await inWorker(checks, browser, `${isolated.address}in-worker.html`, { ...common, prefix: `${name}-in-worker` })
       await scriptTag(checks, browser, `${isolated.address}script-tag.html`, { ...common, prefix: `${name}-script-tag`, isIsolated: true })
+      await worklet(checks, browser, `${isolated.address}style.css`, { ...common, prefix: `${name}-worklet` })
       const file = new URL('../../examples/web/script-tag.html', import.meta.url).href
       await scriptTag(checks, browser, file, { ...common, prefix: `${name}-file`, isIsolated: false })
     } finally {
