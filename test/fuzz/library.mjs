@@ -28,7 +28,7 @@ function finelyGrained(from) {
   const file = join(to, 'fluxtape.js')
   let text = readFileSync(file, 'utf8')
   // HOT_GRAIN, COLD_GRAIN and CHUNK.least of src/wasm/pool.ts.
-  for (const grain of [/\b8e3\b/g, /\b15e4\b/g, /(?<=\bleast:)4e3\b/g]) {
+  for (const grain of [/\b8e3\b/g, /\b15e4\b/g, /(?<=\w\/)4e3(?=\))/g]) {
     if (!grain.test(text)) throw new Error(`${file} has no ${grain} any more`)
     text = text.replace(grain, '1')
   }
