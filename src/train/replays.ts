@@ -122,22 +122,15 @@ export class Replays {
     if (!kind.plan || !kind.isSure || kind.given?.key !== '0' || kind.buffers.length > 0 || isStale(kind)) return false
     const { plan, types } = kind
     checkLength(types[0], output)
-    const room = this.roomFor(plan)
-    if (!room || !plan.replay(inputs, room)) return false
-    const { pointer } = room
-    plan.read(pointer, 0, types[0].type, output)
-    return true
+    const room = this.replayed(plan, inputs)
+    if (room) plan.read(room.pointer, 0, types[0].type, output)
+    return room !== undefined
   }
 
   private replay(kind: Kind, plan: Plan, given: readonly Tensor[]): readonly Tensor[] | undefined {
     freeSpent()
-    const room = this.roomFor(plan)
+    const room = this.replayed(plan, given)
     if (!room) return undefined
-    if (!plan.replay(given, room)) {
-      room.dispose()
-      this.room = undefined
-      return undefined
-    }
     const handles = [...kind.types, ...kind.buffers].map(({ dims, type }, i) => {
       const tensor = new Tensor(dims, type, null)
       own(tensor)
@@ -227,6 +220,15 @@ export class Replays {
       )
     }
     return result
+  }
+
+  /** The arena after a replay; undefined where there was none, and the arena is given up, since a worker that was lost may yet write there. */
+  private replayed(plan: Plan, given: readonly Tensor[]): Tensor | undefined {
+    const room = this.roomFor(plan)
+    if (!room || plan.replay(given, room)) return room
+    room.dispose()
+    this.room = undefined
+    return undefined
   }
 
   private roomFor(plan: Plan): Tensor | undefined {
