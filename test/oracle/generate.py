@@ -55,16 +55,17 @@ def alike(a, b):
         if 'data' in a and a['$'] in FLOATS and b['$'] in FLOATS:
             x, y = (np.frombuffer(base64.b64decode(r['data']), FLOATS[r['$']]).astype(np.float64) for r in (a, b))
             floors = a.get('floor', 0), b.get('floor', 0)
-            return a['shape'] == b['shape'] and a.get('free') == b.get('free') and max(floors) <= 2 * min(floors) and close(x, y)
+            return a['shape'] == b['shape'] and a.get('free') == b.get('free') and max(floors) <= 2 * min(floors) and close(x, y, min(floors))
         return all(alike(a[key], b[key]) for key in a)
     if isinstance(a, list) and isinstance(b, list):
         return len(a) == len(b) and all(map(alike, a, b))
     return a == b
 
 
-def close(x, y):
+def close(x, y, floor):
+    """A thousandth of the floor is nothing to a test that allows the floor; it is what cancellation makes of the last bits."""
     scale = np.abs(x[np.isfinite(x)]).max(initial=0)
-    return bool(np.isclose(x, y, rtol=1e-11, atol=1e-14 * min(scale, 1), equal_nan=True).all())
+    return bool(np.isclose(x, y, rtol=1e-11, atol=max(1e-14 * min(scale, 1), 1e-3 * floor), equal_nan=True).all())
 
 
 def stale(path, text):
