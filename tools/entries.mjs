@@ -38,7 +38,7 @@ export const ENTRIES = [
     types: 'in-worker.d.ts',
     limit: 7 * KB,
   },
-  { subpath: './mpi', file: 'mpi.js', source: 'src/mpi.ts', library: 'fluxtape.js', types: 'mpi.d.ts', limit: 10 * KB },
+  { subpath: './mpi', file: 'mpi.js', source: 'src/mpi.ts', library: 'fluxtape.js', types: 'mpi.d.ts', limit: 11 * KB },
   { subpath: './edge/worker', file: 'edge-in-worker.js', source: 'src/in-worker.ts', library: 'edge.js', typesOf: 'in-worker.d.ts' },
   { subpath: './edge/datasets', file: 'edge-datasets.js', source: 'src/datasets.ts', library: 'edge.js', typesOf: 'datasets.d.ts' },
 ]

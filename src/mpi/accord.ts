@@ -5,7 +5,7 @@ import type { Ranks } from './ranks.ts'
 /** What a rank may be about to do. */
 const CALLS = [
   ...(['barrier', 'allReduce', 'broadcast', 'allGather', 'synchronize'] as const),
-  ...(['begin', 'share', 'step', 'skip', 'next', 'end'] as const),
+  ...(['begin', 'share', 'step', 'skip', 'next', 'end', 'sync'] as const),
   ...(['failed', 'exit'] as const),
 ]
 type Call = (typeof CALLS)[number]
@@ -31,7 +31,8 @@ export class Accord {
 
   /**
    * Waits until all ranks are at this call; what comes back is the nth number of each. Undefined within a run that another rank has ended. Throws
-   * FluxtapeError where one has failed, has ended its program, or does something else.
+   * FluxtapeError where one has failed, has ended its program, or does something else. A rank at its step has no samples, or no more of them: while others
+   * are at `sync`, whose first number says how many they exchange, it takes part with zeros.
    */
   meet(call: Call, ...numbers: readonly number[]): ((n: number) => number[]) | undefined {
     const { ranks, own, all } = this
@@ -54,12 +55,21 @@ export class Accord {
       if (call !== 'exit') this.refuseGone(call)
       return undefined
     }
-    if (calls.every(each => each === call)) return n => column(n + 1)
+    const sync = calls.indexOf('sync')
+    const alike = (rank: number) => own.every((_, n) => all[rank * own.length + n] === all[sync * own.length + n])
+    if (sync >= 0 && calls.every((each, rank) => each === 'step' || alike(rank))) {
+      if (call === 'sync') return n => column(n + 1)
+      const [length] = column(1).slice(sync)
+      ranks.gather(new Float64Array(length), new Float64Array(length * ranks.size))
+      return this.meet(call, ...numbers)
+    }
+    if (sync < 0 && calls.every(each => each === call)) return n => column(n + 1)
     const inRun = (each: Call) => each === 'step' || each === 'next' || each === 'skip' || each === 'end'
     if (calls.includes('end') && calls.every(inRun)) return undefined
-    const list = calls.map((each, rank) => `rank ${rank} is at ${each}`).slice(0, 8)
+    const place = (rank: number) => ` ${column(2)[rank]}, ${column(3)[rank] ? 'backward' : 'forward'}, of batch ${column(4)[rank]}`
+    const list = calls.map((each, rank) => `rank ${rank} is at ${each}${each === 'sync' ? place(rank) : ''}`).slice(0, 8)
     return this.refuse({
-      operation: call,
+      operation: call === 'sync' ? 'SyncBatchNorm' : call,
       problem: 'the ranks do different things',
       came: list.join(', '),
       wayOut: 'Every rank makes the same calls in the same order: none may stand behind a question for the rank.',

@@ -31,6 +31,10 @@ export class Distribution implements Sharing {
   order: 'tree' | 'any' = 'tree'
   /** Was an optimizer distributed? */
   isAsked = false
+  /** Was a layer made whose ranks exchange what they have of each batch? */
+  isSynced = false
+  /** The part whose gradients are being computed: the number of its batch in the step, and its samples. */
+  part: { readonly batch: number; readonly samples: number } | undefined
   private readonly accord: Accord
   /** How many shards were asked for, and how many a run had that is taken up. */
   private wanted: number | undefined
@@ -179,6 +183,10 @@ export class Distribution implements Sharing {
     if (!this.isAsked) throw this.halfShared()
     const { accord, shards } = this
     const { ranks } = accord
+    if (this.isSynced && shards > ranks.size) {
+      const wayOut = 'Start as many ranks as there are shards, or take BatchNorm, which normalizes each shard by itself.'
+      throw typeError('distribute', 'with SyncBatchNorm a rank has one shard', `${shards} shards on ${ranks.size}`, wayOut)
+    }
     this.count++
     if (this.tree?.shards !== shards) this.tree = new Tree(ranks, shards)
     const { tree } = this
@@ -191,6 +199,7 @@ export class Distribution implements Sharing {
       for (let batch = 0; batch < parts.batches; batch++) {
         const part = parts.at(batch, shard)
         const number = batch * shards + shard
+        this.part = { batch, samples: parts.counts[number] }
         const outcome = part === undefined ? undefined : of(number, part)
         const samples = outcome ? parts.counts[number] : 0
         said.push({ loss: outcome?.loss ?? 0, samples })
@@ -215,12 +224,16 @@ export class Distribution implements Sharing {
       return left
     }
     let own: Sums[]
+    const { known } = accord
     try {
       own = tree.own.map(added)
     } catch (error) {
       this.isOver = true
-      accord.fail(error)
+      // What a layer was told of another rank all know.
+      if (accord.known === known) accord.fail(error)
       throw error
+    } finally {
+      this.part = undefined
     }
     const keys = [...params, ...params.buffers.keys()]
     const before = accord.meet('step', this.count, keys.length, drawn, parts.batches)

@@ -78,6 +78,15 @@ function namesFor(make: string, platform: string): string[] {
   return ['', '/opt/homebrew/lib/', '/usr/local/lib/'].flatMap(folder => ['libmpi_abi.dylib', 'libmpi.dylib'].map(name => folder + name))
 }
 
+/** Sets a variable of the environment that libraries see. Where the C library has another name it stays as it was. */
+export async function setForLibraries(name: string, value: string, platform: string): Promise<void> {
+  const open = await opener()
+  const text = (word: string) => new TextEncoder().encode(`${word}\0`)
+  try {
+    open?.(platform === 'darwin' ? 'libSystem.B.dylib' : 'libc.so.6', { setenv: 'ippi' }).setenv(text(name), text(value), 1)
+  } catch {}
+}
+
 /** Opens the library for a launcher: the one that `FLUXTAPE_MPI` names, or the first that is there. Throws FluxtapeError where there is none. */
 export async function libraryFor(make: string, env: Environment, platform: string): Promise<Library> {
   const open = await opener()

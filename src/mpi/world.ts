@@ -3,7 +3,9 @@ import { DataLoader } from '../data/loader.ts'
 import type { LoaderInput } from '../data/observations.ts'
 import { DTypeError, FluxtapeError } from '../errors.ts'
 import { state } from '../io/state.ts'
+import type { StatsNormLayer, StatsNormOptions } from '../nn/layers/norm.ts'
 import { assign } from '../ops/assign.ts'
+import type { Activation } from '../ops/epilogue.ts'
 import type { Optimizer } from '../optimizers/rule.ts'
 import type { OptimizerState } from '../optimizers/update.ts'
 import { clone } from '../params/clone.ts'
@@ -13,8 +15,9 @@ import { Tensor } from '../tensor/tensor.ts'
 import { kindOf, rangeError, refuseMore, SHARED, typeError, written } from '../words.ts'
 import { Accord } from './accord.ts'
 import { Distribution } from './distribution.ts'
-import { launcherIn, libraryFor } from './library.ts'
+import { launcherIn, libraryFor, setForLibraries } from './library.ts'
 import { ALONE, join, type Ranks } from './ranks.ts'
+import { SyncBatchNorms } from './sync-batch-norm.ts'
 import { Tree } from './tree.ts'
 
 /** The processes that were started together, as each of them sees them. */
@@ -48,6 +51,14 @@ export interface World {
    * batches, one after the other, whose gradients are exchanged once, as a mean over all their samples; the last step of an epoch may have fewer.
    */
   distribute<Opt extends Optimizer | OptimizerState>(opt: Opt, options?: DistributeOptions): Opt
+  /**
+   * A `BatchNorm`, with its arguments, fields and defaults, that while it trains takes the mean and variance of all ranks' values, and in a world of one is
+   * that layer. In test mode nothing is exchanged. Every rank makes the same layers, and calls them in the same order; one shard a rank. Within a step
+   * that is shared the gradient is that of the mean over all samples, elsewhere that of the sum of the ranks' losses. It has no second derivative, and
+   * does not go with `jit`. Ioffe & Szegedy 2015, as PyTorch's `nn.SyncBatchNorm`. Throws what `BatchNorm` throws, and FluxtapeError where the ranks are not
+   * at the same layer.
+   */
+  SyncBatchNorm(channels: number, activation?: Activation | StatsNormOptions, options?: StatsNormOptions): StatsNormLayer
   /** Ends all ranks at once, with this reason on the error output. */
   abort(reason: unknown): never
 }
@@ -97,7 +108,7 @@ async function open(): Promise<World> {
   const { process } = globalThis as unknown as { process?: Process }
   const launcher = process && launcherIn(process.env)
   if (!process || !launcher || launcher.size === 1) return worldOf(new Accord(ALONE), undefined)
-  yieldWhereCrowded(process)
+  await yieldWhereCrowded(process)
   const ranks = join(await libraryFor(launcher.make, process.env, process.platform))
   if (ranks.size !== launcher.size) {
     const came = `${launcher.make} has started ${launcher.size}, of which ${ranks.library} sees ${ranks.size}`
@@ -131,9 +142,13 @@ function abort(ranks: Ranks, code: number): void {
 }
 
 /** Has Open MPI's ranks leave their core to others while they wait, where a machine has more of them than cores: it reads this when it begins. */
-function yieldWhereCrowded({ env, getBuiltinModule }: Process): void {
+async function yieldWhereCrowded({ env, platform, getBuiltinModule }: Process): Promise<void> {
   const cores = getBuiltinModule?.('node:os').availableParallelism() ?? Number.POSITIVE_INFINITY
-  if (Number(env.OMPI_COMM_WORLD_LOCAL_SIZE) > cores) env.OMPI_MCA_mpi_yield_when_idle ??= '1'
+  const name = 'OMPI_MCA_mpi_yield_when_idle'
+  if (!(Number(env.OMPI_COMM_WORLD_LOCAL_SIZE) > cores) || env[name] !== undefined) return
+  env[name] = '1'
+  // Bun has an environment of its own, which libraries do not see.
+  if ('Bun' in globalThis) await setForLibraries(name, '1', platform)
 }
 
 /** Divides the cores of a machine among the ranks on it. */
@@ -154,6 +169,7 @@ function worldOf(accord: Accord, process: Process | undefined): World {
   const { rank, size, library } = ranks
   const tree = new Tree(ranks, size)
   const distribution = new Distribution(accord)
+  const norms = new SyncBatchNorms(accord, distribution)
 
   /** A tensor that all ranks have one like. Throws TypeError for what is none, and where shapes or types differ. */
   const alike = (call: 'allReduce' | 'broadcast' | 'allGather', x: unknown): Tensor => {
@@ -260,6 +276,7 @@ function worldOf(accord: Accord, process: Process | undefined): World {
       Object.defineProperty(optimizer, SHARED, { value: distribution, configurable: true })
       return opt
     },
+    SyncBatchNorm: (channels, activation, options) => norms.make(channels, activation, options),
     abort(reason) {
       console.error(`rank ${rank} of ${size}: ${reason instanceof Error ? reason.message : String(reason)}`)
       abort(ranks, 1)

@@ -113,6 +113,15 @@ export const CASES = {
       printed(await run(2, ['means.mjs']))
     },
   },
+  sync: {
+    everywhere: true,
+    async test({ run }) {
+      for (const size of [0, 1, 2, 3, 4]) {
+        hashIn(printed(await run(size, ['sync.mjs'])))
+        printed(await run(size, ['sync-shards.mjs']))
+      }
+    },
+  },
   accumulate: {
     async test({ folder, run }) {
       for (const size of [0, 2]) printed(await run(size, ['accumulate.mjs']))
@@ -158,6 +167,7 @@ export const CASES = {
     },
   },
   crowded: {
+    everywhere: true,
     async test({ folder, run, make }) {
       if (make.name !== 'Open MPI') return
       // Open MPI believes that every rank has a core. One that waited busily would take ten times as long.
