@@ -35,6 +35,8 @@ export type Jitted<F extends Replayable> = F & {
    * that does not fit into an integer.
    */
   into<Output extends NumberArray>(output: Output, ...inputs: readonly ArrayLike<number>[]): Output
+  /** Frees the block that the function keeps for its intermediates, and those of the arguments of `into`, which the next call makes anew. */
+  dispose(): void
 }
 
 /**
@@ -53,7 +55,7 @@ export type Jitted<F extends Replayable> = F & {
  * What it closes over may be changed in place, frozen and disposed, and may be the batch as well. That a variable names another tensor by now is
  * not seen; in the explicit form of a loss the fields of the model are looked at in every step. The second call gets copies of its arguments, so nothing may
  * depend on which object a tensor is. What is made in a captured call and not returned is freed. The intermediates of a function that is called by itself lie in a block
- * of its own, which it keeps.
+ * of its own, which it keeps until it is collected or its `dispose()` called.
  *
  * As ever, without replays, run arguments that hold something else than tensors, plain values, and arrays and plain objects of them (a Map, a
  * typed array, an instance of a class, a layer), or a parameter of the training; functions that call `manualSeed`, write tensors in place, or return
@@ -77,7 +79,7 @@ export function jit<F extends Replayable>(f: F, options: JitOptions = {}): Jitte
   const replayable = (...args: Parameters<F>): unknown => (isAlone() ? calls.take(args) : f(...args))
   Object.defineProperties(replayable, { name: { value: f.name }, length: { value: f.length } })
   replayStepsOf(replayable)
-  return Object.assign(replayable, { into: calls.into.bind(calls) }) as unknown as Jitted<F>
+  return Object.assign(replayable, { into: calls.into.bind(calls), dispose: calls.dispose.bind(calls) }) as unknown as Jitted<F>
 }
 
 /** Does nobody listen, record, or want to know of layers? */
@@ -92,6 +94,8 @@ class Calls implements Replayed<unknown> {
   readonly name = 'function'
   private readonly f: Replayable
   private readonly replays = new Replays(true)
+  /** The arguments of an `into` that comes before any call. */
+  private readonly types: readonly Typed[] | undefined
   /** Where the arguments of `into` lie, and the kind of calls that they are for. */
   private places: readonly Tensor[] | undefined
   private kind: Kind | undefined
@@ -104,7 +108,7 @@ class Calls implements Replayed<unknown> {
     if (!Array.isArray(shapes))
       throw typeError('jit', 'the shapes are a list of shapes', `${written(shapes)} came`, 'Write { shapes: [[1, 64]] }.')
     for (const each of shapes) checkShape('jit', each)
-    this.placeAll(shapes.map(dims => ({ dims, type: 'float32' })))
+    this.types = shapes.map(dims => ({ dims: [...dims], type: 'float32' }))
   }
 
   take(args: readonly unknown[]): unknown {
@@ -151,9 +155,9 @@ class Calls implements Replayed<unknown> {
   /** The arguments, written to where they are read. */
   private filled(inputs: readonly ArrayLike<number>[]): readonly Tensor[] {
     const { last } = this.replays
-    if (last && last !== this.kind) {
+    if (!this.places || (last && last !== this.kind)) {
       this.kind = last
-      const types = typesOf(last)
+      const types = last ? typesOf(last) : this.types
       if (types) this.placeAll(types)
     }
     const { places } = this
@@ -177,6 +181,12 @@ class Calls implements Replayed<unknown> {
       unwritten(places[i]).set(input)
     }
     return places
+  }
+
+  dispose(): void {
+    this.replays.dispose()
+    for (const each of this.places ?? []) each.dispose()
+    this.places = this.ready = undefined
   }
 
   private placeAll(types: readonly Typed[]): void {

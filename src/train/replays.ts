@@ -231,10 +231,16 @@ export class Replays {
     return undefined
   }
 
+  /** Frees the room that is kept; the next replay makes one anew. */
+  dispose(): void {
+    this.room?.dispose()
+    this.room = undefined
+  }
+
   private roomFor(plan: Plan): Tensor | undefined {
     if (!this.keepsRoom) return plan.room()
     if (this.room && this.room.count >= plan.size) return this.room
-    this.room?.dispose()
+    this.dispose()
     this.room = plan.room()
     if (this.room) this.room.kept = 'user'
     return this.room

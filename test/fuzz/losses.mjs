@@ -233,6 +233,7 @@ function compareForms(program, value, first) {
     bits(`jit, call ${i}: value`, datas([y]), [value])
     bits(`jit, call ${i}`, datas(gradients))
   }
+  replayed.dispose()
   // One more gradient around it: the forms with second derivatives.
   let inner
   F.gradient(u => {

@@ -352,6 +352,7 @@ function compareForms(program, values, first, also) {
   bits('checkpoint', datas(program.first(inputs, own => F.checkpoint(program.loss, own))), first)
   const replayed = F.jit((...own) => [program.run(own), ...program.first(own)])
   for (let i = 0; i < 3; i++) bits(`jit, call ${i}`, datas(replayed(x)), [y, ...first])
+  replayed.dispose()
   if (ps.length > 0) {
     let inner
     F.gradient(u => {

@@ -90,6 +90,7 @@ function compareForms(program, values, first, also) {
   bits('checkpoint', datas(program.first(inputs, own => F.checkpoint(program.loss, own))), first)
   const replayed = F.jit((...own) => [...program.call(own), ...program.first(own)])
   for (let i = 0; i < 3; i++) bits(`jit, call ${i}`, datas(replayed(...inputs)), [...values, ...first])
+  replayed.dispose()
   let inner
   F.gradient(u => {
     inner = datas(program.first(inputs.map(each => each.add(u.mul(0)))))

@@ -255,6 +255,7 @@ function compareForms(program, value, first) {
     bits(`jit, call ${i}: value`, datas([y]), [value])
     bits(`jit, call ${i}`, datas(gradients), first)
   }
+  replayed.dispose()
   let inner
   F.gradient(u => {
     inner = datas(F.gradient(program.loss, ...leaves.map(x => x.add(u.mul(0)))))

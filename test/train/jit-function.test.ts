@@ -179,6 +179,26 @@ describe('jit of a function that is called by itself', () => {
   })
 })
 
+describe('dispose', () => {
+  it('frees what the function keeps, and the next call makes it anew', () => {
+    const net = Dense(4, 3)
+    const [x, y] = [ones([1, 4]), new Float32Array(3)]
+    const expected = [...net(x).data()]
+    const predict = jit((each: Tensor) => net(each), { shapes: [[1, 4]] })
+    const { bytes, tensors } = memory()
+    for (let round = 0; round < 3; round++) {
+      for (let i = 0; i < 4; i++) {
+        expect([...predict.into(y, x.data())]).toEqual(expected)
+        expect(scope(() => [...predict(x).data()])).toEqual(expected)
+      }
+      expect(memory().tensors).toBeGreaterThan(tensors)
+      predict.dispose()
+      predict.dispose()
+      expect(memory()).toMatchObject({ bytes, tensors })
+    }
+  })
+})
+
 describe('into', () => {
   it('writes into an array, without a tensor', () => {
     const net = model()
