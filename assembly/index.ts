@@ -3,7 +3,7 @@
 export * from './kernels'
 export { fork, join, serve } from './parallel'
 export { abi, run } from './run.generated'
-export { fused } from './variant'
+export { fused, wide } from './variant'
 
 import { fused } from './variant'
 

@@ -39,6 +39,7 @@ export const ENTRIES = [
     limit: 7 * KB,
   },
   { subpath: './mpi', file: 'mpi.js', source: 'src/mpi.ts', library: 'fluxtape.js', types: 'mpi.d.ts', limit: 11 * KB },
+  { subpath: './wide', file: 'wide.js', source: 'src/wide.ts', library: 'fluxtape.js', types: 'wide.d.ts', limit: 3 * KB },
   { subpath: './edge/worker', file: 'edge-in-worker.js', source: 'src/in-worker.ts', library: 'edge.js', typesOf: 'in-worker.d.ts' },
   { subpath: './edge/datasets', file: 'edge-datasets.js', source: 'src/datasets.ts', library: 'edge.js', typesOf: 'datasets.d.ts' },
 ]

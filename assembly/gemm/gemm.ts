@@ -1,6 +1,6 @@
 import { map1, map2 } from '../map'
 import { Add, Relu } from '../pointwise'
-import { fused } from '../variant'
+import { fused, wide } from '../variant'
 import { dots, heightOf } from './dots.generated'
 import { Panel } from './pack'
 import { tile } from './tiles.generated'
@@ -20,11 +20,11 @@ export class Rows {
    * waits for its own sums.
    */
   // @ts-ignore: decorator
-  @inline static borrow(): i32 {
-    return fused !== 0 ? 0b100110 : 0b001110
+  @inline static borrow(tallest: i32): i32 {
+    return tallest === 6 ? 0b100110 : tallest === 5 ? 0b001110 : 0b000010
   }
 
-  /** One panel by `rows` rows by `steps` of k, in tiles from top to bottom. Pointers and strides in bytes. */
+  /** One panel, or for a width of 16 two that lie `lanes` bytes apart, by `rows` rows by `steps` of k, in tiles from top to bottom. Pointers and strides in bytes. */
   static run(
     rows: i32,
     width: i32,
@@ -39,10 +39,10 @@ export class Rows {
     first: bool,
     lanes: i32,
   ): void {
-    const tallest = fused !== 0 ? 6 : 5
-    let count = fused !== 0 ? rows / 6 : rows / 5
+    const tallest = fused !== 0 ? 6 : width === 16 ? 4 : 5
+    let count = fused !== 0 ? rows / 6 : rows / tallest
     let rest = rows - count * tallest
-    if (count > 0 && ((Rows.borrow() >> rest) & 1) !== 0) {
+    if (count > 0 && ((Rows.borrow(tallest) >> rest) & 1) !== 0) {
       count--
       rest += tallest
     }
@@ -193,10 +193,12 @@ export function gemm(product: Gemm, begin: i32, end: i32): void {
           const j = p << 3
           const width = Panel.width(N - j)
           const packed = rowB === 0
+          // Two whole panels at once.
+          const isWide = wide !== 0 && p + 1 < last && N - j >= 16
           const offset = packed ? <usize>j * <usize>K + <usize>k * <usize>width : <usize>k * <usize>rowB + <usize>j
           Rows.run(
             height,
-            width,
+            isWide ? 16 : width,
             ai + <usize>k * stepA,
             bytesA,
             stepA,
@@ -206,8 +208,9 @@ export function gemm(product: Gemm, begin: i32, end: i32): void {
             rowC,
             steps,
             k === 0,
-            min(4, N - j - width + 4),
+            isWide ? (packed ? K << 5 : 32) : min(4, N - j - width + 4),
           )
+          if (isWide) p++
         }
         k += steps
       } while (k < K)

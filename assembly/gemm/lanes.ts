@@ -26,3 +26,11 @@ export class Lanes {
     v128.store32_lane(p, v, 0)
   }
 }
+
+/** Where 64 bytes of zeros lie. */
+export class Zeros {
+  // @ts-ignore: decorator
+  @inline static at(): usize {
+    return memory.data<u64>([0, 0, 0, 0, 0, 0, 0, 0], 16)
+  }
+}

@@ -15,9 +15,11 @@ let source: ModuleSource = variant => {
   throw noKernels(`the ${variant} ones were asked for`)
 }
 let current: Variant = 'baseline'
+/** Do the kernels work on neighbouring vectors at once, for an engine that makes one of them? The bits are the same. */
+export let isWide = false
 
 /** The kernels of the variant in use; call them through kernels.generated.ts. An entry provides them; until then each call says so. */
-export let wasm: Kernels = new Proxy({} as Kernels, {
+export let wasm: Kernels & { readonly wide: { value: number } } = new Proxy({} as typeof wasm, {
   get(_, name) {
     throw noKernels(`${String(name)} was called`)
   },
@@ -54,6 +56,13 @@ export function compiledModule(): WebAssembly.Module {
 export function useVariant(wanted: Variant): void {
   wasm = instantiate(source(wanted))
   current = wanted
+  if (isWide) useWide(true)
+}
+
+/** Says whether neighbouring vectors become one here. */
+export function useWide(wanted: boolean): void {
+  isWide = wanted
+  wasm.wide.value = Number(wanted)
 }
 
 /** The best variant that there is and that this runtime accepts. */
@@ -66,6 +75,6 @@ export function useBest(): void {
   useVariant('baseline')
 }
 
-export function instantiate(module: WebAssembly.Module): Kernels {
-  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as Kernels
+export function instantiate(module: WebAssembly.Module): typeof wasm {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as typeof wasm
 }

@@ -2,7 +2,7 @@
 import { WorkerError } from '../errors.ts'
 import { beginQuarantine, endQuarantine } from './allocator.ts'
 import { i32, memory, SCRATCH, scratches, u8, useScratch } from './memory.ts'
-import { compiledModule, wasm } from './module.ts'
+import { compiledModule, isWide, wasm } from './module.ts'
 import { cores, obstacle, pause, spawn, type Thread } from './threads.ts'
 import { inPlaceKernels } from './traits.generated.ts'
 
@@ -318,7 +318,7 @@ function giveUp(reason: string): void {
 function launch(): Thread {
   const worker = parked.pop() ?? startOne()
   const control = SCRATCH.control
-  worker.postMessage({ module: compiledModule(), memory, control, fault: control + FAULTS, polls: WORKER_POLLS })
+  worker.postMessage({ module: compiledModule(), memory, control, fault: control + FAULTS, polls: WORKER_POLLS, isWide })
   return worker
 }
 

@@ -10,14 +10,16 @@ export interface WorkerStart {
   /** The address of the word that counts the workers that failed in a chunk. */
   readonly fault: number
   readonly polls: number
+  readonly isWide: boolean
 }
 
 interface Port {
   on(event: 'message', listener: (start: WorkerStart) => void): void
 }
 
-function serve({ module, memory, control, fault, polls }: WorkerStart): void {
+function serve({ module, memory, control, fault, polls, isWide }: WorkerStart): void {
   const { exports } = new WebAssembly.Instance(module, { env: { memory } })
+  ;(exports.wide as { value: number }).value = Number(isWide)
   try {
     ;(exports.serve as (control: number, polls: number) => void)(control, polls)
   } catch (error) {
