@@ -1,6 +1,6 @@
 // Copies between layouts: transposing, slicing, broadcasting, joining. Elements of 4 bytes, or of 1 in the kernels that end in Bytes.
 // @cost 0.3: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
-import { map2 } from './map'
+import { pairs2 } from './map'
 import { Add } from './pointwise'
 
 @unmanaged
@@ -44,7 +44,7 @@ class AddTo {
     return 2
   }
   @inline row(p: usize, xStep: i32, q: usize, outStep: i32, n: i32): void {
-    if (xStep == 4 && outStep == 4) return map2<Add>(q, p, q, 0, 0, n)
+    if (xStep == 4 && outStep == 4) return pairs2<Add>(q, p, q, 0, 0, n)
     for (; n > 0; n--, p += xStep, q += outStep) store<f32>(q, load<f32>(q) + load<f32>(p))
   }
 }

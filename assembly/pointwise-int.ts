@@ -1,7 +1,7 @@
 // Pointwise kernels of int32. `x`, `y`, `out` are addresses of elements, `layout` a broadcast (see map.ts); a result that does not fit is
 // reported in `status`.
 // @cost 0.15: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
-import { map1, map2 } from './map'
+import { pairs1, pairs2 } from './map'
 import { Fit } from './status'
 
 @unmanaged
@@ -74,35 +74,35 @@ class MinimumI {
 }
 
 export function negI(x: usize, out: usize, status: usize, begin: i32, end: i32): void {
-  map1<NegI>(x, out, begin, end)
+  pairs1<NegI>(x, out, begin, end)
   Fit.end(status)
 }
 export function absI(x: usize, out: usize, status: usize, begin: i32, end: i32): void {
-  map1<AbsI>(x, out, begin, end)
+  pairs1<AbsI>(x, out, begin, end)
   Fit.end(status)
 }
 export function squareI(x: usize, out: usize, status: usize, begin: i32, end: i32): void {
-  map1<SquareI>(x, out, begin, end)
+  pairs1<SquareI>(x, out, begin, end)
   Fit.end(status)
 }
 export function signI(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<SignI>(x, out, begin, end)
+  pairs1<SignI>(x, out, begin, end)
 }
 export function addI(x: usize, y: usize, out: usize, layout: usize, status: usize, begin: i32, end: i32): void {
-  map2<AddI>(x, y, out, layout, begin, end)
+  pairs2<AddI>(x, y, out, layout, begin, end)
   Fit.end(status)
 }
 export function subI(x: usize, y: usize, out: usize, layout: usize, status: usize, begin: i32, end: i32): void {
-  map2<SubI>(x, y, out, layout, begin, end)
+  pairs2<SubI>(x, y, out, layout, begin, end)
   Fit.end(status)
 }
 export function mulI(x: usize, y: usize, out: usize, layout: usize, status: usize, begin: i32, end: i32): void {
-  map2<MulI>(x, y, out, layout, begin, end)
+  pairs2<MulI>(x, y, out, layout, begin, end)
   Fit.end(status)
 }
 export function maximumI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<MaximumI>(x, y, out, layout, begin, end)
+  pairs2<MaximumI>(x, y, out, layout, begin, end)
 }
 export function minimumI(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<MinimumI>(x, y, out, layout, begin, end)
+  pairs2<MinimumI>(x, y, out, layout, begin, end)
 }

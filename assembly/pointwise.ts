@@ -1,6 +1,6 @@
 // Pointwise kernels of float32. `x`, `y`, `out` are addresses of elements, `layout` a broadcast (see map.ts). @over
 // @cost 0.15: nanoseconds an element on one thread; below the grain (src/wasm/pool.ts) nothing is forked.
-import { map1, map1By, map1With, map2, test1 } from './map'
+import { map1, map1By, map1With, map2, pairs1, pairs2, test1 } from './map'
 import { Erf } from './math/erf'
 import { Exp } from './math/exp'
 import { Hyperbolic } from './math/hyperbolic'
@@ -180,37 +180,37 @@ class IsFinite {
 }
 
 export function neg(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Neg>(x, out, begin, end)
+  pairs1<Neg>(x, out, begin, end)
 }
 export function abs(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Abs>(x, out, begin, end)
+  pairs1<Abs>(x, out, begin, end)
 }
 export function square(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Square>(x, out, begin, end)
+  pairs1<Square>(x, out, begin, end)
 }
 export function reciprocal(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Reciprocal>(x, out, begin, end)
+  pairs1<Reciprocal>(x, out, begin, end)
 }
 export function sqrt(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Sqrt>(x, out, begin, end)
+  pairs1<Sqrt>(x, out, begin, end)
 }
 export function rsqrt(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Rsqrt>(x, out, begin, end)
+  pairs1<Rsqrt>(x, out, begin, end)
 }
 export function floor(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Floor>(x, out, begin, end)
+  pairs1<Floor>(x, out, begin, end)
 }
 export function ceil(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Ceil>(x, out, begin, end)
+  pairs1<Ceil>(x, out, begin, end)
 }
 export function round(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Round>(x, out, begin, end)
+  pairs1<Round>(x, out, begin, end)
 }
 export function sign(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Sign>(x, out, begin, end)
+  pairs1<Sign>(x, out, begin, end)
 }
 export function relu(x: usize, out: usize, begin: i32, end: i32): void {
-  map1<Relu>(x, out, begin, end)
+  pairs1<Relu>(x, out, begin, end)
 }
 /** @cost 0.6 */
 export function exp(x: usize, out: usize, begin: i32, end: i32): void {
@@ -325,27 +325,27 @@ class Gate {
 }
 
 export function add(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<Add>(x, y, out, layout, begin, end)
+  pairs2<Add>(x, y, out, layout, begin, end)
 }
 export function sub(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<Sub>(x, y, out, layout, begin, end)
+  pairs2<Sub>(x, y, out, layout, begin, end)
 }
 export function mul(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<Mul>(x, y, out, layout, begin, end)
+  pairs2<Mul>(x, y, out, layout, begin, end)
 }
 export function div(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<Div>(x, y, out, layout, begin, end)
+  pairs2<Div>(x, y, out, layout, begin, end)
 }
 /** @cost 3.5 */
 export function pow(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
   map2<Pow>(x, y, out, layout, begin, end)
 }
 export function maximum(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<Maximum>(x, y, out, layout, begin, end)
+  pairs2<Maximum>(x, y, out, layout, begin, end)
 }
 export function minimum(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<Minimum>(x, y, out, layout, begin, end)
+  pairs2<Minimum>(x, y, out, layout, begin, end)
 }
 export function gate(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  map2<Gate>(x, y, out, layout, begin, end)
+  pairs2<Gate>(x, y, out, layout, begin, end)
 }

@@ -1,4 +1,4 @@
-import { map1, map2 } from '../map'
+import { pairs1, pairs2 } from '../map'
 import { Add, Relu } from '../pointwise'
 import { fused, wide } from '../variant'
 import { dots, heightOf } from './dots.generated'
@@ -92,9 +92,9 @@ export class Rows {
    */
   static finish(rows: i32, columns: i32, c: usize, rowC: usize, bias: usize, relu: bool): void {
     for (; rows > 0; rows--, c += rowC) {
-      if (bias && relu) map2<AddRelu>(c, bias, c, 0, 0, columns)
-      else if (bias) map2<Add>(c, bias, c, 0, 0, columns)
-      else map1<Relu>(c, c, 0, columns)
+      if (bias && relu) pairs2<AddRelu>(c, bias, c, 0, 0, columns)
+      else if (bias) pairs2<Add>(c, bias, c, 0, 0, columns)
+      else pairs1<Relu>(c, c, 0, columns)
     }
   }
 }
