@@ -9,11 +9,13 @@
 // gemm reaches at 128 x 128 x 128 in the same moment): 16 x 64 positions 43 to 47 %, 4 x 256 64 %, 1 x 1024 70 %; the composed form takes 1.8, 2.4 and 2.9
 // times as long. A block of 4,096 positions of 128 trains in 28 MB. At 64 positions without causality the composed form was 14 % faster backward: the
 // scores are computed again (7 products instead of 6), and e^x takes a quarter of forward. Not tried: 32 keys a tile backward, two columns at a time.
+
 import { Rows } from './gemm/gemm'
 import { gemmPackB, PackB, Panel } from './gemm/pack'
 import { Exp } from './math/exp'
 import { Vector } from './math/vector'
 import { dropout } from './random'
+import { wide } from './variant'
 
 /** Queries and keys of a tile, and bytes of its rows. */
 const SIDE: i32 = 64
@@ -110,11 +112,14 @@ function products(
   visible: i32,
 ): void {
   if (few) return Rows.inner(keys, queries, a, rowA, b, rowB, out, ROW, n)
-  for (let i = 0; i < queries; i += 8) {
+  for (let i = 0; i < queries; ) {
+    const isWide = wide !== 0 && queries - i >= 16 && visible + i + 8 >= keys
     const width = Panel.width(queries - i)
     const rows = min(keys, visible + i + width)
-    if (rows > 0)
-      Rows.run(rows, width, a, rowA, 4, b + ((<usize>i * <usize>n) << 2), (<usize>width) << 2, out + ((<usize>i) << 2), ROW, n, true, 4)
+    const panel = b + ((<usize>i * <usize>n) << 2)
+    const to = out + ((<usize>i) << 2)
+    if (rows > 0) Rows.run(rows, isWide ? 16 : width, a, rowA, 4, panel, (<usize>width) << 2, to, ROW, n, true, isWide ? n << 5 : 4)
+    i += isWide ? 16 : 8
   }
 }
 
@@ -135,23 +140,7 @@ function overKeys(
   for (let i = 0; i < queries; i += block) {
     const steps = max(0, min(keys, visible + i + block))
     if (!first && steps === 0) continue
-    for (let j = 0; j < n; j += 8) {
-      const at = (<usize>j) << 2
-      Rows.run(
-        min(block, queries - i),
-        Panel.width(n - j),
-        tile + ((<usize>i) << 2),
-        4,
-        ROW,
-        b + at,
-        rowB,
-        c + <usize>i * rowC + at,
-        rowC,
-        steps,
-        first,
-        4,
-      )
-    }
+    Rows.across(min(block, queries - i), n, tile + ((<usize>i) << 2), 4, ROW, b, rowB, c + <usize>i * rowC, rowC, steps, first)
   }
 }
 
@@ -161,23 +150,8 @@ function overQueries(keys: i32, queries: i32, tile: usize, b: usize, rowB: usize
   for (let i = 0; i < keys; i += block) {
     const from = max(0, i - visible)
     if (from >= queries) return
-    for (let j = 0; j < n; j += 8) {
-      const at = (<usize>j) << 2
-      Rows.run(
-        min(block, keys - i),
-        Panel.width(n - j),
-        tile + <usize>i * ROW + ((<usize>from) << 2),
-        ROW,
-        4,
-        b + <usize>from * rowB + at,
-        rowB,
-        c + <usize>i * rowC + at,
-        rowC,
-        queries - from,
-        false,
-        4,
-      )
-    }
+    const row = tile + <usize>i * ROW + ((<usize>from) << 2)
+    Rows.across(min(block, keys - i), n, row, ROW, 4, b + <usize>from * rowB, rowB, c + <usize>i * rowC, rowC, queries - from, false)
   }
 }
 

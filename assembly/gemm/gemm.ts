@@ -61,6 +61,30 @@ export class Rows {
     }
   }
 
+  /** `rows` rows by `columns` columns, a multiple of 4, of a B whose rows are read in place. Pointers and strides in bytes. */
+  static across(
+    rows: i32,
+    columns: i32,
+    a: usize,
+    rowA: usize,
+    stepA: usize,
+    b: usize,
+    rowB: usize,
+    c: usize,
+    rowC: usize,
+    steps: i32,
+    first: bool,
+  ): void {
+    for (let rest = columns; rest > 0; ) {
+      const isWide = wide !== 0 && rest >= 16
+      const width = isWide ? 16 : Panel.width(rest)
+      Rows.run(rows, width, a, rowA, stepA, b, rowB, c, rowC, steps, first, isWide ? 32 : 4)
+      b += (<usize>width) << 2
+      c += (<usize>width) << 2
+      rest -= width
+    }
+  }
+
   /**
    * `rows` rows by `columns` columns of inner products of K factors. Pointers and strides in bytes. Fused, tiles of three columns are the
    * faster ones (32 x 512 x 128: 63 GFLOP/s instead of 60) unless few rows leave a low one (16 x 32 x 64: 53 instead of 59).

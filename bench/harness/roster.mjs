@@ -14,6 +14,7 @@ export const isInstalled = existsSync(modules)
  */
 const peers = [
   { contender: 'without-jit', file: 'fluxtape.mjs', extra: ['eager'], threads: [1, 2], isThorough: true },
+  { contender: 'wide', file: 'fluxtape.mjs', extra: ['wide'], threads: [1, 2], isThorough: true },
   { contender: 'tfjs-wasm', file: 'tfjs.mjs', extra: ['wasm'], threads: [1], from: '@tensorflow/tfjs-backend-wasm' },
   { contender: 'tfjs-cpu', file: 'tfjs.mjs', extra: ['cpu'], threads: [1], from: '@tensorflow/tfjs', isThorough: true },
   { contender: 'jax-js', file: 'jax.mjs', threads: [1], from: '@jax-js/jax' },
