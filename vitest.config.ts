@@ -11,6 +11,8 @@ const alias = ENTRIES.map(entry => ({
   find: new RegExp(`^${specifier(entry)}$`),
   replacement: new URL(onDist ? `./dist/${entry.file}` : entry.source, import.meta.url).pathname,
 }))
+/** FLUXTAPE_WIDE=1 has products in the tiles for wide vectors; v8 has V8 make them wide, too. */
+const wideFlag = process.env.FLUXTAPE_WIDE === 'v8' ? ['--experimental-wasm-revectorize'] : []
 /** Node 20 has the relaxed instructions behind a flag that newer ones refuse. */
 const relaxedFlag = process.versions.node.startsWith('20.') ? ['--experimental-wasm-relaxed-simd'] : []
 
@@ -67,7 +69,7 @@ const project = (variant: 'relaxed' | 'baseline', isolate: boolean) => ({
     exclude: ['**/node_modules/**', ...onSources, ...(variant === 'baseline' ? variantless : []), ...(isolate ? [] : alone)],
     setupFiles: ['test/setup.ts'],
     env: { FLUXTAPE_VARIANT: variant, ...(isolate && { FLUXTAPE_ALONE: '1' }) },
-    execArgv: ['--expose-gc', ...(variant === 'relaxed' ? relaxedFlag : [])],
+    execArgv: ['--expose-gc', ...wideFlag, ...(variant === 'relaxed' ? relaxedFlag : [])],
     isolate,
   },
 })

@@ -5,6 +5,7 @@ import * as fluxtape from 'fluxtape'
 import * as datasets from 'fluxtape/datasets'
 import * as edge from 'fluxtape/edge'
 import * as distributed from 'fluxtape/mpi'
+import * as wide from 'fluxtape/wide'
 import * as worker from 'fluxtape/worker'
 import { describe, expect, it } from 'vitest'
 import { ENTRIES, specifier } from '../../tools/entries.mjs'
@@ -21,7 +22,7 @@ const text = readFileSync('tools/names.json', 'utf8')
 const { turns, pending, entries, names }: Table = JSON.parse(text)
 const pages = Object.entries(names)
 const all = pages.flatMap(([, rows]) => Object.entries(rows).map(([name, [turn]]) => ({ name, turn })))
-const library: Readonly<Record<string, unknown>> = { ...edge, ...datasets, ...worker, ...distributed, ...fluxtape }
+const library: Readonly<Record<string, unknown>> = { ...edge, ...datasets, ...worker, ...distributed, ...wide, ...fluxtape }
 
 /** A function, or a member of a class: `Params.has`. */
 function isThere(name: string): boolean {

@@ -3,16 +3,16 @@ import * as fluxtape from 'fluxtape'
 import { digits } from 'fluxtape/datasets'
 import { init } from 'fluxtape/edge'
 import { mpi } from 'fluxtape/mpi'
+import { wide } from 'fluxtape/wide'
 import { inWorker, serve } from 'fluxtape/worker'
 import { describe, expect, it } from 'vitest'
 import { rejected } from './thrown.ts'
 
 const f = fluxtape
 type Call = (...args: unknown[]) => unknown
-const library = Object.entries({ ...fluxtape, digits, init, inWorker, mpi, serve }).filter(([, value]) => typeof value === 'function') as [
-  string,
-  Call,
-][]
+const library = Object.entries({ ...fluxtape, digits, init, inWorker, mpi, serve, wide }).filter(
+  ([, value]) => typeof value === 'function',
+) as [string, Call][]
 
 const x = f.tensor([
   [1, 2],
@@ -271,6 +271,7 @@ const rows: Readonly<Record<string, () => readonly unknown[]>> = {
   init: () => [{ module: 1 }],
   inWorker: () => ['http://localhost/none.js', { threads: 1 }],
   mpi: () => [],
+  wide: () => [],
   serve: () => [{ f: f.identity }],
   variant: () => [],
   ...Object.fromEntries(['AdaptiveMaxPool', 'AdaptiveMeanPool', 'AlphaDropout', 'PixelShuffle'].map(name => [name, () => [1]])),

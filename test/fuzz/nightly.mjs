@@ -23,6 +23,7 @@ const programs = {
   'graphs-jit': { share: 5 },
   nesting: { share: 4 },
   products: { share: 5 },
+  wide: { share: 4 },
   'training-jit': { share: 5 },
   'jit-alias': { share: 5 },
   threads: { share: 5 },
@@ -38,11 +39,19 @@ const programs = {
   types: { share: 3 },
 }
 
+const node26 = new URL('../runtimes/node_modules/node26/bin/node', import.meta.url).pathname
 const mnist = process.env.MNIST ?? '../shared/data/mnist10k'
 
 /** What ends by itself: by day it tries a part of the values, steps and seeds, or one variant. */
 const whole = {
   tests: { args: ['node_modules/vitest/vitest.mjs', 'run'] },
+  // The same in V8's wide vectors.
+  'tests-wide': {
+    args: ['node_modules/vitest/vitest.mjs', 'run'],
+    command: node26,
+    isHere: existsSync(node26),
+    env: { FLUXTAPE_WIDE: 'v8' },
+  },
   runtimes: { args: ['test/runtimes/run.mjs', '--long'], isHere: existsSync('test/runtimes/node_modules') },
   mnist: { args: ['test/examples/mnist.mjs', mnist, '--seeds', '1,2,3,4,5'], isHere: existsSync(mnist) },
   examples: { args: ['test/examples/stated.mjs'] },
@@ -86,10 +95,10 @@ function run(name) {
   return ended(name, child)
 }
 
-function runWhole(name, { args, isHere = true }) {
+function runWhole(name, { args, isHere = true, command = process.execPath, env: own }) {
   if (!isHere) console.log(`${name}: left out, for what it needs is not here`)
-  const env = { ...process.env, FLUXTAPE_NIGHTLY: '1', FLUXTAPE_SEED: String(seed) }
-  return !isHere || ended(name, spawn(process.execPath, args, { stdio: 'inherit', env, timeout: 40 * 60_000 }))
+  const env = { ...process.env, FLUXTAPE_NIGHTLY: '1', FLUXTAPE_SEED: String(seed), ...own }
+  return !isHere || ended(name, spawn(command, args, { stdio: 'inherit', env, timeout: 40 * 60_000 }))
 }
 
 function ended(name, child) {

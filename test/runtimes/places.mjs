@@ -1,6 +1,7 @@
 // Where in a runtime the suite runs, and what is expected there.
 import { availableParallelism } from 'node:os'
 
+const { arch } = process
 const cores = availableParallelism()
 const alone = { threads: false, cores }
 const many = { threads: true, cores }
@@ -35,6 +36,9 @@ export function processPlaces({ name, kind }, isLong) {
       args: name.startsWith('node') ? ['--disallow-code-generation-from-strings'] : [],
     },
   ]
+  // Node asks V8 for wide vectors while it runs; the bits are the same.
+  if (/^node2[46]$/.test(name) && arch === 'x64')
+    places.push({ name: 'wide', where: 'process', only: short, expect: { ...many, wide: true }, args: ['--import', './dist/wide.js'] })
   return name === 'deno' ? [...places, { name: 'no permissions', where: 'bare', bare: true, expect: many }] : places
 }
 

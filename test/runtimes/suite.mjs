@@ -28,6 +28,7 @@ const groups = { settings, numerics, gradients, errors, files, disk, memory, tra
  * @property {boolean} [brief] was all of this run elsewhere in this runtime, so that it is tried once here, not often?
  * @property {boolean} [repeats] was a whole training for bits run elsewhere, so that its first steps are enough here?
  * @property {boolean} [refusesWorkers] does a policy forbid those that lie in a file?
+ * @property {boolean} [wide] are vectors wide?
  * @property {boolean} [disk] false: there is no place for files
  * @property {boolean} [faults] are its workers made to fail? That takes seconds, and needs the library by its address.
  *

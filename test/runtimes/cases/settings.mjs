@@ -18,6 +18,28 @@ export const settings = [
     },
   ],
   [
+    'vectors are wide where they shall be',
+    async (lib, { expect, library }) => {
+      if (!expect.wide) return
+      const { wide } = await import(new URL('wide.js', library).href)
+      ok(wide().on, wide().reason)
+      const a = lib.tensor(numbers(90 * 90, 13), [90, 90])
+      const product = () => Array.from(a.matmul(a.transpose()).data())
+      const joined = product()
+      await lib.configure({ wide: false })
+      same(product(), joined, 'the product without')
+      await lib.configure({ wide: true })
+      // Version 14 of V8 ended on the sum of what two calls gave, once it was compiled for speed.
+      const whole = lib.tensor(Int32Array.from({ length: 1000 }, (_, i) => i - 400))
+      for (let i = 0; i < 5000; i++)
+        same(
+          lib.scope(() => [whole.sum().item(), whole.max().item()]),
+          [99_500, 599],
+          'of integers',
+        )
+    },
+  ],
+  [
     'configure and threads(n) are refused while a gradient is taken',
     async lib => {
       const refused = []
