@@ -9,7 +9,7 @@ import { softmax } from './ops/softmax.ts'
 import { tensor } from './tensor/create.ts'
 import type { Tensor } from './tensor/tensor.ts'
 import { variant } from './wasm/module.ts'
-import { typeError } from './words.ts'
+import { refuseMore } from './words.ts'
 
 /** Whether kernels work on two neighbouring vectors at once, and why. */
 export interface WideInfo {
@@ -48,7 +48,7 @@ const ROUNDS = 3
  * typeof on // 'boolean'
  */
 export function wide(): WideInfo {
-  if (arguments.length > 0) throw typeError('wide', 'there is an argument too many', `it takes none`)
+  if (arguments.length > 0) refuseMore('wide', 0, arguments)
   return info
 }
 

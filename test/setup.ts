@@ -6,7 +6,8 @@ import { finalized } from './finalizers.ts'
 
 const wanted = process.env.FLUXTAPE_VARIANT
 // With FLUXTAPE_WIDE products are in the tiles for wide vectors, which give the same bits with such an engine and without.
-await configure({ deterministic: wanted === 'baseline', wide: process.env.FLUXTAPE_WIDE !== undefined })
+const wide = process.env.FLUXTAPE_WIDE !== undefined
+if (wanted === 'baseline' || wide) await configure({ deterministic: wanted === 'baseline' || variant() === 'baseline', wide })
 // Threads that came by themselves would be those of all files from then on.
 if (!process.env.FLUXTAPE_ALONE) await threads(1)
 await finalized()

@@ -19,9 +19,9 @@ export const ENTRIES = [
     api: 'src/index.ts',
     types: 'fluxtape.d.ts',
     global: { file: 'fluxtape.global.js', name: 'fluxtape', format: 'umd' },
-    limit: 188 * KB,
+    limit: 190 * KB,
   },
-  { subpath: './edge', file: 'edge.js', source: 'src/edge.ts', types: 'edge.d.ts', limit: 150 * KB },
+  { subpath: './edge', file: 'edge.js', source: 'src/edge.ts', types: 'edge.d.ts', limit: 152 * KB },
   {
     subpath: './datasets',
     file: 'datasets.js',
@@ -48,7 +48,7 @@ export const ENTRIES = [
 export const ASSETS = ['baseline.wasm', 'relaxed.wasm', 'worker.js']
 
 /** The most gzipped bytes of a program that has one Dense. */
-export const HELLO = 90 * KB
+export const HELLO = 92 * KB
 
 /** Everything that a build writes. */
 export const BUILT = [...ENTRIES.flatMap(({ file, types, global }) => [file, types, global?.file]).filter(Boolean), ...ASSETS].sort()

@@ -563,7 +563,7 @@ describe('an argument or an option that another library has', () => {
       () => f.train(loss, ps, [x], opt, 20 as never),
     ],
     [
-      'configure: options are an object: true came. Write { deterministic: true }. There is deterministic.',
+      'configure: options are an object: true came. Write { deterministic: true }. There are deterministic and wide.',
       () => f.configure(true as never),
     ],
     ['accuracy: inputs and targets are one argument. Write accuracy(model, [x, y]).', () => any.accuracy(model, x, classes)],

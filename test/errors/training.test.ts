@@ -388,7 +388,7 @@ describe('train rejects', () => {
     [
       'an unknown option of configure',
       () => configure({ threads: 2 } as never),
-      `TypeError: configure: there is no option 'threads'. There is deterministic.`,
+      `TypeError: configure: there is no option 'threads'. There are deterministic and wide.`,
     ],
   ])
 })
