@@ -1,4 +1,4 @@
-// The tiles of a convolution: 4 places by 8 channels, 4 vectors of places by 2 channels, or 4 pairs of vectors by 1, summed over steps.
+// The tiles of a convolution: 4 places by 8 channels, 4 vectors of places by 2 channels, or 4 pairs of vectors by 1 or 2, summed over steps.
 //
 // A table says where the input of each step lies relative to a place, so one loop serves every size, stride, dilation, phase and padding. Eight
 // accumulators, and fifteen vectors alive: V8 before 13 lifts every load of a step to its top, and spills the sixteenth. The bias
@@ -18,6 +18,8 @@ class Scattered {}
 class Sums {}
 /** Four pairs of vectors of places by a channel; one factor a step. */
 class Deep {}
+/** Four pairs of vectors of places by two channels, for engines that make one vector of two; the factors of a step are two. */
+class Broad {}
 /** Vectors of places along which is summed: four of the input by two channels of the output; their eight vectors are added to 32 sums. */
 class Along {}
 
@@ -86,6 +88,14 @@ function tile<T>(
     let c21 = c01
     let c30 = c00
     let c31 = c01
+    let d00 = c00
+    let d01 = c00
+    let d10 = c00
+    let d11 = c00
+    let d20 = c00
+    let d21 = c00
+    let d30 = c00
+    let d31 = c00
     if (steps > 0)
       do {
         const at = load<usize>(t)
@@ -96,7 +106,35 @@ function tile<T>(
         let x1: v128
         let x2: v128
         let x3: v128
-        if (idof<T>() === idof<Deep>()) {
+        if (idof<T>() === idof<Broad>()) {
+          w0 = v128.load32_splat(w)
+          w1 = v128.load32_splat(w, 4)
+          w += 8
+          x0 = v128.load(p0 + at)
+          x1 = v128.load(p0 + at, 16)
+          c00 = Arithmetic.multiplyAdd(x0, w0, c00)
+          c01 = Arithmetic.multiplyAdd(x1, w0, c01)
+          d00 = Arithmetic.multiplyAdd(x0, w1, d00)
+          d01 = Arithmetic.multiplyAdd(x1, w1, d01)
+          x0 = v128.load(p1 + at)
+          x1 = v128.load(p1 + at, 16)
+          c10 = Arithmetic.multiplyAdd(x0, w0, c10)
+          c11 = Arithmetic.multiplyAdd(x1, w0, c11)
+          d10 = Arithmetic.multiplyAdd(x0, w1, d10)
+          d11 = Arithmetic.multiplyAdd(x1, w1, d11)
+          x0 = v128.load(p2 + at)
+          x1 = v128.load(p2 + at, 16)
+          c20 = Arithmetic.multiplyAdd(x0, w0, c20)
+          c21 = Arithmetic.multiplyAdd(x1, w0, c21)
+          d20 = Arithmetic.multiplyAdd(x0, w1, d20)
+          d21 = Arithmetic.multiplyAdd(x1, w1, d21)
+          x0 = v128.load(p3 + at)
+          x1 = v128.load(p3 + at, 16)
+          c30 = Arithmetic.multiplyAdd(x0, w0, c30)
+          c31 = Arithmetic.multiplyAdd(x1, w0, c31)
+          d30 = Arithmetic.multiplyAdd(x0, w1, d30)
+          d31 = Arithmetic.multiplyAdd(x1, w1, d31)
+        } else if (idof<T>() === idof<Deep>()) {
           w0 = v128.load32_splat(w)
           w += 4
           c00 = Arithmetic.multiplyAdd(v128.load(p0 + at), w0, c00)
@@ -160,7 +198,7 @@ function tile<T>(
       const least = f32x4.splat(floor)
       let bias0: v128
       let bias1: v128
-      if (idof<T>() === idof<Wide>()) {
+      if (idof<T>() === idof<Wide>() || idof<T>() === idof<Broad>()) {
         bias0 = v128.load32_splat(start)
         bias1 = v128.load32_splat(start, 4)
       } else if (idof<T>() === idof<Deep>()) {
@@ -179,6 +217,23 @@ function tile<T>(
         v128.store(y1, f32x4.pmax(f32x4.add(c10, bias0), least))
         v128.store(y2, f32x4.pmax(f32x4.add(c20, bias0), least))
         v128.store(y3, f32x4.pmax(f32x4.add(c30, bias0), least))
+      } else if (idof<T>() === idof<Broad>()) {
+        v128.store(y0 + last, f32x4.pmax(f32x4.add(d00, bias1), least))
+        v128.store(y0 + last, f32x4.pmax(f32x4.add(d01, bias1), least), 16)
+        v128.store(y1 + last, f32x4.pmax(f32x4.add(d10, bias1), least))
+        v128.store(y1 + last, f32x4.pmax(f32x4.add(d11, bias1), least), 16)
+        v128.store(y2 + last, f32x4.pmax(f32x4.add(d20, bias1), least))
+        v128.store(y2 + last, f32x4.pmax(f32x4.add(d21, bias1), least), 16)
+        v128.store(y3 + last, f32x4.pmax(f32x4.add(d30, bias1), least))
+        v128.store(y3 + last, f32x4.pmax(f32x4.add(d31, bias1), least), 16)
+        v128.store(y0, f32x4.pmax(f32x4.add(c00, bias0), least))
+        v128.store(y0, f32x4.pmax(f32x4.add(c01, bias0), least), 16)
+        v128.store(y1, f32x4.pmax(f32x4.add(c10, bias0), least))
+        v128.store(y1, f32x4.pmax(f32x4.add(c11, bias0), least), 16)
+        v128.store(y2, f32x4.pmax(f32x4.add(c20, bias0), least))
+        v128.store(y2, f32x4.pmax(f32x4.add(c21, bias0), least), 16)
+        v128.store(y3, f32x4.pmax(f32x4.add(c30, bias0), least))
+        v128.store(y3, f32x4.pmax(f32x4.add(c31, bias0), least), 16)
       } else if (idof<T>() === idof<Deep>()) {
         v128.store(y0, f32x4.pmax(f32x4.add(c00, bias0), least))
         v128.store(y0, f32x4.pmax(f32x4.add(c01, bias1), least), 16)
@@ -328,7 +383,23 @@ function along(
   tile<Along>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
 }
 
-const table: StaticArray<Tile> = [wide, tall, scattered, sums, deep, along]
+function broad(
+  count: i32,
+  tiles: usize,
+  x: usize,
+  taps: usize,
+  weight: usize,
+  step: usize,
+  start: usize,
+  y: usize,
+  plane: usize,
+  last: usize,
+  floor: f32,
+): void {
+  tile<Broad>(count, tiles, x, taps, weight, step, start, y, plane, last, floor)
+}
+
+const table: StaticArray<Tile> = [wide, tall, scattered, sums, deep, along, broad]
 /** The number of `along`. */
 export const ALONG: i32 = 5
 

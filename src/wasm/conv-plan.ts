@@ -1,4 +1,5 @@
 import { MemoryError } from '../errors.ts'
+import { isWide } from './module.ts'
 
 /** The shapes of a convolution: x [batch, channels, ...], weight [outputs, channels / groups, ...], y [batch, outputs, ...], of 1 to 3 spatial axes. */
 export interface ConvShapes {
@@ -65,12 +66,13 @@ const SCATTERED = 2
 const SUMS = 3
 const DEEP = 4
 const ALONG = 5
+const BROAD = 6
 /** Words of a tile in its table. */
 const TILE = 10
 /** Units that are enough for all threads. */
 const ENOUGH = 64
 /** Channels of the tiles. */
-const CHANNELS = [2, 8, 8, 8, 1, 2]
+const CHANNELS = [2, 8, 8, 8, 1, 2, 2]
 
 /** Plans that were made: a step asks for the same again and again, and a table takes as long as a small convolution. */
 const known = new Map<string, TilesPlan | SumsPlan>()
@@ -235,7 +237,7 @@ function runsOf({ count, stride, offsets }: Phase, from: number): Run[] {
  * Steps run over rows of the kernel, then its depth, the channels of a group, and its columns; of rows that lie outside the source no step is done.
  */
 export function planTiles(shapes: ConvShapes, isInput: boolean): TilesPlan {
-  return remembered(isInput ? 'input' : 'forward', shapes, () => tilesPlan(shapes, isInput))
+  return remembered(`${isInput ? 'input' : 'forward'}${isWide ? ', wide' : ''}`, shapes, () => tilesPlan(shapes, isInput))
 }
 
 /** What a float costs to copy where rows are split by a stride, in multiplications. */
@@ -243,7 +245,8 @@ const COPY = 6
 
 /**
  * The tile that takes least time for a row, estimated in multiplications: those of channels that are not there, of vectors that overlap and of zeros in a source that
- * is spread out among them. What a tile costs besides its steps is as long as 5 of them where it is transposed, else 2.
+ * is spread out among them. What a tile costs besides its steps is as long as 5 of them where it is transposed, else 2. Two vectors in one cost one: such tiles
+ * are taken where others have the same steps, so that infinities meet the same zeros.
  */
 function kindOf(lengths: readonly Lengths[], isInput: boolean, inside: number, channels: number): number {
   const [to, from] = isInput ? [lengths[2].x, lengths[2].y] : [lengths[2].y, lengths[2].x]
@@ -256,8 +259,10 @@ function kindOf(lengths: readonly Lengths[], isInput: boolean, inside: number, c
   const tall = 8 * Math.ceil(channels / 8) * to * (steps + 5)
   const wide = to < 4 ? Number.POSITIVE_INFINITY : 8 * Math.ceil(channels / 2) * Math.ceil(to / 4) * (1.03 * dense + 2) + copy
   const deep = to < 8 ? Number.POSITIVE_INFINITY : 8 * channels * Math.ceil(to / 8) * (1.15 * dense + 2) + copy
-  if (deep < Math.min(wide, tall)) return DEEP
-  if (wide < tall) return WIDE
+  const isDense = Math.min(deep, wide) < tall
+  const broad = 8 * Math.ceil(channels / 2) * Math.ceil(to / 8) * (1.1 * dense + 4) + copy
+  if (isWide && to >= 8 && (isDense || stride === 1) && broad < Math.min(wide, deep, tall)) return BROAD
+  if (isDense) return deep < wide ? DEEP : WIDE
   return strides > 1 || to < 4 ? SCATTERED : TALL
 }
 
@@ -280,14 +285,14 @@ function tilesPlan(shapes: ConvShapes, isInput: boolean): TilesPlan {
   const [inside, channels] = isInput ? [own, weight[1]] : [weight[1], own]
   for (const { x, y, stride } of lengths) checkWords(Math.max(x, y, isInput ? PHASE * Math.min(stride, x) : 0))
   const kind = kindOf(lengths, isInput, inside, channels)
-  const isDense = kind === WIDE || kind === DEEP
+  const isDense = kind === WIDE || kind === DEEP || kind === BROAD
   const axes = lengths.map((each, i) => (i === 2 && isDense ? dense(each, isInput) : axis(each, isInput)))
   const [depth, height, width] = axes
   const padding = paddingOf(axes, false)
   const [inDepth, inHeight, inWidth] = padding?.to ?? axes.map(each => each.from)
   const kernel = depth.kernel * height.kernel * width.kernel
   /** Places of the output in one of a tile. */
-  const side = kind === DEEP ? 8 : kind === WIDE ? 4 : 1
+  const side = kind === DEEP || kind === BROAD ? 8 : kind === WIDE ? 4 : 1
   checkWords((TILE * depth.to * height.to * width.to) / (4 * side) + 2 * inside * kernel + width.from)
   const tiles: number[] = []
   const inputs: number[] = []

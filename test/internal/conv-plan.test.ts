@@ -1,6 +1,7 @@
 // Which tiles a convolution takes. What they compute stands in kernels.test.ts.
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { type ConvShapes, planSums, planTiles } from '../../src/wasm/conv-plan.ts'
+import { isWide, useWide } from '../../src/wasm/module.ts'
 import { tiledShapes } from './kernel-tiles.ts'
 
 const square = (batch: number, channels: number, size: number, outputs: number, kernel: number, told: object = {}): ConvShapes => {
@@ -21,7 +22,11 @@ const tiles = [
   'sums of places',
   '4 pairs of vectors by 1',
   'sums of vectors',
+  '4 pairs of vectors by 2',
 ]
+
+const before = isWide
+afterEach(() => useWide(before))
 
 describe('a convolution takes', () => {
   it.each([
@@ -34,14 +39,26 @@ describe('a convolution takes', () => {
     ['one of each channel with a stride', square(32, 16, 16, 16, 3, { pad: 1, stride: 2, groups: 16 }), 4, 4, 5],
     ['rows of three', square(1, 8, 3, 8, 1, { stride: 2 }), 2, 2, 3],
   ])('for %s', (_, shapes, forward, input, weight) => {
+    useWide(false)
     const kinds = [planTiles(shapes, false).kind, planTiles(shapes, true).kind, planSums(shapes).kind]
     expect(kinds.map(kind => tiles[kind])).toEqual([forward, input, weight].map(kind => tiles[kind]))
   })
 })
 
+it('pairs of vectors by 2 channels are taken where one vector is made of two, and the steps are the same', () => {
+  useWide(true)
+  const kinds = (shapes: ConvShapes) => [planTiles(shapes, false).kind, planTiles(shapes, true).kind]
+  expect(kinds(square(32, 16, 32, 16, 3, { pad: 1 }))).toEqual([6, 6])
+  expect(kinds(square(32, 16, 32, 32, 3, { pad: 1, stride: 2 }))).toEqual([1, 2])
+  expect(kinds(square(1, 8, 3, 8, 1, { stride: 2 }))).toEqual([2, 2])
+})
+
 it('the geometries of the kernel tests take every tile', () => {
-  const taken = tiledShapes.flatMap(shapes => [planTiles(shapes, false).kind, planTiles(shapes, true).kind, planSums(shapes).kind])
-  expect([...new Set(taken)].sort()).toEqual([0, 1, 2, 3, 4, 5])
+  const taken = [false, true].flatMap(wide => {
+    useWide(wide)
+    return tiledShapes.flatMap(shapes => [planTiles(shapes, false).kind, planTiles(shapes, true).kind, planSums(shapes).kind])
+  })
+  expect([...new Set(taken)].sort()).toEqual([0, 1, 2, 3, 4, 5, 6])
 })
 
 it('a batch of one has units for several threads', () => {

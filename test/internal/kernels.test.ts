@@ -1,8 +1,9 @@
 // Every kernel, called raw: a range may be cut anywhere and its pieces run in any order, by any thread, with the same bits.
 import { variant } from 'fluxtape'
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { NONE } from '../../src/wasm/kinds.ts'
 import { f32 } from '../../src/wasm/memory.ts'
+import { isWide, useWide } from '../../src/wasm/module.ts'
 import { multiply, products, reference, ways } from './kernel-gemm.ts'
 import { kernelRows } from './kernel-table.ts'
 import { tiled } from './kernel-tiles.ts'
@@ -11,8 +12,19 @@ import { Arena, checkTrial } from './kernel-trials.ts'
 /** How often a range is cut. */
 const rounds = process.env.FLUXTAPE_NIGHTLY ? 10 : 2
 
+const before = isWide
+afterEach(() => useWide(before))
+
+/** The kernels that have tiles of their own for wide vectors. */
+const joining = ['gemm', 'convTiles', 'attention', 'attentionGradient']
+const rows = [
+  ...kernelRows.map(row => [false, ...row] as const),
+  ...kernelRows.filter(([name]) => joining.includes(name)).map(row => [true, ...row] as const),
+]
+
 describe('any cut of the range gives the same bits', () => {
-  it.each(kernelRows)('%s', (kernel, trials) => {
+  it.each(rows)('wide vectors: %s, %s', (wide, kernel, trials) => {
+    useWide(wide)
     const arena = new Arena(kernel.length)
     const wrong: string[] = []
     let wrote = false
@@ -74,8 +86,9 @@ describe('the check of a kernel', () => {
   })
 })
 
-describe('gemm', () => {
+describe.each([false, true])('gemm, wide vectors: %s', wide => {
   it('multiplies as three plain loops do, however A and B are read and C is cut into units', () => {
+    useWide(wide)
     const arena = new Arena(5)
     const wrong: string[] = []
     let count = 0
@@ -115,8 +128,9 @@ describe('gemm', () => {
   })
 })
 
-describe('the passes of a convolution', () => {
+describe.each([false, true])('the passes of a convolution, wide vectors: %s', wide => {
   it.each(['convForward', 'convInput', 'convWeight'] as const)('%s adds what plain loops in double precision do', side => {
+    useWide(wide)
     const arena = new Arena(11)
     const found: string[] = []
     for (const { steps, wrong } of tiled(side, arena)) {

@@ -57,6 +57,11 @@ describe('tiles for wide vectors have the bits of narrow ones', () => {
   const models: Record<string, () => readonly Tensor[]> = {
     dense: () => gradientsOf(Chain(Dense(40, 48, relu), Dense(48, 17)), randn([21, 40])),
     convolution: () => gradientsOf(Chain(Conv([3, 3], 3, 16, relu), Conv([3, 3], 16, 32), Flatten()), randn([2, 3, 12, 12])),
+    'a convolution with a stride': () =>
+      gradientsOf(
+        Chain(Conv([3, 3], 3, 9, relu, { stride: 2, pad: 1 }), Conv([2, 3], 9, 5, { stride: [1, 2] }), Flatten()),
+        randn([2, 3, 19, 23]),
+      ),
     recurrent: () => gradientsOf(LSTM(20, 24), randn([3, 9, 20])),
     attention: () => gradientsOf(MultiHeadAttention(32, { heads: 2, causal: true }), randn([2, 40, 32])),
     'attention, all of it': () => gradientsOf(MultiHeadAttention(32, { heads: 1 }), randn([2, 40, 32])),
