@@ -84,16 +84,16 @@ const TAKEN: Readonly<Record<string, string>> = {
   function: 'agg collate init rename initKernel initRecurrentKernel',
   string: 'dtype mode average side prefix label path',
   boolean:
-    'keepDims bias transposeLeft transposeRight descending shuffle partial deterministic restart leading trailing strict keep trace flipKernel',
+    'keepDims bias transposeLeft transposeRight descending shuffle partial deterministic restart leading trailing strict keep trace flipKernel bidirectional returnState causal affine trackStats',
   none: 'metadata trainable module worker stratified signal progress validation onDiverged callbacks weight forgetBias trainState recurrentBias',
 }
 
-/** How a bare value would be written: as the first option that takes its kind. */
+/** How a bare value would be written: as the first option that takes its kind, a switch as the only one. */
 function optionOf(value: unknown, known: readonly string[]): string {
   if (value === undefined || value === null) return `Write { ${known[0]}: ... }. `
   const kindsOf = (name: string) => Object.keys(TAKEN).find(kind => TAKEN[kind].split(' ').includes(name)) ?? 'number'
-  const name = known.find(each => kindsOf(each) === typeof value)
-  return name ? `Write { ${name}: ${written(value)} }. ` : ''
+  const [name, second] = known.filter(each => kindsOf(each) === typeof value)
+  return name && !(second && typeof value === 'boolean') ? `Write { ${name}: ${written(value)} }. ` : ''
 }
 
 /** Throws TypeError for what is no object with options, and for an option that is none of those known. */
@@ -159,6 +159,18 @@ export function retell<E extends Error>(error: E, message: string): E {
 
 function isOurs(error: unknown): error is Error & Carried {
   return error instanceof Error && 'operation' in error && Array.isArray((error as Partial<Carried>).path)
+}
+
+/** Runs what is made of other functions: an error of theirs names the one that was called. */
+export function speaking<T>(operation: string, f: () => T): T {
+  try {
+    return f()
+  } catch (error) {
+    if (!isOurs(error)) throw error
+    const text = error.message.slice(error.operation.length)
+    error.operation = operation
+    throw retell(error, operation + text)
+  }
 }
 
 /** What was thrown for a value: if that is because it is no tensor, it says who gave it, and of several things how one goes on. */

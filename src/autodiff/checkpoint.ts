@@ -30,7 +30,9 @@ type Results = Tensor | readonly Tensor[]
 
 /**
  * Computes `f(...args)` for a gradient in less memory (Chen et al. 2016, arXiv 1604.06174): nothing of what `f` makes is kept, and the way back
- * runs it a second time. A chain cut into pieces, each with a checkpoint, keeps what goes into the pieces, and all of one piece.
+ * runs it a second time. A chain cut into pieces, each with a checkpoint, keeps what goes into the pieces, and all of one piece: of 32 layers that keep one
+ * array each, as `Dense(8, 8, relu)`, pieces of 4 hold 14 arrays at most where the whole chain holds 35, halves of halves 9. Of layers that keep more the
+ * share is smaller: of 32 with `gelu` or `tanh`, which keep three, 20 and 9 of 97.
  *
  * `f` gives a tensor, or a list of tensors, of any shapes. Gradients reach the arguments and whatever else it uses, as parameters of a model; they
  * nest, as checkpoints do. The second run has the random numbers and the modes of the first one, and writes no running statistics; that `f` does

@@ -6,7 +6,7 @@ import { composed } from '../tape/composed.ts'
 import { type ArrayInput, type NestedInput, type RowsInput, tensor } from '../tensor/create.ts'
 import { type DType, promote } from '../tensor/dtype.ts'
 import { checkFit } from '../tensor/fits.ts'
-import { isPlain } from '../tensor/realm.ts'
+import { isMap, isPlain } from '../tensor/realm.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 import { isForeign } from '../tensor/walk.ts'
@@ -20,9 +20,11 @@ export type Batched<T> = unknown extends T
   ? unknown
   : [T] extends [Numbers]
     ? Tensor
-    : [T] extends [object]
-      ? { -readonly [K in keyof T]: Batched<T[K]> }
-      : T[]
+    : [T] extends [ReadonlyMap<infer K, infer V>]
+      ? Map<K, Batched<V>>
+      : [T] extends [object]
+        ? { -readonly [K in keyof T]: Batched<T[K]> }
+        : T[]
 
 /** How `padSequences` pads. */
 export interface PadSequencesOptions {
@@ -44,7 +46,7 @@ export interface PaddedSequences {
 
 /**
  * Observations as a batch, along a new axis 0: tensors of one shape (or numbers, typed arrays, nested lists of numbers) give a tensor of the type
- * that they have in common, records a record of batches, lists of other things (`[x, y]`) a list of them; of anything else, texts say, comes a
+ * that they have in common, records a record of batches, Maps a Map, lists of other things (`[x, y]`) a list of them; of anything else, texts say, comes a
  * list. Differentiable. Throws TypeError for an empty list, and for observations that are not alike, ShapeError where shapes differ.
  *
  * @example
@@ -73,16 +75,19 @@ export function joined(operation: string, list: readonly unknown[], places?: Arr
     return list.every(each => typeof each === 'number') ? tensor(list) : stack(alike(operation, list.map(asTensor), 0, told))
   }
   // Of a list the keys are its places.
-  const keys = Object.keys(sample as object)
-  for (const [i, each] of (list as readonly object[]).entries()) {
-    const own = Object.keys(each)
-    const isLike = own.length === keys.length && keys.every(key => Object.hasOwn(each, key))
+  const keysOf = (each: unknown): unknown[] => (isMap(each) ? [...each.keys()] : Object.keys(each as object))
+  const keys = keysOf(sample)
+  for (const [i, each] of list.entries()) {
+    const own = keysOf(each)
+    const isLike =
+      own.length === keys.length && keys.every(key => (isMap(each) ? each.has(key) : Object.hasOwn(each as object, key as string)))
     if (!isLike) throw told(unlike(operation, `parts ${keys}`, `parts ${own}`), i)
   }
-  const records = list as readonly Readonly<Record<string, unknown>>[]
-  const column = (key: string) => records.map(each => each[key])
+  const column = (key: unknown) =>
+    list.map(each => (isMap(each) ? each.get(key) : (each as Readonly<Record<string, unknown>>)[key as string]))
   const parts = keys.map(key => [key, joined(operation, column(key), places)] as const)
-  return form === 'list' ? parts.map(([, part]) => part) : Object.fromEntries(parts)
+  if (form === 'list') return parts.map(([, part]) => part)
+  return form === 'Map' ? new Map(parts) : Object.fromEntries(parts as [string, unknown][])
 }
 
 function checkList(operation: string, list: unknown, of: string): void {
@@ -96,9 +101,9 @@ function unlike(operation: string, one: string, other: string): TypeError {
   return typeError(operation, 'the observations are not alike', `${one} and ${other}`)
 }
 
-function formOf(value: unknown): 'numbers' | 'list' | 'record' | 'other' {
+function formOf(value: unknown): 'numbers' | 'list' | 'record' | 'Map' | 'other' {
   if (value instanceof Tensor || ArrayBuffer.isView(value) || isNested(value)) return 'numbers'
-  return Array.isArray(value) ? 'list' : isPlain(value) ? 'record' : 'other'
+  return Array.isArray(value) ? 'list' : isMap(value) ? 'Map' : isPlain(value) ? 'record' : 'other'
 }
 
 /** Numbers, or lists of numbers all the way down? A number beside a list, a class and features say, are two things. */

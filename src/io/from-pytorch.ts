@@ -3,6 +3,7 @@ import { concat } from '../ops/joining.ts'
 import { section } from '../ops/ranges.ts'
 import { zeros } from '../tensor/create.ts'
 import { isMap } from '../tensor/realm.ts'
+import { sameShape } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
 
 type Tensors = ReadonlyMap<string, Tensor>
@@ -14,6 +15,8 @@ const RECURRENT = /^(.*\.)?(weight|bias)_(ih|hh)((?:_l(\d+)(_reverse)?)?)$/
 /** `encoder.in_proj_weight`: the module, what of its three projections. */
 const PACKED = /^(.*\.)?in_proj_(weight|bias)$/
 const SINGLE = /^(.*\.)?(?:([qkv])_proj_(weight)|out_proj\.(weight|bias))$/
+/** `norm1.running_mean`: the module, and what of a norm. */
+const NORM = /^(.*\.)?(weight|running_mean|running_var|num_batches_tracked)$/
 
 /** Names alone do not tell a GRU, whose biases do not add up: the weight [gates * units, units] of the hidden state does. */
 function recurrent(name: string, tensor: Tensor, state: Tensors): Renamed | undefined {
@@ -42,10 +45,21 @@ function attention(name: string, tensor: Tensor, state: Tensors): Renamed | unde
   return isAttention ? `${module}${part}.${weight ?? own}` : undefined
 }
 
+/** The weight of a norm is a vector, or has the shape of its bias: where there are several sizes. */
+function norm(name: string, { dims }: Tensor, state: Tensors): Renamed | undefined {
+  const [, module = '', what] = NORM.exec(name) ?? []
+  if (what === 'running_mean') return `${module}mean`
+  if (what === 'running_var') return `${module}variance`
+  if (what === 'num_batches_tracked') return []
+  const isNorm = what && (dims.length === 1 || sameShape(dims, state.get(`${module}bias`)?.dims ?? []))
+  return isNorm ? `${module}scale` : undefined
+}
+
 /**
  * How the state of PyTorch's modules is named and cut here, for `rename` of `loadState`: that of `nn.RNN`, `nn.LSTM` and `nn.GRU` of any number of layers, one way
- * or both, of their cells, and of `nn.MultiheadAttention`. Other names stay as they are (those of `nn.Embedding`, `nn.Linear` and `nn.Conv2d` are the same here), so a
- * whole model is loaded at once.
+ * or both, of their cells, of `nn.MultiheadAttention`, and of norms, whose `weight` is `scale` here, `running_mean` and `running_var` `mean` and `variance`. Other names
+ * stay as they are (those of `nn.Embedding`, `nn.EmbeddingBag`, `nn.Linear` and `nn.Conv2d` are the same here), so a whole model is loaded at once. An LSTM with
+ * projections (`proj_size`) is not held.
  *
  * The two biases of recurrent layers add up; of a GRU (which it is says its `weight_hh`) the second one's last third, b_hn, becomes `hiddenBias` of
  * `GRU(..., { recurrentBias: true })`, and a GRU without it takes zeros alone. The shapes are the same in both: weights [gates * units, inputs] and
@@ -69,5 +83,5 @@ export function fromPyTorch(
     const came = [name, tensor, state].map(kindOf).join(', ')
     throw typeError('fromPyTorch', 'takes a name, a tensor and the state', came, 'Write loadState(model, state, { rename: fromPyTorch }).')
   }
-  return recurrent(name, tensor, state) ?? attention(name, tensor, state) ?? name
+  return recurrent(name, tensor, state) ?? attention(name, tensor, state) ?? norm(name, tensor, state) ?? name
 }

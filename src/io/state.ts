@@ -105,10 +105,10 @@ export function loadState(model: unknown, source: StateInput, options: LoadState
   if (typeof prefix !== 'string') throw wrong('prefix is the beginning of paths', prefix)
   if (typeof rename !== 'function' && !isPlain(rename)) throw wrong('rename is an object from names to paths, or a function', rename)
   if (isRecording()) throw typeError('loadState', 'a gradient is being taken, and it could not see the change', '', 'Load before.')
-  return scoped(() => load(model, namedAnew(entriesOf(source), prefix, rename), strict))
+  return scoped(() => load(model, namedAnew(entriesOf(source), prefix, rename), strict, typeof rename === 'function'))
 }
 
-function load(model: unknown, values: ReadonlyMap<string, unknown>, strict: boolean): LoadedState {
+function load(model: unknown, values: ReadonlyMap<string, unknown>, strict: boolean, isRenamed: boolean): LoadedState {
   const { found: targets, firsts } = tensorsOf('loadState', model)
   const pathOf = pathsBy([...targets.keys()], firsts, values)
   const loads: [name: string, path: string, target: Tensor, value: Tensor][] = []
@@ -121,7 +121,7 @@ function load(model: unknown, values: ReadonlyMap<string, unknown>, strict: bool
   }
   const filled = new Set(loads.map(([, , target]) => target))
   const missing = [...targets].flatMap(([path, target]) => (filled.has(target) ? [] : [path]))
-  if (strict && missing.length + unexpected.length > 0) throw misfit(missing, unexpected)
+  if (strict && missing.length + unexpected.length > 0) throw misfit(missing, unexpected, isRenamed)
   const reshaped = new Set<string>()
   const writes = new Map<Tensor, Tensor>()
   for (const [name, path, target, value] of loads) {
@@ -286,7 +286,7 @@ function list(paths: readonly string[]): string {
   return paths.slice(0, 5).join(', ') + (paths.length > 5 ? `, and ${paths.length - 5} more` : '')
 }
 
-function misfit(missing: readonly string[], unexpected: readonly string[]): TypeError {
+function misfit(missing: readonly string[], unexpected: readonly string[], isRenamed: boolean): TypeError {
   const parts = [
     ...(missing.length ? [`not in the state: ${list(missing)}`] : []),
     ...(unexpected.length ? [`not in the model: ${list(unexpected)}`] : []),
@@ -295,13 +295,16 @@ function misfit(missing: readonly string[], unexpected: readonly string[]): Type
     const problem = 'the GRU has no hiddenBias, and the b_hn of the state is not 0'
     return typeError('loadState', problem, parts.join('; '), 'Make it GRU(..., { recurrentBias: true }).')
   }
-  return typeError('loadState', 'the paths do not fit', parts.join('; '), fitting(missing, unexpected))
+  return typeError('loadState', 'the paths do not fit', parts.join('; '), fitting(missing, unexpected, isRenamed))
 }
 
 /** What to do where paths do not fit, as far as they tell. */
-function fitting(missing: readonly string[], unexpected: readonly string[]): string {
+function fitting(missing: readonly string[], unexpected: readonly string[], isRenamed: boolean): string {
   const has = (part: RegExp) => unexpected.some(path => part.test(path))
-  if (has(/(^|\.)(in_proj_|weight_[ih]h)/)) return "Those are PyTorch's names: pass { rename: fromPyTorch }."
+  if (has(/(^|\.)weight_hr/)) return "An LSTM with PyTorch's proj_size has a projection of h, which no layer here has."
+  const isNorm = missing.some(path => /(^|\.)scale$/.test(path) && unexpected.includes(path.replace(/scale$/, 'weight')))
+  if (!isRenamed && (isNorm || has(/(^|\.)(in_proj_|weight_[ih]h|running_)/)))
+    return "Those are PyTorch's names: pass { rename: fromPyTorch }."
   const [first = ''] = missing
   const prefixes = unexpected.flatMap(path => (path.endsWith(`.${first}`) ? path.slice(0, -first.length - 1) : []))
   const prefix = prefixes.find(each => missing.every(path => unexpected.includes(`${each}.${path}`)))

@@ -1,4 +1,4 @@
-import { refuseSurplus, ShapeError, typeError } from '../errors.ts'
+import { refuseSurplus, ShapeError, speaking, typeError } from '../errors.ts'
 import { concat } from '../ops/joining.ts'
 import { reshape } from '../ops/movement.ts'
 import { cast } from '../ops/pointwise.ts'
@@ -28,7 +28,7 @@ import { containersIn, ownedIn } from '../tensor/walk.ts'
  */
 export function destructure<M>(model: M): [flat: Tensor, rebuild: (flat: Tensor) => M] {
   if (arguments.length > 1) refuseSurplus('destructure', 1, arguments)
-  const all = params(model)
+  const all = speaking('destructure', () => params(model))
   const ps = [...all].filter(p => !p.frozen)
   if (ps.length === 0) throw typeError('destructure', 'all parameters are frozen', '', 'Write thaw(model).')
   const starts = new Map<Tensor, number>()

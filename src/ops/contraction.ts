@@ -1,9 +1,10 @@
-import { ShapeError } from '../errors.ts'
+import { ShapeError, speaking } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { show, sizeOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
-import { expandDims, permute, reshape, sum } from './movement.ts'
+import { integerProduct } from './integer-product.ts'
+import { permute, reshape } from './movement.ts'
 import { mul } from './pointwise.ts'
 import { product } from './product.ts'
 
@@ -16,7 +17,7 @@ import { product } from './product.ts'
 export const dot = /* @__PURE__ */ composed('dot', 2, function dot(x: Tensor, y: Tensor): Tensor {
   checkTensor('dot', x)
   checkTensor('dot', y)
-  if (x.rank === 0 || y.rank === 0) return mul(x, y)
+  if (x.rank === 0 || y.rank === 0) return speaking('dot', () => mul(x, y))
   const at = Math.max(0, y.rank - 2)
   if (x.dims[x.rank - 1] !== y.dims[at]) {
     const came = `${show(x.dims)} and ${show(y.dims)}`
@@ -26,9 +27,11 @@ export const dot = /* @__PURE__ */ composed('dot', 2, function dot(x: Tensor, y:
   const rest = others.map(i => y.dims[i])
   const inner = y.dims[at]
   const left = reshape(x, [sizeOf(x.dims, 0, x.rank - 1), inner])
-  const right = reshape(at === 0 ? y : permute(y, [at, ...others]), [inner, sizeOf(rest)])
   const isInteger = x.type !== 'float32' && y.type !== 'float32'
-  const products = isInteger ? sum(mul(expandDims(left, 2), right), 1) : product(left, right, false, false)
+  const order = isInteger ? [...others, at] : [at, ...others]
+  const shape = isInteger ? [sizeOf(rest), inner] : [inner, sizeOf(rest)]
+  const right = reshape(order.every((axis, i) => axis === i) ? y : permute(y, order), shape)
+  const products = speaking('dot', () => (isInteger ? integerProduct(left, right) : product(left, right, false, false)))
   return reshape(products, [...x.dims.slice(0, -1), ...rest])
 })
 
@@ -37,5 +40,5 @@ export const dot = /* @__PURE__ */ composed('dot', 2, function dot(x: Tensor, y:
 export const outer = /* @__PURE__ */ composed('outer', 2, function outer(x: Tensor, y: Tensor): Tensor {
   checkTensor('outer', x)
   checkTensor('outer', y)
-  return mul(reshape(x, [x.count, 1]), reshape(y, [y.count]))
+  return speaking('outer', () => mul(reshape(x, [x.count, 1]), reshape(y, [y.count])))
 })

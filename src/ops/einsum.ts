@@ -1,9 +1,10 @@
 // Einstein's sums, as products and permutations.
-import { kindOf, ShapeError, typeError, written } from '../errors.ts'
+import { kindOf, ShapeError, speaking, typeError, written } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor } from '../tape/operation.ts'
 import { type Shape, show, sizeOf, stepsOf } from '../tensor/shape.ts'
 import type { Tensor } from '../tensor/tensor.ts'
+import { integerProduct } from './integer-product.ts'
 import { permute, reshape, sum, transpose } from './movement.ts'
 import { mul } from './pointwise.ts'
 import { product } from './product.ts'
@@ -127,9 +128,7 @@ function contract(first: Term, second: Term, output: Labels, isNeeded: (label: s
   const rank = (label: string) => (output.indexOf(label) + output.length + 1) % (output.length + 1)
   const rows = own(a)
   const columns = own(b)
-  const isInteger = a.x.type !== 'float32' && b.x.type !== 'float32'
-  const areRows = batch.length > 0 && rows.length + columns.length === 0
-  if (isInteger || inner.length === 0 || areRows) {
+  if (inner.length === 0) {
     // Broadcast against each other. The larger one is not put in order but by need.
     const union = [...big, ...[...a.labels, ...b.labels].filter((label, i, all) => !big.includes(label) && all.indexOf(label) === i)]
     const wanted = [...union].sort((left, right) => rank(left) - rank(right))
@@ -147,7 +146,7 @@ function contract(first: Term, second: Term, output: Labels, isNeeded: (label: s
         order.map(label => (part.includes(label) ? x.dims[part.indexOf(label)] : 1)),
       )
     }
-    return summed({ x: mul(spread(a), spread(b)), labels: order }, isNeeded)
+    return { x: mul(spread(a), spread(b)), labels: order }
   }
   // [rows, columns] as the result wants them.
   const isTurned = Math.min(...columns.map(rank)) < Math.min(...rows.map(rank))
@@ -159,6 +158,10 @@ function contract(first: Term, second: Term, output: Labels, isNeeded: (label: s
     const shape = [left, right].map(labels => sizeOf(size(term, labels)))
     return reshape(ordered(term, [...batch, ...left, ...right]), batch.length === 0 ? shape : [sizeOf(lead), ...shape])
   }
+  const labels = [...batch, ...outer, ...last]
+  const shape = [...lead, ...size(a, outer), ...size(b, last)]
+  if (a.x.type !== 'float32' && b.x.type !== 'float32')
+    return { x: reshape(integerProduct(matrix(a, outer, inner), matrix(b, last, inner)), shape), labels }
   // As it lies, if one of both ways has its axes in order.
   const left = same(a.labels, [...batch, ...inner, ...outer])
   const right = same(b.labels, [...batch, ...last, ...inner])
@@ -168,7 +171,7 @@ function contract(first: Term, second: Term, output: Labels, isNeeded: (label: s
     left,
     right,
   )
-  return { x: reshape(y, [...lead, ...size(a, outer), ...size(b, last)]), labels: [...batch, ...outer, ...last] }
+  return { x: reshape(y, shape), labels }
 }
 
 /**
@@ -176,8 +179,8 @@ function contract(first: Term, second: Term, output: Labels, isNeeded: (label: s
  * '->' is summed over. Without '->' the result has the letters that come once, in alphabetical order. A letter twice in one tensor is its
  * diagonal; '...' stands for further axes, which broadcast, and so do sizes of 1.
  *
- * Two tensors at a time are multiplied, first those that leave the least; matrices are read as they lie where a product can. float32, or
- * int32 if all are integers. Throws TypeError for what is no such equation of so many tensors, ShapeError for sizes and ranks that do not fit,
+ * Two tensors at a time are multiplied, first those that leave the least; matrices are read as they lie where a product can, and of
+ * integers so many products lie in memory as one sum has, or 65,536. float32, or int32 if all are integers. Throws TypeError for what is no such equation of so many tensors, ShapeError for sizes and ranks that do not fit,
  * RangeError for integers whose products or sums do not.
  *
  * @example
@@ -206,25 +209,27 @@ export const einsum = /* @__PURE__ */ composed(
         sizes.set(label, size === 1 ? before : size)
       })
     })
-    let terms = tensors.map((x, i) => plain(x, inputs[i], sizes))
-    const count = (labels: Iterable<string>) => [...labels].reduce((product, label) => product * (sizes.get(label) ?? 1), 1)
-    while (terms.length > 1) {
-      let best: { growth: number; run: () => Term; rest: Term[] } | undefined
-      for (let i = 0; i < terms.length; i++) {
-        for (let j = i + 1; j < terms.length; j++) {
-          const [a, b] = [terms[i], terms[j]]
-          const rest = terms.filter(each => each !== a && each !== b)
-          const isNeeded = (label: string) => output.includes(label) || rest.some(({ labels }) => labels.includes(label))
-          const made = count(new Set([...a.labels, ...b.labels].filter(isNeeded)))
-          const growth = made - a.x.count - b.x.count
-          if (!best || growth < best.growth) best = { growth, run: () => contract(a, b, rest.length === 0 ? output : [], isNeeded), rest }
+    return speaking('einsum', () => {
+      let terms = tensors.map((x, i) => plain(x, inputs[i], sizes))
+      const count = (labels: Iterable<string>) => [...labels].reduce((product, label) => product * (sizes.get(label) ?? 1), 1)
+      while (terms.length > 1) {
+        let best: { growth: number; run: () => Term; rest: Term[] } | undefined
+        for (let i = 0; i < terms.length; i++) {
+          for (let j = i + 1; j < terms.length; j++) {
+            const [a, b] = [terms[i], terms[j]]
+            const rest = terms.filter(each => each !== a && each !== b)
+            const isNeeded = (label: string) => output.includes(label) || rest.some(({ labels }) => labels.includes(label))
+            const made = count(new Set([...a.labels, ...b.labels].filter(isNeeded)))
+            const growth = made - a.x.count - b.x.count
+            if (!best || growth < best.growth) best = { growth, run: () => contract(a, b, rest.length === 0 ? output : [], isNeeded), rest }
+          }
         }
+        if (best) terms = [best.run(), ...best.rest]
       }
-      if (best) terms = [best.run(), ...best.rest]
-    }
-    return ordered(
-      summed(terms[0], label => output.includes(label)),
-      output,
-    )
+      return ordered(
+        summed(terms[0], label => output.includes(label)),
+        output,
+      )
+    })
   },
 )

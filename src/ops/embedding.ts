@@ -8,7 +8,7 @@ import * as kernels from '../wasm/kernels.generated.ts'
 import { NONE } from '../wasm/kinds.ts'
 import { i32 } from '../wasm/memory.ts'
 import { reported } from '../wasm/status.ts'
-import { asIndices, BLOCK, blocksOf, runTakeAlong } from './indices.ts'
+import { asIndices, BLOCK, blocksOf, type IndicesInput, runTakeAlong } from './indices.ts'
 import { reshape } from './movement.ts'
 import { cast, less, maximum, where } from './pointwise.ts'
 
@@ -130,7 +130,7 @@ export function bagged(weight: Tensor, indices: Tensor, offsets: Tensor | undefi
 }
 
 /** Indices of any kind as int32, those of one-hot rows [..., size] too. Throws ShapeError and RangeError for bool that is not one-hot. */
-export function indicesIn(layer: string, x: Tensor | number | readonly number[], size: number): Tensor {
+export function indicesIn(layer: string, x: IndicesInput | number, size: number): Tensor {
   if (!(x instanceof Tensor) || x.type !== 'bool') return asIndices(layer, x)
   checkTensor(layer, x)
   const lead = x.dims.slice(0, -1)

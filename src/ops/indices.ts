@@ -35,37 +35,41 @@ function badIndex(operation: string, index: number, position: number, size: numb
   return rangeError(operation, `index ${index} at place ${position} is out of range`, `indices go ${range}`)
 }
 
-/** Indices as int32: whole float32 numbers are taken, too. Throws DTypeError for others. */
-export function asIndices(operation: string, indices: Tensor | number | readonly number[]): Tensor {
-  const given = indices instanceof Tensor ? indices : ofNumbers(operation, indices)
+/** Indices, whole numbers: a tensor, a list or an array of them. */
+export type IndicesInput = Tensor | readonly number[] | Int32Array | Uint8Array
+
+/** Indices as int32: whole float32 numbers are taken, too. Throws DTypeError for others; `what` each of them is. */
+export function asIndices(operation: string, indices: IndicesInput | number, what = 'index'): Tensor {
+  const isArray = ArrayBuffer.isView(indices)
+  const given = indices instanceof Tensor ? indices : isArray ? tensor(indices) : ofNumbers(operation, indices, what)
   checkTensor(operation, given)
   if (given.type === 'int32') return given
   if (given.type === 'bool') {
-    throw new DTypeError(
-      { operation, problem: 'indices cannot be bool', came: show(given.dims), wayOut: 'Use where, or cast them to int32.' },
-      ['bool'],
-    )
+    const [many, wayOut] = what === 'index' ? ['indices', 'Use where, or cast them to int32.'] : [`${what}s`, 'Cast them to int32.']
+    throw new DTypeError({ operation, problem: `${many} cannot be bool`, came: show(given.dims), wayOut }, ['bool'])
   }
   if (given.type !== 'float32') return cast(given, 'int32')
   const whole = make(given.dims, 'int32', operation)
   const odd = reported(status => kernels.toIndices(given.pointer, whole.pointer, status, given.count))
-  if (odd >= 0) throw rangeError(operation, `index ${f32[(given.pointer >>> 2) + odd]} at place ${odd} is not a whole number`)
+  if (odd >= 0) throw rangeError(operation, `${what} ${f32[(given.pointer >>> 2) + odd]} at place ${odd} is not a whole number`)
   return whole
 }
 
 /** Not by way of float32, which rounds numbers from 2^24 up. */
-function ofNumbers(operation: string, indices: number | readonly number[]): Tensor {
+function ofNumbers(operation: string, indices: number | readonly number[], what: string): Tensor {
   if (typeof indices !== 'number' && !Array.isArray(indices)) checkTensor(operation, indices)
   const exact = [indices].flat(Number.POSITIVE_INFINITY)
   const text = exact.find(value => typeof value === 'string')
   if (text !== undefined) {
-    throw typeError(operation, 'an index is a number', `${written(text)} came`, 'Count names: labels.map(each => names.indexOf(each)).')
+    const isIndex = what === 'index'
+    const wayOut = isIndex ? 'Count names: labels.map(each => names.indexOf(each)).' : ''
+    throw typeError(operation, `${isIndex ? 'an index' : `a ${what}`} is a number`, `${written(text)} came`, wayOut)
   }
   // Rows may be typed arrays or tensors.
   const odd = exact.findIndex((value: unknown) =>
     typeof value === 'number' ? value !== (value | 0) : value === null || typeof value !== 'object',
   )
-  if (odd >= 0) throw rangeError(operation, `index ${String(exact[odd])} at place ${odd} is not a whole number`)
+  if (odd >= 0) throw rangeError(operation, `${what} ${String(exact[odd])} at place ${odd} is not a whole number`)
   return tensor(indices, undefined, { dtype: 'int32' })
 }
 

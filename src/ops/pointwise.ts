@@ -1,4 +1,4 @@
-import { kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
+import { kindOf, rangeError, refuseSurplus, speaking, typeError } from '../errors.ts'
 import { composed } from '../tape/composed.ts'
 import { checkTensor, operation } from '../tape/operation.ts'
 import { convert } from '../tensor/convert.ts'
@@ -287,8 +287,10 @@ export const clamp = /* @__PURE__ */ composed(
       throw typeError('clamp', 'low and high are numbers', `${kindOf(low)}, ${kindOf(high)}`)
     if (!(low <= high)) throw rangeError('clamp', 'low must not be above high', `${low}, ${high}`)
     if (x.type === 'float32') return runClamp([x], { low, high })
-    const above = low <= -(2 ** 31) ? cast(x, 'int32') : maximum(x, low)
-    return high >= 2 ** 31 - 1 ? above : minimum(above, high)
+    return speaking('clamp', () => {
+      const above = low <= -(2 ** 31) ? cast(x, 'int32') : maximum(x, low)
+      return high >= 2 ** 31 - 1 ? above : minimum(above, high)
+    })
   },
 )
 

@@ -68,7 +68,7 @@ export function anglesOf(name: string, x: Tensor, features: number, { positions 
       throw rangeError(name, 'a position is a whole number of 32 bits', positions)
     return runAngles([], { rows: lead.slice(-1), start: positions, half, base })
   }
-  const at = asIndices(name, positions)
+  const at = asIndices(name, positions, 'position')
   const wanted = lead.slice(lead.length - at.rank)
   if (at.rank > lead.length || !sameShape(at.dims, wanted)) {
     const came = `${show(at.dims)} for x ${show(x.dims)}`

@@ -157,7 +157,7 @@ export function split(x: Tensor, parts: number | readonly number[], axis = 0): T
 }
 
 /**
- * Cuts x along an axis (0) into at most `n` parts of equal size, the last one shorter, as `torch.chunk`. Throws RangeError for an `n` below
+ * Cuts x along an axis (0) into at most `n` parts of equal size, the last one shorter, as `torch.chunk`; an axis without elements into `n` empty ones. Throws RangeError for an `n` below
  * 1 and for more than 2^20 parts.
  * @example arange(5).chunk(2).map(part => part.toArray()) // [[0, 1, 2], [3, 4]]
  */
@@ -166,8 +166,8 @@ export function chunk(x: Tensor, n: number, axis = 0): Tensor[] {
   checkTensor('chunk', x)
   checkNumber('chunk', 'how many parts there are', n)
   const at = resolveAxis('chunk', axis, x.dims)
-  const size = Math.max(1, Math.ceil(x.dims[at] / n))
-  const count = Math.max(1, Math.ceil(x.dims[at] / size))
+  const size = Math.ceil(x.dims[at] / n)
+  const count = size === 0 ? n : Math.ceil(x.dims[at] / size)
   checkParts('chunk', n, count)
   return split(
     x,

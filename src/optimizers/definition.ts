@@ -9,9 +9,15 @@ export type Hyper = Readonly<Record<string, HyperValue>>
 
 /**
  * A function of the count of steps from 0, such as a learning rate that falls. One that has a second parameter is asked for each parameter of the
- * model, by its path: `(step, path) => (path.startsWith('head') ? 1e-3 : 1e-4)`. The path is '' where there is none.
+ * model, by its path, within `Warmup` and its like, too: `(step, path) => (path.includes('head') ? 1e-3 : 1e-4)`. The path is that of `params(model).paths()`,
+ * 'layers.head.weight' in a `Chain({ body, head })`, and '' where there is none.
  */
 export type Schedule = (step: number, path: string) => number
+
+/** Does it ask for the path? `length` counts neither a parameter with a default nor a rest. */
+export function asksPath(schedule: Schedule): boolean {
+  return schedule.length > 1 || /^(?:(?!=>)[^)])*(?:,|\.{3})/.test(String(schedule))
+}
 
 /** Which parameters something is done with: `decay: p => p.rank > 1`, or by path: `(p, path) => !path.endsWith('bias')`. */
 export type Choice = (parameter: Tensor, path: string) => boolean

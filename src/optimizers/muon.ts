@@ -25,7 +25,7 @@ function orthogonalized(matrix: Tensor): Tensor {
  * Muon (Jordan et al. 2024): for matrices, m ← ρm + (1-ρ)g, u = ρm + (1-ρ)g, Δ = η(NS(u) √max(1, rows / columns) + λx), where NS makes all singular values
  * about 1 by five rounds of X ← aX + (bXXᵀ + c(XXᵀ)²)X; the filters of a convolution are a matrix with a row an output. For the rest AdamW with restEta, β and
  * ε. `orthogonal` says which matrices are meant: its authors leave embeddings and the last layer to AdamW: `Muon({ orthogonal: (p, path) =>
- * !path.startsWith('head') })`, as it is at a parameter's first step; `decay` which parameters decay. `Muon(eta = 0.02, rho = 0.95, lambda = 0, restEta = 3e-4,
+ * !path.includes('head') })` (the path is that of `params(model).paths()`), as it is at a parameter's first step; `decay` which parameters decay. `Muon(eta = 0.02, rho = 0.95, lambda = 0, restEta = 3e-4,
  * beta = [0.9, 0.95], epsilon = 1e-10, orthogonal = true, decay = true)`. Throws RangeError for a number out of its range.
  * @example apply(Muon(0.1), tensor([[1, 2]]), tensor([[0, 5]])).toArray()[0][1].toFixed(2) // "0.07"
  */

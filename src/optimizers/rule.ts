@@ -6,7 +6,17 @@ import { madeSince, mark } from '../tensor/scope.ts'
 import { hint, seal, unassignable } from '../tensor/seal.ts'
 import { sameShape, show } from '../tensor/shape.ts'
 import { Tensor } from '../tensor/tensor.ts'
-import type { Choice, Hyper, HyperInput, HyperValue, RuleDefinition, Schedule, Slot, SlotStart } from './definition.ts'
+import {
+  asksPath,
+  type Choice,
+  type Hyper,
+  type HyperInput,
+  type HyperValue,
+  type RuleDefinition,
+  type Schedule,
+  type Slot,
+  type SlotStart,
+} from './definition.ts'
 import { ranges } from './ranges.ts'
 
 let isClosed = false
@@ -142,7 +152,7 @@ export class Rule<H extends Hyper> extends Optimizer {
     this.constant = undefined
     try {
       this.isByParameter = Object.entries<unknown>(this.written).some(
-        ([name, each]) => typeof each === 'function' && (each.length > 1 || typeof this.definition.hyper[name] === 'boolean'),
+        ([name, each]) => typeof each === 'function' && (typeof this.definition.hyper[name] === 'boolean' || asksPath(each as Schedule)),
       )
       void this.hyper
     } catch (error) {

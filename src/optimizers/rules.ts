@@ -1,4 +1,5 @@
-import { typeError } from '../errors.ts'
+import { rangeError, typeError } from '../errors.ts'
+import { show } from '../tensor/shape.ts'
 import * as lanes from '../wasm/rules.generated.ts'
 import { type RuleArguments, rule } from './define.ts'
 import { power } from './power.ts'
@@ -175,13 +176,18 @@ export const AdaDelta = /* @__PURE__ */ rule('AdaDelta', {
 /**
  * Resilient propagation (Riedmiller & Braun 1993), for gradients of all data: a size for each element, η at first; where the gradient kept its sign, size ←
  * min(size ℓ₂, Γ₂), where it turned, size ← max(size ℓ₁, Γ₁) and g ← 0; Δ = size sign g. `Rprop(eta = 1e-3, ell = [0.5, 1.2], gamma = [1e-6, 50])`; `adjust`
- * of eta is for parameters that have not begun. Throws RangeError for a number out of its range.
+ * of eta is for parameters that have not begun. Throws RangeError for a number out of its range: 0 < ℓ₁ < 1 < ℓ₂, Γ₁ ≤ Γ₂.
  * @example apply(Rprop(0.1), tensor([1, 2]), tensor([5, -3])).toArray() // [0.1, -0.1]
  */
 export const Rprop = /* @__PURE__ */ rule('Rprop', {
   hyper: { eta: 1e-3, ell: [0.5, 1.2] as Pair, gamma: [1e-6, 50] as Pair },
   slots: { last: 0, size: ({ eta }) => eta },
   kernel: lanes.rprop,
+  check({ ell, gamma }) {
+    if (!(ell[0] > 0 && ell[0] < 1 && ell[1] > 1))
+      throw rangeError('Rprop', 'ell must be a factor within 0 and 1, and one above', show(ell))
+    if (gamma[0] > gamma[1]) throw rangeError('Rprop', 'gamma must be the least size and the largest', show(gamma))
+  },
   numbers: ({ ell: [shrink, grow], gamma: [least, most] }) => ({ shrink, grow, least, most }),
 })
 

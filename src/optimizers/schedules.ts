@@ -1,11 +1,12 @@
 import { checkBoolean, checkOptions, kindOf, rangeError, refuseSurplus, typeError } from '../errors.ts'
+import { asksPath, type Schedule } from './definition.ts'
 import { power } from './power.ts'
 
 /** A function of the count of steps from 0, as the functions here give it. */
 export type StepFunction = (step: number) => number
 
-/** A schedule, or a number that stays. */
-export type ScheduleInput = StepFunction | number
+/** A schedule, which may ask for the path, or a number that stays. */
+export type ScheduleInput = Schedule | number
 
 /** Throws TypeError for what is no number, RangeError for one that is not finite, or not above 0 for a period or a count of steps. `takes`: all arguments. */
 function check(name: string, numbers: Readonly<Record<string, unknown>>, takes = Object.keys(numbers).join(', ')): void {
@@ -21,13 +22,18 @@ function check(name: string, numbers: Readonly<Record<string, unknown>>, takes =
 const STEP = 'start, decay, stepSizes'
 
 /** A schedule of what may be a number. */
-function scheduleOf(name: string, input: unknown): StepFunction {
-  if (typeof input === 'function') return input as StepFunction
+function scheduleOf(name: string, input: unknown): Schedule {
+  if (typeof input === 'function') return input as Schedule
   if (typeof input === 'number') {
     check(name, { schedule: input })
     return () => input
   }
   throw typeError(name, 'takes a schedule, or a number that stays', `${kindOf(input)} came`, 'Write step => 0.1.')
+}
+
+/** A schedule made of others, which asks for the path if one of them does. */
+function over(parts: readonly Schedule[], schedule: Schedule): StepFunction {
+  return parts.some(asksPath) ? (schedule as StepFunction) : step => schedule(step, '')
 }
 
 /** Cosine from 1 at 0 to 0 at 1. */
@@ -37,12 +43,13 @@ function fall(part: number): number {
 
 /**
  * Falls by stages: start · decayⁱ, where i counts the stages that are over. A stage takes `stepSizes` steps; a list gives the length of each (not the
- * steps at which they end, as PyTorch's milestones), and behind it the value stays. Throws TypeError for what is no number, RangeError for a length that is not above 0.
+ * steps at which they end, as PyTorch's milestones), and behind it the value stays. Throws TypeError for what is no number and for a list of none, RangeError for a length that is not above 0.
  * @example [0, 1, 2, 3].map(Step(1, 0.5, 2)) // [1, 1, 0.5, 0.5]
  */
 export function Step(start: number, decay: number, stepSizes: number | readonly number[]): StepFunction {
   if (arguments.length > 3) refuseSurplus('Step', 3, arguments)
   check('Step', { start, decay }, STEP)
+  if (Object(stepSizes).length === 0) throw typeError('Step', 'there is no stage', '', 'Write Step(1, 0.5, 10), or [10, 20].')
   for (const each of [stepSizes].flat()) check('Step', { stepSizes: each }, STEP)
   if (typeof stepSizes === 'number') return step => start * power(decay, Math.floor(step / stepSizes))
   let sum = 0
@@ -152,7 +159,7 @@ export function Warmup(schedule: ScheduleInput, steps: number): StepFunction {
   if (arguments.length > 2) refuseSurplus('Warmup', 2, arguments)
   const s = scheduleOf('Warmup', schedule)
   check('Warmup', { steps }, 'schedule, steps')
-  return step => (step < steps ? (s(0) * (step + 1)) / steps : s(step - steps))
+  return over([s], (step, path) => (step < steps ? (s(0, path) * (step + 1)) / steps : s(step - steps, path)))
 }
 
 /**
@@ -169,12 +176,15 @@ export function Sequence(...parts: readonly (readonly [schedule: ScheduleInput, 
     return [scheduleOf('Sequence', part[0]), steps as number] as const
   })
   if (list.length === 0) throw typeError('Sequence', 'there is no schedule', '', 'Write Sequence([Warmup(0.1, 10), 100], [0.01]).')
-  return step => {
-    let left = step
-    let at = 0
-    for (; at < list.length - 1 && left >= list[at][1]; at++) left -= list[at][1]
-    return list[at][0](left)
-  }
+  return over(
+    list.map(([schedule]) => schedule),
+    (step, path) => {
+      let left = step
+      let at = 0
+      for (; at < list.length - 1 && left >= list[at][1]; at++) left -= list[at][1]
+      return list[at][0](left, path)
+    },
+  )
 }
 
 /** Begins a schedule again after each period: s(step mod period). Throws TypeError for what is neither a schedule nor a number, RangeError for a period
@@ -184,7 +194,7 @@ export function Loop(schedule: ScheduleInput, period: number): StepFunction {
   if (arguments.length > 2) refuseSurplus('Loop', 2, arguments)
   const s = scheduleOf('Loop', schedule)
   check('Loop', { period }, 'schedule, period')
-  return step => s(step % period)
+  return over([s], (step, path) => s(step % period, path))
 }
 
 /** Slows a schedule down, such as one of epochs, which have `rate` steps: s(⌈(step + 1) / rate⌉ - 1). Throws TypeError for what is neither a schedule nor
@@ -194,7 +204,7 @@ export function Interpolator(schedule: ScheduleInput, rate: number): StepFunctio
   if (arguments.length > 2) refuseSurplus('Interpolator', 2, arguments)
   const s = scheduleOf('Interpolator', schedule)
   check('Interpolator', { rate }, 'schedule, rate')
-  return step => s(Math.ceil((step + 1) / rate) - 1)
+  return over([s], (step, path) => s(Math.ceil((step + 1) / rate) - 1, path))
 }
 
 /** A schedule from its step `offset` on: s(step + offset). Throws TypeError for what is neither a schedule nor a number, RangeError for an offset that is
@@ -204,5 +214,5 @@ export function Shifted(schedule: ScheduleInput, offset: number): StepFunction {
   if (arguments.length > 2) refuseSurplus('Shifted', 2, arguments)
   const s = scheduleOf('Shifted', schedule)
   check('Shifted', { offset }, 'schedule, offset')
-  return step => s(step + offset)
+  return over([s], (step, path) => s(step + offset, path))
 }

@@ -14,7 +14,7 @@ export interface AccuracyOptions {
  * is a promise.
  *
  * With a `threshold` each output counts for itself, against targets of 0 and 1 in its shape (of one output `[n, 1]` also `[n]`): for models of
- * one output, or of several labels. Outputs that are NaN, or a row with one, are wrong. Throws ShapeError where predictions and targets do not
+ * one output, or of several labels. Outputs that are NaN, or a row with one, are wrong; of no data it is NaN. Throws ShapeError where predictions and targets do not
  * fit, and for one output without a threshold (`[n]` against `[n]` is that, too), RangeError for targets that are no classes (fractions, below 0,
  * above the outputs; rows of several labels or none, whose sum is not 1; with a threshold others than 0 and 1), TypeError for what are no batches
  * of pairs.

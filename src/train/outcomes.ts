@@ -67,7 +67,8 @@ function* seen<D extends LoaderInput, B, M, R>(loader: DataLoader<D, B, M>, show
 
 function batchesOf(operation: string, data: MetricData): Iterable<unknown> | AsyncIterable<unknown> {
   if (Array.isArray(data) && data.length === 2 && data[0] instanceof Tensor && data[1] instanceof Tensor) {
-    return new DataLoader([...data], { batchSize: CHUNK })
+    // A loader of nothing is refused; of no data the metrics know what they are.
+    return data[0].dims[0] === 0 ? [data] : new DataLoader([...data], { batchSize: CHUNK })
   }
   const isIterable = typeof data === 'object' && data !== null && (Symbol.iterator in data || Symbol.asyncIterator in data)
   if (isIterable && !(data instanceof Tensor)) return data

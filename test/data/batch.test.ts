@@ -1,4 +1,4 @@
-import { arange, batch, gradient, memory, ones, padSequences, tensor, unbatch, zeros } from 'fluxtape'
+import { arange, batch, gradient, memory, ones, padSequences, type Tensor, tensor, unbatch, zeros } from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import { refuses } from '../errors/table.ts'
 import { plain } from './drain.ts'
@@ -28,6 +28,15 @@ describe('batch stacks, and unbatch takes apart', () => {
     expect(plain(joined)).toEqual(whole)
     // Typed arrays come back as tensors; a record is no column.
     if (!/typed|of records/.test(title)) expect(plain(unbatch(joined as never))).toEqual(list.map(plain))
+  })
+
+  it('Maps by key', () => {
+    const [one, other] = [new Map<unknown, unknown>([['x', arange(2)], [7, 'a']]), new Map<unknown, unknown>([[7, 'b'], ['x', ones([2])]])] // biome-ignore format: one line
+    const joined = batch([{ m: one }, { m: other }]).m
+    expect(joined).toBeInstanceOf(Map)
+    expect([...joined].map(([key, each]) => [key, plain(each)])).toEqual([['x', [[0, 1], [1, 1]]], [7, ['a', 'b']]]) // biome-ignore format: one line
+    const counts: Tensor | undefined = batch([new Map([['n', 1]]), new Map([['n', 2]])]).get('n')
+    expect(counts?.toArray()).toEqual([1, 2])
   })
 
   it('in the type that they have in common', () => {
@@ -92,6 +101,8 @@ describe('what cannot be joined is refused', () => {
     ['two kinds', () => batch<unknown>([ones([2]), 'a']), 'TypeError: batch: the observations are not alike: a tensor and string.'],
     ['a hole', () => batch([1, undefined]), 'TypeError: batch: the observations are not alike: number and undefined.'],
     ['other keys', () => batch<object>([{ x: 1 }, { y: 1 }]), 'TypeError: batch: the observations are not alike: parts x and parts y.'],
+    ['other keys of Maps', () => batch([new Map([['x', 1]]), new Map([['y', 1]])]), 'TypeError: batch: the observations are not alike: parts x and parts y.'],
+    ['a Map and a record', () => batch<object>([new Map([['x', 1]]), { x: 1 }]), 'TypeError: batch: the observations are not alike: a Map and object.'],
     ['other lengths', () => batch([[1, 'a'], [1, 'a', 2]]), 'TypeError: batch: the observations are not alike: parts 0,1 and parts 0,1,2.'],
     ['a freed one', () => batch([freed]), 'ReleasedError: batch: the tensor has been released: float32 [2]. What is made inside scope, gradient, train or a layer is freed at its end: return it, or keep(tensor). A running value of a layer is written with later.'],
     ['to take a scalar apart', () => unbatch(tensor(1)), 'ShapeError: unbatch: a scalar has no observations: [].'],

@@ -134,12 +134,12 @@ describe('contractions refuse', () => {
     [
       'integers whose products do not fit',
       () => einsum('i,i->i', large, large),
-      "RangeError: mul: a result does not fit into int32: about 1152921504606847000. Write x.cast('float32') first.",
+      "RangeError: einsum: a result does not fit into int32: about 1152921504606847000. Write x.cast('float32') first.",
     ],
     [
       'integers whose sum does not fit',
       () => einsum('i->', large),
-      "RangeError: sum: a result does not fit into int32: about 2147483648. Write x.cast('float32') first.",
+      "RangeError: einsum: a result does not fit into int32: about 2147483648. Write x.cast('float32') first.",
     ],
   ])
 })

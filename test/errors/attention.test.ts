@@ -125,7 +125,17 @@ describe('MultiHeadAttention refuses', () => {
     [
       'tokens',
       () => attention(f.zeros([2, 7], { dtype: 'int32' })),
-      `ShapeError: MultiHeadAttention: q is [batch, time, 6]: [2, 7]. Tokens go through an Embedding first.${at}`,
+      `DTypeError: MultiHeadAttention: q is float32: int32. Tokens go through an Embedding or oneHot first, other numbers through cast('float32').${at}`,
+    ],
+    [
+      'whole numbers as keys and values',
+      () => attention(x, x.cast('uint8')),
+      `DTypeError: MultiHeadAttention: k is float32: uint8. Tokens go through an Embedding or oneHot first, other numbers through cast('float32').${at}`,
+    ],
+    [
+      'bool as values',
+      () => attention(x, x, x.cast('bool')),
+      `DTypeError: MultiHeadAttention: v is float32: bool. Write v.cast('float32').${at}`,
     ],
     [
       'positions of other heads',

@@ -465,9 +465,9 @@ describe('losses refuse', () => {
       'ShapeError: accuracy: outputs and targets do not fit: [2, 3] and [2, 4].',
     ],
     [
-      'accuracy of no observations',
-      () => accuracy(z => z, [zeros([0, 3]), zeros([0])]),
-      'TypeError: DataLoader: there is no batch in it: 0 observations, batches of 1024. Pass data with at least one observation.',
+      'accuracy of no observations, and targets of some',
+      () => accuracy(z => z, [zeros([0, 3]), zeros([2])]),
+      'ShapeError: accuracy: outputs and targets do not fit: [0, 3] and [2].',
     ],
     [
       'accuracy of inputs and targets as two arguments',

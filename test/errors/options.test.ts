@@ -138,7 +138,11 @@ it.each(elsewhere)('%o of %s says what to write: %s', (make, name, hint) => {
 const bare: readonly [call: (odd: never) => unknown, came: unknown, hint: string][] = [
   [odd => f.LSTM(3, 5, odd), 2, 'Write { layers: 2 }. There are layers,'],
   [odd => f.RNN(3, 5, f.relu, odd), 2, 'Write { layers: 2 }. There are layers,'],
-  [odd => f.LSTM(3, 5, odd), false, 'Write { bias: false }. There are layers,'],
+  // Several are switches: which one is meant nobody knows.
+  [odd => f.LSTM(3, 5, odd), false, 'There are layers,'],
+  [odd => f.LSTM(3, 5, odd), 2, 'Write { layers: 2 }. There are layers,'],
+  [odd => f.BatchNorm(3, f.relu, odd), 0.1, 'Write { eps: 0.1 }. There are affine,'],
+  [odd => f.Dense(3, 5, f.relu, odd), true, 'Write { bias: true }. There are bias'],
   [odd => f.LSTMCell(3, 5, odd), 2, 'There are bias,'],
   [odd => f.GRUCell(3, 5, odd), 2, 'There are bias,'],
   [odd => f.RNNCell(3, 5, f.relu, odd), 2, 'There are bias,'],

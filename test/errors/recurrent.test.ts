@@ -8,6 +8,7 @@ const any = f as any
 const x = f.ones([2, 6, 3])
 const lstm = any.LSTM(3, 4)
 const gru = any.GRU(3, 4, { layers: 2 })
+const embedded = "Tokens go through an Embedding or oneHot first, other numbers through cast('float32')."
 const own = any.Recurrence((z: f.Tensor) => z)
 
 describe('recurrent layers refuse', () => {
@@ -101,10 +102,22 @@ describe('recurrent layers refuse', () => {
       () => lstm(x, [f.ones([2, 4]), f.ones([1, 2, 4])]),
       'ShapeError: LSTM: the state c is [2, 4] or [4]: [1, 2, 4]. Write c.squeeze(0).\nin LSTM(3, 4)',
     ],
+    ['tokens', () => lstm(f.zeros([2, 7], { dtype: 'int32' })), `DTypeError: LSTM: x is float32: int32. ${embedded}\nin LSTM(3, 4)`],
+    // As many steps as features: they were one sequence.
+    ...['RNN', 'LSTM', 'GRU', 'GRUv3', 'RNNCell', 'LSTMCell', 'GRUCell', 'GRUv3Cell'].flatMap(name =>
+      ['int32', 'uint8', 'bool'].map(
+        dtype =>
+          [
+            `${dtype} in ${name}`,
+            () => any[name](3, 4)(f.zeros([2, 3]).cast(dtype as f.DType)),
+            `DTypeError: ${name}: x is float32: ${dtype}. ${dtype === 'bool' ? "Write x.cast('float32')." : embedded}\nin ${name}(3, 4)`,
+          ] as const,
+      ),
+    ),
     [
-      'tokens',
-      () => lstm(f.zeros([2, 7], { dtype: 'int32' })),
-      'ShapeError: LSTM: x is [batch, time, 3] or [time, 3]: [2, 7]. Tokens go through an Embedding first.\nin LSTM(3, 4)',
+      'tokens in a Recurrence of a cell of ours',
+      () => f.Recurrence(f.GRUCell(3, 4))(f.zeros([2, 6, 3], { dtype: 'uint8' })),
+      `DTypeError: Recurrence: x is float32: uint8. ${embedded}`,
     ],
     [
       'a layer behind [y, state]',
@@ -144,8 +157,47 @@ describe('recurrent layers refuse', () => {
     [
       'half a step',
       () => lstm(x, { lengths: f.tensor([0.5, 3]) }),
-      'RangeError: LSTM: index 0.5 at place 0 is not a whole number.\nin LSTM(3, 4)',
+      'RangeError: LSTM: length 0.5 at place 0 is not a whole number.\nin LSTM(3, 4)',
     ],
+    [
+      'half a step of a list',
+      () => lstm(x, { lengths: [1.5, 1] }),
+      'RangeError: LSTM: length 1.5 at place 0 is not a whole number.\nin LSTM(3, 4)',
+    ],
+    ['a length of text', () => lstm(x, { lengths: ['3', 1] }), "TypeError: LSTM: a length is a number: '3' came.\nin LSTM(3, 4)"],
+    [
+      'lengths of bool',
+      () => lstm(x, { lengths: f.ones([2]).cast('bool') }),
+      'DTypeError: LSTM: lengths cannot be bool: [2]. Cast them to int32.\nin LSTM(3, 4)',
+    ],
+    ...(
+      [
+        ['another batch', [2, 6, 3], [1, 1, 3], 'a batch of 2: [1, 1, 3]'],
+        ['one sequence', [2, 6, 3], [1, 3], 'a batch of 2: [1, 3]'],
+        ['a batch behind one sequence', [6, 3], [1, 1, 3], 'one sequence: [1, 1, 3]'],
+      ] as const
+    ).flatMap(([title, first, next, came]) =>
+      [
+        { of: () => any.LSTM(3, 4), text: 'LSTM(3, 4)' },
+        { of: () => any.GRU(3, 4, { layers: 2 }), text: 'GRU(3, 4, { layers: 2 })' },
+      ].map(
+        ({ of, text }) =>
+          [
+            `${title} with a cache of ${text}`,
+            () => {
+              const cache = f.Cache()
+              const layer = of()
+              layer(f.ones(first), { cache })
+              try {
+                layer(f.ones(next), { cache })
+              } finally {
+                cache.dispose()
+              }
+            },
+            `ShapeError: ${text.slice(0, text.indexOf('('))}: the cache holds the state of ${came}. Begin with a new Cache().\nin ${text}`,
+          ] as const,
+      ),
+    ),
     ['too few lengths', () => lstm(x, { lengths: [3] }), 'ShapeError: LSTM: the lengths are [2], one a row of x: [1].\nin LSTM(3, 4)'],
     [
       'lengths of no batch',

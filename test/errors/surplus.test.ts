@@ -485,10 +485,7 @@ describe('an argument or an option that another library has', () => {
     ["mean: there is no option 'keepdims'. Is keepDims meant? There is keepDims.", () => m.mean(1, { keepdims: true })],
     ["sum: there is no option 'keepdim'. Is keepDims meant? There is keepDims.", () => m.sum(1, { keepdim: true })],
     ["std: there is no option 'ddof'. Is correction meant? There are keepDims and correction.", () => m.std(0, { ddof: 1 })],
-    [
-      'matmul: options are an object: true came. Write { transposeLeft: true }. There are transposeLeft and transposeRight.',
-      () => f.matmul(x, x, true as never),
-    ],
+    ['matmul: options are an object: true came. There are transposeLeft and transposeRight.', () => f.matmul(x, x, true as never)],
     ['transpose: there is an argument too many: an array came. Write permute(x, axes) to order all axes.', () => m.transpose([1, 0, 2])],
     ...(
       [

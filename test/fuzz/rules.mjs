@@ -55,7 +55,7 @@ const NUMBERS = {
   omega: () => decimal(0.1, 4),
   p: () => source.pick([1, 2, 3, Infinity]),
   n: () => source.int(1, 4),
-  ell: () => [decimal(0.2, 0.9), decimal(1, 1.5)],
+  ell: () => [decimal(0.2, 0.9), decimal(1.1, 1.5)],
   gamma: () => [1e-4, decimal(0.05, 0.3)],
 }
 const CHOICES = [true, false, p => p.rank > 1, (_, path) => !path.startsWith('b')]

@@ -101,7 +101,7 @@ describe('destructure', () => {
     [() => rebuild(flat.reshape([3, 1])), 'ShapeError: rebuild: the vector has another length than the parameters: [3, 1], not [3].'],
     [() => rebuild([1, 2, 3] as never), 'TypeError: rebuild: a tensor is needed: an array. Make one with tensor(...).'],
     [() => (rebuild as (...args: unknown[]) => unknown)(flat, 1), 'TypeError: rebuild: there is an argument too many: 1 came.'],
-    [() => destructure(relu), 'TypeError: params: no trainable tensor was found: function.'],
+    [() => destructure(relu), 'TypeError: destructure: no trainable tensor was found: function.'],
     [
       () => {
         const model = Dense(2, 1)

@@ -39,6 +39,9 @@ describe('Embedding', () => {
   test.each<[string, () => Tensor, unknown]>([
     ['a number', () => e(2), rows[2]],
     ['a list', () => e([2, 0]), [rows[2], rows[0]]],
+    ['an Int32Array', () => e(Int32Array.of(2, 0)), [rows[2], rows[0]]],
+    ['a Uint8Array', () => e(Uint8Array.of(1)), [rows[1]]],
+    ['paddingIdx null', () => Embedding(weight, { paddingIdx: null })([0, 1]), [rows[0], rows[1]]], // biome-ignore format: one line
     ['int32', () => e(int32([2, 0, 1, 1], [2, 2])), [[rows[2], rows[0]], [rows[1], rows[1]]]], // biome-ignore format: one line
     ['whole float32', () => e(tensor([1, 2])), [rows[1], rows[2]]],
     ['uint8', () => e(tensor([1, 2], { dtype: 'uint8' })), [rows[1], rows[2]]],
@@ -97,12 +100,13 @@ describe('Embedding', () => {
 
   test.each([
     [Embedding(65, 8), 'Embedding(65, 8)    # 520 parameters'],
+    [Embedding(5, 2, { paddingIdx: null }), 'Embedding(5, 2)     # 10 parameters'],
     [Embedding(5, 2, { paddingIdx: 0 }), 'Embedding(5, 2, { paddingIdx: 0 })  # 10 parameters'],
     [EmbeddingBag(5, 2), 'EmbeddingBag(5, 2)  # 10 parameters'],
     [EmbeddingBag(5, 2, 'sum', { paddingIdx: 1 }), "EmbeddingBag(5, 2, 'sum', { paddingIdx: 1 })  # 10 parameters"],
   ])('prints %#', (layer, text) => expect(String(layer)).toBe(text))
 
-  it("loads PyTorch's weight as it is", () => {
+  it('loads from a file, by its prefix', () => {
     const file = saveSafetensors(new Map([['embed.weight', weight]]))
     const model = Embedding(3, 2)
     loadState(model, loadSafetensors(file).tensors, { prefix: 'embed' })
@@ -136,6 +140,8 @@ describe.each(['mean', 'sum', 'max'] as const)('EmbeddingBag by %s', reduction =
   const of = (w: Tensor, padding?: number) => EmbeddingBag(w, reduction, { paddingIdx: padding })
   test.each<[string, (w: Tensor) => Tensor, readonly (readonly number[])[]]>([
     ['lists', w => of(w)(bags), bags],
+    ['Int32Arrays', w => of(w)(bags.map(bag => Int32Array.from(bag))), bags],
+    ['an Int32Array and offsets', w => of(w)(Int32Array.from(bags.flat()), Int32Array.of(0, 3, 3, 4)), bags],
     ['lists of tensors', w => of(w)(bags.map(bag => int32(bag))), bags],
     ['lists of one-hot rows', w => of(w)(bags.map(bag => oneHot(int32(bag), 6))), bags],
     ['offsets', w => of(w)(int32(bags.flat()), int32([0, 3, 3, 4])), bags],

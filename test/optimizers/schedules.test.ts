@@ -1,5 +1,6 @@
 // Schedules against test/oracle/schedules.json, which generate.py makes: PyTorch's values, or those of ParameterSchedulers.jl.
 import { readFileSync } from 'node:fs'
+import type { Schedule } from 'fluxtape'
 import * as fluxtape from 'fluxtape'
 import { describe, expect, it } from 'vitest'
 import * as schedules from '../../src/optimizers/schedules.ts'
@@ -36,7 +37,28 @@ it.each(rows.map(row => [`${row.op}(${row.args.map(each => JSON.stringify(each))
   })
 })
 
-const { CosAnneal, Descent, Exp, Loop, OneCycle, ones, Poly, Sequence, Shifted, Step, tensor, update, Warmup } = fluxtape
+const {
+  adjust,
+  CosAnneal,
+  Descent,
+  Exp,
+  gradient,
+  Interpolator,
+  Loop,
+  OneCycle,
+  OptimizerChain,
+  ones,
+  params,
+  Poly,
+  Sequence,
+  Shifted,
+  Step,
+  stack,
+  tensor,
+  update,
+  Warmup,
+  WeightDecay,
+} = fluxtape
 
 describe('a schedule', () => {
   it('of schedules is a learning rate', () => {
@@ -50,6 +72,67 @@ describe('a schedule', () => {
 
   it('may be a function of the user inside of others', () => {
     expect([0, 1, 2, 3].map(Loop(step => 10 + step, 2))).toEqual([10, 11, 10, 11])
+  })
+
+  it.each<[string, (schedule: Schedule) => Schedule]>([
+    ['alone', schedule => schedule],
+    ['Warmup', schedule => Warmup(schedule, 1)],
+    ['Sequence', schedule => Sequence([schedule, 5], [7])],
+    ['Loop', schedule => Loop(schedule, 2)],
+    ['Interpolator', schedule => Interpolator(schedule, 2)],
+    ['Shifted', schedule => Shifted(schedule, 2)],
+    ['all of them', schedule => Shifted(Warmup(Loop(Interpolator(Sequence([schedule]), 2), 2), 1), 0)],
+  ])('by path is asked by path: %s', (_, within) => {
+    const ways: Schedule[] = [
+      (_step, path) => (path === 'a' ? 1 : 2),
+      (_step, path = '') => (path === 'a' ? 1 : 2),
+      (_step = 0, path = '') => (path === 'a' ? 1 : 2),
+      (...asked) => (asked[1] === 'a' ? 1 : 2),
+      (_step, ...rest) => (rest[0] === 'a' ? 1 : 2),
+    ]
+    for (const schedule of ways) {
+      const model = { a: tensor([0]), b: tensor([0]) }
+      for (const opt of [Descent(within(schedule)), Descent(0.5)]) {
+        adjust(opt, within(schedule))
+        update(
+          opt,
+          params(model),
+          gradient(() => model.a.add(model.b).sum(), params(model)),
+        )
+      }
+      expect([model.a.item(), model.b.item()], String(schedule)).toEqual([-2, -4])
+      const weights = { a: ones([1]), b: ones([1]) }
+      update(
+        OptimizerChain(WeightDecay(within(schedule)), Descent(1)),
+        params(weights),
+        gradient(() => weights.a.add(weights.b).mul(0).sum(), params(weights)),
+      )
+      expect([weights.a.item(), weights.b.item()], String(schedule)).toEqual([0, -1])
+    }
+  })
+
+  it('of the step alone is not asked for each parameter', () => {
+    const times = (size: number, schedule: (step: number) => number) => {
+      let count = 0
+      const ask = (step: number) => {
+        count++
+        return schedule(step)
+      }
+      const counted = schedule.length > 0 ? ask : () => ask(0)
+      const xs = Array.from({ length: size }, () => tensor([0]))
+      update(
+        Descent(Warmup(counted, 2)),
+        params(xs),
+        gradient(() => stack(xs).sum(), params(xs)),
+      )
+      update(
+        Descent(counted),
+        params(xs),
+        gradient(() => stack(xs).sum(), params(xs)),
+      )
+      return count
+    }
+    for (const schedule of [(step: number) => Math.max(step, 1), () => 1]) expect(times(5, schedule)).toBe(times(1, schedule))
   })
 
   refuses([
@@ -76,6 +159,7 @@ describe('a schedule', () => {
     ],
     ['NaN', () => Exp(Number.NaN, 0.5), 'RangeError: Exp: start must be finite: NaN.'],
     ['a stage without length', () => Step(1, 0.5, [3, 0]), 'RangeError: Step: stepSizes must lie above 0: 0.'],
+    ['no stages', () => Step(1, 0.5, []), 'TypeError: Step: there is no stage. Write Step(1, 0.5, 10), or [10, 20].'],
     ['a period of 0', () => CosAnneal(1, 0, 0), 'RangeError: CosAnneal: period must lie above 0: 0.'],
     [
       'an option that is unknown',

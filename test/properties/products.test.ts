@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import * as flux from 'fluxtape'
-import { describe, it } from 'vitest'
-import { matmul, reshape, sizeOf, transpose, zip } from '../gradients/float64.ts'
+import { describe, expect, it } from 'vitest'
+import { map, matmul, reshape, sizeOf, transpose, zip } from '../gradients/float64.ts'
 import { expectClose, filled, holds, shapes, size, toTensor } from './holds.ts'
 
 const length = fc.oneof(size, fc.integer({ min: 1, max: 40 }))
@@ -43,6 +43,31 @@ describe('matrix products', () => {
       const turned = transpose(matrix)
       expectClose(flux.matmul(toTensor(turned), toTensor(column)), reshape(matmul(turned, reshape(column, [K, 1])), [...batch, N]))
     })
+  })
+
+  // Some so large that they are taken in pieces: of the batch, of rows, of columns.
+  it('of integers are exact', () => {
+    const count = fc.integer({ min: 0, max: 90 })
+    const whole: Readonly<Record<'int32' | 'uint8' | 'bool', (x: number) => number>> = {
+      int32: x => 400 * x,
+      uint8: x => Math.abs(16 * x),
+      bool: x => Number(x > 0),
+    }
+    const dtypes = fc.constantFrom('int32' as const, 'uint8' as const, 'bool' as const)
+    holds(
+      fc.tuple(fc.integer({ min: 1, max: 4 }), count, count, count, dtypes, seed),
+      ([B, M, K, N, dtype, n]) => {
+        const [a, b] = [filled([B, M, K], n), filled([B, K, N], n + 1)].map(x => map(x, whole[dtype]))
+        const wanted = matmul(a, b)
+        const [x, y] = [a, b].map(each => toTensor(each).cast(dtype))
+        const [z, turned] = [flux.einsum('bij,bjk->bik', x, y), flux.einsum('kjb,ijb->ikb', y.permute([2, 1, 0]), x.permute([1, 2, 0]))]
+        expect([z.dtype, turned.dtype]).toEqual(['int32', 'int32'])
+        expectClose(z, wanted)
+        expectClose(turned.permute([2, 0, 1]), wanted)
+        expect(x.slice('0').dot(y.slice('0')).data()).toEqual(z.slice('0').data())
+      },
+      25,
+    )
   })
 
   it('linear is a product and a sum', () => {

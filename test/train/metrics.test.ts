@@ -118,6 +118,8 @@ describe('precision, recall and f1', () => {
     expect(metrics[name](identity, [], { average: 'micro' })).toBeNaN()
     expect(metrics[name](identity, [], { average: 'none' })).toEqual([])
     expect(metrics[name](identity, [[zeros([0, 2]), int32([])]])).toBeNaN()
+    expect(metrics[name](identity, [zeros([0, 2]), int32([])])).toBeNaN()
+    expect(metrics[name](identity, [zeros([0]), zeros([0])], { threshold: 0 })).toBeNaN()
   })
 })
 
@@ -217,7 +219,7 @@ describe('rocAuc', () => {
 
   it('of one class alone there is none, and NaN counts as wrong', () => {
     expect(rocAuc(identity, [tensor([1, 2]), tensor([1, 1])])).toBeNaN()
-    expect(rocAuc(identity, [])).toBeNaN()
+    for (const none of [[], [zeros([0]), int32([])]]) expect(rocAuc(identity, none as [Tensor, Tensor])).toBeNaN()
     const halves = [tensor([1, 1, 2, 2], [2, 2]), tensor([0, 1, 1, 1], [2, 2])] as [Tensor, Tensor]
     expect(rocAuc(identity, halves)).toBe(1)
     expect(rocAuc(identity, halves, { average: 'none' })).toEqual([1, Number.NaN])
@@ -250,6 +252,12 @@ describe('topKAccuracy', () => {
     ])
     expect(topKAccuracy(identity, [odd, int32([0, 1])], { k: 3 })).toBe(0)
     expect(topKAccuracy(identity, [])).toBeNaN()
+    expect(topKAccuracy(identity, [zeros([0, 9]), int32([])])).toBeNaN()
+    expect(accuracy(identity, [zeros([0, 9]), int32([])])).toBeNaN()
+    expect(confusionMatrix(identity, [zeros([0, 2]), int32([])]).toArray()).toEqual([
+      [0, 0],
+      [0, 0],
+    ])
     expect(topKAccuracy(identity, [tensor([[3, 2, 1]]), tensor([2])])).toBe(1)
   })
 })
@@ -286,6 +294,7 @@ describe('r2', () => {
     expect(r2(identity, [tensor([1]), tensor([1])])).toBeNaN()
     expect(r2(identity, [tensor([1, Number.NaN]), tensor([1, 2])])).toBeNaN()
     expect(r2(identity, [])).toBeNaN()
+    expect(r2(identity, [zeros([0, 1]), zeros([0])])).toBeNaN()
   })
 })
 

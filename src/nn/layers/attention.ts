@@ -21,7 +21,7 @@ import { type Cache, type CachePart, cached, cachePart, checkCache, declineCache
 import { glorotUniform, type Initializer } from '../initializers.ts'
 import { LINES } from '../label.ts'
 import { type Layer, layer } from '../layer.ts'
-import { checkSizes, embedded, initial } from './checks.ts'
+import { checkFeatures, checkSizes, initial } from './checks.ts'
 import { Dense, type DenseLayer } from './dense.ts'
 import { labelOf } from './plain.ts'
 
@@ -104,7 +104,7 @@ const NAME = 'MultiHeadAttention'
  * `(x, { positions, heads })` that is told the first row's position: from 0, or from where the cache stands; where it is causal, the last query stands where the last key does.
  *
  * As Flux's, which gives [y, weights] always; PyTorch's `nn.MultiheadAttention` has a bias by default, means the opposite by its mask, and averages the weights
- * of the heads. Throws ShapeError for inputs, masks and biases that do not fit, DTypeError for a mask that is not bool and a bias that is, TypeError for sizes that are no
+ * of the heads. Throws ShapeError for inputs, masks and biases that do not fit, DTypeError for inputs that are not float32 (tokens go through an `Embedding` first), a mask that is not bool and a bias that is, TypeError for sizes that are no
  * whole numbers from 1 and for heads that do not divide the inner ones, RangeError for a dropout outside [0, 1].
  *
  * @example
@@ -208,10 +208,10 @@ function checkInputs(self: Fields, q: Tensor, k: Tensor, v: Tensor): void {
 }
 
 function checkInput(what: string, x: Tensor, { weight }: DenseLayer): void {
-  checkTensor(NAME, x)
+  checkFeatures(NAME, x, what)
   const size = weight.dims[1]
   if (x.rank === 3 && x.dims[2] === size) return
-  const wayOut = x.rank === 2 && x.dims[1] === size ? 'Write x.expandDims(0) for one sequence.' : embedded(x)
+  const wayOut = x.rank === 2 && x.dims[1] === size ? 'Write x.expandDims(0) for one sequence.' : ''
   throw new ShapeError({ operation: NAME, problem: `${what} is [batch, time, ${size}]`, came: show(x.dims), wayOut }, [x.dims])
 }
 

@@ -2,6 +2,7 @@
 import { checkFunction, DTypeError, gaveNone, noTensor, ShapeError, typeError, written } from '../../errors.ts'
 import { type Activation, traitsOf } from '../../ops/epilogue.ts'
 import { identity } from '../../ops/pointwise.ts'
+import { checkTensor } from '../../tape/operation.ts'
 import { zeros } from '../../tensor/create.ts'
 import { isPlain } from '../../tensor/realm.ts'
 import { type Shape, sameShape, show } from '../../tensor/shape.ts'
@@ -65,7 +66,13 @@ export function checkSizes(layer: string, sizes: readonly unknown[], wayOut: str
   throw typeError(layer, 'the sizes must be whole numbers from 1', sizes.map(written).join(', '), wayOut)
 }
 
-/** What to do about an x of no features: whole numbers are tokens. */
-export function embedded({ type }: Tensor): string {
-  return /int/.test(type) ? 'Tokens go through an Embedding first.' : ''
+/** Throws DTypeError for features that are not float32: whole numbers are tokens most of the time, and tokens [batch, time] would be taken for one sequence. */
+export function checkFeatures(layer: string, x: Tensor, what = 'x'): void {
+  checkTensor(layer, x)
+  if (x.type === 'float32') return
+  const wayOut =
+    x.type === 'bool'
+      ? `Write ${what}.cast('float32').`
+      : "Tokens go through an Embedding or oneHot first, other numbers through cast('float32')."
+  throw new DTypeError({ operation: layer, problem: `${what} is float32`, came: x.type, wayOut }, [x.type])
 }

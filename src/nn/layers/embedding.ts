@@ -1,6 +1,6 @@
 import { checkOptions, noTensor, rangeError, refuseSurplus, ShapeError, typeError, written } from '../../errors.ts'
 import { bagged, indicesIn, type Reduction } from '../../ops/embedding.ts'
-import { asIndices } from '../../ops/indices.ts'
+import { asIndices, type IndicesInput } from '../../ops/indices.ts'
 import { concat } from '../../ops/joining.ts'
 import { checkTensor } from '../../tape/operation.ts'
 import { randn } from '../../tensor/random.ts'
@@ -17,15 +17,15 @@ import { labelOf } from './plain.ts'
 export interface EmbeddingOptions {
   /** Makes the weight; `randn` by default. */
   readonly init?: Initializer | undefined
-  /** An index that stands for nothing: its rows are 0, and its row of the weight has no gradient. */
-  readonly paddingIdx?: number | undefined
+  /** An index that stands for nothing: its rows are 0, and its row of the weight has no gradient. None by default, and with null. */
+  readonly paddingIdx?: number | null | undefined
 }
 
 /** What stands for rows of the weight: whole numbers of any shape, or one-hot rows of bool. */
-export type IndexInput = Tensor | number | readonly number[]
+export type IndexInput = IndicesInput | number
 
 /** Bags: indices whose last axis is one, one-hot rows of bool whose axis before the last is one, or a list of bags of any lengths. */
-export type BagInput = Tensor | readonly number[] | readonly (readonly number[])[] | readonly Tensor[]
+export type BagInput = IndicesInput | readonly IndicesInput[]
 
 /** What `Embedding` makes: from indices [...] to [..., features], with weight [vocabulary, features]. */
 export type EmbeddingLayer = Layer<{ weight: Tensor; readonly paddingIdx: number | undefined }, [x: IndexInput], Tensor>
@@ -33,7 +33,7 @@ export type EmbeddingLayer = Layer<{ weight: Tensor; readonly paddingIdx: number
 /** What `EmbeddingBag` makes: from bags of indices to [bags, features], with weight [vocabulary, features]. */
 export type EmbeddingBagLayer = Layer<
   { weight: Tensor; readonly paddingIdx: number | undefined; readonly reduction: Reduction },
-  [x: BagInput, offsets?: Tensor | readonly number[] | undefined],
+  [x: BagInput, offsets?: IndicesInput | undefined],
   Tensor
 >
 
@@ -51,7 +51,8 @@ export type EmbeddingBagArguments<First> = First extends number
 function tableOf(name: string, [first, second]: readonly unknown[], options: EmbeddingOptions, reduction?: string) {
   const isReady = first instanceof Tensor
   checkOptions(name, options, isReady ? ['paddingIdx'] : ['init', 'paddingIdx'])
-  const { init = randn, paddingIdx } = options
+  const { init = randn, paddingIdx: padding } = options
+  const paddingIdx = padding ?? undefined
   if (!isReady) checkSizes(name, [first, second], `Write ${name}(vocabulary, features).`)
   const weight = isReady ? first : initial(name, init, [first, second] as number[])
   checkTensor(name, weight)
@@ -67,8 +68,8 @@ function tableOf(name: string, [first, second]: readonly unknown[], options: Emb
 }
 
 /**
- * A vector for each index: from indices [...] to [..., features], the rows of the weight [vocabulary, features]. Indices are whole numbers of any type, or rows of
- * bool [..., vocabulary], which are one-hot.
+ * A vector for each index: from indices [...] to [..., features], the rows of the weight [vocabulary, features]. Indices are whole numbers of any type, in a tensor, a list, an
+ * Int32Array or a Uint8Array, or rows of bool [..., vocabulary], which are one-hot.
  *
  * `Embedding(vocabulary, features, { init = randn, paddingIdx })`, or of a ready weight `Embedding(weight, { paddingIdx })`, as PyTorch's `nn.Embedding` has it. At
  * `paddingIdx` the vectors are 0, whatever the weight has there, and that row has no gradient; it begins as 0. The gradients of equal indices add up in
@@ -127,7 +128,7 @@ export function EmbeddingBag(...args: readonly unknown[]): EmbeddingBagLayer {
     )
   const options = (isLeftOut ? args[at] : args[at + 1] === undefined ? {} : args[at + 1]) as EmbeddingOptions
   const { weight, paddingIdx, label } = tableOf(BAG, args, options, reduction === 'mean' ? undefined : reduction)
-  const forward = (self: Readonly<EmbeddingBagLayer>, x: BagInput, given?: Tensor | readonly number[], ...surplus: never[]): Tensor => {
+  const forward = (self: Readonly<EmbeddingBagLayer>, x: BagInput, given?: IndicesInput, ...surplus: never[]): Tensor => {
     if (surplus.length > 0) refuseSurplus(BAG, 2, [x, given, ...surplus])
     const [indices, offsets] = bagsIn(x, given, self.weight.dims[0])
     const { reduction, paddingIdx = -1 } = self
@@ -139,21 +140,21 @@ export function EmbeddingBag(...args: readonly unknown[]): EmbeddingBagLayer {
 const BAG = 'EmbeddingBag'
 
 /** The indices of bags, and their offsets where they have some. */
-function bagsIn(x: BagInput, offsets: Tensor | readonly number[] | undefined, size: number): [Tensor, Tensor | undefined] {
+function bagsIn(x: BagInput, offsets: IndicesInput | undefined, size: number): [Tensor, Tensor | undefined] {
   const isList = Array.isArray(x) && x.some(each => typeof each === 'object')
   if (isList && offsets === undefined) {
-    const bags = (x as readonly (Tensor | readonly number[])[]).map(each => indicesIn(BAG, each, size))
+    const bags = (x as readonly IndicesInput[]).map(each => indicesIn(BAG, each, size))
     for (const each of bags) checkBag(each, 1)
     let next = 0
     const starts = bags.map(({ count }) => (next += count) - count)
     return [concat(bags), asIndices(BAG, starts)]
   }
-  const indices = indicesIn(BAG, x as Tensor | readonly number[], size)
+  const indices = indicesIn(BAG, x as IndicesInput, size)
   if (offsets === undefined) {
     checkBag(indices, indices.rank || 1)
     return [indices, undefined]
   }
-  const starts = asIndices(BAG, offsets)
+  const starts = asIndices(BAG, offsets, 'offset')
   checkBag(indices, 1)
   checkBag(starts, 1)
   return [indices, starts]

@@ -1,11 +1,10 @@
-import { checkOptions, DTypeError, refuseSurplus, typeError } from '../../errors.ts'
+import { checkOptions, refuseSurplus, typeError } from '../../errors.ts'
 import { add } from '../../ops/pointwise.ts'
 import { anglesOf, checkPairs, checkRotary, type RotaryOptions, rotated } from '../../ops/rotary.ts'
-import { checkTensor } from '../../tape/operation.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import { cachePart } from '../cache.ts'
 import { type Layer, layer } from '../layer.ts'
-import { embedded } from './checks.ts'
+import { checkFeatures } from './checks.ts'
 import { labelOf } from './plain.ts'
 
 /** What layers of positions are called with: x [..., time, features], and positions other than those from 0, or from what came before in a cache; a layer without heads of its own has those. */
@@ -32,9 +31,7 @@ function positional<Options extends Omit<RotaryOptions, 'positions'>>(
   const forward = (self: Options, x: Tensor, told: Pick<RotaryOptions, 'positions' | 'heads'> = {}, ...surplus: never[]): Tensor => {
     if (surplus.length > 0) refuseSurplus(name, 2, [x, told, ...surplus])
     checkOptions(name, told, ['positions', 'heads'])
-    checkTensor(name, x)
-    if (x.type !== 'float32')
-      throw new DTypeError({ operation: name, problem: 'x is float32', came: x.type, wayOut: embedded(x) }, [x.type])
+    checkFeatures(name, x)
     const { heads = told.heads ?? 1 } = self
     checkPairs(name, x, heads)
     const positions = told.positions === undefined ? cachePart(self)?.advance(x.dims[x.rank - 2]) : told.positions

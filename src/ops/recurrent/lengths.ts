@@ -1,12 +1,12 @@
 import { rangeError, ShapeError } from '../../errors.ts'
 import { operation } from '../../tape/operation.ts'
-import { arange, tensor } from '../../tensor/create.ts'
+import { arange } from '../../tensor/create.ts'
 import { type Shape, sameShape, show } from '../../tensor/shape.ts'
 import type { Tensor } from '../../tensor/tensor.ts'
 import * as kernels from '../../wasm/kernels.generated.ts'
 import { i32 } from '../../wasm/memory.ts'
 import { reported } from '../../wasm/status.ts'
-import { asIndices } from '../indices.ts'
+import { asIndices, type IndicesInput } from '../indices.ts'
 import { expandDims, reshape } from '../movement.ts'
 import { less } from '../pointwise.ts'
 
@@ -28,9 +28,9 @@ const runLengths = /* @__PURE__ */ operation<{ name: string }>({
  * @internal How many steps each row of x [batch, steps, ...] has, int32 [batch]. Throws RangeError for a length that is not from 0 to the steps, ShapeError for
  * another number of them, DTypeError for what are no whole numbers; `name` is the layer's.
  */
-export function lengthsOf(name: string, lengths: Tensor | readonly number[] | Int32Array, x: Tensor): Tensor {
+export function lengthsOf(name: string, lengths: IndicesInput, x: Tensor): Tensor {
   const [batch, steps] = x.dims
-  const given = asIndices(name, ArrayBuffer.isView(lengths) ? tensor(lengths) : lengths)
+  const given = asIndices(name, lengths, 'length')
   if (!sameShape(given.dims, [batch]))
     throw new ShapeError({ operation: name, problem: `the lengths are [${batch}], one a row of x`, came: show(given.dims) }, [given.dims])
   return runLengths([arange(0, steps + 1, 1, { dtype: 'int32' }), given], { name })

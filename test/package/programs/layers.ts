@@ -153,8 +153,12 @@ export const bilinears = [Bilinear(2, 3, 4), Bilinear(2, 3, 4, relu, { init: zer
 export const ofPair: Tensor = Bilinear(2, 3, 4)([ones([2]), ones([3])])
 export const noOut = Bilinear(2, 3) // error 2554 at Bilinear(
 export const embeddings = [Embedding(65, 8, { paddingIdx: 0 }), Embedding(ones([65, 8]), { paddingIdx: 0 })]
-export const rowsOf: Tensor = Embedding(65, 8)([0, 1])
-export const bags: Tensor[] = [EmbeddingBag(5, 2, 'max', { paddingIdx: 1 })([[0], [1, 2]]), EmbeddingBag(5, 2)([0, 1], [0, 1])]
+export const rowsOf: Tensor[] = [Embedding(65, 8)([0, 1]), Embedding(65, 8, { paddingIdx: null })(Int32Array.of(0, 1))]
+export const bags: Tensor[] = [
+  EmbeddingBag(5, 2, 'max', { paddingIdx: 1 })([[0], [1, 2]]),
+  EmbeddingBag(5, 2)([Int32Array.of(0)]),
+  EmbeddingBag(5, 2)([0, 1], Int32Array.of(0, 1)),
+]
 export const noReduction = EmbeddingBag(5, 2, 'min') // error 2345 at 'min'
 export const noInit = Embedding(ones([65, 8]), { init: ones }) // error 2353 at init
 const places = Chain(Embedding(65, 8), SinusoidalPositions(), RotaryPositions({ heads: 2 }))

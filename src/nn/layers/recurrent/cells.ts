@@ -2,10 +2,10 @@ import { refuseSurplus, ShapeError } from '../../../errors.ts'
 import type { Activation } from '../../../ops/epilogue.ts'
 import { expandDims, reshape } from '../../../ops/movement.ts'
 import type { RecurrentKind } from '../../../ops/recurrent/types.ts'
-import { checkTensor } from '../../../tape/operation.ts'
 import { show } from '../../../tensor/shape.ts'
 import type { Tensor } from '../../../tensor/tensor.ts'
 import { type Layer, layer } from '../../layer.ts'
+import { checkFeatures } from '../checks.ts'
 import { labelOf } from '../plain.ts'
 import { runSequence, statesOf } from './sequence.ts'
 import {
@@ -41,7 +41,7 @@ function cellOf(name: string, kind: RecurrentKind, args: ArrayLike<unknown>): un
   const forward = (self: AnyFields & { activation?: Activation }, ...inputs: readonly unknown[]) => {
     if (inputs.length > 2) refuseSurplus(name, 2, inputs)
     const x = inputs[0] as Tensor
-    checkTensor(name, x)
+    checkFeatures(name, x)
     const features = self.Wi.dims[1]
     if (x.rank < 1 || x.rank > 2 || x.dims[x.rank - 1] !== features)
       throw new ShapeError({ operation: name, problem: `x is [batch, ${features}] or [${features}]`, came: show(x.dims) }, [x.dims])
@@ -58,7 +58,7 @@ function cellOf(name: string, kind: RecurrentKind, args: ArrayLike<unknown>): un
  * `RNNCell(inputs, units, activation = tanh, { bias = true, initKernel = glorotUniform, initRecurrentKernel = glorotUniform, trainState = false })`, called
  * `cell(x, h)`; without h it begins with `initialStates(cell)`, zeros. Wi [units, inputs], Wh [units, units] and bias [units] are the bytes of PyTorch's
  * `nn.RNNCell`, whose two biases add up. Throws TypeError for sizes that are no whole numbers from 1 and for an activation that is no function of single
- * elements, ShapeError for an x or a state of other sizes.
+ * elements, ShapeError for an x or a state of other sizes, DTypeError for an x that is not float32.
  *
  * @example
  * const cell = RNNCell(3, 5)
@@ -83,7 +83,8 @@ export function RNNCell(...args: readonly unknown[]): RNNCellLayer {
  * `LSTMCell(inputs, units, { bias = true, forgetBias = 0, initKernel = glorotUniform, initRecurrentKernel = glorotUniform, trainState = false })`, called
  * `cell(x, [h, c])`; without a state it begins with `initialStates(cell)`, zeros. Wi [4 units, inputs], Wh [4 units, units] and bias [4 units] are the
  * bytes of PyTorch's `nn.LSTMCell`, whose two biases add up; `forgetBias: 1` lets it remember from the beginning on (Jozefowicz et al. 2015). Throws
- * TypeError for sizes that are no whole numbers from 1 and a state that is not [h, c], ShapeError for an x or a state of other sizes.
+ * TypeError for sizes that are no whole numbers from 1 and a state that is not [h, c], ShapeError for an x or a state of other sizes, DTypeError for an x that is
+ * not float32.
  *
  * @example
  * const cell = LSTMCell(3, 5)
@@ -103,7 +104,7 @@ export function LSTMCell(...args: readonly unknown[]): LSTMCellLayer {
  * `GRUCell(inputs, units, { bias = true, recurrentBias = false, initKernel = glorotUniform, initRecurrentKernel = glorotUniform, trainState = false })`,
  * called `cell(x, h)`; without h it begins with `initialStates(cell)`, zeros. Wi [3 units, inputs], Wh [3 units, units] and bias [3 units] are the bytes of
  * PyTorch's `nn.GRUCell`; with `recurrentBias` there is its b_hn, too, `hiddenBias` [units] in r∘(Un h + b_hn). Throws TypeError for sizes that are no
- * whole numbers from 1, ShapeError for an x or a state of other sizes.
+ * whole numbers from 1, ShapeError for an x or a state of other sizes, DTypeError for an x that is not float32.
  *
  * @example
  * const cell = GRUCell(3, 5)
@@ -121,7 +122,8 @@ export function GRUCell(...args: readonly unknown[]): GRUCellLayer {
  *
  * `GRUv3Cell(inputs, units, { bias = true, initKernel = glorotUniform, initRecurrentKernel = glorotUniform, trainState = false })`, called `cell(x, h)`;
  * without h it begins with `initialStates(cell)`, zeros. Wi is [3 units, inputs], Wh [2 units, units] of r and z, bias [3 units], and `Wn` [units, units] is
- * U'. PyTorch has no such cell. Throws TypeError for sizes that are no whole numbers from 1, ShapeError for an x or a state of other sizes.
+ * U'. PyTorch has no such cell. Throws TypeError for sizes that are no whole numbers from 1, ShapeError for an x or a state of other sizes,
+ * DTypeError for an x that is not float32.
  *
  * @example
  * const cell = GRUv3Cell(3, 5)

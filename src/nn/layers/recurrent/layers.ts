@@ -151,7 +151,7 @@ export function RNN(...args: readonly unknown[]): RNNLayer<boolean> {
  * `h0` and `c0` [units]. They are the bytes of PyTorch's `nn.LSTM`, whose two biases add up: `loadState(lstm, state, { rename: fromPyTorch })`.
  *
  * Throws TypeError for sizes and layers that are no whole numbers from 1 (and at most 1000 layers), dropout with one layer, and a state of another kind; ShapeError for an x, a state or
- * lengths of other shapes; RangeError for a dropout outside [0, 1] and for lengths beyond the steps.
+ * lengths of other shapes; DTypeError for an x that is not float32: tokens go through an `Embedding` first; RangeError for a dropout outside [0, 1] and for lengths beyond the steps.
  *
  * @example
  * LSTM(3, 5)(ones([2, 7, 3])).shape // [2, 7, 5]

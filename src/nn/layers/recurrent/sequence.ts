@@ -2,6 +2,7 @@
 import { checkOptions, noTensor, refuseSurplus, ShapeError, typeError, written } from '../../../errors.ts'
 import { dropout } from '../../../ops/dropping.ts'
 import type { Activation } from '../../../ops/epilogue.ts'
+import type { IndicesInput } from '../../../ops/indices.ts'
 import { concat, stack } from '../../../ops/joining.ts'
 import { broadcastTo, expandDims, reshape } from '../../../ops/movement.ts'
 import { cast } from '../../../ops/pointwise.ts'
@@ -12,17 +13,17 @@ import type { RecurrentKind } from '../../../ops/recurrent/types.ts'
 import { checkTensor } from '../../../tape/operation.ts'
 import { zeros } from '../../../tensor/create.ts'
 import { isPlain } from '../../../tensor/realm.ts'
-import { type Shape, sameShape, show } from '../../../tensor/shape.ts'
+import { sameShape, show } from '../../../tensor/shape.ts'
 import { Tensor } from '../../../tensor/tensor.ts'
 import { isForeign } from '../../../tensor/walk.ts'
 import { type Cache, cached, carried, checkCache, declineCache } from '../../cache.ts'
-import { embedded } from '../checks.ts'
+import { checkFeatures } from '../checks.ts'
 import type { AnyFields } from './weights.ts'
 
 /** What a call of a recurrent layer can be told. */
 export interface SequenceOptions {
   /** How many steps each row has, whole numbers [batch]: behind them the output is zeros and the state stays. All of them by default. */
-  readonly lengths?: Tensor | readonly number[] | Int32Array | undefined
+  readonly lengths?: IndicesInput | undefined
   /** Goes on from the state that the layer left in it, and leaves the next one; see `withCache`. */
   readonly cache?: Cache | undefined
 }
@@ -64,7 +65,7 @@ function calledWith(
   const states = statesOf(name, kind, isLeftOut ? undefined : second)
   const options = (isLeftOut ? second : third) ?? {}
   checkOptions(name, options, ['lengths', 'cache'])
-  checkTensor(name, x as Tensor)
+  checkFeatures(name, x as Tensor)
   return { x: x as Tensor, states, options }
 }
 
@@ -87,10 +88,12 @@ export function statesOf(name: string, kind: RecurrentKind, given: unknown): rea
   throw typeError(name, `the state is ${what}`, `${came} came`, `Write ${wayOut}.`)
 }
 
-/** Throws ShapeError for an x of other features, or of none of these ranks. */
-export function checkFeatures(name: string, x: Tensor, features: number, forms: readonly Shape[], texts: string): void {
-  if (forms.some(({ length }) => length === x.rank) && x.dims[x.rank - 1] === features) return
-  throw new ShapeError({ operation: name, problem: `x is ${texts}`, came: show(x.dims), wayOut: embedded(x) }, [x.dims])
+/** Throws ShapeError for an x of another batch than that whose state is in the cache. */
+function checkKept(name: string, { dims }: Tensor, cells: number, x: Tensor): void {
+  const [batch] = cells > 1 ? dims.slice(1, -1) : dims.slice(0, -1)
+  if (batch === (x.rank === 2 ? undefined : x.dims[0])) return
+  const problem = `the cache holds the state of ${batch === undefined ? 'one sequence' : `a batch of ${batch}`}`
+  throw new ShapeError({ operation: name, problem, came: show(x.dims), wayOut: 'Begin with a new Cache().' }, [x.dims])
 }
 
 /** What a call of a layer gives: y, and the last states; the layer `self` may hold the cells as `of`. */
@@ -105,7 +108,10 @@ export function calledSequence(
   const { x, states, options } = calledWith(name, kind, args)
   const run = () => {
     if (of.backward) declineCache(name, 'the layer goes backwards, too')
-    return carried(self, states, given => runSequence(name, kind, of, x, given, options, dropped))
+    return carried(self, states, given => {
+      if (given && given !== states) checkKept(name, given[0], cellsOf(of).length, x)
+      return runSequence(name, kind, of, x, given, options, dropped)
+    })
   }
   const { cache } = options
   if (cache === undefined) return run()
@@ -128,16 +134,10 @@ export function runSequence(
 ): Tensor[] {
   const features = self.Wi.dims[1]
   const units = self.Wh.dims[1]
-  checkFeatures(
-    name,
-    x,
-    features,
-    [
-      [0, 0],
-      [0, 0, 0],
-    ],
-    `[batch, time, ${features}] or [time, ${features}]`,
-  )
+  if (x.rank < 2 || x.rank > 3 || x.dims[x.rank - 1] !== features) {
+    const problem = `x is [batch, time, ${features}] or [time, ${features}]`
+    throw new ShapeError({ operation: name, problem, came: show(x.dims) }, [x.dims])
+  }
   const isOne = x.rank === 2
   if (isOne && lengths !== undefined)
     throw new ShapeError({ operation: name, problem: 'lengths are those of a batch, x [batch, time, inputs]', came: show(x.dims) }, [
