@@ -9,7 +9,6 @@
 // gemm reaches at 128 x 128 x 128 in the same moment): 16 x 64 positions 43 to 47 %, 4 x 256 64 %, 1 x 1024 70 %; the composed form takes 1.8, 2.4 and 2.9
 // times as long. A block of 4,096 positions of 128 trains in 28 MB. At 64 positions without causality the composed form was 14 % faster backward: the
 // scores are computed again (7 products instead of 6), and e^x takes a quarter of forward. Not tried: 32 keys a tile backward, two columns at a time.
-
 import { Rows } from './gemm/gemm'
 import { gemmPackB, PackB, Panel } from './gemm/pack'
 import { Exp } from './math/exp'

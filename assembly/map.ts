@@ -6,7 +6,7 @@
 //
 // `map` takes a vector a trip. `pairs`, for lane functions of few instructions, takes two, and loads both before it stores one: that is less of the
 // loop (a fifth to a quarter of the time where the data is in the first cache), and V8's --experimental-wasm-revectorize makes one operation of two. Longer
-// functions gain nothing: their constants come from memory, and V8 joins no loads with others between them.
+// functions gain little: their constants come from memory, and V8 joins no loads with others between them.
 
 /** One to three elements at an address. */
 export class Part {
@@ -177,25 +177,51 @@ export class Layout {
   }
 }
 
+/** What a row of a broadcast is computed by: vector by vector, two at a time, or as bytes of 0 and 1. */
+class Vectors {}
+class Pairs {}
+class Bytes {}
+
 /** out[i] = f(x[i], y[i]), either operand broadcast. */
 export function map2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  broadcast<F, Vectors>(x, y, out, layout, begin, end)
+}
+
+/** The same, for lane functions of few instructions. */
+export function pairs2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  broadcast<F, Pairs>(x, y, out, layout, begin, end)
+}
+
+/** out[i] = f(x[i], y[i]) as bool, either operand broadcast. */
+export function test2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  broadcast<F, Bytes>(x, y, out, layout, begin, end)
+}
+
+function broadcast<F, Row>(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
+  const shift: usize = idof<Row>() === idof<Bytes>() ? 0 : 2
   if (!layout) {
     const from = (<usize>begin) << 2
-    row2<F>(x + from, 1, y + from, 1, out + from, end - begin)
+    row<F, Row>(x + from, 1, y + from, 1, out + ((<usize>begin) << shift), end - begin)
     return
   }
   const inner = Layout.inner(layout)
   const xStep = Layout.innerStep(layout, 0)
   const yStep = Layout.innerStep(layout, 1)
   for (let at = begin; at < end; ) {
-    const row = at / inner
-    const column = at - row * inner
+    const index = at / inner
+    const column = at - index * inner
     const count = min(inner - column, end - at)
-    const p = Layout.row(layout, 0, x, row) + ((<usize>(column * xStep)) << 2)
-    const r = Layout.row(layout, 1, y, row) + ((<usize>(column * yStep)) << 2)
-    row2<F>(p, xStep, r, yStep, out + ((<usize>at) << 2), count)
+    const p = Layout.row(layout, 0, x, index) + ((<usize>(column * xStep)) << 2)
+    const r = Layout.row(layout, 1, y, index) + ((<usize>(column * yStep)) << 2)
+    row<F, Row>(p, xStep, r, yStep, out + ((<usize>at) << shift), count)
     at += count
   }
+}
+
+function row<F, Row>(p: usize, xStep: i32, r: usize, yStep: i32, q: usize, count: i32): void {
+  if (idof<Row>() === idof<Pairs>()) rowPairs<F>(p, xStep, r, yStep, q, count)
+  else if (idof<Row>() === idof<Bytes>()) testRow2<F>(p, xStep, r, yStep, q, count)
+  else row2<F>(p, xStep, r, yStep, q, count)
 }
 
 /** What is read of an operand for a vector of the result: itself, or one element for all lanes. */
@@ -217,27 +243,6 @@ function row2<F>(p: usize, xStep: i32, r: usize, yStep: i32, q: usize, count: i3
     else Part.store(q, y, bytes)
     p += pStep
     r += rStep
-  }
-}
-
-/** The same, for lane functions of few instructions. */
-export function pairs2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  if (!layout) {
-    const from = (<usize>begin) << 2
-    rowPairs<F>(x + from, 1, y + from, 1, out + from, end - begin)
-    return
-  }
-  const inner = Layout.inner(layout)
-  const xStep = Layout.innerStep(layout, 0)
-  const yStep = Layout.innerStep(layout, 1)
-  for (let at = begin; at < end; ) {
-    const row = at / inner
-    const column = at - row * inner
-    const count = min(inner - column, end - at)
-    const p = Layout.row(layout, 0, x, row) + ((<usize>(column * xStep)) << 2)
-    const r = Layout.row(layout, 1, y, row) + ((<usize>(column * yStep)) << 2)
-    rowPairs<F>(p, xStep, r, yStep, out + ((<usize>at) << 2), count)
-    at += count
   }
 }
 
@@ -287,27 +292,6 @@ function rowPairs<F>(p: usize, xStep: i32, r: usize, yStep: i32, q: usize, count
     v128.store32_lane(q, changetype<F>(0).f(v128.load32_zero(p), v128.load32_zero(r)), 0)
     p += pStep
     r += rStep
-  }
-}
-
-/** out[i] = f(x[i], y[i]) as bool, either operand broadcast. */
-export function test2<F>(x: usize, y: usize, out: usize, layout: usize, begin: i32, end: i32): void {
-  if (!layout) {
-    const from = (<usize>begin) << 2
-    testRow2<F>(x + from, 1, y + from, 1, out + <usize>begin, end - begin)
-    return
-  }
-  const inner = Layout.inner(layout)
-  const xStep = Layout.innerStep(layout, 0)
-  const yStep = Layout.innerStep(layout, 1)
-  for (let at = begin; at < end; ) {
-    const row = at / inner
-    const column = at - row * inner
-    const count = min(inner - column, end - at)
-    const p = Layout.row(layout, 0, x, row) + ((<usize>(column * xStep)) << 2)
-    const r = Layout.row(layout, 1, y, row) + ((<usize>(column * yStep)) << 2)
-    testRow2<F>(p, xStep, r, yStep, out + <usize>at, count)
-    at += count
   }
 }
 
