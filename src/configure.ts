@@ -15,7 +15,7 @@ export interface Configuration {
 /**
  * Chooses the kernels. `deterministic: true` takes the baseline variant, whose results have the same bits in every runtime and at every thread
  * count; false the best one. `wide: true` is for a V8 that was started with `--experimental-wasm-revectorize`, such as a Chrome with
- * `--js-flags=--experimental-wasm-revectorize` (in Node `fluxtape/wide` does both): products take up to half the time there, and longer elsewhere. Returns the variant in
+ * `--js-flags=--experimental-wasm-revectorize` (in Node `fluxtape/wide` does both): products take three fifths of the time there, and longer than without it elsewhere. Returns the variant in
  * use. Throws TypeError while a gradient is being taken.
  * @example await configure({ deterministic: true }) // 'baseline'
  */

@@ -62,9 +62,12 @@ function switchOn(): WideInfo {
   if (Number.parseInt(versions.v8 ?? '', 10) < OLDEST) return off(`Node 24 or newer is needed: V8 is ${versions.v8}`)
   if (arch !== 'x64') return off(`an x86-64 processor is needed: this is ${arch}`)
   // So far they are compiled for a quick start, which knows no wide vectors.
-  const expected = scope(() => samples().map(bitsOf))
-  v8.setFlagsFromString(FLAG)
-  const problem = scope(() => tried(expected))
+  const problem = scope(() => {
+    const given = inputs()
+    const expected = samples(given).map(bitsOf)
+    v8.setFlagsFromString(FLAG)
+    return tried(given, expected)
+  })
   if (problem === undefined) return { on: true, reason: `${FLAG} is set; samples had the bits of narrow vectors` }
   tiles(false)
   v8.setFlagsFromString(`--no-${FLAG.slice(2)}`)
@@ -72,15 +75,15 @@ function switchOn(): WideInfo {
 }
 
 /** Why to stay narrow, after trying; undefined if there is no reason. */
-function tried(expected: readonly Int32Array[]): string | undefined {
-  const [a, b] = matrices()
+function tried(given: Inputs, expected: readonly Int32Array[]): string | undefined {
+  const product = (): Tensor => matmul(given.a, given.b)
   const end = performance.now() + PATIENCE
   for (let faster = 0; faster < ROUNDS; ) {
     tiles(false)
-    const narrow = shortest(() => matmul(a, b))
+    const narrow = shortest(product)
     tiles(true)
-    faster = shortest(() => matmul(a, b)) < 0.9 * narrow ? faster + 1 : 0
-    const other = samples().findIndex((sample, i) => bitsOf(sample).some((word, at) => word !== expected[i][at]))
+    faster = shortest(product) < 0.9 * narrow ? faster + 1 : 0
+    const other = samples(given).findIndex((sample, i) => bitsOf(sample).some((word, at) => word !== expected[i][at]))
     if (other >= 0) return `${NAMES[other]} has other bits with ${FLAG}: start without it, as this engine computes wrongly`
     if (performance.now() > end) return `products are not faster with ${FLAG} here: wide vectors need AVX2`
   }
@@ -94,19 +97,21 @@ function tiles(wide: boolean): void {
 
 const NAMES = ['a product', 'exp', 'tanh', 'gelu', 'softmax', 'a sum of integers']
 
+/** Of what samples are computed. */
+type Inputs = ReturnType<typeof inputs>
+
 /** What is computed in either way, of `NAMES`: small, so that no thread is started. */
-function samples(): readonly Tensor[] {
-  const [a, b] = matrices()
-  return [matmul(a, b), exp(a), tanh(a), gelu(a), softmax(a), tensor(Int32Array.from({ length: 1000 }, (_, i) => i * i)).sum()]
+function samples({ a, b, whole }: Inputs): readonly Tensor[] {
+  return [matmul(a, b), exp(a), tanh(a), gelu(a), softmax(a), whole.sum()]
 }
 
-function matrices(): readonly [Tensor, Tensor] {
+function inputs() {
   const matrix = (rows: number, columns: number, by: number): Tensor =>
     tensor(
       Float32Array.from({ length: rows * columns }, (_, i) => Math.sin(by * i)),
       [rows, columns],
     )
-  return [matrix(48, 64, 1.7), matrix(64, 64, 2.3)]
+  return { a: matrix(48, 64, 1.7), b: matrix(64, 64, 2.3), whole: tensor(Int32Array.from({ length: 1000 }, (_, i) => i * i)) }
 }
 
 function shortest(f: () => Tensor): number {
